@@ -1,0 +1,32 @@
+"""Time, as an argument: the only place that asks the operating system what time it is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Where time comes from; a test hands in its own functions and so holds time still.
+
+    Attributes:
+        now: The time of day, aware, UTC.
+        monotonic: Seconds that never jump; only differences mean anything.
+    """
+
+    now: Callable[[], datetime]
+    monotonic: Callable[[], float]
+
+    def unix(self) -> int:
+        """Whole seconds since 1970, as every ``created_at`` of the API is spelt."""
+        return int(self.now().timestamp())
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+SYSTEM_CLOCK = Clock(now=_utc_now, monotonic=time.monotonic)

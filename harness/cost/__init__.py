@@ -1,0 +1,1 @@
+"""What a run used and what that costs: token counts, usage records, dated prices."""

@@ -1,0 +1,157 @@
+"""Every exception the harness raises.
+
+An exception is about the harness, its files or its use. What an assistant does wrong is data in a
+trial's result, never an exception::
+
+    HarnessError
+    ├── SuiteError        a suite or assistant file has mistakes (all of them, in ``problems``)
+    ├── SettingsError     a setting, option or environment variable has a bad value
+    ├── TargetError       where the assistant lives
+    │   ├── TargetUnavailable   nothing answers there
+    │   ├── TargetTimeout       it did not answer in time
+    │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
+    │   └── TargetRefused       it answered that it will not do this (wrong key, unknown id)
+    ├── BudgetError       the budget does not allow the request
+    ├── RecordingError    a recording has no answer for this request
+    ├── ScorerError       a scorer was asked for something it cannot do
+    ├── StoreError        the store cannot be read or written
+    └── ReportError       a report cannot be made
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """A place in a file: ``suites/acme/faq.yaml:12:5``. Lines and columns count from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One mistake in a file: what is wrong, where, and what to do about it."""
+
+    message: str
+    where: Where | None = None
+    hint: str | None = None
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.message}" if self.where else self.message
+        return f"{text}\n    hint: {self.hint}" if self.hint else text
+
+
+class HarnessError(Exception):
+    """Base of all; ``code`` is a stable slug with a heading in docs/errors.md.
+
+    Attributes:
+        message: What is wrong, with the offending value.
+        code: Stable slug, for example ``suite-invalid``.
+        hint: What to do about it, or None.
+        where: The file position or trial id it is about, or None.
+    """
+
+    default_code = "harness-error"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        hint: str | None = None,
+        where: Where | str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.code = code or self.default_code
+        self.hint = hint
+        self.where = where
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}" if self.where else self.message
+
+
+class SuiteError(HarnessError):
+    """Suite or assistant files have mistakes; ``problems`` lists every one that was found."""
+
+    default_code = "suite-invalid"
+
+    def __init__(self, problems: Sequence[Problem], *, code: str | None = None) -> None:
+        self.problems = tuple(problems)
+        count = len(self.problems)
+        lines = "\n".join(str(problem) for problem in self.problems)
+        super().__init__(f"{count} mistake{'' if count == 1 else 's'} found\n{lines}", code=code)
+
+
+class SettingsError(HarnessError):
+    """A setting, option or environment variable has a value that cannot be used."""
+
+    default_code = "settings-invalid"
+
+
+class TargetError(HarnessError):
+    """Something about the place where the assistant lives."""
+
+    default_code = "target-error"
+
+
+class TargetUnavailable(TargetError):
+    """Nothing answers at the target's address."""
+
+    default_code = "target-unavailable"
+
+
+class TargetTimeout(TargetError):
+    """The target did not answer within the deadline."""
+
+    default_code = "target-timeout"
+
+
+class TargetRateLimited(TargetError):
+    """The target refused for now, for longer than we were ready to wait."""
+
+    default_code = "target-rate-limited"
+
+
+class TargetRefused(TargetError):
+    """The target answered that it will not do this: wrong key, unknown id, invalid request."""
+
+    default_code = "target-refused"
+
+
+class BudgetError(HarnessError):
+    """The budget does not allow the request."""
+
+    default_code = "budget-exhausted"
+
+
+class RecordingError(HarnessError):
+    """A recording holds no answer for this request."""
+
+    default_code = "recording-miss"
+
+
+class ScorerError(HarnessError):
+    """A scorer was asked for something it cannot do."""
+
+    default_code = "scorer-error"
+
+
+class StoreError(HarnessError):
+    """The store cannot be read or written."""
+
+    default_code = "store-error"
+
+
+class ReportError(HarnessError):
+    """A report cannot be made."""
+
+    default_code = "report-error"

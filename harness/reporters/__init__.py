@@ -1,0 +1,1 @@
+"""Turns a stored suite run into pages and tables for people and machines."""

@@ -1,0 +1,100 @@
+"""Score, trial result and suite run: the records that everyone downstream shares."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Literal
+
+import msgspec
+
+from harness.cost.usage import Usage
+from harness.trace.records import Record, Trace
+
+Outcome = Literal["passed", "failed", "errored", "skipped"]
+
+
+class Score(Record):
+    """One judgement of one expectation.
+
+    Attributes:
+        check: The expectation's key as the suite spells it, for example ``grounded`` or ``answer.mentions``.
+        scorer: Who judged.
+        turn: Index of the turn from 0; None for the whole conversation.
+        value: True/False for an assertion, a number for a score, text for a label; None when it could not be
+            scored, with the reason. None is never counted as 0.
+        passed: Whether the expectation is met; None when there is nothing to say.
+        reason: One sentence a reader can act on; always set when ``passed`` is not True.
+        evidence: What the judgement rests on, plain JSON; each scorer documents its own keys.
+    """
+
+    check: str
+    scorer: str
+    turn: int | None
+    value: bool | float | str | None
+    passed: bool | None
+    reason: str = ""
+    evidence: dict[str, Any] = msgspec.field(default_factory=dict)
+
+
+class TrialResult(Record):
+    """One trial that ended.
+
+    Attributes:
+        trial_id: ``suite/conversation@variant#repeat``.
+        suite: The suite's name.
+        conversation: The conversation's id.
+        cluster: Conversations that share a topic or a document; the conversation's own id by default.
+        tags: The conversation's tags.
+        variant: Name of the assistant's version.
+        fingerprint: Of the variant (instructions, model, options, tools, documents).
+        repeat: From 1.
+        outcome: ``errored`` means missing data: the harness or the provider failed, not the assistant.
+        error: What went wrong, for errored trials.
+        scores: In the order of the suite file.
+        usage: All turns together; None when any turn's is unknown.
+        cost_usd: At list prices of the model that ran; None when unknown.
+        cost_reason: Why the cost is unknown.
+        latency_s: All turns together.
+        trace: What happened; None only when nothing was begun.
+    """
+
+    trial_id: str
+    suite: str
+    conversation: str
+    variant: str
+    fingerprint: str
+    repeat: int
+    outcome: Outcome
+    started_at: datetime
+    ended_at: datetime
+    cluster: str = ""
+    tags: tuple[str, ...] = ()
+    error: str | None = None
+    scores: tuple[Score, ...] = ()
+    usage: Usage | None = None
+    cost_usd: Decimal | None = None
+    cost_reason: str = ""
+    latency_s: float = 0.0
+    trace: Trace | None = None
+
+
+class SuiteRun(Record):
+    """All trials of one plan, as run once.
+
+    Attributes:
+        id: Sorts by time: ``20261122-134501-acme-support``.
+        status: ``running`` until the last trial is in; ``interrupted`` when it was stopped.
+        planned: How many trials the plan has.
+        settings: What the run was asked for (target, repeats, concurrency, suites), as given.
+        results: In the order of the plan, once all are in.
+    """
+
+    id: str
+    started_at: datetime
+    target: str
+    status: Literal["running", "finished", "interrupted"]
+    planned: int
+    ended_at: datetime | None = None
+    settings: dict[str, Any] = msgspec.field(default_factory=dict)
+    results: tuple[TrialResult, ...] = ()

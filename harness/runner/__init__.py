@@ -1,0 +1,1 @@
+"""Runs trials and emits events; knows no listener."""

@@ -1,0 +1,50 @@
+"""What the runner tells whoever listens, in order; it knows no listener."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from harness.plan import Plan, Trial
+from harness.results import TrialResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunStarted:
+    """Provisioning begins."""
+
+    plan: Plan
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioned:
+    """A variant is ready at the target."""
+
+    variant: str
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class TrialStarted:
+    """A trial's first message is about to be sent."""
+
+    trial: Trial
+
+
+@dataclass(frozen=True, slots=True)
+class TrialFinished:
+    """A trial ended, however it ended; its scores are in."""
+
+    result: TrialResult
+
+
+@dataclass(frozen=True, slots=True)
+class RunFinished:
+    """The last event: all trials are in, or the run was interrupted."""
+
+    at: datetime
+    interrupted: bool
+
+
+Event = RunStarted | Provisioned | TrialStarted | TrialFinished | RunFinished

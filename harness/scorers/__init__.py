@@ -1,0 +1,1 @@
+"""Judges traces: every expectation becomes one or more scores."""

@@ -1,0 +1,62 @@
+"""What a scorer is: it looks at one expectation and at what happened, and says how well they agree."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from harness.results import Score
+from harness.suite.records import AssistantFile, Conversation
+from harness.trace.records import Trace, TurnTrace
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One expectation to be scored.
+
+    Attributes:
+        key: The key of ``Expect`` it comes from, for example ``grounded``.
+        value: What the suite file says, as its record.
+        turn: Index of the turn from 0; None for the conversation's own expectations.
+        requires: Keys of the same block that must pass first.
+    """
+
+    key: str
+    value: Any
+    turn: int | None
+    requires: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What a scorer may look at: the script, the assistant as configured, and the trace."""
+
+    conversation: Conversation
+    assistant: AssistantFile
+    trace: Trace
+
+    def turns(self, check: Check) -> Sequence[TurnTrace]:
+        """The turns a check is about: its own one, or all of them."""
+        return self.trace.turns if check.turn is None else self.trace.turns[check.turn : check.turn + 1]
+
+
+class Scorer(Protocol):
+    """Scores the expectations whose keys it names; deterministic, no requests, no printing."""
+
+    @property
+    def name(self) -> str:
+        """As shown in reports."""
+        ...
+
+    @property
+    def keys(self) -> frozenset[str]:
+        """The keys of ``Expect`` it answers."""
+        ...
+
+    def score(self, check: Check, scene: Scene) -> Sequence[Score]:
+        """One score, or one for each part of the expectation.
+
+        What can't be scored comes back with ``value=None`` and the reason, never as an exception.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""An embedded server that speaks the Assistants API with no key and no network."""

@@ -1,0 +1,1 @@
+"""A run from queued to its end."""

@@ -1,0 +1,47 @@
+"""The API's error answers: status, type, param and code, as clients of the hosted API know them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """A 4xx or 5xx answer.
+
+    Attributes:
+        status: HTTP status.
+        message: The text clients see.
+        param: The field or id it is about.
+        code: Machine-readable code, mostly null on this API.
+        type: Error type, ``invalid_request_error`` unless said.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        type: str = "invalid_request_error",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.param = param
+        self.code = code
+        self.type = type
+
+    def body(self) -> dict[str, Any]:
+        """The error envelope."""
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+
+def not_found(noun: str, identifier: str) -> ApiError:
+    """``No assistant found with id 'asst_x'.`` (wording quoted by users of the hosted API)."""
+    return ApiError(404, f"No {noun} found with id '{identifier}'.")
+
+
+def bad_request(message: str, param: str | None = None) -> ApiError:
+    """A 400 about one field."""
+    return ApiError(400, message, param=param)

@@ -1,0 +1,1 @@
+"""What answers when a run names a model."""

@@ -1,0 +1,116 @@
+"""What a model is to the engine: messages and tools in, text or tool calls out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A chunk that file_search found, with the marker that cites it, e.g. ``【4:0†faq.pdf】``."""
+
+    file_id: str
+    filename: str
+    score: float
+    text: str
+    marker: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A tool call the model wants.
+
+    ``kind`` tells which; ``arguments`` is a JSON object: ``{"queries": [...]}`` for file_search,
+    ``{"input": source}`` for code_interpreter, the function's own arguments otherwise.
+    """
+
+    id: str
+    kind: Literal["file_search", "code_interpreter", "function"]
+    name: str
+    arguments: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class FileInfo:
+    """A file that code_interpreter can read."""
+
+    file_id: str
+    filename: str
+    path: str
+    head: str = ""
+    """The first 2,000 characters of a text file; empty for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatMessage:
+    """One message of the talk, or the outcome of one tool call.
+
+    Attributes:
+        role: ``user``, ``assistant`` or ``tool``.
+        content: Text; for a tool, its output as text.
+        tool_requests: What an assistant message asked for.
+        answers: Id of the tool request that a tool message answers.
+        hits: What file_search found, best first.
+        files: Names and ids of what code_interpreter made: ``(file_id, filename, is_image)``.
+    """
+
+    role: Literal["user", "assistant", "tool"]
+    content: str
+    tool_requests: tuple[ToolRequest, ...] = ()
+    answers: str | None = None
+    hits: tuple[SearchHit, ...] = ()
+    files: tuple[tuple[str, str, bool], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRequest:
+    """Everything a model is given for one completion.
+
+    Attributes:
+        model: The name the run asked for.
+        instructions: The system instructions of the run.
+        messages: Oldest first; ends with a user message or with tool outputs.
+        tools: As the API spells them: ``{"type": "function", "function": {...}}`` and the hosted ones.
+        tool_choice: As the API spells it.
+        files: Files of the thread and assistant that code_interpreter can read.
+        max_completion_tokens: What is left for this completion, None without a limit.
+        response_format: As the API spells it.
+        options: temperature, top_p, reasoning_effort and parallel_tool_calls, where given.
+    """
+
+    model: str
+    instructions: str
+    messages: Sequence[ChatMessage]
+    tools: Sequence[dict[str, Any]] = ()
+    tool_choice: Any = "auto"
+    files: Sequence[FileInfo] = ()
+    max_completion_tokens: int | None = None
+    response_format: Any = "auto"
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReply:
+    """One completion: text, or tool calls, or both.
+
+    Attributes:
+        content: The text; citation markers of hits stand in it as they are.
+        tool_requests: Tools to be called before the model goes on.
+        usage: ``{"prompt_tokens": n, "completion_tokens": n}`` as counted by the model's provider;
+            None lets the engine count.
+    """
+
+    content: str = ""
+    tool_requests: tuple[ToolRequest, ...] = ()
+    usage: dict[str, int] | None = None
+
+
+class LanguageModel(Protocol):
+    """Completes a conversation; may raise ``ModelError`` (the run then fails with its code)."""
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        """The next message or tool calls."""
+        ...

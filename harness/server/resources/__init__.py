@@ -1,0 +1,1 @@
+"""One module an API noun: checks the request, changes the state, answers with the object."""

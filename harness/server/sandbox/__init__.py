@@ -1,0 +1,1 @@
+"""code_interpreter: a separate process with limits, and its files."""

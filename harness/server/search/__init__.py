@@ -1,0 +1,1 @@
+"""file_search: extract, chunk, index, rank."""

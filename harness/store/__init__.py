@@ -1,0 +1,1 @@
+"""Keeps suite runs, traces and scores in one database."""

@@ -1,0 +1,1 @@
+"""What should happen: suites of scripted conversations, read from YAML and checked before anything runs."""

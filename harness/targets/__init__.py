@@ -1,0 +1,1 @@
+"""Where an assistant lives: one interface, many places."""

@@ -14,7 +14,7 @@ from harness.trace.records import Record, Trace
 Outcome = Literal["passed", "failed", "errored", "skipped"]
 
 
-class Score(Record):
+class Score(Record, frozen=True):
     """One judgement of one expectation.
 
     Attributes:
@@ -37,7 +37,7 @@ class Score(Record):
     evidence: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class TrialResult(Record):
+class TrialResult(Record, frozen=True):
     """One trial that ended.
 
     Attributes:
@@ -79,7 +79,7 @@ class TrialResult(Record):
     trace: Trace | None = None
 
 
-class SuiteRun(Record):
+class SuiteRun(Record, frozen=True):
     """All trials of one plan, as run once.
 
     Attributes:

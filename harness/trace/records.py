@@ -33,7 +33,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     """Base of every stored record."""
 
 
-class SearchResult(Record):
+class SearchResult(Record, frozen=True):
     """One chunk that file_search found.
 
     Attributes:
@@ -51,7 +51,7 @@ class SearchResult(Record):
     attributes: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-class CodeOutput(Record):
+class CodeOutput(Record, frozen=True):
     """One output of code_interpreter: text of the log, or the id of an image file."""
 
     type: Literal["logs", "image"]
@@ -59,7 +59,7 @@ class CodeOutput(Record):
     file_id: str | None = None
 
 
-class ToolCall(Record):
+class ToolCall(Record, frozen=True):
     """One tool call of a run step.
 
     Attributes:
@@ -85,7 +85,7 @@ class ToolCall(Record):
     outputs: tuple[CodeOutput, ...] = ()
 
 
-class RunStep(Record):
+class RunStep(Record, frozen=True):
     """One step of a run, in the order in which they were made."""
 
     id: str
@@ -99,7 +99,7 @@ class RunStep(Record):
     error: str | None = None
 
 
-class Citation(Record):
+class Citation(Record, frozen=True):
     """One annotation of an answer that points at a file.
 
     Attributes:
@@ -119,7 +119,7 @@ class Citation(Record):
     chunk: str | None = None
 
 
-class OutputFile(Record):
+class OutputFile(Record, frozen=True):
     """An image or file that the assistant made.
 
     Attributes:
@@ -135,7 +135,7 @@ class OutputFile(Record):
     content_base64: str | None = None
 
 
-class Message(Record):
+class Message(Record, frozen=True):
     """One message as it stands on the thread."""
 
     role: Literal["user", "assistant"]
@@ -147,7 +147,7 @@ class Message(Record):
     attachments: tuple[str, ...] = ()
 
 
-class Attempt(Record):
+class Attempt(Record, frozen=True):
     """One try of one request; ``error`` is None for the one that went through."""
 
     request: str
@@ -156,7 +156,7 @@ class Attempt(Record):
     wait_s: float = 0.0
 
 
-class TurnTrace(Record):
+class TurnTrace(Record, frozen=True):
     """What one turn of a conversation brought.
 
     Attributes:
@@ -212,7 +212,7 @@ class TurnTrace(Record):
         return tuple(result for call in self.tool_calls for result in call.results)
 
 
-class Trace(Record):
+class Trace(Record, frozen=True):
     """All turns of one trial.
 
     Attributes:

@@ -1,1 +1,114 @@
-"""The command line: translates arguments, calls one workflow, prints."""
+"""The command line: translates arguments, calls one workflow, prints.
+
+Commands load when they are named, so that ``harness --version`` and every ``--help`` start at once.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+import harness
+
+# Name -> the line that `harness --help` shows; the command itself is `command` in harness/cli/<name>.py.
+_COMMANDS = {
+    "run": "Run suites against an assistant, score the answers, write a report.",
+    "check": "Check suite files and name every mistake with file:line:column.",
+    "report": "Write the report of a stored run again, in any format.",
+    "runs": "List the stored runs.",
+    "serve": "Start the embedded Assistants API for any client.",
+    "completion": "Print the shell completion script.",
+}
+
+# Exit codes are pytest's.
+PASSED, FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING_TO_RUN = range(6)
+
+
+class _LazyGroup(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command = importlib.import_module(f"harness.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from harness.text import nearest
+
+            if known := nearest(args[0], _COMMANDS):
+                error.message += f" Did you mean {known!r}?"
+            raise
+
+
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
+@click.version_option(harness.__version__, "-V", "--version", message="%(prog)s %(version)s")
+@click.option("--debug", is_flag=True, help="Show the traceback of errors.")
+def cli(debug: bool) -> None:
+    r"""Evaluate and regression-test AI assistants with scripted conversations.
+
+    \b
+    Start here:
+      harness run suites/acme          run the sample suites, no key and no network needed
+      harness check suites/            find mistakes in suite files
+      harness serve                    an Assistants API on this machine for any client
+    """
+
+
+def main() -> None:
+    """The console script: runs a command and turns every outcome into an exit code."""
+    sys.exit(exit_code(sys.argv[1:]))
+
+
+def exit_code(arguments: list[str]) -> int:
+    """Run a command line and get its exit code; errors are printed, never raised."""
+    try:
+        code: Any = cli.main(arguments, prog_name="harness", standalone_mode=False)
+    except click.exceptions.Abort:
+        return INTERRUPTED
+    except click.ClickException as error:
+        error.show()
+        return USAGE
+    except KeyboardInterrupt:
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the program's edge: nothing may exit as if it were a verdict
+        return _explain(error, debug="--debug" in arguments)
+    return code if isinstance(code, int) else PASSED
+
+
+def _explain(error: Exception, *, debug: bool) -> int:
+    from harness.errors import HarnessError, SettingsError, SuiteError, TargetError
+
+    if debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if not isinstance(error, HarnessError):
+        click.echo(f"error: internal error: {type(error).__name__}: {error}", err=True)
+        click.echo("hint: run it again with 'harness --debug ...' and report the traceback", err=True)
+        return INTERNAL
+    click.echo(f"error: {error} [{error.code}]" if error.code else f"error: {error}", err=True)
+    if error.hint:
+        click.echo(f"hint: {error.hint}", err=True)
+    if error.code == "nothing-to-run":
+        return NOTHING_TO_RUN
+    return USAGE if isinstance(error, SuiteError | SettingsError | TargetError) else INTERNAL

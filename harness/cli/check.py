@@ -1,0 +1,33 @@
+"""harness check."""
+
+from __future__ import annotations
+
+import click
+
+from harness.cli import options
+
+
+@click.command("check")
+@options.job
+def command(
+    suites: tuple[str, ...], assistant: str | None, tags: tuple[str, ...], ids: tuple[str, ...]
+) -> None:
+    r"""Check SUITES (files or folders; default: suites/) without running or paying for anything.
+
+    Every mistake of every file is reported at once as file:line:column, with what is allowed there.
+
+    \b
+    Examples:
+      harness check suites/acme/knowledge.yaml
+      harness check --assistant fixtures/assistants/acme_support.yaml
+    """
+    from harness import workflows
+    from harness.settings import load_settings
+
+    job = workflows.Job(suites or ("suites",), load_settings({}), assistant, tags, ids)
+    plan = workflows.plan_of(job, loaded := workflows.load(job))
+    conversations = sum(len(suite.conversations) for suite in loaded)
+    click.echo(
+        f"{len(loaded)} suites with {conversations} conversations are fine: "
+        f"{len(plan.trials)} trials, {plan.turns} turns"
+    )

@@ -1,0 +1,22 @@
+"""harness completion."""
+
+from __future__ import annotations
+
+import click
+
+
+@click.command("completion")
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_context
+def command(ctx: click.Context, shell: str) -> None:
+    r"""Print the completion script for SHELL.
+
+    \b
+    Example:
+      harness completion bash > ~/.local/share/bash-completion/completions/harness
+    """
+    from click.shell_completion import get_completion_class
+
+    kind = get_completion_class(shell)
+    assert kind is not None
+    click.echo(kind(ctx.find_root().command, {}, "harness", "_HARNESS_COMPLETE").source())

@@ -1,0 +1,40 @@
+"""harness report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from harness.cli import options
+
+_FORMATS = ["html", "markdown", "junit", "csv", "text"]
+
+
+@click.command("report")
+@click.argument("run", default="latest")
+@click.option("--format", "kind", type=click.Choice(_FORMATS), default="html", show_default=True)
+@click.option(
+    "--out", metavar="PATH", help="File to write; html goes to reports/, the others to the terminal."
+)
+@options.store
+def command(run: str, kind: str, out: str | None, store: str | None) -> None:
+    r"""Write the report of a stored RUN (its id, or 'latest') again; nothing is run.
+
+    \b
+    Examples:
+      harness report
+      harness report latest --format markdown
+      harness report 20260102-030405-ab12 --format junit --out junit.xml
+    """
+    from harness import workflows
+    from harness.settings import load_settings
+
+    settings = load_settings({"store": store})
+    record = workflows.stored_run(settings, run)
+    if kind == "html":
+        click.echo(workflows.write_report(record, out or settings.reports))
+    elif out:
+        click.echo(workflows.write_rendering(record, kind, Path(out)))
+    else:
+        click.echo(workflows.render(record, kind))

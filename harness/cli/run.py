@@ -1,0 +1,128 @@
+"""harness run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness import cli
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.results import SuiteRun
+
+
+@click.command("run")
+@options.job
+@click.option("--target", help="Where the assistant lives: embedded (default) or assistants.")
+@click.option("--base-url", metavar="URL", help="Assistants-compatible API, e.g. http://127.0.0.1:8080/v1.")
+@click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
+@click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8.")
+@click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take.")
+@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
+@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
+@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
+@click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
+@click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@options.store
+def command(
+    suites: tuple[str, ...],
+    assistant: str | None,
+    tags: tuple[str, ...],
+    ids: tuple[str, ...],
+    resume: str | None,
+    junit: str | None,
+    markdown: str | None,
+    no_progress: bool,
+    **flags: Any,
+) -> int:
+    r"""Run SUITES (files or folders; default: suites/), score the answers, write an HTML report.
+
+    \b
+    Examples:
+      harness run suites/acme
+      harness run suites/acme/knowledge.yaml --repeats 3 --tag smoke
+      harness run suites/acme --target assistants --base-url http://127.0.0.1:8080/v1
+      harness run --resume latest
+
+    With --target assistants the key is read from OPENAI_API_KEY. Ctrl-C once lets the trials under way
+    finish, twice stops at once; what is finished is kept either way.
+
+    Exit codes: 0 all passed, 1 something failed, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run.
+    """
+    import asyncio
+
+    from harness import workflows
+    from harness.settings import load_settings
+
+    settings = load_settings(flags)
+    if resume and suites:
+        raise click.UsageError("--resume takes its suites from the run: give no SUITES with it.")
+    job = workflows.Job(suites or ("suites",), settings, assistant, tags, ids)
+    record = asyncio.run(_run(job, resume, quiet=no_progress))
+    report = workflows.write_report(record, settings.reports)
+    _write_others(record, junit, markdown)
+    _print_summary(record, report)
+    return _verdict(record)
+
+
+async def _run(job: Any, resume: str | None, *, quiet: bool) -> SuiteRun:
+    from harness import workflows
+    from harness.cli.progress import progress
+    from harness.runner.executors.local import Stop
+
+    stop = Stop()
+    with progress(quiet=quiet) as listener:
+        _watch_for_ctrl_c(stop)
+        if resume:
+            return await workflows.resume(resume, job.settings, listeners=[listener], stop=stop)
+        return await workflows.start(job, listeners=[listener], stop=stop)
+
+
+def _watch_for_ctrl_c(stop: Any) -> None:
+    import asyncio
+    import signal
+
+    loop = asyncio.get_running_loop()
+    task = asyncio.current_task()
+
+    def on_signal() -> None:
+        if stop.requested.is_set() and task:
+            task.cancel()
+            return
+        stop.set()
+        click.echo("\nstopping: trials under way are finishing; Ctrl-C again stops at once", err=True)
+
+    loop.add_signal_handler(signal.SIGINT, on_signal)
+
+
+def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> None:
+    from harness import workflows
+
+    if junit:
+        workflows.write_rendering(record, "junit", Path(junit))
+    if markdown:
+        workflows.write_rendering(record, "markdown", Path(markdown))
+
+
+def _print_summary(record: SuiteRun, report: Path) -> None:
+    from harness.reporters.console import summary
+
+    click.echo(summary(record))
+    click.echo(f"\nreport: {report}")
+    if record.status != "finished":
+        left = record.planned - len(record.results)
+        click.echo(
+            f"{left} of {record.planned} trials are left. Go on with: harness run --resume {record.id}"
+        )
+
+
+def _verdict(record: SuiteRun) -> int:
+    if record.status != "finished":
+        return cli.INTERRUPTED
+    if not record.results:
+        return cli.NOTHING_TO_RUN
+    good = {"passed", "skipped"}
+    return cli.PASSED if all(result.outcome in good for result in record.results) else cli.FAILED

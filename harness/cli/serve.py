@@ -1,0 +1,44 @@
+"""harness serve."""
+
+from __future__ import annotations
+
+import ipaddress
+
+import click
+
+
+@click.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free port."
+)
+@click.option(
+    "--api-key", envvar="HARNESS_SERVER_API_KEY", help="Clients must send this key. Default: any key."
+)
+def command(host: str, port: int, api_key: str | None) -> None:
+    r"""Start the embedded Assistants API: no key and no network needed, state in memory.
+
+    Point any client at it with OPENAI_BASE_URL. Answers come from a deterministic extractive reference
+    assistant, which quotes the uploaded documents; it is not a language model.
+
+    \b
+    Example:
+      harness serve --port 8080 &
+      OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=any python your_program.py
+    """
+    if not api_key and not _is_loopback(host):
+        raise click.UsageError(f"--host {host} can be reached from other machines: give --api-key too.")
+    from harness.server.app import App, ServerOptions
+    from harness.server.http import serve
+
+    def on_ready(bound_port: int) -> None:
+        click.echo(f"serving on http://{host}:{bound_port}/v1 (Ctrl-C stops)", err=True)
+
+    serve(App(ServerOptions()), host, port, api_key, on_ready)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,141 @@
+"""One trial: a conversation played against a target, scored, and made a result, whatever happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import msgspec
+
+from harness.clock import Clock
+from harness.cost.prices import FREE, Cost, code_interpreter_cost, token_cost
+from harness.cost.usage import total
+from harness.errors import TargetError
+from harness.plan import Trial
+from harness.results import Outcome, Score, TrialResult
+from harness.runner.tools import StubBook
+from harness.suite.records import Turn
+from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.trace.records import Message, Trace, TurnTrace
+
+Score_ = Callable[[Trial, Trace], tuple[Score, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrialOptions:
+    """How a trial is run.
+
+    Attributes:
+        deadline_s: Longest a turn may take; then it ends as ``timed_out``.
+        score: Judges the trace; called once a trial, also when the trial was cut short.
+    """
+
+    deadline_s: float
+    score: Score_
+
+
+async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:
+    """The trial's result; never raises for what an assistant, a target or a scorer does wrong."""
+    started_at = clock.now()
+    turns: list[TurnTrace] = []
+    error: str | None = None
+    documents: dict[str, str] = {}
+    try:
+        documents = await _play(trial, target, options, turns)
+    except TargetError as failure:
+        error = str(failure)
+    except Exception as failure:  # noqa: BLE001 - the edge of a trial: everything becomes data
+        error = f"internal error: {type(failure).__name__}: {failure}"
+    trace = Trace(
+        trial_id=trial.id,
+        target=target.name,
+        turns=tuple(turns),
+        history=tuple(Message(role=m.role, text=m.content) for m in trial.conversation.history),
+        documents=documents,
+    )
+    return _result(trial, trace, options.score(trial, trace), error, started_at, clock.now())
+
+
+async def _play(
+    trial: Trial, target: Target, options: TrialOptions, turns: list[TurnTrace]
+) -> dict[str, str]:
+    """Play all turns; what was reached stands in ``turns`` even when a later one raises."""
+    conversation = trial.conversation
+    stubs = StubBook(trial.suite.stubs)
+    user = f"{trial.id}/{conversation.as_ or 'user'}" if _comes_back(trial) else None
+    session = await target.open(trial.variant, history=conversation.history, user_id=user)
+    try:
+        for turn in conversation.turns:
+            if turn.returning and user:
+                await session.close()
+                session = await target.open(trial.variant, user_id=user)
+            turns.append(await _send(session, turn, stubs, options, trial.suite.source))
+        return session.documents
+    finally:
+        await session.close()
+
+
+def _comes_back(trial: Trial) -> bool:
+    return trial.conversation.as_ is not None or any(turn.returning for turn in trial.conversation.turns)
+
+
+async def _send(
+    session: Session, turn: Turn, stubs: StubBook, options: TrialOptions, suite: Path
+) -> TurnTrace:
+    attachments = tuple((suite.parent / each.file, each) for each in turn.attach)
+    outgoing = OutgoingTurn(turn.user, attachments)
+    trace = await session.send(outgoing, stubs.answer, deadline_s=options.deadline_s)
+    return msgspec.structs.replace(trace, returning=True) if turn.returning else trace
+
+
+def _result(
+    trial: Trial,
+    trace: Trace,
+    scores: tuple[Score, ...],
+    error: str | None,
+    started_at: datetime,
+    ended_at: datetime,
+) -> TrialResult:
+    cost = trial_cost(trace, trial.variant.assistant.model)
+    usages = [turn.usage for turn in trace.turns]
+    return TrialResult(
+        trial_id=trial.id,
+        suite=trial.suite.name,
+        conversation=trial.conversation.id,
+        cluster=trial.conversation.cluster or trial.conversation.id,
+        tags=trial.conversation.tags,
+        variant=trial.variant.name,
+        fingerprint=trial.variant.fingerprint,
+        repeat=trial.repeat,
+        outcome=outcome(scores, error),
+        error=error,
+        started_at=started_at,
+        ended_at=ended_at,
+        scores=scores,
+        usage=None if None in usages else total(usages),
+        cost_usd=cost.usd,
+        cost_reason=cost.reason,
+        latency_s=sum(turn.latency_s for turn in trace.turns),
+        trace=trace,
+    )
+
+
+def outcome(scores: tuple[Score, ...], error: str | None) -> Outcome:
+    """``errored`` when the harness or provider failed; ``skipped`` when nothing could be judged."""
+    if error is not None:
+        return "errored"
+    verdicts = [score.passed for score in scores]
+    if False in verdicts:
+        return "failed"
+    return "passed" if True in verdicts else "skipped"
+
+
+def trial_cost(trace: Trace, model: str) -> Cost:
+    """Tokens of every turn at list prices, and the session fee when code_interpreter was called."""
+    cost = FREE
+    for turn in trace.turns:
+        cost += token_cost(turn.model or model, turn.usage)
+    called = any(call.type == "code_interpreter" for turn in trace.turns for call in turn.tool_calls)
+    return cost + code_interpreter_cost(1) if called else cost

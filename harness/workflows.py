@@ -1,0 +1,251 @@
+"""Whole jobs in a few calls: evaluate suites, go on with a run, read one back, write its report."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from harness.clock import SYSTEM_CLOCK, Clock
+from harness.errors import HarnessError, StoreError
+from harness.plan import Plan, Trial, make_plan
+from harness.results import Score, SuiteRun
+from harness.runner.events import Event, RunFinished, TrialFinished
+from harness.runner.executors.local import Stop, run
+from harness.runner.trial import TrialOptions
+from harness.settings import Settings, load_settings
+from harness.suite.assistants import load_variant
+from harness.suite.load import load_suites
+from harness.suite.records import Suite, Variant
+from harness.suite.select import select
+from harness.targets.making import make_target
+from harness.trace.records import Trace
+
+if TYPE_CHECKING:
+    from harness.store.store import Store
+
+Listener = Callable[[Event], None]
+RunState = Literal["finished", "interrupted"]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a suite run is asked to do.
+
+    Attributes:
+        suites: Suite files and folders.
+        settings: Target, repeats, concurrency, store and the rest.
+        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
+        tags: Only conversations with one of these.
+        ids: Only conversations whose id matches one of these patterns.
+    """
+
+    suites: tuple[str, ...]
+    settings: Settings
+    assistant: str | None = None
+    tags: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+
+def load(job: Job) -> list[Suite]:
+    """The job's suites, checked and selected.
+
+    Raises:
+        SuiteError: With every mistake of every file.
+    """
+    variant = _variant(job.assistant) if job.assistant else None
+    suites = load_suites([Path(path) for path in job.suites], variant=variant)
+    return select(suites, tags=job.tags, ids=job.ids)
+
+
+def _variant(assistant: str) -> Variant:
+    if assistant.startswith("asst_"):
+        from harness.suite.assistants import existing_assistant
+
+        return existing_assistant(assistant)
+    return load_variant(Path(assistant))
+
+
+def plan_of(job: Job, suites: Sequence[Suite]) -> Plan:
+    """The trials of a job.
+
+    Raises:
+        HarnessError: There are none (code ``nothing-to-run``).
+    """
+    plan = make_plan(suites, repeats=job.settings.repeats)
+    if not plan.trials:
+        raise HarnessError(
+            "there is nothing to run",
+            code="nothing-to-run",
+            hint="name a suite file or folder, and check --tag and --only",
+        )
+    return plan
+
+
+def evaluate(
+    *suites: str | Path, assistant: str | None = None, tags: Sequence[str] = (), **flags: Any
+) -> SuiteRun:
+    """Run suites and get the finished suite run, with every trace and score.
+
+    Args:
+        suites: Suite files and folders.
+        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
+        tags: Only conversations with one of these tags.
+        flags: Settings by name, e.g. ``repeats=3, target="assistants", base_url=...``.
+
+    Raises:
+        HarnessError: Its children say what is wrong with suites, settings, target or store.
+    """
+    settings = load_settings(flags)
+    job = Job(tuple(str(suite) for suite in suites), settings, assistant, tuple(tags))
+    return asyncio.run(start(job))
+
+
+async def start(
+    job: Job, *, listeners: Sequence[Listener] = (), stop: Stop | None = None, clock: Clock = SYSTEM_CLOCK
+) -> SuiteRun:
+    """Run a job from its beginning; each trial is stored as it ends."""
+    suites = load(job)
+    plan = plan_of(job, suites)
+    started_at = clock.now()
+    record = SuiteRun(
+        id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        started_at=started_at,
+        target=job.settings.target,
+        status="running",
+        planned=len(plan.trials),
+        settings=_remembered(job, suites),
+    )
+    with _store(job.settings) as store:
+        store.begin_run(record)
+        return await _carry_out(plan, job.settings, record.id, store, listeners, stop or Stop(), clock)
+
+
+async def resume(
+    run_id: str,
+    settings: Settings,
+    *,
+    listeners: Sequence[Listener] = (),
+    stop: Stop | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> SuiteRun:
+    """Go on with a run that was interrupted: only trials that have no result yet are run.
+
+    Raises:
+        StoreError: The run is unknown, or its files have changed since (code ``suite-changed``).
+    """
+    with _store(settings) as store:
+        record = store.run(run_id)
+        job = _recalled(record, settings)
+        suites = load(job)
+        _refuse_changed(record, _fingerprints(suites))
+        finished = store.finished_trials(record.id)
+        plan = plan_of(job, suites)
+        left = Plan(tuple(trial for trial in plan.trials if trial.id not in finished))
+        return await _carry_out(left, job.settings, record.id, store, listeners, stop or Stop(), clock)
+
+
+async def _carry_out(
+    plan: Plan,
+    settings: Settings,
+    run_id: str,
+    store: Store,
+    listeners: Sequence[Listener],
+    stop: Stop,
+    clock: Clock,
+) -> SuiteRun:
+    options = TrialOptions(deadline_s=settings.deadline_s, score=_score)
+    target = make_target(settings.target_options())
+    status: RunState = "interrupted"
+    try:
+        events = run(plan, target, options, concurrency=settings.concurrency, clock=clock, stop=stop)
+        async with aclosing(events):
+            async for event in events:
+                if isinstance(event, TrialFinished):
+                    store.add_trial(run_id, event.result)
+                for listener in listeners:
+                    listener(event)
+                if isinstance(event, RunFinished) and not event.interrupted:
+                    status = "finished"
+    finally:
+        # Whatever ends the run, what it leaves behind is whole and says whether it is finished.
+        try:
+            store.finish_run(run_id, status, clock.now())
+        finally:
+            await target.tear_down()
+    return store.run(run_id)
+
+
+def _score(trial: Trial, trace: Trace) -> tuple[Score, ...]:
+    from harness.scorers.checks import score_trace
+
+    return score_trace(trial.conversation, trial.variant.assistant, trace)
+
+
+def _store(settings: Settings) -> Store:
+    from harness.store.store import Store
+
+    return Store.open(settings.store)
+
+
+def stored_run(settings: Settings, run_id: str = "latest") -> SuiteRun:
+    """A run read back with all its results."""
+    with _store(settings) as store:
+        return store.run(run_id)
+
+
+# --- what a run remembers of its job -------------------------------------------------------------------
+
+
+def _remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
+    """The job as plain JSON, without the key."""
+    return {
+        "suites": [str(Path(path).resolve()) for path in job.suites],
+        "assistant": job.assistant,
+        "tags": list(job.tags),
+        "ids": list(job.ids),
+        "fingerprints": _fingerprints(suites),
+        **job.settings.model_dump(exclude={"api_key", "store", "reports"}),
+    }
+
+
+def _fingerprints(suites: Sequence[Suite]) -> dict[str, str]:
+    prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
+    variants = [suite.variant for suite in suites if suite.variant]
+    return prints | {f"assistant {variant.name}": variant.fingerprint for variant in variants}
+
+
+def _recalled(record: SuiteRun, settings: Settings) -> Job:
+    kept = record.settings
+    asked = {name: kept[name] for name in ("target", "base_url", "repeats", "concurrency", "deadline_s")}
+    return Job(
+        suites=tuple(kept["suites"]),
+        settings=settings.model_copy(update=asked),
+        assistant=kept["assistant"],
+        tags=tuple(kept["tags"]),
+        ids=tuple(kept["ids"]),
+    )
+
+
+def _refuse_changed(record: SuiteRun, now: dict[str, str]) -> None:
+    then = record.settings["fingerprints"]
+    changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
+    if changed:
+        raise StoreError(
+            f"run {record.id} can't go on, for these have changed since it began: {', '.join(changed)}",
+            code="suite-changed",
+            hint="take the change back, or start a new run",
+        )
+
+
+# --- reports -------------------------------------------------------------------------------------------
+
+
+def stored_runs(settings: Settings, limit: int) -> list[RunSummary]:
+    """The newest runs of the store, without their results."""
+    with _store(settings) as store:
+        return store.runs(limit)

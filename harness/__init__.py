@@ -1,8 +1,37 @@
 """Evaluation and regression testing for AI assistants.
 
-Importing this package does no work: the public names below load their modules when they are first used.
+Importing this package does no work: the public names load their modules when they are first used.
 """
 
 from __future__ import annotations
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.errors import HarnessError
+    from harness.results import Score, SuiteRun, TrialResult
+    from harness.trace.records import Trace
+    from harness.workflows import evaluate
+
 __version__ = "0.1.0"
+__all__ = ["HarnessError", "Score", "SuiteRun", "Trace", "TrialResult", "__version__", "evaluate"]
+
+_HOME = {
+    "HarnessError": "harness.errors",
+    "Score": "harness.results",
+    "SuiteRun": "harness.results",
+    "Trace": "harness.trace.records",
+    "TrialResult": "harness.results",
+    "evaluate": "harness.workflows",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -15,6 +15,7 @@ import harness
 
 # Name -> the line that `harness --help` shows; the command itself is `command` in harness/cli/<name>.py.
 _COMMANDS = {
+    "init": "Make a first suite, assistant and document to start from.",
     "run": "Run suites against an assistant, score the answers, write a report.",
     "check": "Check suite files and name every mistake with file:line:column.",
     "report": "Write the report of a stored run again, in any format.",

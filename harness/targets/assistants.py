@@ -1,167 +1,33 @@
-"""The Assistants API over any wire: provisioning, threads, and turns from message to trace."""
+"""The Assistants API over any wire."""
 
 from __future__ import annotations
 
-import asyncio
-import base64
-from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import Any, get_args
-
-import msgspec
+from collections.abc import Sequence
 
 from harness.clock import SYSTEM_CLOCK, Clock
-from harness.cost.usage import from_api
-from harness.errors import TargetError, TargetRefused, TargetUnavailable
 from harness.suite.records import HistoryMessage, Variant
-from harness.targets import capture
-from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, Message, OutputFile, RunStatus, TurnTrace
+from harness.targets.provisioning import Provisioner, Ready, delete
+from harness.targets.threads import AssistantsSession
+from harness.targets.wire import Wire
 
-# The parameter that makes file_search results carry their text (create run, list steps).
-_INCLUDE = "step_details.tool_calls[*].file_search.results[*].content"
-_RUN_OPTIONS = (
-    "max_prompt_tokens",
-    "max_completion_tokens",
-    "tool_choice",
-    "parallel_tool_calls",
-    "truncation_strategy",
-)
-_WORKING = frozenset({"queued", "in_progress", "cancelling"})
-_ENDED = frozenset(get_args(RunStatus)) - {"requires_action", "timed_out", "unknown"}
-_POLL_S = 1.0
-_LARGEST_IMAGE_BYTES = 2_000_000
-# A store may take a batch of at most this many files when it is created.
-_BATCH = 500
-
-
-@dataclass(slots=True)
-class _Provisioned:
-    """What exists at the target for one variant."""
-
-    assistant_id: str
-    documents: dict[str, str] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Turn:
-    """A turn in the making."""
-
-    run: Json = field(default_factory=dict)
-    steps: dict[str, Json] = field(default_factory=dict)
-    messages: dict[str, Json] = field(default_factory=dict)
-    latencies: dict[str, float] = field(default_factory=dict)
-    tool_errors: dict[str, str] = field(default_factory=dict)
-    attempts: list[Attempt] = field(default_factory=list)
-
-    @property
-    def status(self) -> str:
-        return str(self.run.get("status") or "")
-
-    def take(self, event: str, data: Json) -> None:
-        """Remember what an event brought; deltas carry nothing that the completed objects lack."""
-        if event.startswith("thread.run.step.") and not event.endswith(".delta"):
-            self.steps[data["id"]] = data
-        elif event.startswith("thread.run."):
-            self.run = data
-        elif event in {"thread.message.completed", "thread.message.incomplete"}:
-            self.messages[data["id"]] = data
+# The API takes at most this many messages with a new thread; the rest is added one by one.
+_FIRST_MESSAGES = 32
 
 
 class AssistantsTarget:
     """An Assistants API behind a wire; everything it creates there is deleted by ``tear_down``."""
 
-    def __init__(self, name: str, wire: Wire, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, name: str, wire: Wire, *, poll_s: float = 1.0, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name
         self._wire = wire
         self._clock = clock
-        self._provisioned: dict[str, _Provisioned] = {}
+        self._provisioner = Provisioner(wire, poll_s=poll_s)
+        self._ready: dict[str, Ready] = {}
         self._user_threads: dict[str, str] = {}
-        self._created: list[str] = []
 
     async def provision(self, variant: Variant) -> None:
         """Upload the documents, index them, create the assistant; or look the given assistant up."""
-        if variant.assistant_id:
-            body = await self._wire.call("GET", f"/assistants/{variant.assistant_id}")
-            self._provisioned[variant.fingerprint] = _Provisioned(body["id"], await self._stored_names(body))
-            return
-        resources: Json = {}
-        documents = await self._upload_all(variant.documents)
-        if documents:
-            store = await self._vector_store(variant.assistant.name, documents)
-            resources["file_search"] = {"vector_store_ids": [store]}
-        if variant.code_documents:
-            code_files = await self._upload_all(variant.code_documents)
-            resources["code_interpreter"] = {"file_ids": list(code_files)}
-        body = await self._wire.call("POST", "/assistants", _assistant_body(variant, resources))
-        self._created.append(f"/assistants/{body['id']}")
-        self._provisioned[variant.fingerprint] = _Provisioned(body["id"], documents)
-
-    async def _upload_all(self, paths: Sequence[Path]) -> dict[str, str]:
-        uploaded: dict[str, str] = {}
-        for path in paths:
-            uploaded[await self.upload(path)] = path.name
-        return uploaded
-
-    async def upload(self, path: Path) -> str:
-        """Upload one file for an assistant's tools; its id."""
-        body = await self._wire.upload(path.name, path.read_bytes(), "assistants")
-        self._created.append(f"/files/{body['id']}")
-        return str(body["id"])
-
-    async def _vector_store(self, name: str, documents: Mapping[str, str]) -> str:
-        body = {"name": name[:256], "expires_after": {"anchor": "last_active_at", "days": 7}}
-        store = await self._wire.call("POST", "/vector_stores", body)
-        self._created.append(f"/vector_stores/{store['id']}")
-        ids = list(documents)
-        for begin in range(0, len(ids), _BATCH):
-            await self._index(str(store["id"]), ids[begin : begin + _BATCH])
-        await self._refuse_unindexed(str(store["id"]), documents)
-        return str(store["id"])
-
-    async def _index(self, store: str, file_ids: list[str]) -> None:
-        path = f"/vector_stores/{store}/file_batches"
-        batch = await self._wire.call("POST", path, {"file_ids": file_ids})
-        while batch["file_counts"]["in_progress"]:
-            await asyncio.sleep(0.05 if self.name == "embedded" else _POLL_S)
-            batch = await self._wire.call("GET", f"{path}/{batch['id']}")
-
-    async def _refuse_unindexed(self, store: str, documents: Mapping[str, str]) -> None:
-        """A document that can't be searched makes every score about it wrong: stop, and name them all."""
-        path = f"/vector_stores/{store}/files"
-        page = await self._wire.call("GET", path, query={"filter": "failed", "limit": 100})
-        failures = [
-            f"{documents.get(row['id'], row['id'])}: {(row.get('last_error') or {}).get('message')}"
-            for row in page["data"][::-1]
-        ]
-        if failures:
-            raise TargetRefused(
-                "documents could not be indexed:\n  " + "\n  ".join(failures),
-                code="document-unreadable",
-                hint="repair, convert or remove these documents, then run again",
-            )
-
-    async def _stored_names(self, assistant: Json) -> dict[str, str]:
-        """File names of an existing assistant's knowledge base, for citations and reports."""
-        resources = (assistant.get("tool_resources") or {}).get("file_search") or {}
-        names: dict[str, str] = {}
-        for store in resources.get("vector_store_ids") or ():
-            async for row in self._pages(f"/vector_stores/{store}/files"):
-                names[row["id"]] = str((await self._wire.call("GET", f"/files/{row['id']}"))["filename"])
-        return names
-
-    async def _pages(self, path: str, **query: Any) -> AsyncIterator[Json]:
-        after: dict[str, str] = {}
-        while True:
-            page = await self._wire.call("GET", path, query={**query, "limit": 100, **after})
-            for row in page["data"]:
-                yield row
-            if not page.get("has_more") or not page["data"]:
-                return
-            after = {"after": page["data"][-1]["id"]}
+        self._ready[variant.fingerprint] = await self._provisioner.provision(variant)
 
     async def open(
         self, variant: Variant, *, history: Sequence[HistoryMessage] = (), user_id: str | None = None
@@ -171,240 +37,29 @@ class AssistantsTarget:
         thread = known or await self._new_thread(history)
         if user_id:
             self._user_threads[user_id] = thread
-        keep = user_id is not None
-        ready = self._provisioned[variant.fingerprint]
-        return AssistantsSession(self, self._wire, self._clock, ready, variant, thread, keep=keep)
+        return AssistantsSession(
+            self._wire,
+            self._provisioner,
+            self._clock,
+            self._ready[variant.fingerprint],
+            variant,
+            thread,
+            keep=user_id is not None,
+        )
 
     async def _new_thread(self, history: Sequence[HistoryMessage]) -> str:
         messages = [{"role": message.role, "content": message.content} for message in history]
-        # The API takes at most this many with the thread itself; the rest is added one by one.
-        body = await self._wire.call("POST", "/threads", {"messages": messages[:32]})
-        for message in messages[32:]:
+        body = await self._wire.call("POST", "/threads", {"messages": messages[:_FIRST_MESSAGES]})
+        for message in messages[_FIRST_MESSAGES:]:
             await self._wire.call("POST", f"/threads/{body['id']}/messages", message)
         return str(body["id"])
 
     async def tear_down(self) -> None:
-        """Delete everything this target created, newest first, then close the wire."""
-        paths = [*self._created, *(f"/threads/{thread}" for thread in self._user_threads.values())]
+        """Delete everything this target created, then close the wire."""
         try:
-            for path in reversed(paths):
-                await self._delete(path)
+            for thread in self._user_threads.values():
+                await delete(self._wire, f"/threads/{thread}")
+            await self._provisioner.delete_all()
         finally:
-            self._created.clear()
             self._user_threads.clear()
             await self._wire.close()
-
-    async def _delete(self, path: str) -> None:
-        try:
-            await self._wire.call("DELETE", path)
-        except TargetRefused:
-            return  # already gone
-
-
-class AssistantsSession:
-    """One thread."""
-
-    def __init__(
-        self,
-        target: AssistantsTarget,
-        wire: Wire,
-        clock: Clock,
-        ready: _Provisioned,
-        variant: Variant,
-        thread: str,
-        *,
-        keep: bool,
-    ) -> None:
-        self._target = target
-        self._wire = wire
-        self._clock = clock
-        self._ready = ready
-        self._variant = variant
-        self._thread = thread
-        self._keep = keep
-
-    @property
-    def documents(self) -> dict[str, str]:
-        """The knowledge base: file id to name."""
-        return self._ready.documents
-
-    async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
-        """Send the message, drive the run to its end, and tell what happened."""
-        making = _Turn()
-        started_at, begun = self._clock.now(), self._clock.monotonic()
-        timed_out = False
-        try:
-            async with asyncio.timeout(deadline_s):
-                await self._post_message(turn, making)
-                await self._drive(making, answer)
-        except TimeoutError:
-            timed_out = True
-            await self._cancel(making)
-        latency_s = self._clock.monotonic() - begun
-        return await self._trace(turn, making, started_at, latency_s, timed_out=timed_out)
-
-    async def close(self) -> None:
-        """Delete the thread, unless it is kept for a user."""
-        if not self._keep:
-            await self._target._delete(f"/threads/{self._thread}")
-
-    async def _post_message(self, turn: OutgoingTurn, making: _Turn) -> None:
-        attachments = [
-            {"file_id": await self._target.upload(path), "tools": [{"type": kind} for kind in each.tools]}
-            for path, each in turn.attachments
-        ]
-        body: Json = {"role": "user", "content": turn.text}
-        if attachments:
-            body["attachments"] = attachments
-        path = f"/threads/{self._thread}/messages"
-        await self._wire.call("POST", path, body, attempts=making.attempts)
-
-    async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:
-        """Follow the run until it ends; function calls are answered in as many rounds as it takes."""
-        options = self._variant.assistant.model_dump(include=set(_RUN_OPTIONS), exclude_none=True)
-        body = {"assistant_id": self._ready.assistant_id, **options}
-        await self._follow(making, f"/threads/{self._thread}/runs?include[]={_INCLUDE}", body)
-        while making.status == "requires_action":
-            outputs = await self._answer(making, answer)
-            path = f"/threads/{self._thread}/runs/{making.run['id']}/submit_tool_outputs"
-            await self._follow(making, path, {"tool_outputs": outputs})
-
-    async def _follow(self, making: _Turn, path: str, body: Json) -> None:
-        """Stream; when the stream brings no end (dropped, or the server can't stream), poll."""
-        try:
-            async for event, data in self._wire.stream(
-                path, {**body, "stream": True}, attempts=making.attempts
-            ):
-                making.take(event, data)
-        except TargetUnavailable:
-            if not making.run:
-                raise
-        if making.status not in _ENDED | {"requires_action"}:
-            await self._poll(making)
-
-    async def _poll(self, making: _Turn) -> None:
-        runs = f"/threads/{self._thread}/runs"
-        if not making.run:
-            newest = await self._wire.call("GET", runs, query={"limit": 1, "order": "desc"})
-            making.run = newest["data"][0]
-        path = f"{runs}/{making.run['id']}"
-        while (run := await self._wire.call("GET", path))["status"] in _WORKING:
-            await asyncio.sleep(_POLL_S)
-        making.run = run
-        steps = self._target._pages(f"{path}/steps", **{"include[]": _INCLUDE, "order": "asc"})
-        making.steps = {step["id"]: step async for step in steps}
-        messages = self._target._pages(f"/threads/{self._thread}/messages", run_id=run["id"], order="asc")
-        making.messages = {row["id"]: row async for row in messages}
-
-    async def _answer(self, making: _Turn, answer: AnswerFunction) -> list[Json]:
-        action = (making.run.get("required_action") or {}).get("submit_tool_outputs") or {}
-        outputs = []
-        for call in action.get("tool_calls") or ():
-            function = call["function"]
-            begun = self._clock.monotonic()
-            result = await answer(FunctionCall(call["id"], function["name"], function["arguments"]))
-            making.latencies[call["id"]] = self._clock.monotonic() - begun
-            if result.error:
-                making.tool_errors[call["id"]] = result.error
-            outputs.append({"tool_call_id": call["id"], "output": result.output})
-        return outputs
-
-    async def _cancel(self, making: _Turn) -> None:
-        """Free the thread after a deadline; best effort, the trace says timed_out either way."""
-        if not making.run:
-            return
-        try:
-            await self._wire.call("POST", f"/threads/{self._thread}/runs/{making.run['id']}/cancel")
-        except TargetError:
-            return
-
-    async def _trace(
-        self, turn: OutgoingTurn, making: _Turn, started_at: datetime, latency_s: float, *, timed_out: bool
-    ) -> TurnTrace:
-        steps = [capture.run_step(step) for step in making.steps.values()]
-        steps = [_with_our_side(step, making) for step in steps]
-        results = [result for step in steps for call in step.tool_calls for result in call.results]
-        messages = [capture.message(m, results, self.documents) for m in making.messages.values()]
-        wait_s = sum(attempt.wait_s for attempt in making.attempts)
-        return TurnTrace(
-            user=Message(
-                role="user",
-                text=turn.text,
-                attachments=tuple(path.name for path, _ in turn.attachments),
-            ),
-            status="timed_out" if timed_out else _status(making.status),
-            started_at=started_at,
-            latency_s=max(latency_s - wait_s, 0.0),
-            messages=tuple([await self._with_files(message) for message in messages]),
-            steps=tuple(steps),
-            usage=from_api(making.run.get("usage")),
-            model=making.run.get("model"),
-            wait_s=wait_s,
-            attempts=tuple(making.attempts),
-            error=_error(making.run),
-            run_id=making.run.get("id"),
-            thread_id=self._thread,
-        )
-
-    async def _with_files(self, message: Message) -> Message:
-        if not message.files:
-            return message
-        return msgspec.structs.replace(
-            message, files=tuple([await self._fetched(file) for file in message.files])
-        )
-
-    async def _fetched(self, file: OutputFile) -> OutputFile:
-        """Images are kept with the trace, so that a report can show them; hosted ones may be refused."""
-        if file.kind != "image":
-            return file
-        try:
-            content = await self._wire.download(file.file_id)
-        except TargetError:
-            return file
-        if len(content) > _LARGEST_IMAGE_BYTES:
-            return file
-        return msgspec.structs.replace(file, content_base64=base64.b64encode(content).decode())
-
-
-def _assistant_body(variant: Variant, resources: Json) -> Json:
-    fields = {
-        "name",
-        "model",
-        "instructions",
-        "description",
-        "temperature",
-        "top_p",
-        "reasoning_effort",
-        "response_format",
-    }
-    body: Json = variant.assistant.model_dump(include=fields, exclude_none=True)
-    body["tools"] = [tool.model_dump(exclude_none=True) for tool in variant.assistant.tools]
-    body["metadata"] = {**variant.assistant.metadata, "harness_fingerprint": variant.fingerprint[:64]}
-    if resources:
-        body["tool_resources"] = resources
-    return body
-
-
-def _with_our_side(step: Any, making: _Turn) -> Any:
-    """Add to function calls what only our side knows: how long the answer took, and what was wrong."""
-    calls = tuple(
-        msgspec.structs.replace(
-            call, latency_s=making.latencies.get(call.id), error=making.tool_errors.get(call.id)
-        )
-        for call in step.tool_calls
-    )
-    return msgspec.structs.replace(step, tool_calls=calls)
-
-
-def _status(status: str) -> RunStatus:
-    return status if status in _ENDED or status == "requires_action" else "unknown"  # type: ignore[return-value]
-
-
-def _error(run: Json) -> str | None:
-    if failure := run.get("last_error"):
-        return f"{failure.get('code')}: {failure.get('message')}"
-    if reason := (run.get("incomplete_details") or {}).get("reason"):
-        return f"incomplete: {reason}"
-    if run.get("status") not in _ENDED | {None, "requires_action"}:
-        return f"the run ended with the status {run['status']!r}, which this harness does not know"
-    return None

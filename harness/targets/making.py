@@ -37,7 +37,7 @@ def make_target(options: TargetOptions) -> Target:
     if options.name == "embedded":
         from harness.targets.embedded import EmbeddedWire
 
-        return AssistantsTarget("embedded", EmbeddedWire())
+        return AssistantsTarget("embedded", EmbeddedWire(), poll_s=0.02)
     if options.name == "assistants":
         from harness.targets.http import HttpWire
 

@@ -1,0 +1,49 @@
+# Everything sets itself up: each target makes its environment first, from nothing but Python 3.11+.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PYTEST_ARGS ?=
+
+.PHONY: demo test lint types layers check sample clean help
+
+help: ## Show these targets.
+	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
+
+$(VENV)/.run: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "error: Python 3.11 or newer is needed; name one with: make PYTHON=python3.12 ..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV) \
+		|| { echo "error: $(PYTHON) can't make environments; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "installing harness and what it needs into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.run
+	@echo "installing what the tests need into $(VENV) (once)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.run ## Run the sample suites on the embedded server and write an HTML report.
+	@$(BIN)/harness run suites/acme
+
+test: $(VENV)/.dev ## Run all tests.
+	$(BIN)/pytest -n auto $(PYTEST_ARGS)
+
+lint: $(VENV)/.dev ## Format and style.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+
+types: $(VENV)/.dev ## mypy --strict.
+	$(BIN)/mypy
+
+layers: $(VENV)/.dev ## Who may import whom.
+	$(BIN)/lint-imports
+
+check: lint types layers test ## All of it, as CI does.
+
+sample: $(VENV)/.dev ## Make the sample documents, data and schemas again.
+	$(BIN)/python fixtures/make.py
+	$(BIN)/python -m harness.suite.schema docs/schema
+
+clean: ## Remove the environment and caches.
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

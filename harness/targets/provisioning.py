@@ -1,0 +1,152 @@
+"""What a variant needs at an Assistants API before anyone can talk to it, and taking it away again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.errors import TargetRefused
+from harness.suite.records import Variant
+from harness.targets.wire import Json, Wire
+
+# A store takes at most this many files at once when it is filled by a batch.
+_BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What exists at the target for one variant.
+
+    Attributes:
+        assistant_id: The assistant.
+        documents: Its knowledge base: file id to name.
+    """
+
+    assistant_id: str
+    documents: dict[str, str] = field(default_factory=dict)
+
+
+class Provisioner:
+    """Creates assistants with their documents, and remembers what it created."""
+
+    def __init__(self, wire: Wire, *, poll_s: float) -> None:
+        self._wire = wire
+        self._poll_s = poll_s
+        self._created: list[str] = []
+
+    async def provision(self, variant: Variant) -> Ready:
+        """Upload the documents, index them, create the assistant; or look the given assistant up."""
+        if variant.assistant_id:
+            body = await self._wire.call("GET", f"/assistants/{variant.assistant_id}")
+            return Ready(body["id"], await self._stored_names(body))
+        resources: Json = {}
+        documents = await self._upload_all(variant.documents)
+        if documents:
+            store = await self._vector_store(variant.assistant.name, documents)
+            resources["file_search"] = {"vector_store_ids": [store]}
+        if variant.code_documents:
+            code_files = await self._upload_all(variant.code_documents)
+            resources["code_interpreter"] = {"file_ids": list(code_files)}
+        body = await self._wire.call("POST", "/assistants", _assistant_body(variant, resources))
+        self._created.append(f"/assistants/{body['id']}")
+        return Ready(body["id"], documents)
+
+    async def _upload_all(self, paths: Sequence[Path]) -> dict[str, str]:
+        uploaded: dict[str, str] = {}
+        for path in paths:
+            uploaded[await self.upload(path)] = path.name
+        return uploaded
+
+    async def upload(self, path: Path) -> str:
+        """Upload one file for an assistant's tools; its id."""
+        body = await self._wire.upload(path.name, path.read_bytes(), "assistants")
+        self._created.append(f"/files/{body['id']}")
+        return str(body["id"])
+
+    async def _vector_store(self, name: str, documents: Mapping[str, str]) -> str:
+        body = {"name": name[:256], "expires_after": {"anchor": "last_active_at", "days": 7}}
+        store = await self._wire.call("POST", "/vector_stores", body)
+        self._created.append(f"/vector_stores/{store['id']}")
+        ids = list(documents)
+        for begin in range(0, len(ids), _BATCH):
+            await self._index(str(store["id"]), ids[begin : begin + _BATCH])
+        await self._refuse_unindexed(str(store["id"]), documents)
+        return str(store["id"])
+
+    async def _index(self, store: str, file_ids: list[str]) -> None:
+        path = f"/vector_stores/{store}/file_batches"
+        batch = await self._wire.call("POST", path, {"file_ids": file_ids})
+        while batch["file_counts"]["in_progress"]:
+            await asyncio.sleep(self._poll_s)
+            batch = await self._wire.call("GET", f"{path}/{batch['id']}")
+
+    async def _refuse_unindexed(self, store: str, documents: Mapping[str, str]) -> None:
+        """A document that can't be searched makes every score about it wrong: stop, and name them all."""
+        path = f"/vector_stores/{store}/files"
+        page = await self._wire.call("GET", path, query={"filter": "failed", "limit": 100})
+        failures = [
+            f"{documents.get(row['id'], row['id'])}: {(row.get('last_error') or {}).get('message')}"
+            for row in page["data"][::-1]
+        ]
+        if failures:
+            raise TargetRefused(
+                "documents could not be indexed:\n  " + "\n  ".join(failures),
+                code="document-unreadable",
+                hint="repair, convert or remove these documents, then run again",
+            )
+
+    async def _stored_names(self, assistant: Json) -> dict[str, str]:
+        """File names of an existing assistant's knowledge base, for citations and reports."""
+        resources = (assistant.get("tool_resources") or {}).get("file_search") or {}
+        names: dict[str, str] = {}
+        for store in resources.get("vector_store_ids") or ():
+            async for row in pages(self._wire, f"/vector_stores/{store}/files"):
+                names[row["id"]] = str((await self._wire.call("GET", f"/files/{row['id']}"))["filename"])
+        return names
+
+    async def delete_all(self) -> None:
+        """Delete everything that was created, newest first."""
+        while self._created:
+            await delete(self._wire, self._created.pop())
+
+
+async def delete(wire: Wire, path: str) -> None:
+    """Delete an object; one that is gone already is as good as deleted."""
+    try:
+        await wire.call("DELETE", path)
+    except TargetRefused:
+        return
+
+
+async def pages(wire: Wire, path: str, **query: Any) -> AsyncIterator[Json]:
+    """Every object of a list, page by page."""
+    after: dict[str, str] = {}
+    while True:
+        page = await wire.call("GET", path, query={**query, "limit": 100, **after})
+        for row in page["data"]:
+            yield row
+        if not page.get("has_more") or not page["data"]:
+            return
+        after = {"after": page["data"][-1]["id"]}
+
+
+def _assistant_body(variant: Variant, resources: Json) -> Json:
+    fields = {
+        "name",
+        "model",
+        "instructions",
+        "description",
+        "temperature",
+        "top_p",
+        "reasoning_effort",
+        "response_format",
+    }
+    body: Json = variant.assistant.model_dump(include=fields, exclude_none=True)
+    body["tools"] = [tool.model_dump(exclude_none=True) for tool in variant.assistant.tools]
+    body["metadata"] = {**variant.assistant.metadata, "harness_fingerprint": variant.fingerprint[:64]}
+    if resources:
+        body["tool_resources"] = resources
+    return body

@@ -1,0 +1,32 @@
+"""What every test gets: no network beyond this machine, and no settings from the developer's own."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Any connection that would leave this machine fails the test that tries it."""
+    connect = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6} and address[0] not in _LOOPBACK:
+            pytest.fail(f"a test tried to reach the network: {address!r}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    yield
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Variables of the developer's shell change nothing."""
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "HARNESS_TARGET", "HARNESS_STORE", "HARNESS_REPORTS"):
+        monkeypatch.delenv(name, raising=False)

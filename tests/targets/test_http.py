@@ -1,0 +1,153 @@
+"""Requests over real HTTP against a server that misbehaves on purpose."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+
+from harness.errors import TargetError, TargetRateLimited, TargetRefused, TargetUnavailable
+from harness.targets.http import HttpWire
+from harness.trace.records import Attempt
+
+# One answer: status, headers, body.
+Answer = tuple[int, dict[str, str], Any]
+
+
+class Script:
+    """A server that gives the scripted answers in turn, and remembers what it was asked."""
+
+    def __init__(self, answers: list[Answer]) -> None:
+        self.answers = answers
+        self.requests: list[tuple[str, str, dict[str, str]]] = []
+
+    def handler(self) -> type[BaseHTTPRequestHandler]:
+        script = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def answer(self) -> None:
+                length = int(self.headers.get("content-length") or 0)
+                self.rfile.read(length)
+                script.requests.append((self.command, self.path, dict(self.headers)))
+                status, headers, body = script.answers.pop(0)
+                content = body if isinstance(body, bytes) else json.dumps(body).encode()
+                self.send_response(status)
+                headers = {"content-type": "application/json", **headers}
+                for name, value in headers.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST = do_DELETE = answer
+
+            def log_message(self, *arguments: Any) -> None:
+                pass
+
+        return Handler
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[list[Answer]], tuple[str, Script]]]:
+    servers: list[ThreadingHTTPServer] = []
+
+    def start(answers: list[Answer]) -> tuple[str, Script]:
+        script = Script(answers)
+        server = ThreadingHTTPServer(("127.0.0.1", 0), script.handler())
+        server.daemon_threads = True
+        servers.append(server)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{server.server_port}/v1", script
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def _call(base_url: str, attempts: list[Attempt] | None = None) -> dict[str, Any]:
+    async def go() -> dict[str, Any]:
+        wire = HttpWire(base_url, "key")
+        try:
+            return await wire.call("POST", "/threads", attempts=attempts)
+        finally:
+            await wire.close()
+
+    return asyncio.run(go())
+
+
+def _error(message: str) -> dict[str, Any]:
+    return {"error": {"message": message, "type": "x", "param": None, "code": None}}
+
+
+def test_a_request_carries_the_beta_header_and_the_key(serve: Any) -> None:
+    base_url, script = serve([(200, {}, {"id": "thread_1"})])
+    assert _call(base_url) == {"id": "thread_1"}
+    method, path, headers = script.requests[0]
+    assert (method, path) == ("POST", "/v1/threads")
+    assert headers["openai-beta"] == "assistants=v2"
+    assert headers["authorization"] == "Bearer key"
+
+
+def test_refusals_for_now_are_tried_again_as_the_server_asks_and_remembered(serve: Any) -> None:
+    busy = (429, {"retry-after-ms": "1"}, _error("slow down"))
+    base_url, script = serve([busy, (500, {"retry-after": "0.001"}, _error("oops")), (200, {}, {"id": "t"})])
+    attempts: list[Attempt] = []
+    assert _call(base_url, attempts) == {"id": "t"}
+    assert [(a.number, a.wait_s) for a in attempts] == [(1, 0.001), (2, 0.001)]
+    assert len(script.requests) == 3
+
+
+def test_a_server_that_keeps_refusing_ends_as_rate_limited(serve: Any) -> None:
+    base_url, script = serve([(429, {"retry-after-ms": "1"}, _error("slow down"))] * 9)
+    with pytest.raises(TargetRateLimited, match="slow down"):
+        _call(base_url)
+    assert len(script.requests) == 4
+
+
+def test_a_wait_longer_than_a_minute_is_not_waited_for(serve: Any) -> None:
+    base_url, script = serve([(429, {"retry-after": "3600"}, _error("tomorrow"))])
+    with pytest.raises(TargetRateLimited):
+        _call(base_url)
+    assert len(script.requests) == 1
+
+
+def test_should_retry_false_is_obeyed(serve: Any) -> None:
+    base_url, script = serve([(500, {"x-should-retry": "false"}, _error("done already"))])
+    with pytest.raises(TargetUnavailable, match="done already"):
+        _call(base_url)
+    assert len(script.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "code"),
+    [
+        ((401, {}, _error("Incorrect API key provided")), TargetRefused, "wrong-api-key"),
+        ((404, {}, _error("No assistant found with id 'asst_x'.")), TargetRefused, "target-refused"),
+        (
+            (200, {"content-type": "text/html"}, b"<html>hello</html>"),
+            TargetUnavailable,
+            "target-unavailable",
+        ),
+    ],
+)
+def test_every_other_answer_becomes_one_clear_error(
+    serve: Any, answer: Answer, error: type[TargetError], code: str
+) -> None:
+    base_url, _ = serve([answer])
+    with pytest.raises(error) as caught:
+        _call(base_url)
+    assert caught.value.code == code
+    assert base_url in str(caught.value)
+
+
+def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harness.targets.http._backoff_s", lambda number: 0.0)
+    with pytest.raises(TargetUnavailable, match=r"127\.0\.0\.1:1/v1") as caught:
+        _call("http://127.0.0.1:1/v1")
+    assert "harness serve" in str(caught.value.hint)

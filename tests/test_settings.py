@@ -1,0 +1,48 @@
+"""Flags over environment over file over defaults; mistakes are named together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from harness.errors import SettingsError
+from harness.settings import load_settings
+
+
+def test_defaults_run_offline(tmp_path: Path) -> None:
+    settings = load_settings({}, folder=tmp_path, environment={})
+    assert (settings.target, settings.concurrency) == ("embedded", 8)
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_text("concurrency = 2\nrepeats = 2\ndeadline_s = 2.5\n")
+    environment = {"HARNESS_CONCURRENCY": "3", "HARNESS_REPEATS": "3"}
+    settings = load_settings({"concurrency": 4, "target": None}, folder=tmp_path, environment=environment)
+    assert (settings.concurrency, settings.repeats, settings.deadline_s) == (4, 3, 2.5)
+
+
+def test_the_usual_variables_name_the_server(tmp_path: Path) -> None:
+    environment = {"OPENAI_BASE_URL": "http://127.0.0.1:1/v1", "OPENAI_API_KEY": "sk-x"}
+    options = load_settings({}, folder=tmp_path, environment=environment).target_options()
+    assert (options.base_url, options.api_key) == ("http://127.0.0.1:1/v1", "sk-x")
+
+
+def test_all_mistakes_are_reported_at_once_with_the_nearest_name(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_text("concurency = 2\nrepeats = 0\n")
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, folder=tmp_path, environment={})
+    assert "concurency" in str(caught.value)
+    assert "repeats = 0" in str(caught.value)
+    assert "did you mean 'concurrency'" in str(caught.value.hint)
+    assert "harness.toml" in str(caught.value)
+
+
+def test_broken_toml_names_the_file(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_text("concurrency = = 2")
+    with pytest.raises(SettingsError, match=r"harness\.toml"):
+        load_settings({}, folder=tmp_path, environment={})
+
+
+def test_the_key_is_never_shown() -> None:
+    assert "sk-secret" not in repr(load_settings({"api_key": "sk-secret"}, environment={}))

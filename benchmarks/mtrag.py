@@ -145,7 +145,7 @@ def main() -> None:
         rows = [row for row in map(json.loads, lines) if row["collection"] == arguments.collection]
     suite = write_suite(rows, arguments.out)
     run = harness.evaluate(suite, store=str(arguments.out / "store.sqlite"), concurrency=2)
-    report = workflows.write_report(run, str(arguments.out / "report.html"))
+    report = workflows.write_html(run, str(arguments.out / "report.html"))
     print(f"{len(run.results)} conversations, report: {report}\n")
     print("| measured | n | share |\n| --- | ---: | ---: |")
     for what, hits, of in figures(run, rows):

@@ -7,6 +7,7 @@ came from, so that evidence can be marked there.
 from __future__ import annotations
 
 import re
+import threading
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -70,11 +71,18 @@ def words(text: str) -> Iterator[Span]:
         yield Span(match.group(), match.start(), match.end())
 
 
-@cache
-def _stemmer() -> Any:
-    import snowballstemmer
+class _Stemmers(threading.local):
+    """A stemmer for each thread: one keeps the word it is at work on in itself."""
 
-    return snowballstemmer.stemmer("english")
+    def __init__(self) -> None:
+        import snowballstemmer
+
+        self.english: Any = snowballstemmer.stemmer("english")
+
+
+@cache
+def _stemmers() -> _Stemmers:
+    return _Stemmers()
 
 
 @lru_cache(maxsize=65_536)
@@ -82,7 +90,7 @@ def stem(word: str) -> str:
     """The stem of one folded word (Snowball English); words with digits are left as they are."""
     if any(character.isdigit() for character in word) or not word.isascii():
         return word
-    return str(_stemmer().stemWord(word))
+    return str(_stemmers().english.stemWord(word))
 
 
 def content_stems(text: str) -> list[str]:

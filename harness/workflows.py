@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import HarnessError, StoreError
 from harness.plan import Plan, Trial, make_plan
+from harness.reporters.interface import reporter, write_report
 from harness.results import Score, SuiteRun
 from harness.runner.events import Event, RunFinished, TrialFinished
 from harness.runner.executors.local import Stop, run
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
-from harness.suite.assistants import load_variant
+from harness.suite.assistants import existing_assistant, is_assistant_id, load_variant
 from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
 from harness.suite.select import select
@@ -26,6 +27,7 @@ from harness.targets.making import make_target
 from harness.trace.records import Trace
 
 if TYPE_CHECKING:
+    from harness.store.history import RunSummary
     from harness.store.store import Store
 
 Listener = Callable[[Event], None]
@@ -63,11 +65,7 @@ def load(job: Job) -> list[Suite]:
 
 
 def _variant(assistant: str) -> Variant:
-    if assistant.startswith("asst_"):
-        from harness.suite.assistants import existing_assistant
-
-        return existing_assistant(assistant)
-    return load_variant(Path(assistant))
+    return existing_assistant(assistant) if is_assistant_id(assistant) else load_variant(Path(assistant))
 
 
 def plan_of(job: Job, suites: Sequence[Suite]) -> Plan:
@@ -122,35 +120,41 @@ async def start(
     )
     with _store(job.settings) as store:
         store.begin_run(record)
-        return await _carry_out(plan, job.settings, record.id, store, listeners, stop or Stop(), clock)
+        return await _carry_out(plan, set(), job.settings, record.id, store, listeners, stop or Stop(), clock)
 
 
 async def resume(
     run_id: str,
     settings: Settings,
     *,
+    retry_errors: bool = False,
     listeners: Sequence[Listener] = (),
     stop: Stop | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> SuiteRun:
     """Go on with a run that was interrupted: only trials that have no result yet are run.
 
+    With ``retry_errors`` those that ended in an error, which is missing data, are run again too.
+
     Raises:
         StoreError: The run is unknown, or its files have changed since (code ``suite-changed``).
     """
-    with _store(settings) as store:
+    with _store(settings, create=False) as store:
         record = store.run(run_id)
         job = _recalled(record, settings)
         suites = load(job)
         _refuse_changed(record, _fingerprints(suites))
-        finished = store.finished_trials(record.id)
+        finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
-        left = Plan(tuple(trial for trial in plan.trials if trial.id not in finished))
-        return await _carry_out(left, job.settings, record.id, store, listeners, stop or Stop(), clock)
+        store.finish_run(record.id, "running", None)
+        return await _carry_out(
+            plan, finished, job.settings, record.id, store, listeners, stop or Stop(), clock
+        )
 
 
 async def _carry_out(
     plan: Plan,
+    finished: set[str],
     settings: Settings,
     run_id: str,
     store: Store,
@@ -158,15 +162,18 @@ async def _carry_out(
     stop: Stop,
     clock: Clock,
 ) -> SuiteRun:
+    """Run what is left of a plan into the store; results stand there in the order of the whole plan."""
+    places = {trial.id: place for place, trial in enumerate(plan.trials)}
+    left = Plan(tuple(trial for trial in plan.trials if trial.id not in finished))
     options = TrialOptions(deadline_s=settings.deadline_s, score=_score)
     target = make_target(settings.target_options())
     status: RunState = "interrupted"
     try:
-        events = run(plan, target, options, concurrency=settings.concurrency, clock=clock, stop=stop)
+        events = run(left, target, options, concurrency=settings.concurrency, clock=clock, stop=stop)
         async with aclosing(events):
             async for event in events:
                 if isinstance(event, TrialFinished):
-                    store.add_trial(run_id, event.result)
+                    store.add_trial(run_id, event.result, position=places[event.result.trial_id])
                 for listener in listeners:
                     listener(event)
                 if isinstance(event, RunFinished) and not event.interrupted:
@@ -186,16 +193,10 @@ def _score(trial: Trial, trace: Trace) -> tuple[Score, ...]:
     return score_trace(trial.conversation, trial.variant.assistant, trace)
 
 
-def _store(settings: Settings) -> Store:
+def _store(settings: Settings, *, create: bool = True) -> Store:
     from harness.store.store import Store
 
-    return Store.open(settings.store)
-
-
-def stored_run(settings: Settings, run_id: str = "latest") -> SuiteRun:
-    """A run read back with all its results."""
-    with _store(settings) as store:
-        return store.run(run_id)
+    return Store.open(settings.store, create=create)
 
 
 # --- what a run remembers of its job -------------------------------------------------------------------
@@ -245,7 +246,33 @@ def _refuse_changed(record: SuiteRun, now: dict[str, str]) -> None:
 # --- reports -------------------------------------------------------------------------------------------
 
 
+def stored_run(settings: Settings, run_id: str = "latest") -> SuiteRun:
+    """A run read back with all its results.
+
+    Raises:
+        StoreError: There is no such store or run.
+    """
+    with _store(settings, create=False) as store:
+        return store.run(run_id)
+
+
 def stored_runs(settings: Settings, limit: int) -> list[RunSummary]:
     """The newest runs of the store, without their results."""
-    with _store(settings) as store:
+    with _store(settings, create=False) as store:
         return store.runs(limit)
+
+
+def render(record: SuiteRun, kind: str) -> str:
+    """A report as text: console, csv, html, junit or markdown."""
+    return reporter(kind).render(record)
+
+
+def write(record: SuiteRun, kind: str, path: Path) -> Path:
+    """Write a report to a file, whole or not at all."""
+    return write_report(render(record, kind), path)
+
+
+def write_html(record: SuiteRun, place: str) -> Path:
+    """Write the HTML report to a file ending in .html, or into a folder under the run's id."""
+    path = Path(place)
+    return write(record, "html", path if path.suffix == ".html" else path / f"{record.id}.html")

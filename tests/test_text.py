@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -66,3 +67,14 @@ def test_inflected_words_share_a_stem_and_function_words_have_none() -> None:
 def test_the_nearest_candidate_is_offered_only_when_it_is_near() -> None:
     assert nearest("esclates", ["escalates", "grounded"]) == "escalates"
     assert nearest("zzz", ["escalates", "grounded"]) is None
+
+
+def test_threads_that_stem_at_the_same_time_get_what_one_alone_gets() -> None:
+    vocabulary = [f"{root}{ending}" for root in map(chr, range(97, 123)) for ending in _ENDINGS]
+    alone = [stem.__wrapped__(word) for word in vocabulary]
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda _: [stem.__wrapped__(word) for word in vocabulary], range(16)))
+    assert all(stems == alone for stems in together)
+
+
+_ENDINGS = ["ationally", "iveness", "fulness", "izations", "ically", "ousli", "entli", "alism", "ingly"]

@@ -53,9 +53,10 @@ class _LazyGroup(click.Group):
         except click.UsageError as error:
             from harness.text import nearest
 
-            if known := nearest(args[0], _COMMANDS):
-                error.message += f" Did you mean {known!r}?"
-            raise
+            known = nearest(args[0], _COMMANDS)
+            if known is None:
+                raise
+            raise click.UsageError(f"{error.message} Did you mean {known!r}?", ctx) from error
 
 
 @click.group(

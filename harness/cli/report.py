@@ -8,7 +8,7 @@ import click
 
 from harness.cli import options
 
-_FORMATS = ["html", "markdown", "junit", "csv", "text"]
+_FORMATS = ["html", "markdown", "junit", "csv", "console"]
 
 
 @click.command("report")
@@ -33,8 +33,8 @@ def command(run: str, kind: str, out: str | None, store: str | None) -> None:
     settings = load_settings({"store": store})
     record = workflows.stored_run(settings, run)
     if kind == "html":
-        click.echo(workflows.write_report(record, out or settings.reports))
+        click.echo(workflows.write_html(record, out or settings.reports))
     elif out:
-        click.echo(workflows.write_rendering(record, kind, Path(out)))
+        click.echo(workflows.write(record, kind, Path(out)))
     else:
         click.echo(workflows.render(record, kind))

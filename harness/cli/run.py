@@ -12,6 +12,8 @@ from harness.cli import options
 
 if TYPE_CHECKING:
     from harness.results import SuiteRun
+    from harness.runner.executors.local import Stop
+    from harness.workflows import Job
 
 
 @click.command("run")
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
 @click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
+@click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
 @click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
 @options.store
 def command(
@@ -33,6 +36,7 @@ def command(
     tags: tuple[str, ...],
     ids: tuple[str, ...],
     resume: str | None,
+    retry_errors: bool,
     junit: str | None,
     markdown: str | None,
     no_progress: bool,
@@ -61,14 +65,14 @@ def command(
     if resume and suites:
         raise click.UsageError("--resume takes its suites from the run: give no SUITES with it.")
     job = workflows.Job(suites or ("suites",), settings, assistant, tags, ids)
-    record = asyncio.run(_run(job, resume, quiet=no_progress))
-    report = workflows.write_report(record, settings.reports)
+    record = asyncio.run(_run(job, resume, retry_errors=retry_errors, quiet=no_progress))
+    report = workflows.write_html(record, settings.reports)
     _write_others(record, junit, markdown)
     _print_summary(record, report)
     return _verdict(record)
 
 
-async def _run(job: Any, resume: str | None, *, quiet: bool) -> SuiteRun:
+async def _run(job: Job, resume: str | None, *, retry_errors: bool, quiet: bool) -> SuiteRun:
     from harness import workflows
     from harness.cli.progress import progress
     from harness.runner.executors.local import Stop
@@ -77,11 +81,13 @@ async def _run(job: Any, resume: str | None, *, quiet: bool) -> SuiteRun:
     with progress(quiet=quiet) as listener:
         _watch_for_ctrl_c(stop)
         if resume:
-            return await workflows.resume(resume, job.settings, listeners=[listener], stop=stop)
+            return await workflows.resume(
+                resume, job.settings, retry_errors=retry_errors, listeners=[listener], stop=stop
+            )
         return await workflows.start(job, listeners=[listener], stop=stop)
 
 
-def _watch_for_ctrl_c(stop: Any) -> None:
+def _watch_for_ctrl_c(stop: Stop) -> None:
     import asyncio
     import signal
 
@@ -102,16 +108,16 @@ def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> 
     from harness import workflows
 
     if junit:
-        workflows.write_rendering(record, "junit", Path(junit))
+        workflows.write(record, "junit", Path(junit))
     if markdown:
-        workflows.write_rendering(record, "markdown", Path(markdown))
+        workflows.write(record, "markdown", Path(markdown))
 
 
 def _print_summary(record: SuiteRun, report: Path) -> None:
-    from harness.reporters.console import summary
+    from harness import workflows
 
-    click.echo(summary(record))
-    click.echo(f"\nreport: {report}")
+    click.echo(workflows.render(record, "console"))
+    click.echo(f"report: {report}")
     if record.status != "finished":
         left = record.planned - len(record.results)
         click.echo(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.store.history import RunSummary
 
 
 @click.command("runs")
@@ -19,8 +24,24 @@ def command(limit: int, store: str | None) -> None:
     Example:
       harness runs --limit 5
     """
+    from tabulate import tabulate
+
     from harness import workflows
-    from harness.reporters.console import runs_table
     from harness.settings import load_settings
 
-    click.echo(runs_table(workflows.stored_runs(load_settings({"store": store}), limit)))
+    runs = workflows.stored_runs(load_settings({"store": store}), limit)
+    click.echo(tabulate([_row(run) for run in runs], headers="keys") if runs else "no runs are stored yet")
+
+
+def _row(run: RunSummary) -> dict[str, str]:
+    cost = "unknown" if run.cost_usd is None or run.cost_unknown else f"{run.cost_usd:.4f}"
+    return {
+        "run": run.id,
+        "suites": ", ".join(run.suites),
+        "assistant": ", ".join(run.variants),
+        "target": run.target,
+        "status": run.status,
+        "trials": f"{run.finished}/{run.planned}",
+        "outcomes": ", ".join(f"{count} {name}" for name, count in sorted(run.outcomes.items())),
+        "cost USD": cost,
+    }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 
 import click
@@ -31,10 +32,12 @@ def command(host: str, port: int, api_key: str | None) -> None:
     from harness.server.app import App, ServerOptions
     from harness.server.http import serve
 
-    def on_ready(bound_port: int) -> None:
-        click.echo(f"serving on http://{host}:{bound_port}/v1 (Ctrl-C stops)", err=True)
+    def on_ready(base_url: str) -> None:
+        click.echo(f"serving on {base_url} (Ctrl-C stops)", err=True)
 
-    serve(App(ServerOptions()), host, port, api_key, on_ready)
+    # Ctrl-C is how a server is meant to end: open requests finish, and that is a success.
+    with contextlib.suppress(KeyboardInterrupt):
+        serve(App(ServerOptions()), host, port, api_key=api_key, on_ready=on_ready)
 
 
 def _is_loopback(host: str) -> bool:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from harness.cost.prices import Cost, token_cost
+from harness.cost.usage import Usage
 from harness.results import Score
 from harness.suite.records import AssistantFile, Conversation
 from harness.trace.records import Trace, TurnTrace
+
+TokenPrice = Callable[[str, Usage | None], Cost]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +34,31 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What a scorer may look at: the script, the assistant as configured, and the trace."""
+    """What a scorer may look at: the script, the assistant as configured, and the trace.
+
+    Attributes:
+        conversation: The script.
+        assistant: The assistant as its file describes it.
+        trace: What happened.
+        cost: The price of a model's usage; the list price unless the caller has its own.
+    """
 
     conversation: Conversation
     assistant: AssistantFile
     trace: Trace
+    cost: TokenPrice = token_cost
 
     def turns(self, check: Check) -> Sequence[TurnTrace]:
         """The turns a check is about: its own one, or all of them."""
         return self.trace.turns if check.turn is None else self.trace.turns[check.turn : check.turn + 1]
+
+    def turns_so_far(self, check: Check) -> Sequence[TurnTrace]:
+        """The turns up to and with the one a check is about: what the assistant had seen by then."""
+        return self.trace.turns if check.turn is None else self.trace.turns[: check.turn + 1]
+
+    def answer(self, check: Check) -> str:
+        """All the assistant said in the turns of this check."""
+        return "\n\n".join(turn.answer for turn in self.turns(check) if turn.answer)
 
 
 class Scorer(Protocol):
@@ -58,5 +78,9 @@ class Scorer(Protocol):
         """One score, or one for each part of the expectation.
 
         What can't be scored comes back with ``value=None`` and the reason, never as an exception.
+
+        Raises:
+            ScorerError: The scorer itself can't work (a plugin without its model file); becomes a score
+                without a value.
         """
         ...

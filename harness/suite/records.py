@@ -289,7 +289,7 @@ class Conversation(FileRecord):
     history: tuple[HistoryMessage, ...] = ()
     """Earlier messages, put on the thread before the first turn; no run answers them."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
-    """In order."""
+    """The user's messages, in order."""
     expect: Expect = Expect()
     """What must hold for the conversation as a whole."""
 
@@ -319,3 +319,22 @@ class Suite(FileRecord):
     conversations: tuple[Conversation, ...] = ()
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
+
+
+class SuiteFile(FileRecord):
+    """A suite as it stands in its file, each ``foreach`` already written out."""
+
+    suite: Annotated[str, Field(min_length=1, max_length=200)]
+    """Its name; unique among the suites that run together."""
+    description: str | None = None
+    """What it is for; for people."""
+    assistant: str | None = None
+    """An assistant file, relative to this file, or the id of an assistant that exists (asst_...)."""
+    repeats: Annotated[int, Field(ge=1)] = 1
+    """How often each conversation is run."""
+    expect: Expect | None = None
+    """What must hold for every turn, unless the turn says otherwise."""
+    tools: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
+    """Stubs by function: of those that match a call, the first with uses left answers it."""
+    conversations: tuple[Conversation, ...]
+    """The conversations, in order; with foreach, one for each row of a file."""

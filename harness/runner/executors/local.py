@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.clock import Clock
 from harness.plan import Plan, Trial
@@ -27,7 +27,7 @@ class Stop:
 
 async def run(
     plan: Plan, target: Target, options: TrialOptions, *, concurrency: int, clock: Clock, stop: Stop
-) -> AsyncIterator[Event]:
+) -> AsyncGenerator[Event, None]:
     """Events of the whole suite run, in the order in which things happen; the last is ``RunFinished``.
 
     Raises:
@@ -40,11 +40,8 @@ async def run(
         yield Provisioned(variant.name, clock.monotonic() - begun)
     waiting = iter(plan.trials)
     events: asyncio.Queue[Event | None] = asyncio.Queue()
-    workers = [
-        asyncio.create_task(_work(waiting, target, options, clock, stop, events))
-        for _ in range(min(concurrency, len(plan.trials)))
-    ]
-    crew = asyncio.gather(*workers)
+    hands = min(concurrency, len(plan.trials))
+    crew = asyncio.create_task(_crew(hands, waiting, target, options, clock, stop, events))
     crew.add_done_callback(lambda _: events.put_nowait(None))
     finished = 0
     try:
@@ -53,8 +50,14 @@ async def run(
             yield event
         await crew
     finally:
-        await _dismiss(workers)
+        crew.cancel()
+        await asyncio.wait([crew])
     yield RunFinished(clock.now(), interrupted=finished < len(plan.trials))
+
+
+async def _crew(hands: int, *work: Any) -> None:
+    """As many workers as may run at the same time; cancelling this cancels them all."""
+    await asyncio.gather(*(_work(*work) for _ in range(hands)))
 
 
 async def _work(
@@ -70,10 +73,3 @@ async def _work(
             return
         events.put_nowait(TrialStarted(trial))
         events.put_nowait(TrialFinished(await run_trial(trial, target, options, clock)))
-
-
-async def _dismiss(workers: list[asyncio.Task[None]]) -> None:
-    for worker in workers:
-        worker.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.gather(*workers, return_exceptions=True)

@@ -7,6 +7,22 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
 
+class ModelError(Exception):
+    """A model that cannot answer; the run then fails with this code and message.
+
+    Attributes:
+        code: ``server_error``, ``rate_limit_exceeded`` or ``invalid_prompt``.
+        message: What clients read in the run's ``last_error``.
+    """
+
+    def __init__(
+        self, code: Literal["server_error", "rate_limit_exceeded", "invalid_prompt"], message: str
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
 @dataclass(frozen=True, slots=True)
 class SearchHit:
     """A chunk that file_search found, with the marker that cites it, e.g. ``【4:0†faq.pdf】``."""

@@ -1,0 +1,147 @@
+"""The tables that end a suite run in a terminal. They are returned as text: printing is the caller's."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harness.reporters import wording
+from harness.reporters.summary import ConversationResult, Group, Summary
+from harness.results import SuiteRun
+
+_FAILING_SHOWN = 20
+_NARROWEST = 40
+
+_COLUMNS: dict[str, Callable[[Group], str]] = {
+    "suite": lambda group: wording.printable(group.name),
+    "conversations": lambda group: f"{group.conversations:,}",
+    "trials": lambda group: f"{len(group.results):,}",
+    "passed": lambda group: f"{group.passed:,}",
+    "failed": lambda group: f"{group.failed:,}",
+    "errored": lambda group: f"{group.errored:,}",
+    "skipped": lambda group: f"{group.skipped:,}",
+    "pass rate": lambda group: wording.percent(group.pass_rate),
+    "tokens": wording.tokens,
+    "cost": wording.short_cost,
+    "p50": lambda group: wording.seconds(group.latency_p50_s),
+    "p95": lambda group: wording.seconds(group.latency_p95_s),
+}
+# Given up in this order where the terminal is too narrow.
+_DISPENSABLE = ("p50", "trials", "tokens", "p95", "pass rate", "errored", "cost", "conversations")
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleReporter:
+    """The final summary as plain text, no line longer than ``width`` as far as names allow."""
+
+    width: int = 100
+
+    @property
+    def suffix(self) -> str:
+        """Plain text."""
+        return ".txt"
+
+    def render(self, run: SuiteRun) -> str:
+        """The tables: suites, what did not pass with its first reason, escalation."""
+        summary = Summary(run)
+        parts = (
+            _headline(summary),
+            self._suites(summary),
+            self._unknown_cost(summary),
+            self._not_passed(summary),
+            _escalation(summary),
+        )
+        return "\n\n".join(part for part in parts if part) + "\n"
+
+    def _suites(self, summary: Summary) -> str:
+        if not summary.suites:
+            return ""
+        groups = [*summary.suites] if len(summary.suites) == 1 else [*summary.suites, summary.total]
+        left = list(_COLUMNS)
+        if not summary.total.skipped:
+            left.remove("skipped")
+        if all(len(group.results) == group.conversations for group in groups):
+            left.remove("trials")
+        for column in _DISPENSABLE:
+            if _width(_suites_table(groups, left)) <= self.width:
+                break
+            left = [name for name in left if name != column]
+        return "\n".join([_suites_table(groups, left), *_note(left)])
+
+    def _unknown_cost(self, summary: Summary) -> str:
+        total = summary.total
+        return self._wrapped(f"cost: {wording.cost(total)}") if total.cost_unknown else ""
+
+    def _not_passed(self, summary: Summary) -> str:
+        rows = summary.not_passed
+        if not rows:
+            return ""
+        title = f"Not passed: {len(rows):,} of {wording.counted(len(summary.conversations), 'conversation')}"
+        lines = [title, *(line for row in rows[:_FAILING_SHOWN] for line in self._failing(row))]
+        if len(rows) > _FAILING_SHOWN:
+            lines.append(f"  … and {len(rows) - _FAILING_SHOWN:,} more: all of them are in the report")
+        return "\n".join(lines)
+
+    def _failing(self, row: ConversationResult) -> list[str]:
+        variant = f"@{row.variant}" if row.variant else ""
+        repeats = f"  {row.passed}/{len(row.results)} passed" if len(row.results) > 1 else ""
+        flaky = ", flaky" if row.flaky else ""
+        name = wording.printable(f"  {row.outcome:<7}  {row.suite}/{row.conversation}{variant}")
+        reason = wording.one_line(wording.printable(row.reason), 3 * max(self.width, _NARROWEST))
+        return [f"{name}{repeats}{flaky}", *([self._wrapped(reason, indent=11)] if reason else [])]
+
+    def _wrapped(self, text: str, indent: int = 0) -> str:
+        width = max(self.width, _NARROWEST)
+        lines = textwrap.wrap(text, width - indent, max_lines=2, placeholder=" …")
+        return textwrap.indent("\n".join(lines), " " * indent)
+
+
+def _headline(summary: Summary) -> str:
+    run = summary.run
+    rows = summary.conversations
+    passed = sum(row.outcome == "passed" for row in rows)
+    facts = [
+        f"{passed:,} of {wording.counted(len(rows), 'conversation')} passed",
+        f"target {wording.printable(run.target)}",
+        run.status
+        if summary.duration_s is None
+        else f"{run.status} after {wording.seconds(summary.duration_s)}",
+        f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+    ]
+    return f"{wording.printable(run.id)}: " + ", ".join(fact for fact in facts if fact)
+
+
+def _suites_table(groups: Sequence[Group], columns: Sequence[str]) -> str:
+    return _table(columns, [[_COLUMNS[name](group) for name in columns] for group in groups])
+
+
+def _note(columns: Sequence[str]) -> list[str]:
+    latencies = [name for name in ("p50", "p95") if name in columns]
+    return [f"{', '.join(latencies)}: time to answer one turn"] if latencies else []
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """The rows under their header; as a row of its own that needs less space than tabulate's headers."""
+    from tabulate import tabulate
+
+    align = ["left", *["right"] * (len(header) - 1)]
+    table = tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=align)
+    head, *body = table.splitlines()
+    return "\n".join([head, "─" * _width(table), *body])
+
+
+def _escalation(summary: Summary) -> str:
+    matrix = summary.escalation
+    if matrix is None:
+        return ""
+    rows = [
+        ["should", f"{matrix.tp} right", f"{matrix.fn} missed"],
+        ["should not", f"{matrix.fp} false", f"{matrix.tn} right"],
+    ]
+    shares = f"precision {wording.percent(matrix.precision)}, recall {wording.percent(matrix.recall)}"
+    return f"{_table(['hand-over to people', 'happened', 'did not'], rows)}\n{shares}"
+
+
+def _width(table: str) -> int:
+    return max(map(len, table.splitlines()))

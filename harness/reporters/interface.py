@@ -1,0 +1,91 @@
+"""What a reporter is: it turns one stored suite run into one text. Writing that to disk happens here."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from harness.errors import ReportError
+from harness.results import SuiteRun
+from harness.text import nearest
+
+
+class Reporter(Protocol):
+    """Makes a report of a suite run: nothing live, no printing, the same text for the same run."""
+
+    @property
+    def suffix(self) -> str:
+        """The usual ending of its files, with the dot."""
+        ...
+
+    def render(self, run: SuiteRun) -> str:
+        """The report."""
+        ...
+
+
+# Loaded when first used: a command that needs one should not pay for the others.
+_REPORTERS = {
+    "console": "harness.reporters.console:ConsoleReporter",
+    "csv": "harness.reporters.csv:CsvReporter",
+    "html": "harness.reporters.html:HtmlReporter",
+    "junit": "harness.reporters.junit:JunitReporter",
+    "markdown": "harness.reporters.markdown:MarkdownReporter",
+}
+
+
+def reporter_names() -> tuple[str, ...]:
+    """The names that ``reporter`` knows."""
+    return tuple(_REPORTERS)
+
+
+def reporter(name: str) -> Reporter:
+    """A reporter by its name.
+
+    Raises:
+        ReportError: There is none of this name.
+    """
+    try:
+        module, _, attribute = _REPORTERS[name].partition(":")
+    except KeyError:
+        near = nearest(name, _REPORTERS)
+        hint = f"Did you mean {near!r}? " if near else ""
+        raise ReportError(
+            f"there is no reporter {name!r}",
+            code="report-unknown",
+            hint=f"{hint}Known are: {', '.join(_REPORTERS)}.",
+        ) from None
+    make = cast("Callable[[], Reporter]", getattr(import_module(module), attribute))
+    return make()
+
+
+def write_report(text: str, path: str | Path) -> Path:
+    """Puts a report on disk, whole or not at all: a reader never sees half of one.
+
+    Raises:
+        ReportError: The file can't be written; one that was there before is unchanged.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, text)
+    except OSError as error:
+        raise ReportError(
+            f"the report {str(path)!r} cannot be written: {error.strerror or error}",
+            code="report-not-written",
+            hint="Name a file in a folder that you may write to, on a disk with free space.",
+        ) from error
+    return path
+
+
+def _replace(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
+    try:
+        with temporary.open("x", encoding="utf-8", errors="replace", newline="") as file:
+            file.write(text)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

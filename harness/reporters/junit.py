@@ -1,0 +1,121 @@
+"""JUnit XML, as CI systems read it: one test case a trial, its transcript in the failure."""
+
+from __future__ import annotations
+
+import re
+from xml.etree import ElementTree as ET
+
+from harness.reporters.summary import Group, Summary, describe, failed_scores, why_not_passed
+from harness.results import SuiteRun, TrialResult
+from harness.trace.records import ToolCall, TurnTrace
+
+_LONGEST_TEXT = 2000
+_LONGEST_MESSAGE = 300
+# Everything XML 1.0 does not allow, not even escaped.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class JunitReporter:
+    """The suite run as JUnit XML; an errored trial is an ``error``, a failed one a ``failure``."""
+
+    suffix = ".xml"
+
+    def render(self, run: SuiteRun) -> str:
+        """The document, with its XML declaration."""
+        summary = Summary(run)
+        root = ET.Element("testsuites", {"name": _xml(run.id), **_counts(summary.total)})
+        for group in summary.suites:
+            root.append(_suite(group, run))
+        ET.indent(root)
+        return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+
+
+def _counts(group: Group) -> dict[str, str]:
+    latency_s = sum(result.latency_s for result in group.results)
+    return {
+        "tests": str(len(group.results)),
+        "failures": str(group.failed),
+        "errors": str(group.errored),
+        "skipped": str(group.skipped),
+        "time": f"{latency_s:.3f}",
+    }
+
+
+def _suite(group: Group, run: SuiteRun) -> ET.Element:
+    started = f"{run.started_at:%Y-%m-%dT%H:%M:%S}"
+    suite = ET.Element("testsuite", {"name": _xml(group.name), "timestamp": started, **_counts(group)})
+    several = len({result.variant for result in group.results}) > 1
+    repeated = any(result.repeat > 1 for result in group.results)
+    for result in group.results:
+        suite.append(_case(result, _name(result, several, repeated)))
+    return suite
+
+
+def _name(result: TrialResult, several_variants: bool, repeated: bool) -> str:
+    variant = f"@{result.variant}" if several_variants else ""
+    repeat = f"#{result.repeat}" if repeated else ""
+    return f"{result.conversation}{variant}{repeat}"
+
+
+def _case(result: TrialResult, name: str) -> ET.Element:
+    attributes = {"classname": result.suite, "name": name, "time": f"{result.latency_s:.3f}"}
+    case = ET.Element("testcase", {key: _xml(value) for key, value in attributes.items()})
+    properties = ET.SubElement(case, "properties")
+    for key, value in _properties(result).items():
+        ET.SubElement(properties, "property", {"name": key, "value": _xml(value)})
+    if result.outcome == "failed":
+        _add_trouble(case, "failure", result, "\n".join(map(describe, failed_scores(result))))
+    elif result.outcome == "errored":
+        _add_trouble(case, "error", result, result.error or "")
+    elif result.outcome == "skipped":
+        ET.SubElement(case, "skipped", {"message": _xml(result.error or "not begun")})
+    return case
+
+
+def _properties(result: TrialResult) -> dict[str, str]:
+    usage = result.usage
+    cost = f"unknown ({result.cost_reason})" if result.cost_usd is None else f"{result.cost_usd:f}"
+    properties = {
+        "trial_id": result.trial_id,
+        "variant": result.variant,
+        "fingerprint": result.fingerprint,
+        "cost_usd": cost,
+        "prompt_tokens": str(usage.prompt_tokens) if usage else "unknown",
+        "completion_tokens": str(usage.completion_tokens) if usage else "unknown",
+    }
+    return properties | ({"tags": " ".join(result.tags)} if result.tags else {})
+
+
+def _add_trouble(case: ET.Element, kind: str, result: TrialResult, reasons: str) -> None:
+    message = " ".join(why_not_passed(result).split())[:_LONGEST_MESSAGE]
+    trouble = ET.SubElement(case, kind, {"message": _xml(message), "type": result.outcome})
+    trouble.text = _xml(f"{reasons}\n\n{transcript(result)}".strip())
+
+
+def transcript(result: TrialResult) -> str:
+    """The conversation as plain text, long messages cut."""
+    turns = result.trace.turns if result.trace else ()
+    return "\n\n".join(_turn(place, turn) for place, turn in enumerate(turns, start=1))
+
+
+def _turn(place: int, turn: TurnTrace) -> str:
+    lines = [f"[turn {place}: {turn.status}]", f"user: {_cut(turn.user.text)}"]
+    lines += [_call(call) for call in turn.tool_calls]
+    lines += [f"assistant: {_cut(message.text)}" for message in turn.messages]
+    return "\n".join([*lines, f"error: {turn.error}"] if turn.error else lines)
+
+
+def _call(call: ToolCall) -> str:
+    if call.type == "file_search":
+        files = dict.fromkeys(result.filename for result in call.results)
+        return f"  file_search found {len(call.results)} chunks in {', '.join(files) or 'nothing'}"
+    outcome = call.error or call.output or "".join(output.logs or "" for output in call.outputs)
+    return f"  {call.name}({_cut(call.arguments)}) -> {_cut(outcome)}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}… ({len(text):,} characters)"
+
+
+def _xml(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)

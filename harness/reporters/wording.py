@@ -1,0 +1,114 @@
+"""How numbers read in a report: the unknown is said to be unknown, and never shown as 0."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from harness.reporters.summary import Group
+
+UNKNOWN = "unknown"
+NOTHING = "–"
+
+
+def dollars(amount: Decimal) -> str:
+    """Dollars with as many digits as matter: $12.35, $0.0123, $0.0000375."""
+    if amount == 0:
+        return "$0.00"
+    if abs(amount) >= 1:
+        return f"${amount:,.2f}"
+    digits = 2 - amount.adjusted()  # three significant ones
+    text = f"{amount:.{digits}f}".rstrip("0")
+    return "$" + text.ljust(text.index(".") + 3, "0")
+
+
+def cost(group: Group) -> str:
+    """What a group cost, with how much of it is unknown and why."""
+    if not group.results:
+        return NOTHING
+    reason = f" ({group.cost_reason})" if group.cost_reason else ""
+    if group.cost_usd is None:
+        return f"{UNKNOWN}{reason}" if group.cost_unknown else NOTHING
+    if group.cost_unknown:
+        return f"{dollars(group.cost_usd)} + {UNKNOWN} for {trials(group.cost_unknown)}{reason}"
+    return dollars(group.cost_usd)
+
+
+def short_cost(group: Group) -> str:
+    """The cost as it fits into a table: ``≥ $1.20`` when a part is unknown."""
+    if group.cost_usd is None:
+        return UNKNOWN if group.cost_unknown else NOTHING
+    return _at_least(group.cost_unknown) + dollars(group.cost_usd)
+
+
+def tokens(group: Group) -> str:
+    """Input and output tokens together, ``≥ 1,200`` when a part is unknown."""
+    if group.usage is None:
+        return UNKNOWN if group.usage_unknown else NOTHING
+    return f"{_at_least(group.usage_unknown)}{group.usage.total_tokens:,}"
+
+
+def _at_least(unknown: int) -> str:
+    return "≥ " if unknown else ""
+
+
+def seconds(duration_s: float | None) -> str:
+    """A duration: 340 ms, 2.4 s, 75 s, 12 min 5 s, 3 h 2 min."""
+    if duration_s is None:
+        return NOTHING
+    if duration_s < 0.9995:
+        return f"{duration_s * 1000:.0f} ms" if duration_s >= 0.01 else f"{duration_s * 1000:.2g} ms"
+    if duration_s < 9.95:
+        return f"{duration_s:.1f} s"
+    whole = round(duration_s)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60} s"
+    return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def percent(share: float | None) -> str:
+    """A share as percent; never rounded up to 100 % or down to 0 % unless it is exactly that."""
+    if share is None:
+        return NOTHING
+    text = f"{share:.1%}"
+    if text == "100.0%":
+        return "100%" if share == 1 else "99.9%"
+    if text == "0.0%":
+        return "0%" if share == 0 else "0.1%"
+    return text
+
+
+def at(moment: datetime) -> str:
+    """A time of day, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def trials(count: int) -> str:
+    """``1 trial``, ``3 trials``."""
+    return counted(count, "trial")
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 trial``, ``3 trials``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def one_line(text: str, most: int) -> str:
+    """The text on one line of at most this many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: max(0, most - 1)].rstrip() + "…"
+
+
+def printable(text: str) -> str:
+    """The text on one line without control characters: what an assistant says must not steer a terminal."""
+    if text.isprintable():
+        return text
+    return "".join(_printable(character) for character in text)
+
+
+def _printable(character: str) -> str:
+    if character.isspace():
+        return " "
+    return character if character.isprintable() else "\ufffd"

@@ -1,0 +1,140 @@
+"""From expectations to scores: which checks a script makes, in which order, and what each came to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import chain
+
+from harness.cost.prices import token_cost
+from harness.errors import ScorerError
+from harness.results import Score
+from harness.scorers.interface import Check, Scene, Scorer, TokenPrice
+from harness.suite.records import AssistantFile, Conversation, Expect
+from harness.trace.records import Trace
+
+_KEYS = tuple(key for key in Expect.model_fields if key != "requires")
+_STATUS = "completed"
+# A false here says "don't check", as null does: nobody wants an answer that is not grounded.
+_OFF = {"grounded": False}
+
+
+def checks_of(conversation: Conversation) -> list[Check]:
+    """Every check of a conversation: turn by turn, then those of the conversation as a whole.
+
+    Within a block the checks that others require come first, the rest follow in the order of the
+    documentation. A turn's status must be ``completed`` unless it says otherwise.
+    """
+    blocks = [(turn.expect, index) for index, turn in enumerate(conversation.turns)]
+    of_turns = chain.from_iterable(_block(expect, index) for expect, index in blocks)
+    return [*of_turns, *_block(conversation.expect, None)]
+
+
+def _block(expect: Expect, turn: int | None) -> Iterator[Check]:
+    made = [key for key in _KEYS if _is_on(expect, key, turn)]
+    for key in sorted(made, key=lambda key: key not in expect.requires):
+        value = _STATUS if key == "status" and expect.status is None else getattr(expect, key)
+        yield Check(key, value, turn, () if key in expect.requires else expect.requires)
+
+
+def _is_on(expect: Expect, key: str, turn: int | None) -> bool:
+    value = getattr(expect, key)
+    if key == "status" and value is None:
+        return turn is not None and "status" not in expect.model_fields_set
+    return value is not None and value != () and not (key in _OFF and value is _OFF[key])
+
+
+def score_trace(
+    conversation: Conversation,
+    assistant: AssistantFile,
+    trace: Trace,
+    scorers: Sequence[Scorer] | None = None,
+    cost: TokenPrice = token_cost,
+) -> tuple[Score, ...]:
+    """The scores of one trial: at least one for every check of its conversation.
+
+    Args:
+        conversation: What should have happened.
+        assistant: The assistant as its file describes it: escalation, functions.
+        trace: What did happen; turns that were never sent get scores without a value.
+        scorers: Who judges; the built-in ones and installed plugins when left out.
+        cost: The price of a model's usage.
+    """
+    if scorers is None:
+        from harness.scorers.registry import all_scorers
+
+        scorers = all_scorers()
+    scene = Scene(conversation, assistant, trace, cost)
+    scores: list[Score] = []
+    for check in checks_of(conversation):
+        scores.extend(_scores(check, scene, scorers, scores))
+    return tuple(scores)
+
+
+def _scores(check: Check, scene: Scene, scorers: Sequence[Scorer], earlier: Sequence[Score]) -> list[Score]:
+    able = [scorer for scorer in scorers if check.key in scorer.keys]
+    if not able:
+        return [unscored(check, "none", f"no installed scorer answers {check.key!r}")]
+    why_not = _unmet(check, earlier) or never_sent(check, scene)
+    if why_not:
+        return [unscored(check, scorer.name, why_not) for scorer in able]
+    return list(chain.from_iterable(_by(scorer, check, scene) for scorer in able))
+
+
+def _by(scorer: Scorer, check: Check, scene: Scene) -> Sequence[Score]:
+    try:
+        scores = scorer.score(check, scene)
+    except ScorerError as error:
+        return [unscored(check, scorer.name, str(error))]
+    return scores or [unscored(check, scorer.name, f"the scorer {scorer.name!r} gave no score")]
+
+
+def unscored(check: Check, scorer: str, reason: str) -> Score:
+    """A score without a value, with the reason."""
+    return Score(check=check.key, scorer=scorer, turn=check.turn, value=None, passed=None, reason=reason)
+
+
+def _unmet(check: Check, earlier: Sequence[Score]) -> str | None:
+    """Why a check is skipped: the first of the checks it requires that did not pass."""
+    for required in check.requires:
+        mine = [score for score in earlier if score.turn == check.turn and _key(score) == required]
+        failed = next((score for score in mine if score.passed is not True and _counts(score)), None)
+        if failed or not mine:
+            why = failed.reason if failed else "this block has no such check"
+            return f"skipped: it requires {required!r}, which did not pass ({why})"
+    return None
+
+
+def _key(score: Score) -> str:
+    return score.check.partition(".")[0]
+
+
+def _counts(score: Score) -> bool:
+    """An informational score has a value and no verdict; it neither passes nor fails anything."""
+    return not (score.passed is None and score.value is not None)
+
+
+def never_sent(check: Check, scene: Scene) -> str | None:
+    """Why the turns of this check did not all happen, or None when they did."""
+    sent, planned = len(scene.trace.turns), len(scene.conversation.turns)
+    needed = planned if check.turn is None else check.turn + 1
+    if sent >= needed:
+        return _no_outcome(check, scene)
+    if not sent:
+        return (
+            f"turn {needed if check.turn is not None else 1} was never sent: the conversation did not begin"
+        )
+    last = scene.trace.turns[-1]
+    why = f"turn {sent} ended {last.status!r}" + (f": {last.error}" if last.error else "")
+    missing = f"turn {check.turn + 1}" if check.turn is not None else f"turn {sent + 1} of {planned}"
+    return f"{missing} was never sent: {why}"
+
+
+def _no_outcome(check: Check, scene: Scene) -> str | None:
+    """Turns whose outcome is not known can't be judged, save for their status."""
+    if check.key == "status":
+        return None
+    for index, turn in enumerate(scene.trace.turns):
+        if check.turn in (None, index) and turn.status in ("timed_out", "unknown"):
+            detail = f": {turn.error}" if turn.error else ""
+            return f"the outcome of turn {index + 1} is not known, it ended {turn.status!r}{detail}"
+    return None

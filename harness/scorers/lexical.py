@@ -1,0 +1,173 @@
+"""How likely an answer says something its context does not support, from words alone.
+
+A logistic regression over countable features; its coefficients lie in ``lexical.json`` beside this
+module and are made by ``benchmarks/grounding.py --fit``. No model file, no network, the same result
+everywhere.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+
+import msgspec
+
+from harness.scorers import facts
+from harness.scorers.claims import sorted_out
+from harness.scorers.evidence import Evidence, Passage, content_words
+from harness.scorers.support import Support, support_of
+from harness.text import STOP_WORDS, fold, words
+
+FEATURES = (
+    "novel_words",
+    "novel_share",
+    "novel_run",
+    "novel_pairs",
+    "novel_pair_share",
+    "missing_words",
+    "worst_missing",
+    "worst_share",
+    "mean_share",
+    "last_share",
+    "unsupported",
+    "unsupported_share",
+    "conflicts",
+    "claims",
+    "claim_words",
+    "context_words",
+    "abstains",
+    "copied_share",
+)
+"""Counts are logarithms of one more than the count; shares are 0 to 1."""
+
+
+class Coefficients(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The fitted regression.
+
+    Attributes:
+        features: Names, in the order of the other lists.
+        mean: Of each feature over the fitted rows.
+        scale: Standard deviation of each feature.
+        weight: Of each feature once standardised.
+        bias: Added to their sum.
+        threshold: Probability from which an answer counts as unsupported.
+        data: What it was fitted on, in words.
+    """
+
+    features: list[str]
+    mean: list[float]
+    scale: list[float]
+    weight: list[float]
+    bias: float
+    threshold: float
+    data: str
+
+
+@cache
+def coefficients() -> Coefficients:
+    """The coefficients inside the package."""
+    content = resources.files("harness.scorers").joinpath("lexical.json").read_bytes()
+    return msgspec.json.decode(content, type=Coefficients)
+
+
+def probability(question: str, context: str, answer: str) -> float | None:
+    """Probability, 0 to 1, that the answer says something unsupported; None when it claims nothing.
+
+    A context without words supports nothing: 1.
+    """
+    found = features(question, context, answer)
+    if found is None:
+        return None
+    if not content_words(context):
+        return 1.0
+    model = coefficients()
+    parts = zip(model.features, model.mean, model.scale, model.weight, strict=True)
+    total = model.bias + sum(w * (found[name] - mean) / scale for name, mean, scale, w in parts)
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+
+def features(question: str, context: str, answer: str) -> dict[str, float] | None:
+    """The features of an answer; None when it makes no claim."""
+    found = sorted_out(answer)
+    claims = [sentence.text for sentence in found if sentence.kind == "claim"]
+    if not claims:
+        return None
+    evidence = Evidence([Passage(context)])
+    asked = facts.stems_of_text(question)
+    supports = [support_of(claim, evidence, asked & facts.names(question)) for claim in claims]
+    abstains = any(sentence.kind == "abstention" for sentence in found)
+    known = evidence.stems | asked
+    return {
+        **_novelty(claims, known),
+        **_pairs(claims, context),
+        **_shares(supports),
+        "claims": math.log1p(len(claims)),
+        "context_words": math.log1p(len(evidence.stems)),
+        "abstains": float(abstains),
+    }
+
+
+def _novelty(claims: Sequence[str], known: set[str]) -> dict[str, float]:
+    """Words that neither context nor question hold: how many, what share, the longest run of them."""
+    told = [[word.stands_in(known) for word in content_words(claim)] for claim in claims]
+    novel = sum(not known_word for line in told for known_word in line)
+    total = sum(map(len, told))
+    return {
+        "novel_words": math.log1p(novel),
+        "novel_share": novel / max(1, total),
+        "novel_run": math.log1p(max((_longest_run(line) for line in told), default=0)),
+        "claim_words": math.log1p(total),
+    }
+
+
+def _longest_run(line: Sequence[bool]) -> int:
+    longest = run = 0
+    for known_word in line:
+        run = 0 if known_word else run + 1
+        longest = max(longest, run)
+    return longest
+
+
+def _pairs(claims: Sequence[str], context: str) -> dict[str, float]:
+    """Neighbouring content words that are no neighbours in the context, and copied runs of four words."""
+    there = set(_neighbours(_content(context), 2))
+    mine = [pair for claim in claims for pair in _neighbours(_content(claim), 2)]
+    novel = sum(pair not in there for pair in mine)
+    copied = set(_neighbours(_all_words(context), 4))
+    runs = [run for claim in claims for run in _neighbours(_all_words(claim), 4)]
+    return {
+        "novel_pairs": math.log1p(novel),
+        "novel_pair_share": novel / max(1, len(mine)),
+        "copied_share": sum(run in copied for run in runs) / max(1, len(runs)),
+    }
+
+
+def _content(text: str) -> list[str]:
+    found = (facts.stems_of(word.text) for word in words(fold(text)) if word.text not in STOP_WORDS)
+    return [stems[0] for stems in found if stems]
+
+
+def _all_words(text: str) -> list[str]:
+    return [word.text for word in words(fold(text))]
+
+
+def _neighbours(items: Sequence[str], size: int) -> list[tuple[str, ...]]:
+    return [tuple(items[at : at + size]) for at in range(len(items) - size + 1)]
+
+
+def _shares(supports: Sequence[Support]) -> dict[str, float]:
+    shares = [support.share for support in supports]
+    unsupported = sum(not support.supported for support in supports)
+    missing = [len(support.missing) for support in supports]
+    return {
+        "missing_words": math.log1p(sum(missing)),
+        "worst_missing": math.log1p(max(missing)),
+        "worst_share": min(shares),
+        "mean_share": sum(shares) / len(shares),
+        "last_share": shares[-1],
+        "unsupported": math.log1p(unsupported),
+        "unsupported_share": unsupported / len(supports),
+        "conflicts": math.log1p(sum(len(support.conflicts) for support in supports)),
+    }

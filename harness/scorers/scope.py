@@ -1,0 +1,114 @@
+"""Staying in scope: off-topic requests turned away politely, and honest "I don't have that".
+
+``redirects: true`` wants a sentence that turns the request away (or only names what the assistant does
+help with), no claim beyond it and no citation. ``abstains: true`` wants a sentence that says the
+information is not there. ``false`` wants no such sentence. For a whole conversation, true asks for it in
+at least one turn, false in none.
+
+Evidence: ``sentences`` (those that turn away or abstain, with their turn), ``claims`` (what the answer
+says besides; for ``redirects`` only).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harness.results import Score
+from harness.scorers.claims import Sentence, sorted_out
+from harness.scorers.interface import Check, Scene
+from harness.scorers.wording import leads_back
+from harness.trace.records import TurnTrace
+
+_SHOWN = 160
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What one turn's answer does: the telling sentence, or why it is not what was asked for."""
+
+    sentence: str | None
+    why: str
+    claims: tuple[str, ...] = ()
+
+
+class ScopeScorer:
+    """Off-topic requests turned away, missing information admitted."""
+
+    name = "scope"
+    keys = frozenset({"redirects", "abstains"})
+
+    def score(self, check: Check, scene: Scene) -> Sequence[Score]:
+        """One score, its value whether the assistant redirected or abstained."""
+        look = _redirects if check.key == "redirects" else _abstains
+        phrases = scene.assistant.escalation.phrases
+        found = [look(turn, phrases) for turn in scene.turns(check)]
+        observed = any(one.sentence for one in found)
+        passed = observed is check.value
+        return [
+            Score(
+                check=check.key,
+                scorer=self.name,
+                turn=check.turn,
+                value=observed,
+                passed=passed,
+                reason="" if passed else _reason(check, found),
+                evidence={
+                    "sentences": [one.sentence for one in found if one.sentence],
+                    "claims": [claim for one in found for claim in one.claims][:10],
+                },
+            )
+        ]
+
+
+def _reason(check: Check, found: Sequence[_Found]) -> str:
+    if not check.value:
+        said = next(one.sentence for one in found if one.sentence)
+        verb = "turns the message away" if check.key == "redirects" else "says it has no such information"
+        return f"the answer {verb}: {said!r}"
+    return found[-1].why
+
+
+def redirects(text: str, phrases: Sequence[str] = ()) -> bool:
+    """Whether an answer turns a request away and says nothing else of substance."""
+    return _redirection(sorted_out(text, phrases)).sentence is not None
+
+
+def abstains(text: str) -> bool:
+    """Whether an answer says that the assistant does not have the information."""
+    return any(sentence.kind == "abstention" for sentence in sorted_out(text))
+
+
+def _redirects(turn: TurnTrace, phrases: Sequence[str]) -> _Found:
+    if turn.citations:
+        names = ", ".join(sorted({citation.filename or citation.file_id for citation in turn.citations}))
+        return _Found(None, f"the answer cites documents ({names}), so it answers instead of turning away")
+    return _redirection(sorted_out(turn.answer, phrases))
+
+
+def _redirection(found: Sequence[Sentence]) -> _Found:
+    claims = tuple(_short(one.text) for one in found if one.kind == "claim")
+    away = next((one for one in found if one.kind == "redirection"), None)
+    if away is None and not claims:
+        away = next((one for one in found if leads_back(one.text)), None)
+    if away is None:
+        said = f"; it says {claims[0]!r}" if claims else ""
+        return _Found(None, f"no sentence turns the message away{said}", claims)
+    if claims:
+        return _Found(None, f"the answer turns the message away but also says {claims[0]!r}", claims)
+    return _Found(_short(away.text), "")
+
+
+def _abstains(turn: TurnTrace, phrases: Sequence[str]) -> _Found:
+    found = sorted_out(turn.answer, phrases)
+    said = next((one for one in found if one.kind == "abstention"), None)
+    if said:
+        return _Found(_short(said.text), "")
+    first = next((one for one in found if one.kind == "claim"), None)
+    detail = f"; it says {_short(first.text)!r}" if first else ""
+    return _Found(None, f"no sentence says that the information is missing{detail}")
+
+
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

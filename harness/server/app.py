@@ -1,0 +1,209 @@
+"""The embedded server: every method and path beside its handler, and the one function that answers.
+
+The handlers are plain functions on requests and the server's memory; HTTP is a thin layer over ``handle``.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from harness.clock import SYSTEM_CLOCK, Clock
+from harness.server.engine.machine import Engine
+from harness.server.errors import ApiError
+from harness.server.llms.models import ModelTable
+from harness.server.resources import (
+    assistants,
+    files,
+    messages,
+    models,
+    run_steps,
+    runs,
+    threads,
+    vector_stores,
+)
+from harness.server.state import State
+from harness.server.wire import Event, Reply, Request, Upload
+
+if TYPE_CHECKING:
+    from harness.server.sandbox import Sandbox
+
+__all__ = ["ROUTES", "App", "Event", "Reply", "Request", "ServerOptions", "Upload"]
+
+Handler = Callable[..., "Reply | dict[str, Any]"]
+
+# Words in braces are ids; a route with a fixed word in the same place comes first.
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/models", models.list_all),
+    ("GET", "/models/{model}", models.retrieve),
+    ("DELETE", "/models/{model}", models.delete),
+    ("GET", "/assistants", assistants.list_all),
+    ("POST", "/assistants", assistants.create),
+    ("GET", "/assistants/{assistant}", assistants.retrieve),
+    ("POST", "/assistants/{assistant}", assistants.update),
+    ("DELETE", "/assistants/{assistant}", assistants.delete),
+    ("POST", "/threads", threads.create),
+    ("POST", "/threads/runs", runs.create_with_thread),
+    ("GET", "/threads/{thread}", threads.retrieve),
+    ("POST", "/threads/{thread}", threads.update),
+    ("DELETE", "/threads/{thread}", threads.delete),
+    ("GET", "/threads/{thread}/messages", messages.list_all),
+    ("POST", "/threads/{thread}/messages", messages.create),
+    ("GET", "/threads/{thread}/messages/{message}", messages.retrieve),
+    ("POST", "/threads/{thread}/messages/{message}", messages.update),
+    ("DELETE", "/threads/{thread}/messages/{message}", messages.delete),
+    ("GET", "/threads/{thread}/runs", runs.list_all),
+    ("POST", "/threads/{thread}/runs", runs.create),
+    ("GET", "/threads/{thread}/runs/{run}", runs.retrieve),
+    ("POST", "/threads/{thread}/runs/{run}", runs.update),
+    ("POST", "/threads/{thread}/runs/{run}/cancel", runs.cancel),
+    ("POST", "/threads/{thread}/runs/{run}/submit_tool_outputs", runs.submit_tool_outputs),
+    ("GET", "/threads/{thread}/runs/{run}/steps", run_steps.list_all),
+    ("GET", "/threads/{thread}/runs/{run}/steps/{step}", run_steps.retrieve),
+    ("GET", "/files", files.list_all),
+    ("POST", "/files", files.create),
+    ("GET", "/files/{file}", files.retrieve),
+    ("DELETE", "/files/{file}", files.delete),
+    ("GET", "/files/{file}/content", files.content),
+    ("GET", "/vector_stores", vector_stores.list_all),
+    ("POST", "/vector_stores", vector_stores.create),
+    ("GET", "/vector_stores/{store}", vector_stores.retrieve),
+    ("POST", "/vector_stores/{store}", vector_stores.update),
+    ("DELETE", "/vector_stores/{store}", vector_stores.delete),
+    ("POST", "/vector_stores/{store}/search", vector_stores.search),
+    ("GET", "/vector_stores/{store}/files", vector_stores.list_files),
+    ("POST", "/vector_stores/{store}/files", vector_stores.add_file),
+    ("GET", "/vector_stores/{store}/files/{file}", vector_stores.retrieve_file),
+    ("POST", "/vector_stores/{store}/files/{file}", vector_stores.update_file),
+    ("DELETE", "/vector_stores/{store}/files/{file}", vector_stores.remove_file),
+    ("GET", "/vector_stores/{store}/files/{file}/content", vector_stores.file_content),
+    ("POST", "/vector_stores/{store}/file_batches", vector_stores.create_batch),
+    ("GET", "/vector_stores/{store}/file_batches/{batch}", vector_stores.retrieve_batch),
+    ("POST", "/vector_stores/{store}/file_batches/{batch}/cancel", vector_stores.cancel_batch),
+    ("GET", "/vector_stores/{store}/file_batches/{batch}/files", vector_stores.list_batch_files),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """How a server is set up.
+
+    Attributes:
+        models: Which model answers to which name.
+        clock: Where time comes from.
+        api_key: The key that clients must send; only HTTP asks for it. None asks for none.
+        seed: The same seed gives the same ids; None gives random ones.
+        eager: Runs without stream and indexing are done before their request is answered, in the
+            caller's thread; otherwise by the server's own threads.
+        workers: How many runs are executed at once when nobody streams them.
+        context_tokens: The window that truncation fits prompts into.
+        make_sandbox: Makes the sandbox of code_interpreter; None for the ordinary one.
+    """
+
+    models: ModelTable = field(default_factory=ModelTable)
+    clock: Clock = SYSTEM_CLOCK
+    api_key: str | None = None
+    seed: int | None = None
+    eager: bool = False
+    workers: int = 16
+    context_tokens: int = 128_000
+    make_sandbox: Callable[[], Sandbox] | None = None
+
+
+class App:
+    """A server in this process; ``handle`` may be called from many threads at once.
+
+    Args:
+        options: How it is set up.
+    """
+
+    def __init__(self, options: ServerOptions | None = None) -> None:
+        self.options = options or ServerOptions()
+        self._engine = Engine(
+            State(self.options.seed),
+            models=self.options.models,
+            clock=self.options.clock,
+            eager=self.options.eager,
+            workers=self.options.workers,
+            context_tokens=self.options.context_tokens,
+            make_sandbox=self.options.make_sandbox,
+        )
+        self._numbers = itertools.count(1)
+
+    def handle(self, request: Request) -> Reply:
+        """The answer to a call; what is wrong with the call is answered, never raised.
+
+        A stream's events drive its run as they are read; ``close`` on them leaves the rest to the server.
+        """
+        try:
+            handler, ids = _route(request)
+            answer = handler(self._engine, request, *ids)
+        except ApiError as error:
+            answer = error_reply(error, request.path)
+        finally:
+            self._engine.settle()
+        reply = answer if isinstance(answer, Reply) else Reply(200, answer)
+        return replace(reply, headers={"x-request-id": self.new_request_id(), **reply.headers})
+
+    def new_request_id(self) -> str:
+        """The next ``x-request-id``."""
+        return f"req_{next(self._numbers):032x}"
+
+    def close(self) -> None:
+        """Let runs in progress end, stop the server's threads and close its sandbox."""
+        self._engine.close()
+
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+
+def error_reply(error: ApiError, path: str) -> Reply:
+    """The error envelope; errors about /files repeat their message beside it (recorded)."""
+    answer = error.body()
+    if path == "/files" or path.startswith("/files/"):
+        answer["detail"] = {"message": error.message, "code": error.code}
+    return Reply(error.status, answer)
+
+
+def _index(routes: tuple[tuple[str, str, Handler], ...]) -> dict[tuple[str, int, str], list[Any]]:
+    """Routes by method, number of parts and first part: a handful of candidates each."""
+    table: dict[tuple[str, int, str], list[Any]] = {}
+    for method, path, handler in routes:
+        parts = path.split("/")[1:]
+        fixed = [(i, part) for i, part in enumerate(parts) if not part.startswith("{")]
+        places = [i for i, part in enumerate(parts) if part.startswith("{")]
+        table.setdefault((method, len(parts), parts[0]), []).append((fixed, places, handler))
+    return table
+
+
+_TABLE = _index(ROUTES)
+_METHODS = ("GET", "POST", "DELETE")
+
+
+def _route(request: Request) -> tuple[Handler, list[str]]:
+    """The handler of a request and the ids in its path.
+
+    Raises:
+        ApiError: No such path, or not with this method.
+    """
+    parts = request.path.split("/")[1:]
+    found = _match(request.method, parts)
+    if found is not None:
+        return found
+    if any(_match(method, parts) for method in _METHODS):
+        raise ApiError(
+            405, f"Not allowed to {request.method} on /v1{request.path}.", code="method_not_allowed"
+        )
+    raise ApiError(404, f"Invalid URL ({request.method} /v1{request.path})", code="unknown_url")
+
+
+def _match(method: str, parts: list[str]) -> tuple[Handler, list[str]] | None:
+    for fixed, places, handler in _TABLE.get((method, len(parts), parts[0] if parts else ""), ()):
+        if all(parts[i] == word for i, word in fixed):
+            return handler, [parts[i] for i in places]
+    return None

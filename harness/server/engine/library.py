@@ -1,0 +1,220 @@
+"""Vector stores at work: files are read, cut and indexed; searches go over several stores at once."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.clock import Clock
+from harness.server.state import BatchRecord, FileRecord, State, StoreRecord
+from harness.server.wire import VectorStoreFile
+
+if TYPE_CHECKING:
+    from harness.server.search import Chunk, Hit, Index
+
+_EMBEDDING_BYTES = 1024
+"""Size of one chunk's embedding: 256 dimensions of 4 bytes; a 21-byte file is recorded with 1045."""
+_REMEMBERED_DOCUMENTS = 256
+_SECONDS_A_DAY = 86_400
+COUNTED = ("in_progress", "completed", "failed", "cancelled")
+
+
+class ChunkCache:
+    """Chunks of documents by the hash of their bytes: the same knowledge base is uploaded again and again."""
+
+    def __init__(self, size: int = _REMEMBERED_DOCUMENTS) -> None:
+        self._chunks: OrderedDict[tuple[Any, ...], list[Chunk]] = OrderedDict()
+        self._size = size
+        self._lock = threading.Lock()
+
+    def chunks(self, filename: str, content: bytes, strategy: dict[str, Any]) -> list[Chunk]:
+        """The chunks of a document; it is read only if it is not remembered.
+
+        Raises:
+            Unreadable: The file holds no text that can be read.
+        """
+        sizes = strategy["static"]
+        size, overlap = sizes["max_chunk_size_tokens"], sizes["chunk_overlap_tokens"]
+        key = (hashlib.sha256(content).digest(), filename, size, overlap)
+        with self._lock:
+            known = self._chunks.get(key)
+            if known is not None:
+                self._chunks.move_to_end(key)
+                return known
+        made = _read(filename, content, size, overlap)
+        with self._lock:
+            self._chunks[key] = made
+            while len(self._chunks) > self._size:
+                self._chunks.popitem(last=False)
+        return made
+
+
+def _read(filename: str, content: bytes, size: int, overlap: int) -> list[Chunk]:
+    from harness.server import search
+
+    document = search.extract(filename, content)
+    return list(search.chunk(document, max_chunk_size_tokens=size, chunk_overlap_tokens=overlap))
+
+
+_CACHE = ChunkCache()
+
+
+class Library:
+    """Every vector store's index, and the work of filling them.
+
+    Args:
+        state: The server's memory.
+        clock: Tells when a store was last active.
+        submit: Does a piece of work now or later.
+    """
+
+    def __init__(self, state: State, clock: Clock, submit: Callable[[Callable[[], None]], None]) -> None:
+        self._state = state
+        self._clock = clock
+        self._submit = submit
+        self._indexes: dict[str, Index] = {}
+
+    def add(
+        self,
+        record: StoreRecord,
+        file: FileRecord,
+        *,
+        strategy: dict[str, Any],
+        attributes: dict[str, Any],
+        batch: BatchRecord | None = None,
+    ) -> VectorStoreFile:
+        """Put a file into a store; it is ``in_progress`` until it has been indexed."""
+        with self._state.lock:
+            row = VectorStoreFile(
+                id=file.file.id,
+                created_at=self._clock.unix(),
+                vector_store_id=record.store.id,
+                chunking_strategy=strategy,
+                attributes=attributes,
+            )
+            record.files.add(row.id, row)
+            if batch is not None:
+                batch.files.add(row.id, row)
+            self.touch(record)
+        self._submit(lambda: self._index(record, file, row))
+        return row
+
+    def _index(self, record: StoreRecord, file: FileRecord, row: VectorStoreFile) -> None:
+        from harness.server.search import Unreadable
+
+        if row.status != "in_progress":
+            return
+        try:
+            chunks = _CACHE.chunks(file.file.filename, file.content, row.chunking_strategy)
+            self._put(record, file, row, chunks)
+        except Unreadable as problem:
+            self._finish(row, "failed", {"code": problem.code, "message": problem.message})
+        except Exception as problem:  # noqa: BLE001 - one bad file must never take its batch along
+            self._finish(row, "failed", {"code": "server_error", "message": f"Indexing failed: {problem}"})
+
+    def _put(self, record: StoreRecord, file: FileRecord, row: VectorStoreFile, chunks: list[Chunk]) -> None:
+        index = self._index_of(record.store.id)
+        index.add(row.id, file.file.filename, chunks, row.attributes)
+        size = sum(len(chunk.text.encode()) + _EMBEDDING_BYTES for chunk in chunks)
+        self._finish(row, "completed", None, size)
+        if record.files.get(row.id) is None:  # taken out meanwhile
+            index.remove(row.id)
+
+    def _finish(
+        self, row: VectorStoreFile, status: str, problem: dict[str, str] | None, size: int = 0
+    ) -> None:
+        with self._state.lock:
+            if row.status == "in_progress":
+                row.status, row.last_error, row.usage_bytes = status, problem, size
+            self._state.changed.notify_all()
+
+    def _index_of(self, store_id: str) -> Index:
+        from harness.server.search import Index
+
+        with self._state.lock:
+            index = self._indexes.get(store_id)
+            if index is None:
+                index = self._indexes[store_id] = Index()
+            return index
+
+    def remove(self, record: StoreRecord, file_id: str) -> None:
+        """Take a file out of a store and its index."""
+        with self._state.lock:
+            row = record.files.remove(file_id)
+            if row is not None and row.status == "in_progress":
+                row.status = "cancelled"
+            index = self._indexes.get(record.store.id)
+        if index is not None:
+            index.remove(file_id)
+
+    def set_attributes(self, row: VectorStoreFile, attributes: dict[str, Any]) -> None:
+        """Replace the attributes of a file in a store."""
+        with self._state.lock:
+            row.attributes = attributes
+            self._index_of(row.vector_store_id).set_attributes(row.id, attributes)
+
+    def discard(self, store_id: str) -> None:
+        """Forget the index of a deleted store."""
+        with self._state.lock:
+            self._indexes.pop(store_id, None)
+
+    def content(self, store_id: str, file_id: str) -> str:
+        """The text of an indexed file."""
+        return self._index_of(store_id).content(file_id)
+
+    def touch(self, record: StoreRecord) -> None:
+        """The store was used: its time of expiry moves on."""
+        store = record.store
+        store.last_active_at = self._clock.unix()
+        if store.expires_after is not None:
+            store.expires_at = store.last_active_at + store.expires_after["days"] * _SECONDS_A_DAY
+
+    def search(
+        self,
+        records: Sequence[StoreRecord],
+        queries: Sequence[str],
+        *,
+        max_num_results: int,
+        score_threshold: float = 0.0,
+        token_budget: int | None = None,
+        filters: dict[str, Any] | None = None,
+    ) -> list[Hit]:
+        """The best chunks of several stores, best first; a file in two stores is found twice."""
+        with self._state.lock:
+            for record in records:
+                self.touch(record)
+        found = [
+            hit
+            for record in records
+            for hit in self._index_of(record.store.id).search(
+                queries,
+                max_num_results=max_num_results,
+                score_threshold=score_threshold,
+                token_budget=token_budget,
+                filters=filters,
+            )
+        ]
+        if len(records) > 1:
+            found.sort(key=lambda hit: -hit.score)
+            found = _within(found[:max_num_results], token_budget)
+        return found
+
+
+def _within(found: list[Hit], token_budget: int | None) -> list[Hit]:
+    if token_budget is None:
+        return found
+    read = itertools.accumulate(hit.tokens for hit in found)
+    return [hit for hit, total in zip(found, read, strict=True) if total <= token_budget]
+
+
+def counts(rows: Sequence[VectorStoreFile]) -> dict[str, int]:
+    """``file_counts`` of a store or batch."""
+    made = dict.fromkeys(COUNTED, 0)
+    for row in rows:
+        made[row.status] += 1
+    made["total"] = len(rows)
+    return made

@@ -1,0 +1,221 @@
+"""The tool calls of a run: hosted tools are carried out, functions are put on record to wait."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness.server.engine import deltas
+from harness.server.engine.machine import Job
+from harness.server.engine.prompt import search_number, text_of
+from harness.server.engine.workshop import describe
+from harness.server.llms.interface import FileInfo, ModelError, ToolRequest
+from harness.server.state import CallNote, FileRecord, StepRecord, StoreRecord
+from harness.server.wire import Event, File, Run
+
+if TYPE_CHECKING:
+    from harness.server.sandbox import MadeFile, Outcome
+    from harness.server.search import Hit
+
+_MADE_HERE = "assistants_output"
+
+
+def check(run: Run, request: ToolRequest) -> None:
+    """Refuse a call of a tool that the run does not have.
+
+    Raises:
+        ModelError: It has no such tool.
+    """
+    names = [tool["function"]["name"] for tool in run.tools if tool["type"] == "function"]
+    hosted = [tool["type"] for tool in run.tools if tool["type"] != "function"]
+    known = request.name in names if request.kind == "function" else request.kind in hosted
+    if not known:
+        raise ModelError(
+            "server_error",
+            f"The model asked for the tool {request.name!r}, but this run has only {[*hosted, *names]}.",
+        )
+
+
+def carry_out(job: Job, step: StepRecord, index: int, request: ToolRequest) -> Iterator[Event]:
+    """Carry out one call of a step, giving its deltas."""
+    call_id = _call_id(job, request)
+    if request.kind == "file_search":
+        yield from _search(job, step, index, call_id, request)
+    elif request.kind == "code_interpreter":
+        yield from _run_code(job, step, index, call_id, request)
+    else:
+        arguments = msgspec.json.encode(request.arguments).decode()
+        function = {"name": request.name, "arguments": arguments, "output": None}
+        call = {"id": call_id, "type": "function", "function": function}
+        step.calls.append(call)
+        yield from deltas.function_deltas(step.step.id, index, call)
+
+
+def _call_id(job: Job, request: ToolRequest) -> str:
+    """The model's own id for the call, or a new one where it has none or has used it before."""
+    used = {call["id"] for step in job.record.steps for call in step.calls}
+    if request.id and request.id not in used:
+        return request.id
+    return job.engine.state.ids.new("call_")
+
+
+def _search(job: Job, step: StepRecord, index: int, call_id: str, request: ToolRequest) -> Iterator[Event]:
+    options = next(tool for tool in job.record.run.tools if tool["type"] == "file_search")["file_search"]
+    ranking = options["ranking_options"]
+    queries = _queries(job, request)
+    found = _found(job, queries, options.get("max_num_results"), ranking["score_threshold"])
+    searched = {
+        "ranking_options": {"ranker": ranking["ranker"], "score_threshold": ranking["score_threshold"]},
+        "results": [_result(hit) for hit in found],
+    }
+    call = {"id": call_id, "type": "file_search", "file_search": searched}
+    with job.engine.state.lock:
+        # Parallel searches of one step count on from each other.
+        step.notes[call_id] = CallNote(queries=queries, number=search_number(job.thread) + index)
+        step.calls.append(call)
+    yield deltas.search_delta(step.step.id, index, call)
+
+
+def _queries(job: Job, request: ToolRequest) -> tuple[str, ...]:
+    given = request.arguments.get("queries") or request.arguments.get("query")
+    if isinstance(given, str):
+        return (given,)
+    if given:
+        return tuple(str(query) for query in given)
+    asked = [message for message in job.thread.messages if message.role == "user"]
+    return (text_of(asked[-1].content),) if asked else ("",)
+
+
+def _result(hit: Hit) -> dict[str, Any]:
+    """A hit in the step; its page, where known, is told among the attributes."""
+    page = {} if hit.page is None else {"page": hit.page}
+    return {
+        "file_id": hit.file_id,
+        "file_name": hit.filename,
+        "score": hit.score,
+        "attributes": {**hit.attributes, **page},
+        "content": [{"type": "text", "text": hit.text}],
+    }
+
+
+def _found(job: Job, queries: tuple[str, ...], max_num_results: int | None, threshold: float) -> list[Hit]:
+    small = job.record.run.model.startswith("gpt-3.5")
+    return job.engine.library.search(
+        _stores(job),
+        queries,
+        max_num_results=max_num_results or (5 if small else 20),
+        score_threshold=threshold,
+        token_budget=4_000 if small else 16_000,
+    )
+
+
+def _resources(job: Job, tool: str, key: str) -> list[str]:
+    """Ids that the assistant (or the run in its place) and the thread give to a tool."""
+    state, run = job.engine.state, job.record.run
+    assistant = state.assistants.get(run.assistant_id)
+    own = run.tool_resources or (assistant.tool_resources if assistant else {})
+    return [
+        identifier
+        for resources in (own, job.thread.thread.tool_resources)
+        for identifier in resources.get(tool, {}).get(key, ())
+    ]
+
+
+def _stores(job: Job) -> list[StoreRecord]:
+    """The stores to search: the assistant's, then the thread's.
+
+    Raises:
+        ModelError: One of them is gone or has expired, which fails the run.
+    """
+    now = job.engine.clock.unix()
+    stores = []
+    for identifier in _resources(job, "file_search", "vector_store_ids"):
+        record = job.engine.state.stores.get(identifier)
+        if record is None:
+            raise ModelError("server_error", f"Vector store {identifier} not found.")
+        if record.store.expires_at is not None and record.store.expires_at <= now:
+            raise ModelError("server_error", f"Vector store {identifier} is expired.")
+        stores.append(record)
+    return stores
+
+
+def await_indexing(job: Job) -> None:
+    """Wait, within bounds, for files of the thread's own store; the assistant's are not waited for."""
+    state, engine = job.engine.state, job.engine
+    if not any(tool["type"] == "file_search" for tool in job.record.run.tools):
+        return
+    deadline = engine.clock.monotonic() + engine.index_wait_s
+    with state.changed:
+        while _indexing(job):
+            left = deadline - engine.clock.monotonic()
+            if left <= 0 or job.record.run.status == "cancelling":
+                return
+            state.changed.wait(min(left, 1.0))
+
+
+def _indexing(job: Job) -> bool:
+    resources = job.thread.thread.tool_resources.get("file_search", {})
+    records = [job.engine.state.stores.get(one) for one in resources.get("vector_store_ids", ())]
+    return any(row.status == "in_progress" for record in records if record for row in record.files)
+
+
+def _code_files(job: Job) -> list[FileRecord]:
+    found = [job.engine.state.files.get(one) for one in _resources(job, "code_interpreter", "file_ids")]
+    return list({record.file.id: record for record in found if record is not None}.values())
+
+
+def readable_files(job: Job) -> list[FileInfo]:
+    """What the model is told of the files that code can read; nothing without code_interpreter."""
+    if not any(tool["type"] == "code_interpreter" for tool in job.record.run.tools):
+        return []
+    return [describe(record) for record in _code_files(job)]
+
+
+def _run_code(job: Job, step: StepRecord, index: int, call_id: str, request: ToolRequest) -> Iterator[Event]:
+    source = str(request.arguments.get("input", ""))
+    outputs: list[dict[str, Any]] = []
+    call: dict[str, Any] = {
+        "id": call_id,
+        "type": "code_interpreter",
+        "code_interpreter": {"input": source, "outputs": outputs},
+    }
+    step.calls.append(call)
+    yield from deltas.code_deltas(step.step.id, index, call)
+    outcome = job.engine.workshop.run(job.record.run.thread_id, source, _code_files(job))
+    with job.engine.state.lock:
+        _keep(job, step, call_id, outcome, outputs)
+    yield from deltas.output_deltas(step.step.id, index, call)
+
+
+def _keep(job: Job, step: StepRecord, call_id: str, outcome: Outcome, outputs: list[dict[str, Any]]) -> None:
+    """Turn what the code printed and made into outputs and files of the API."""
+    logs = outcome.logs or outcome.error or ""
+    if logs:
+        outputs.append({"type": "logs", "logs": logs})
+    note = step.notes[call_id] = CallNote()
+    for made, is_image in (
+        *((one, True) for one in outcome.images),
+        *((one, False) for one in outcome.files),
+    ):
+        file_id = _add_file(job, made)
+        note.made += ((file_id, made.name, is_image),)
+        if made.path:
+            note.paths[made.path] = file_id
+        if is_image:
+            outputs.append({"type": "image", "image": {"file_id": file_id}})
+            job.record.pending_images.append(file_id)
+
+
+def _add_file(job: Job, made: MadeFile) -> str:
+    state = job.engine.state
+    file = File(
+        id=state.ids.new("file-"),
+        purpose=_MADE_HERE,
+        filename=made.name,
+        bytes=len(made.content),
+        created_at=job.engine.clock.unix(),
+    )
+    state.files.add(file.id, FileRecord(file, made.content))
+    return file.id

@@ -1,0 +1,329 @@
+"""The embedded server over HTTP: any client of the hosted API works with it by its base_url."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import hmac
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+import msgspec
+from starlette.applications import Starlette
+from starlette.datastructures import UploadFile
+from starlette.exceptions import HTTPException
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect
+from starlette.requests import Request as HttpRequest
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from harness.server.app import App, error_reply
+from harness.server.errors import ApiError
+from harness.server.wire import Event, Reply, Request, Upload
+
+if TYPE_CHECKING:
+    import uvicorn
+    from starlette.types import Message, Receive
+
+MOST_JSON_BYTES = 64 * 1024 * 1024
+MOST_UPLOAD_BYTES = 512 * 1024 * 1024 + 1024 * 1024
+"""The largest file, and room for the form around it."""
+_MOST_CALLS_AT_ONCE = 512
+_SHUTDOWN_SECONDS = 10
+_COMMON_HEADERS = {"openai-version": "2020-10-01"}
+_LOG = logging.getLogger(__name__)
+
+
+def asgi(app: App, *, api_key: str | None = None) -> Starlette:
+    """The HTTP application over a server.
+
+    Args:
+        app: What answers.
+        api_key: The key that clients must send; None asks for none.
+    """
+    door = _Door(app, api_key)
+    methods = ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]
+    return Starlette(
+        routes=[Route("/{path:path}", door.answer, methods=methods)],
+        lifespan=door.lifespan,
+        exception_handlers={Exception: _broken},
+    )
+
+
+async def _broken(_: HttpRequest, problem: Exception) -> Response:
+    """The envelope for a mistake of ours; clients must not repeat what may have been half done."""
+    error = ApiError(500, "The server had an error while processing your request.", type="server_error")
+    return Response(
+        msgspec.json.encode(error.body()), 500, {"x-should-retry": "false"}, "application/json"
+    )
+
+
+class _Door:
+    """Turns HTTP into calls of the server and their replies into HTTP.
+
+    Every call runs in a thread of its own, so that a slow run holds nobody up.
+    """
+
+    def __init__(self, app: App, api_key: str | None) -> None:
+        self._app = app
+        self._api_key = api_key
+        self._calls: anyio.CapacityLimiter | None = None
+        self._pumps: set[asyncio.Task[None]] = set()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """While the server is up; at the end, streamed runs may still come to their own."""
+        yield
+        if self._pumps:
+            await asyncio.wait(self._pumps, timeout=_SHUTDOWN_SECONDS)
+
+    async def answer(self, http: HttpRequest) -> Response:
+        """The response to one HTTP request."""
+        started = time.perf_counter()
+        path = _plain_path(http.scope["path"])
+        try:
+            self._check_key(http)
+            reply = await self._in_thread(self._app.handle, await _request(http, path))
+        except ApiError as error:
+            reply = error_reply(error, path)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        headers = {**_COMMON_HEADERS, **reply.headers}
+        headers["openai-processing-ms"] = str(round((time.perf_counter() - started) * 1000))
+        headers.setdefault("x-request-id", self._app.new_request_id())
+        return self._response(reply, headers)
+
+    def _check_key(self, http: HttpRequest) -> None:
+        if self._api_key is None:
+            return
+        scheme, _, key = http.headers.get("authorization", "").partition(" ")
+        sent = key.strip() if scheme.lower() == "bearer" else ""
+        if not hmac.compare_digest(sent.encode(), self._api_key.encode()):
+            shown = f"{sent[:3]}***{sent[-4:]}" if len(sent) > 12 else "***" if sent else "none"
+            raise ApiError(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        if self._calls is None:
+            self._calls = anyio.CapacityLimiter(_MOST_CALLS_AT_ONCE)
+        return await anyio.to_thread.run_sync(functools.partial(function, *arguments), limiter=self._calls)
+
+    def _response(self, reply: Reply, headers: dict[str, str]) -> Response:
+        if reply.events is not None:
+            return StreamingResponse(
+                self._stream(reply.events), media_type="text/event-stream", headers=headers
+            )
+        if reply.content is not None:
+            return Response(reply.content, reply.status, headers, reply.content_type)
+        return Response(msgspec.json.encode(reply.body), reply.status, headers, "application/json")
+
+    async def _stream(self, events: Iterator[Event]) -> AsyncIterator[bytes]:
+        """The events as they happen; a thread reads them to their end even if the client goes away."""
+        loop, queue = asyncio.get_running_loop(), asyncio.Queue[bytes | None]()
+
+        def pump() -> None:
+            try:
+                for event in events:
+                    loop.call_soon_threadsafe(queue.put_nowait, _sse(event))
+                loop.call_soon_threadsafe(queue.put_nowait, b"event: done\ndata: [DONE]\n\n")
+            finally:
+                loop.call_soon_threadsafe(queue.put_nowait, None)
+
+        task = asyncio.create_task(self._in_thread(pump))
+        self._pumps.add(task)
+        task.add_done_callback(self._pumps.discard)
+        last = False
+        while not last:
+            pieces = [await queue.get()]
+            while not queue.empty():
+                pieces.append(queue.get_nowait())
+            last = pieces[-1] is None
+            yield b"".join(piece for piece in pieces if piece is not None)
+
+
+def _sse(event: Event) -> bytes:
+    name, data = event
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))
+
+
+def _plain_path(path: str) -> str:
+    """The path without the version prefix, which clients may leave out, and without a slash at its end."""
+    if path == "/v1" or path.startswith("/v1/"):
+        path = path[3:]
+    return path.rstrip("/") or "/"
+
+
+async def _request(http: HttpRequest, path: str) -> Request:
+    kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
+    uploads = kind == "multipart/form-data"
+    limited = HttpRequest(http.scope, _limited(http, MOST_UPLOAD_BYTES if uploads else MOST_JSON_BYTES))
+    query: dict[str, list[str]] = {}
+    for name, value in http.query_params.multi_items():
+        query.setdefault(name, []).append(value)
+    return Request(
+        method=http.method,
+        path=path,
+        body=None if uploads else _json_object(await limited.body()),
+        query=query,
+        headers=dict(http.headers),
+        upload=await _upload(limited) if uploads else None,
+    )
+
+
+def _limited(http: HttpRequest, most: int) -> Receive:
+    """The body as it arrives, up to ``most`` bytes.
+
+    Raises:
+        ApiError: It is larger; nothing more of it is read.
+    """
+    read = 0
+    declared = http.headers.get("content-length", "")
+    if declared.isdigit() and int(declared[:18]) > most:
+        raise _too_large(most)
+
+    async def receive() -> Message:
+        nonlocal read
+        message = await http.receive()
+        read += len(message.get("body", b""))
+        if read > most:
+            raise _too_large(most)
+        return message
+
+    return receive
+
+
+def _too_large(most: int) -> ApiError:
+    return ApiError(413, f"The request is larger than the maximum of {most} bytes.", code="request_too_large")
+
+
+def _json_object(content: bytes) -> dict[str, Any] | None:
+    """The JSON object of a body; None for an empty one.
+
+    Raises:
+        ApiError: It is no JSON, or no object.
+    """
+    if not content.strip():
+        return None
+    try:
+        value = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise ApiError(400, f"We could not parse the JSON body of your request: {error}") from error
+    if not isinstance(value, dict):
+        raise ApiError(400, "The body of the request must be a JSON object.")
+    return value
+
+
+async def _upload(http: HttpRequest) -> Upload | None:
+    """The file of a multipart form with the fields beside it; None when there is no file.
+
+    Raises:
+        ApiError: The form cannot be read.
+    """
+    try:
+        async with http.form(max_files=1, max_fields=16) as form:
+            fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+            file = form.get("file")
+            if not isinstance(file, UploadFile):
+                return None
+            return Upload(file.filename or "file", await file.read(), fields)
+    except (MultiPartException, HTTPException, UnicodeDecodeError) as error:
+        detail = getattr(error, "detail", None) or getattr(error, "message", None) or error
+        raise ApiError(400, f"We could not parse the multipart form of your request: {detail}") from error
+
+
+def serve(
+    app: App,
+    host: str,
+    port: int,
+    *,
+    api_key: str | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve until interrupted, then let open requests end.
+
+    Args:
+        app: What answers; it is closed at the end.
+        host: Address to listen on.
+        port: Port to listen on; 0 takes a free one.
+        api_key: The key that clients must send; None asks for none.
+        on_ready: Called with the base_url once requests are answered.
+    """
+    try:
+        _make_server(app, host, port, api_key, on_ready).run()
+    finally:
+        app.close()
+
+
+@contextlib.contextmanager
+def background(
+    app: App, *, host: str = "127.0.0.1", port: int = 0, api_key: str | None = None
+) -> Iterator[str]:
+    """A server in a thread of this process, for as long as the block lasts; gives its base_url.
+
+    Raises:
+        OSError: It cannot listen there.
+    """
+    ready: list[str] = []
+    decided = threading.Event()
+
+    def on_ready(base_url: str) -> None:
+        ready.append(base_url)
+        decided.set()
+
+    server = _make_server(app, host, port, api_key, on_ready)
+
+    def run() -> None:
+        try:
+            server.run()
+        except SystemExit:  # uvicorn's way of saying that it cannot listen
+            _LOG.debug("the server could not be started")
+        finally:
+            decided.set()
+
+    thread = threading.Thread(target=run, name="harness-http", daemon=True)
+    thread.start()
+    decided.wait()
+    if not ready:
+        thread.join()
+        raise OSError(f"cannot listen on {host}:{port}")
+    try:
+        yield ready[0]
+    finally:
+        server.should_exit = True
+        thread.join()
+        app.close()
+
+
+def _make_server(
+    app: App, host: str, port: int, api_key: str | None, on_ready: Callable[[str], None] | None
+) -> uvicorn.Server:
+    import uvicorn
+
+    class Announcing(uvicorn.Server):
+        """A server that says when it is ready, and where."""
+
+        async def startup(self, sockets: list[Any] | None = None) -> None:
+            await super().startup(sockets)
+            if self.started and on_ready is not None:
+                on_ready(_base_url(self.servers[0].sockets[0].getsockname()))
+
+    config = uvicorn.Config(
+        asgi(app, api_key=api_key),
+        host=host,
+        port=port,
+        log_level="warning",
+        access_log=False,
+        ws="none",
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+    )
+    return Announcing(config)
+
+
+def _base_url(address: tuple[Any, ...]) -> str:
+    host = f"[{address[0]}]" if ":" in address[0] else address[0]
+    return f"http://{host}:{address[1]}/v1"

@@ -1,0 +1,200 @@
+"""The final message: quotations with their markers, hand-overs, honest ignorance, findings of code."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from harness.server.llms.extractive.evidence import Evidence
+from harness.server.llms.extractive.passages import Unit
+from harness.server.llms.extractive.policy import Escalation, Policy
+from harness.server.llms.interface import SearchHit
+from harness.text import fold
+
+#: How a missing value is asked for; an earlier answer that holds it is known to wait for one.
+STILL_NEEDED = "I still need"
+#: What the report of a call that worked begins with.
+DONE = "Done."
+
+
+def quoted_answer(evidence: Evidence, hits: Sequence[SearchHit], policy: Policy, *, trouble: bool) -> str:
+    """The quotations with their markers; steps as numbered lines."""
+    quotes = evidence.quotes
+    if evidence.as_steps:
+        lines = [
+            f"{number}. {_cited(unit, hits[hit], policy)}" for number, (unit, hit) in enumerate(quotes, 1)
+        ]
+        lead = "I'm sorry about the trouble. Please try these steps:" if trouble else "Here are the steps:"
+        return "\n".join([lead, *lines])
+    body = _paragraph(quotes, hits, policy)
+    if trouble:
+        return f"I'm sorry about the trouble. {body}"
+    return f"Happy to help! {body}" if policy.friendly else body
+
+
+def _paragraph(quotes: Sequence[tuple[Unit, int]], hits: Sequence[SearchHit], policy: Policy) -> str:
+    parts: list[str] = []
+    listed = bool(quotes) and quotes[0][0].text.endswith(":")
+    for index, (unit, hit) in enumerate(quotes):
+        bullet = "- " if listed and index else ""
+        parts.append(bullet + _cited(unit, hits[hit], policy))
+    return ("\n" if listed else " ").join(parts)
+
+
+def _cited(unit: Unit, hit: SearchHit, policy: Policy) -> str:
+    """The unit's text with the marker of its hit before the full stop's place: ``text 【4:0†faq.pdf】``."""
+    text = unit.text if re.search(r"[.!?:…]['\"”’)]*$", unit.text) else f"{unit.text}."
+    return f"{text} {hit.marker}" if policy.cites and hit.marker else text
+
+
+def unknown_answer(policy: Policy) -> str:
+    """Honest words for what the documents do not say: the prescribed ones when there are some."""
+    if policy.abstention:
+        return policy.abstention
+    return "I'm sorry, I don't have that information in my documents."
+
+
+def forbidden_answer(subject: str, policy: Policy) -> str:
+    """Declines a subject that the instructions forbid."""
+    offer = f" I can help with {policy.topics}." if policy.topics else ""
+    return f"I'm sorry, I can't help with {subject} here.{offer}"
+
+
+_EMPATHY = {
+    "wish": "Of course.",
+    "severe": "I'm sorry, that sounds serious.",
+    "tried": "I'm sorry that the problem is still there.",
+    "condition": "I understand, and I'm sorry for the inconvenience.",
+    "unsolved": "I'm sorry about this problem. My documents hold no solution for it.",
+    "unanswered": "I'm sorry, I don't have that information in my documents.",
+    "call": "Thank you for telling me.",
+}
+
+
+def handover_words(escalation: Escalation | None, reason: str) -> str:
+    """Empathy and the prescribed words of handing over."""
+    empathy = _EMPATHY.get(reason, _EMPATHY["condition"])
+    phrase = escalation.phrase if escalation else None
+    if phrase is None:
+        return f"{empathy} This is something for our team." if escalation else empathy
+    return f"{empathy} {phrase}" if phrase[-1] in ".!?…" else f"{empathy} {phrase}."
+
+
+def asking_for(labels: Sequence[str]) -> str:
+    """Asks in plain words for what is missing."""
+    named = [_with_article(label) for label in labels]
+    listed = named[0] if len(named) == 1 else f"{', '.join(named[:-1])} and {named[-1]}"
+    return f"To do this, {STILL_NEEDED} {listed}. Could you tell me, please?"
+
+
+def _with_article(label: str) -> str:
+    return (
+        f"your {label}"
+        if label in ("e-mail address", "phone", "phone number", "name", "full name", "address")
+        else f"the {label}"
+    )
+
+
+def findings(output: str, *, image: bool, failed: bool) -> str:
+    """The printed findings of code, word for word, and whether a chart was made."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    if failed:
+        reason = _reason_of(lines)
+        return f"I'm sorry, I could not analyse the data: the code ended with an error{reason}."
+    chart = "I have made the chart for you." if image else ""
+    told = "\n".join(lines[:20])
+    if not told and not chart:
+        return "The code ran, but it printed no result."
+    return "\n".join(part for part in (told, chart) if part)
+
+
+def _reason_of(lines: Sequence[str]) -> str:
+    last = next(
+        (
+            line
+            for line in reversed(lines)
+            if re.match(r"[\w.]*(?:Error|Exception|Timeout|Interrupt)\b", line)
+        ),
+        "",
+    )
+    return f" ({last[:200]})" if last else ""
+
+
+def code_failed(output: str) -> bool:
+    """Whether the output of code is a traceback or says that it was stopped."""
+    return bool(
+        re.search(
+            r"Traceback \(most recent call last\)|^[\w.]*(?:Error|Exception)(?::|$)|timed out|was stopped|Killed",
+            output,
+            re.MULTILINE,
+        )
+    )
+
+
+def dressed(text: str, policy: Policy) -> str:
+    """The answer between the words that the instructions want every answer to begin and end with."""
+    if policy.opening and not fold(text).startswith(fold(policy.opening)):
+        text = f"{policy.opening} {text}"
+    if policy.closing and not fold(text).endswith(fold(policy.closing)):
+        text = f"{text} {policy.closing}"
+    return text
+
+
+# --- JSON answers ---------------------------------------------------------------------------------
+
+
+def as_json(
+    text: str, response_format: dict[str, Any], *, escalated: bool, found: bool, sources: Sequence[str]
+) -> str:
+    """The answer as JSON: for a schema its properties, without one ``{"answer": ...}``."""
+    schema = (response_format.get("json_schema") or {}).get("schema")
+    if not isinstance(schema, dict):
+        return json.dumps({"answer": text}, ensure_ascii=False)
+    context = {"escalated": escalated, "found": found, "sources": list(sources)}
+    return json.dumps(_value_for("answer", schema, text, context), ensure_ascii=False)
+
+
+def _value_for(name: str, schema: dict[str, Any], text: str, context: dict[str, Any]) -> Any:
+    kind = schema.get("type")
+    kinds = kind if isinstance(kind, list) else [kind]
+    if "const" in schema:
+        return schema["const"]
+    if schema.get("enum"):
+        return next((c for c in schema["enum"] if fold(str(c)) in fold(text)), schema["enum"][0])
+    if "object" in kinds or "properties" in schema:
+        return {
+            key: _value_for(key, spec, text, context)
+            for key, spec in (schema.get("properties") or {}).items()
+            if isinstance(spec, dict)
+        }
+    if "boolean" in kinds:
+        return (
+            context["escalated"]
+            if re.search(r"escalat|human|hand|transfer", fold(name))
+            else context["found"]
+        )
+    if "integer" in kinds or "number" in kinds:
+        return _number_for(text, schema, kinds)
+    if "array" in kinds:
+        return _array_for(name, schema, text, context)
+    if "null" in kinds and "string" not in kinds:
+        return None
+    return text
+
+
+def _number_for(text: str, schema: dict[str, Any], kinds: Sequence[Any]) -> int | float | None:
+    plain = re.sub(r"【[^】]*】", " ", text)
+    match = re.search(r"(?<![\w.])\d[\d,]*(?:\.\d+)?", plain)
+    if match is None:
+        return None if "null" in kinds else schema.get("minimum", 0)
+    value = float(match.group().replace(",", ""))
+    return int(value) if value.is_integer() or "integer" in kinds else value
+
+
+def _array_for(name: str, schema: dict[str, Any], text: str, context: dict[str, Any]) -> list[Any]:
+    if re.search(r"source|citation|document|file|reference", fold(name)):
+        return list(context["sources"])
+    items = schema.get("items")
+    return [_value_for(name, items, text, context)] if isinstance(items, dict) and text else []

@@ -1,0 +1,394 @@
+"""Which sentences of the found chunks answer a question, and whether they do at all."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from harness.server.llms.extractive.lexicon import CUE_EVIDENCE, CUES, alike, generic_stems, synonyms
+from harness.server.llms.extractive.passages import Unit, units_of
+from harness.server.llms.interface import SearchHit
+from harness.text import STOP_WORDS, content_stems, fold, stem, words
+
+#: Coverage of a question's words from which its best passage counts as an answer; calibrated on human-labelled
+#: conversations over product documentation (answerable against unanswerable).
+ENOUGH = 0.5
+#: The same for a follow-up, where the words of the earlier questions count as much as its own few.
+ENOUGH_FOR_FOLLOW_UP = 0.44
+#: The same for a report of trouble, which tells much that no document repeats.
+ENOUGH_FOR_TROUBLE = 0.38
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One word of the question: its stem, how much it counts, and whether it names something."""
+
+    stem: str
+    weight: float
+    names: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A question as terms: its own, those of its context (for ranking only), and what kind of answer it wants."""
+
+    text: str
+    terms: tuple[Term, ...]
+    context: tuple[Term, ...]
+    cues: frozenset[str]
+    trouble: bool = False
+    follows: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A unit of a hit with its place and score."""
+
+    unit: Unit
+    hit: int
+    index: int
+    score: float
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the hits say to a question.
+
+    Attributes:
+        answers: Whether it is enough for an answer.
+        quotes: The units to quote, in the order to quote them, each with the number of its hit.
+        as_steps: Whether they are steps of one list.
+        coverage: Share of the question's words that the best passage covers, weighted.
+        known_share: Share of the question's own words that occur anywhere in the hits.
+    """
+
+    answers: bool
+    quotes: tuple[tuple[Unit, int], ...]
+    as_steps: bool
+    coverage: float
+    known_share: float
+
+
+NOTHING = Evidence(False, (), False, 0.0, 0.0)
+
+
+# --- the question ---------------------------------------------------------------------------------
+
+
+def read_question(
+    text: str, context: str = "", *, extra: str = "", trouble: bool = False, follows: bool = True
+) -> Question:
+    """The question of a text.
+
+    ``context`` are earlier questions, which count for ranking: much when the text ``follows`` from them, a
+    little otherwise. ``extra`` are words that count as its own.
+    """
+    own = _terms(text)
+    known = {term.stem for term in own}
+    own += [Term(term.stem, 1.0) for term in _terms(extra) if term.stem not in known]
+    known = {term.stem for term in own}
+    around = [term for term in _terms(context) if term.stem not in known]
+    if follows and sum(term.weight for term in own) < 1.0:
+        # Nothing of its own to go by: what was asked before is asked again.
+        own, around = own + [Term(term.stem, term.weight * 0.8) for term in around], []
+    folded = fold(text)
+    cues = frozenset(name for name, pattern in CUES.items() if pattern.search(folded))
+    return Question(text, tuple(own), tuple(around), cues, trouble, follows and bool(around))
+
+
+_GENERIC_WEIGHT = 0.2
+
+
+def _terms(text: str) -> list[Term]:
+    found: dict[str, Term] = {}
+    begins = True
+    for span in words(text):
+        folded = fold(span.text)
+        if "@" not in folded:
+            for part in _stems(folded):
+                generic = part in generic_stems()
+                names = not generic and (_is_name(span.text) and not begins or _is_code(span.text))
+                weight = _GENERIC_WEIGHT if generic else 1.0
+                found.setdefault(part, Term(part, weight, names))
+        begins = text[span.end : span.end + 1] in (".", "?", "!", ":", "\n")
+    return list(found.values())
+
+
+def _stems(word: str) -> list[str]:
+    if word in STOP_WORDS:
+        return []
+    if word == "founded":
+        return ["founder"]
+    parts = content_stems(word)
+    if len(parts) > 1:
+        # A compound is its parts; the whole would be missing wherever it is spelt apart.
+        parts = [part for part in parts[1:] if len(part) > 1] or parts[:1]
+    return [part for part in parts if len(part) > 1 or part.isdigit()]
+
+
+def _is_name(word: str) -> bool:
+    return word[:1].isupper() and fold(word) not in STOP_WORDS and word != "I"
+
+
+def _is_code(word: str) -> bool:
+    return any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
+
+
+# --- ranking --------------------------------------------------------------------------------------
+
+
+_IN_HEADING = 0.75
+_NEXT_DOOR = 0.45
+_BY_SYNONYM = 0.8
+_BY_LIKENESS = 0.8
+
+
+class _Pages:
+    """The units of all hits with what is needed to weigh words over them."""
+
+    def __init__(self, hits: Sequence[SearchHit]) -> None:
+        self.units = [units_of(hit.text) for hit in hits]
+        flat = [unit for units in self.units for unit in units]
+        self.count = max(1, len(flat))
+        self.frequency: Counter[str] = Counter()
+        for unit in flat:
+            self.frequency.update(unit.stems | unit.heading)
+        self._forms: dict[str, dict[str, float]] = {}
+
+    def forms(self, term: str) -> dict[str, float]:
+        """The stems in the hits that stand for this one, with how well they do."""
+        if term not in self._forms:
+            found = {other: _BY_LIKENESS for other in self.frequency if alike(term, other)}
+            found |= {other: _BY_SYNONYM for other in synonyms(term) if other in self.frequency}
+            if term in self.frequency:
+                found[term] = 1.0
+            self._forms[term] = found
+        return self._forms[term]
+
+    def weight(self, term: Term) -> float:
+        """How much a term tells: rare words more than common ones, unknown names most."""
+        forms = self.forms(term.stem)
+        if not forms:
+            return term.weight * (1.5 if term.names else 0.9)
+        often = max(self.frequency[form] for form in forms)
+        rarity = math.log(1 + self.count / often) / math.log(1 + self.count)
+        return term.weight * min(1.0, max(0.3, rarity))
+
+    def match(self, term: str, stems: frozenset[str]) -> float:
+        return max((value for form, value in self.forms(term).items() if form in stems), default=0.0)
+
+
+def weigh(
+    question: Question, hits: Sequence[SearchHit], *, threshold: float | None = None, most: int = 3
+) -> Evidence:
+    """The evidence that these hits hold for a question; at most ``most`` sentences, or eight steps."""
+    pages = _Pages(hits)
+    if not hits or not question.terms or not any(pages.units):
+        return NOTHING
+    ranked = sorted(_ranked(question, pages), key=lambda found: (-found.score, found.hit, found.index))
+    best = ranked[0]
+    important = [term for term in question.terms if term.weight > _GENERIC_WEIGHT] or list(question.terms)
+    known = sum(bool(pages.forms(term.stem)) for term in important) / len(important)
+    enough = threshold if threshold is not None else (ENOUGH_FOR_TROUBLE if question.trouble else ENOUGH)
+    answers = (
+        best.coverage >= enough
+        and not _lacks_a_name(question, pages)
+        and _has_what_is_asked(question, best, pages)
+    )
+    quotes, as_steps = _quotes(question, pages, ranked, most)
+    return Evidence(answers and bool(quotes), tuple(quotes), as_steps, best.coverage, known)
+
+
+def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
+    weights = {term.stem: pages.weight(term) for term in question.terms}
+    context = {
+        term.stem: (0.5 if question.follows else 0.12) * pages.weight(term) for term in question.context
+    }
+    total = sum(weights.values()) or 1.0
+    for hit, units in enumerate(pages.units):
+        for index, unit in enumerate(units):
+            beside = _beside(units, index)
+            coverage = sum(w * _match(pages, term, unit, beside) for term, w in weights.items()) / total
+            around = sum(w * _match(pages, term, unit, beside) for term, w in context.items()) / total
+            direct = sum(w * pages.match(term, unit.stems) for term, w in weights.items()) / total
+            if coverage == 0:
+                yield Found(unit, hit, index, 0.0, 0.0)
+                continue
+            named = sum(term.stem in unit.stems for term in question.terms)
+            to_the_point = 0.1 * named / max(4, len(unit.stems))
+            score = (
+                to_the_point + 0.6 * coverage + 0.4 * direct + around + _bonus(question, unit) - 0.012 * hit
+            )
+            yield Found(unit, hit, index, score, coverage)
+
+
+def _beside(units: tuple[Unit, ...], index: int) -> frozenset[str]:
+    """Stems of the neighbours in the same paragraph or list."""
+    unit = units[index]
+    near = [units[other] for other in (index - 2, index - 1, index + 1) if 0 <= other < len(units)]
+    return frozenset().union(
+        *(other.stems for other in near if other.block == unit.block or other.heading == unit.heading)
+    )
+
+
+def _match(pages: _Pages, term: str, unit: Unit, beside: frozenset[str]) -> float:
+    direct = pages.match(term, unit.stems)
+    if direct == 1.0:
+        return direct
+    return max(direct, _IN_HEADING * pages.match(term, unit.heading), _NEXT_DOOR * pages.match(term, beside))
+
+
+def _bonus(question: Question, unit: Unit) -> float:
+    bonus = 0.0
+    for cue in question.cues & CUE_EVIDENCE.keys():
+        bonus += 0.18 if CUE_EVIDENCE[cue].search(unit.text) else -0.04
+    if question.cues & {"steps"} and unit.kind == "step":
+        bonus += 0.12
+    if "definition" in question.cues and re.search(r"\b(?:is|are|means?|refers to|stands for)\b", unit.text):
+        bonus += 0.08
+    if question.trouble and unit.kind == "step":
+        bonus += 0.1
+    bonus -= {"code": 0.4, "row": 0.06}.get(unit.kind, 0.0)
+    if unit.kind == "row" and ":" in unit.text:
+        label = set(content_stems(unit.text.split(":")[0]))
+        bonus += 0.25 if label and label <= {term.stem for term in question.terms} else 0.0
+    bonus -= 0.12 if not unit.whole else 0.0
+    bonus -= 0.15 if unit.text.endswith("?") else 0.0
+    bonus -= 0.1 if len(unit.stems) < 3 else 0.0
+    bonus -= 0.002 * max(0, len(unit.stems) - 30)
+    return bonus
+
+
+# --- enough? --------------------------------------------------------------------------------------
+
+
+def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
+    """Whether the best passage covers the question well enough, and holds what kind of thing is asked for."""
+    if question.trouble:
+        return best.coverage >= ENOUGH_FOR_TROUBLE
+    if not _has_what_is_asked(question, best, pages):
+        return False
+    if not question.follows:
+        return best.coverage >= ENOUGH
+    return 0.5 * best.coverage + 0.5 * _coverage_of_context(question, best, pages) >= ENOUGH_FOR_FOLLOW_UP
+
+
+def _coverage_of_context(question: Question, best: Found, pages: _Pages) -> float:
+    """How much of the earlier questions the best passage's whole chunk is about."""
+    weights = {term.stem: pages.weight(term) for term in question.context}
+    units = pages.units[best.hit]
+    present: frozenset[str] = frozenset().union(*(unit.stems | unit.heading for unit in units))
+    return sum(w * pages.match(term, present) for term, w in weights.items()) / (sum(weights.values()) or 1.0)
+
+
+def _lacks_a_name(question: Question, pages: _Pages) -> bool:
+    """Whether the question names something that no hit knows: another product, place or code."""
+    return any(term.names and not pages.forms(term.stem) for term in question.terms)
+
+
+def _has_what_is_asked(question: Question, best: Found, pages: _Pages) -> bool:
+    """Whether a number, time or price is there when one is asked for."""
+    asked = [cue for cue in ("duration", "money", "number", "date") if cue in question.cues]
+    if not asked:
+        return True
+    units = pages.units[best.hit]
+    near = units[max(0, best.index - 3) : best.index + 4]
+    text = " ".join(
+        unit.text for unit in near if unit.heading == best.unit.heading or unit.block == best.unit.block
+    )
+    return any(CUE_EVIDENCE[cue].search(text) for cue in asked)
+
+
+# --- what to quote --------------------------------------------------------------------------------
+
+
+def _quotes(
+    question: Question, pages: _Pages, ranked: list[Found], most: int
+) -> tuple[list[tuple[Unit, int]], bool]:
+    best = ranked[0]
+    if question.cues & {"steps"} or question.trouble:
+        steps = _steps(pages, ranked)
+        if steps:
+            return steps, True
+    if best.unit.text.endswith(":"):
+        return _list_after(pages, best), False
+    chosen = _chosen(ranked, most)
+    return [(found.unit, found.hit) for found in chosen], False
+
+
+def _steps(pages: _Pages, ranked: list[Found]) -> list[tuple[Unit, int]]:
+    """The list of steps that the best units belong to or lead to."""
+    best = ranked[0]
+    for found in ranked[:6]:
+        if found.score < 0.75 * best.score:
+            break
+        run = _run_of_steps(pages.units[found.hit], found.index)
+        if len(run) >= 2:
+            return [(unit, found.hit) for unit in _longest_like(pages, run, found.hit)[:8]]
+    return []
+
+
+def _run_of_steps(units: tuple[Unit, ...], index: int) -> list[Unit]:
+    unit = units[index]
+    if unit.kind != "step":
+        following = next((u for u in units[index + 1 : index + 4] if u.kind == "step"), None)
+        if following is None or following.heading != unit.heading:
+            return []
+        unit = following
+    return [other for other in units if other.block == unit.block and other.kind == "step"]
+
+
+def _longest_like(pages: _Pages, run: list[Unit], hit: int) -> list[Unit]:
+    """The same list where a chunk's edge did not cut it: a run that starts at step 1 and is whole."""
+    if run[0].number == 1 and run[-1].whole:
+        return run
+    marks = {fold(unit.text) for unit in run if unit.whole}
+    units = pages.units[hit]
+    del units
+    for others in pages.units:
+        for unit in others:
+            if unit.kind == "step" and fold(unit.text) in marks:
+                again = [other for other in others if other.block == unit.block and other.kind == "step"]
+                if again[0].number == 1 and len(again) > len(run):
+                    return again
+    return run
+
+
+def _list_after(pages: _Pages, best: Found) -> list[tuple[Unit, int]]:
+    """A sentence that ends with a colon, and the items it announces."""
+    units = pages.units[best.hit]
+    items: list[Unit] = []
+    for unit in units[best.index + 1 : best.index + 9]:
+        if unit.kind not in ("item", "step", "row") or (items and unit.block != items[0].block):
+            break
+        items.append(unit)
+    return [(unit, best.hit) for unit in (best.unit, *items)]
+
+
+def _chosen(ranked: list[Found], most: int) -> list[Found]:
+    """The best units that add something, in the order of the documents."""
+    best = ranked[0]
+    chosen: list[Found] = []
+    for found in ranked[:40]:
+        if found.score < (0.78 if chosen else 0.0) * best.score or len(chosen) >= most:
+            break
+        if not any(_says_the_same(found.unit, other.unit) for other in chosen):
+            chosen.append(found)
+    order = {found.hit: rank for rank, found in reversed(list(enumerate(chosen)))}
+    return sorted(chosen, key=lambda found: (order[found.hit], found.index))
+
+
+def _says_the_same(one: Unit, other: Unit) -> bool:
+    if fold(one.text) in fold(other.text) or fold(other.text) in fold(one.text):
+        return True
+    shared = len(one.stems & other.stems)
+    return shared >= 0.85 * max(1, min(len(one.stems), len(other.stems)))
+
+
+def term_stems(text: str) -> set[str]:
+    """The stems of a text that say what it is about."""
+    return {term.stem for term in _terms(text) if term.weight > _GENERIC_WEIGHT and stem(term.stem)}

@@ -1,0 +1,217 @@
+"""When a message is to be handed over to people, and why."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from harness.server.llms.extractive.lexicon import (
+    KINDS,
+    SAME_AGAIN,
+    SEVERE_KINDS,
+    TRIED,
+    TROUBLE,
+    alike,
+    synonyms,
+)
+from harness.server.llms.extractive.policy import Condition, Escalation, Policy
+from harness.server.llms.extractive.talk import Talk, Turn
+from harness.text import content_stems, fold
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """How a message stands to the instructions' rules for handing over.
+
+    Attributes:
+        escalation: The rule that holds already now; None while there is none.
+        reason: ``wish``, ``condition``, ``severe``, ``tried`` or empty.
+        trouble: Whether something is reported to be wrong.
+        technical: Whether the instructions hand over problems that cannot be solved.
+    """
+
+    escalation: Escalation | None
+    reason: str
+    trouble: bool
+    technical: bool
+
+
+def read_situation(talk: Talk, policy: Policy) -> Situation:
+    """The situation that the current message makes."""
+    text = fold(talk.said)
+    trouble = reports_trouble(text) or _goes_on_about_trouble(talk)
+    unsolved = _for_problems(policy)
+    if not policy.escalations:
+        return Situation(None, "", trouble, False)
+    if wishes_a_person(text, policy.roles):
+        return Situation(
+            policy.escalation_for("person") or policy.default_escalation,
+            "wish",
+            trouble,
+            unsolved is not None,
+        )
+    for escalation in policy.escalations:
+        if any(_holds(condition, text) for condition in escalation.conditions):
+            return Situation(escalation, "condition", trouble, unsolved is not None)
+    reason = _reason_of_trouble(talk, text) if trouble and unsolved else ""
+    return Situation(unsolved if reason else None, reason, trouble, unsolved is not None)
+
+
+def _for_problems(policy: Policy) -> Escalation | None:
+    """The rule for problems that cannot be solved here: named as such, or the only, unconditional one."""
+    for kind in ("technical", "unresolved"):
+        found = policy.escalation_for(kind)
+        if found:
+            return found
+    default = policy.default_escalation
+    return default if default and not default.conditions else None
+
+
+def _reason_of_trouble(talk: Talk, text: str) -> str:
+    if any(KINDS[kind][1].search(text) for kind in SEVERE_KINDS if kind != "emergency"):
+        return "severe"
+    if TRIED.search(text) or _goes_on_about_trouble(talk):
+        return "tried"
+    return ""
+
+
+# --- the wish for a person ------------------------------------------------------------------------
+
+
+_STRONG_ROLES = (
+    "human(?: being| agent| operator)?|(?:real|live|actual) (?:person|human|agent|someone)|person|agent|representative|rep|operator|"
+    "supervisor|customer (?:service|support|care)|support (?:team|agent|staff|person)|technical team|human support|advis[oe]r"
+)
+_ANY_ROLES = f"{_STRONG_ROLES}|someone|somebody|anyone|manager|specialist|expert|engineer|technician|staff|your team|the team|colleague|support"
+_FILLERS = r"(?:a |an |the |some |your |any |one of your |one of the |with |to |another |from |real |live |actual |senior |right |appropriate )*"
+
+
+@lru_cache(maxsize=64)
+def _wish_pattern(roles: tuple[str, ...]) -> re.Pattern[str]:
+    named = "|".join(re.escape(role) for role in sorted(roles, key=len, reverse=True))
+    strong = f"{_STRONG_ROLES}|{named}" if named else _STRONG_ROLES
+    any_role = f"{_ANY_ROLES}|{named}" if named else _ANY_ROLES
+    no_object = (
+        r"(?! (?:role|account|access|permission|seat|licen[cs]e|login|id|number|name|field|list|page))"
+    )
+    return re.compile(
+        rf"\b(?:speak|talk|chat)(?:ing)? (?:directly |now )?(?:to|with) {_FILLERS}(?:{any_role})s?\b{no_object}|"
+        rf"\b(?:connect|transfer|refer|pass|forward|put|hand|send|escalate) (?:me|us|this|it|my \w+)\b[^.?!\n]{{0,20}}\b(?:to|with|through|over)\b"
+        rf"[^.?!\n]{{0,12}}\b(?:{any_role})s?\b|"
+        rf"\b(?:be|get|got) (?:connected|transferred|put through|handed over|escalated)\b|\bescalate (?:this|it|my)\b|\bput me through\b|"
+        rf"\b(?:i|we)(?: really| just|'d| would)* (?:need|want|prefer|demand|require|like|insist on|ask for|request)(?: to (?:have|see|get))? {_FILLERS}(?:{strong})s?\b{no_object}|"
+        rf"\b(?:get|give|bring|fetch|call|find) (?:me |us )?{_FILLERS}(?:{strong})s?\b(?! (?:to do|on))|"
+        rf"\b(?:have|let|ask|can|could|should|would|will|please) (?:{any_role}) (?:please )?(?:call|contact|help|phone|ring|get back to|reach|email) (?:me|us)\b|"
+        rf"\b(?:is|are) there (?:a |an |any )?(?:{any_role})s?(?: there| available| around)?(?: (?:that |who |whom )?i (?:can|could))? (?:talk|speak|available|here)\b|"
+        rf"^(?:please,? )?{_FILLERS}(?:{strong})s?(?:,? please| now)*[.!?]*$|\b(?:{strong}),? please\b|\bcall me back\b|\b(?:a|request) (?:callback|call back)\b"
+    )
+
+
+_REFUSES = re.compile(
+    r"\b(?:do not|don't|dont|not|no need|never|without|rather than|instead of|not want|please no|stop|avoid)\b[^.?!,;\n]{0,35}$"
+)
+_ASKS_HOW_TO_REACH = re.compile(
+    r"\bhow (?:do|can|could|would|should) (?:i|we|one|you) (?:contact|reach|call|email|add|invite|remove|find)\b"
+)
+
+
+def wishes_a_person(text: str, roles: tuple[str, ...] = ()) -> bool:
+    """Whether folded words ask for a person, as opposed to mentioning one or refusing."""
+    return any(
+        not _REFUSES.search(text[: match.start()]) and not _ASKS_HOW_TO_REACH.search(text)
+        for match in _wish_pattern(roles).finditer(text)
+    )
+
+
+# --- trouble --------------------------------------------------------------------------------------
+
+
+_INFORMATIONAL = re.compile(
+    r"^(?:(?:and|so|ok|okay|but|hi|hello|also|well|please|thanks|then|one more question)[,:!.]? )*(?:what|which|when|where|who|how (?!come)|is there|are there|"
+    r"do you|does|can (?:i|you|we|it)|could (?:i|you|we)|may i|tell me|explain|list|should|would|will)\b"
+)
+_ABOUT_ME = re.compile(
+    r"\b(?:my|our|i've|i have|i'm|we've|i lost|i was|i got|i am|it is|it's|i can't|i cannot|keeps?|me)\b"
+)
+
+
+def is_informational(text: str) -> bool:
+    """Whether folded words ask for information instead of reporting something."""
+    last = re.split(r"(?<=[.!?])\s+", text.strip())[-1]
+    if not _INFORMATIONAL.match(text) and not (last.endswith("?") and _INFORMATIONAL.match(last)):
+        return False
+    return not (
+        _ABOUT_ME.search(text) and TROUBLE.search(text) and not text.startswith(("what does", "what happens"))
+    )
+
+
+def reports_trouble(text: str) -> bool:
+    """Whether folded words report that something does not work."""
+    return bool(TROUBLE.search(text)) and not is_informational(text)
+
+
+def _goes_on_about_trouble(talk: Talk) -> bool:
+    """Whether the message says that an earlier answer to a problem did not help."""
+    text = fold(talk.said)
+    before = [turn for turn in talk.earlier if turn.user and turn.assistant]
+    troubled = [turn for turn in before if reports_trouble(fold(turn.user)) or _asked_for_a_remedy(turn)]
+    if not troubled or is_informational(text):
+        return False
+    if TRIED.search(text):
+        return True
+    short_and_negative = (
+        len(content_stems(text)) <= 6 and bool(SAME_AGAIN.search(text)) and not text.endswith("?")
+    )
+    same = bool(set(content_stems(text)) & set(content_stems(troubled[-1].user))) and bool(
+        TROUBLE.search(text)
+    )
+    return (short_and_negative and talk.earlier[-1] in troubled) or same
+
+
+def _asked_for_a_remedy(turn: Turn) -> bool:
+    text = fold(turn.user)
+    return bool(TROUBLE.search(text) or re.search(r"\b(?:fix|solve|repair|troubleshoot)\b", text))
+
+
+# --- conditions of the instructions ---------------------------------------------------------------
+
+
+_ALWAYS = ("legal", "medical", "emergency")
+_JUDGED_BY_SITUATION = frozenset({"technical", "unresolved", "unanswered", "person"})
+
+
+def _holds(condition: Condition, text: str) -> bool:
+    if condition.kinds & _JUDGED_BY_SITUATION:
+        return False
+    informational = is_informational(text)
+    if condition.above is not None and not _exceeds(text, condition.above):
+        return False
+    for kind in condition.kinds:
+        if KINDS[kind][1].search(text) and (kind in _ALWAYS or not informational):
+            return True
+    return not informational and _mentions(condition.stems, text)
+
+
+def concerns(condition: Condition, text: str) -> bool:
+    """Whether folded words are about the subject of a condition, in whatever form."""
+    return any(KINDS[kind][1].search(text) for kind in condition.kinds) or _mentions(condition.stems, text)
+
+
+def _mentions(stems: frozenset[str], text: str) -> bool:
+    if not stems:
+        return False
+    said = set(content_stems(text))
+    hit = sum(_said(wanted, said) for wanted in stems)
+    return hit >= len(stems) * (0.99 if len(stems) <= 2 else 0.6)
+
+
+def _said(wanted: str, said: set[str]) -> bool:
+    return wanted in said or bool(synonyms(wanted) & said) or any(alike(wanted, other) for other in said)
+
+
+_AMOUNTS = re.compile(r"(?<![\w.])(\d[\d,]*(?:\.\d+)?)(?![\w-]*\d)")
+
+
+def _exceeds(text: str, limit: float) -> bool:
+    return any(float(number.replace(",", "")) > limit for number in _AMOUNTS.findall(text))

@@ -1,0 +1,366 @@
+"""General English that the reference assistant knows: synonyms, question words, signs of trouble.
+
+Nothing here belongs to one business; what is particular comes from instructions, documents and talk.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from harness.text import content_stems, fold, stem
+
+_SYNONYMS = """
+price cost fee charge tariff pricing expensive
+delete remove erase
+email e-mail mail
+login sign-in signin logon sign log
+cancel terminate end quit stop
+buy purchase order
+change modify edit update alter switch adjust
+create make add new set
+begin start launch
+open opening
+hour time
+close closing closed shut
+refund reimburse reimbursement money-back repay
+invoice bill receipt
+phone telephone mobile call
+picture image photo
+limit maximum max cap restriction quota allowance most
+minimum min least
+fix repair solve resolve remedy
+error fault failure bug issue problem
+crash crashes freeze hang
+slow performance lag
+send deliver ship dispatch delivery shipping shipment
+return give-back bring-back
+renew renewal extend extension prolong
+borrow loan lend checkout
+book reserve reservation booking appointment
+doctor physician
+child children kid kids
+card cards
+password passcode
+support help-desk helpdesk assistance
+member user people person seat
+plan tier subscription package
+free gratis complimentary
+discount rebate concession reduction
+supported available compatible
+requirement require required need needed necessary
+mandatory compulsory required
+document documents paper papers paperwork
+id identification passport identity
+store keep retain save kept stored retention
+download export
+upload import
+folder directory
+site website
+late overdue delayed delay
+fine penalty
+lost missing
+stolen theft
+join enrol enroll register registration signup sign-up subscribe
+address location
+location where place located
+parking park
+wifi wi-fi wireless internet
+guest visitor
+employee staff worker
+company firm business organisation organization
+country abroad international
+weekend saturday sunday
+allowed permitted allow permit permission
+forbidden prohibited banned
+secure safe security safety
+encrypt encryption encrypted
+backup back-up
+restore recover recovery
+two-factor 2fa mfa two-step
+integrate integration connect connection
+convert conversion
+photo picture
+annual yearly year annually
+monthly month
+daily day
+weekly week
+repeat again
+big large size
+quick fast
+minimum least smallest
+withdraw withdrawal
+transfer wire
+laptop computer pc
+film movie dvd
+pet dog animal
+kind type sort
+benefit advantage
+choose select pick option
+view see show display
+find locate
+reset forgot forgotten
+lock locked block blocked
+activate enable turn-on switch-on
+deactivate disable turn-off switch-off
+valid validity expire expiry expiration
+format type
+notify notification alert
+own owner
+trial try
+insurance insured cover coverage
+warranty guarantee
+exchange swap replace replacement
+pick-up pickup collect collection
+"""
+
+#: Words of a question that say little about its subject; they count for a part only.
+_GENERIC = """
+tell know want need like explain question help possible way thing things please show give information info detail
+details work works use using used user mean means exactly kind sort type available able actually really currently
+today now look looking find out say says wonder wondering curious understand ask asking answer happen happens regarding
+concerning someone anyone something anything everything everyone people person long many much often big old new good
+best well right sure quick simple simply easy example just maybe also still already ever never always make makes let
+lets go going come comes take takes put set time different difference between main general purpose describe list
+provide offer include allow support see reason case part number amount kinds sorts types ways whole lot bit
+""".split()
+
+_CUE_PATTERNS = {
+    "duration": r"\bhow (?:long|soon|quickly|fast|often|old)\b|\bhow many (?:minute|hour|day|week|month|year)s?\b",
+    "money": r"\bhow (?:much|expensive)\b|\b(?:price|cost|fee|fees|charge|prices|costs)\b",
+    "number": r"\bhow (?:many|large|big|far|tall|high|deep|small)\b|\b(?:maximum|minimum|limit|size)\b",
+    "date": r"\bwhen\b|\bwhat (?:time|day|date|year)\b|\bwhich (?:day|date|year)\b|\bopening (?:hours|times)\b",
+    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must)\b|\bsteps?\b|\binstructions\b|\bset ?up\b|"
+    r"\bwalk me through\b|\bwhat (?:should|can|must) i do\b|\bguide me\b",
+    "place": r"\bwhere\b|\bwhat (?:address|location)\b",
+    "choice": r"\b(?:which|what) (?:\w+ )?(?:formats?|types?|kinds?|options|ways|methods|plans|roles|regions|languages|browsers|"
+    r"systems|events|values|codes|scopes|categories|rooms|cards|accounts|services|currencies|sizes)\b",
+    "definition": r"^(?:so |and |ok |okay )?(?:what|who) (?:is|are|does)\b|\bwhat do you mean\b|\bmeaning of\b|\bdefine\b",
+    "yesno": r"^(?:and |so |but |ok |okay )?(?:is|are|does|do|can|could|may|will|would|has|have|did|should|am)\b",
+}
+CUES = {name: re.compile(pattern) for name, pattern in _CUE_PATTERNS.items()}
+
+DURATION = re.compile(
+    r"\b(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|a|an|every|each|per)[ -]"
+    r"(?:[a-z]+ )?(?:second|minute|hour|day|week|month|year|night|business day|working day)s?\b|\b(?:daily|weekly|"
+    r"monthly|yearly|annually|immediately|at once|instantly|real[- ]time|forever|permanently|24/7)\b",
+    re.IGNORECASE,
+)
+MONEY = re.compile(
+    r"[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?|pence|francs?|%|percent|per cent|[$€£])"
+    r"|\b(?:usd|eur|gbp|chf)\s?\d|\bfree\b|\bno (?:charge|cost|fee)\b|\bwithout charge\b|\bgratis\b",
+    re.IGNORECASE,
+)
+DATE = re.compile(
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:january|february|march|april|may|june|july|august|"
+    r"september|october|november|december)\b|\b\d{1,2}(?::\d\d)?\s?(?:am|pm|a\.m|p\.m|o'clock)\b|\b\d{1,2}:\d\d\b|"
+    r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b|\b(?:daily|weekly|monthly|noon|midnight|first day|last day)\b",
+    re.IGNORECASE,
+)
+NUMBER = re.compile(
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|fifty|hundred|thousand|unlimited|"
+    r"no limit|none|any number|several)\b",
+    re.IGNORECASE,
+)
+PLACE = re.compile(
+    r"\b(?:in|at|on|under|next to|behind|from|to|near|inside|through)\s+(?:the\s+)?[A-Z*\"“]|\bhttps?://|\bwww\.|\b"
+    r"(?:street|avenue|road|floor|building|desk|page|menu|tab|section|room)\b|>|→"
+)
+CHOICE = re.compile(
+    r"[\w-]+, (?:[\w -]{1,25}, )*[\w -]{1,25},? (?:and|or) [\w-]+|: [\w-]+(?: or | and |, )[\w-]+"
+)
+CUE_EVIDENCE = {
+    "choice": CHOICE,
+    "duration": DURATION,
+    "money": MONEY,
+    "number": NUMBER,
+    "date": DATE,
+    "place": PLACE,
+}
+
+#: Signs that somebody reports that something is wrong.
+TROUBLE = re.compile(
+    r"\b(?:crash\w*|error\w*|broken|broke|fail(?:s|ed|ing|ure)?|fr[eo]ez\w*|frozen|hang(?:s|ing)|stuck|bugs?|buggy|"
+    r"glitch\w*|corrupt\w*|vanish\w*|disappear\w*|malfunction\w*|outage|unresponsive|"
+    r"(?:do|does|did|is|are|was|wo|ca|could|has|have|is)n['o]?t (?:\w+ ){0,2}?(?:work\w*|load\w*|open\w*|start\w*|sync\w*|"
+    r"respond\w*|connect\w*|arriv\w*|come|show\w*|print\w*|scan\w*|respond|let|accept\w*|save\w*|update\w*|find|get|"
+    r"log|sign|access|download\w*|upload\w*|export\w*|import\w*|send\w*|receive\w*|see|use|play\w*|finish\w*|go|"
+    r"possible|install\w*|reach|turn|switch|accepted)|"
+    r"(?:not|never|no longer|stopped|stops|won't|cannot) (?:\w+ ){0,2}?(?:work\w*|load\w*|open\w*|start\w*|sync\w*|"
+    r"respond\w*|connect\w*|arriv\w*|arrived|showing|print\w*|scan\w*|updat\w*|sav\w*|log|sign|access|download\w*|"
+    r"upload\w*|export\w*|receiv\w*|turn|accept\w*)|"
+    r"keeps? (?:\w+ing|on \w+ing)|(?:is|are|went|goes|was|were|been) (?:down|missing|lost|gone|blank|offline|wrong)|"
+    r"lost (?:all |some |my |our |the )|unable to|blank (?:page|screen)|white screen|blue screen|"
+    r"(?:problem|trouble|issue|difficult\w+)s? (?:with|when|since|after|in|logging|opening|using)|"
+    r"(?:have|having|got|there is|there's|had) (?:a|an|some|this|the same|big|serious)? ?(?:\w+ )?(?:problem|trouble|issue)s?)\b"
+)
+#: Signs that the known remedies have been tried.
+TRIED = re.compile(
+    r"\b(?:(?:already|have|had|'ve|i|we) (?:already |also |even |just )?(?:tried|followed|did|done|repeated|reinstalled|"
+    r"restarted|rebooted|gone through|went through)|tried (?:all|every\w*|that|this|those|these|it|the|to|re\w+|clearing|"
+    r"again)|nothing (?:works|worked|helps|helped|has worked|has helped|changed|changes|happens|is working)|"
+    r"no(?:ne|thing) of (?:that|this|those|these|the|it)\b.*\b(?:help\w*|work\w*)|"
+    r"(?:did|does|do|has|have)(?:n't| not) (?:really )?(?:help|helped|work|worked|fix|fixed|solve|solved|resolve|"
+    r"resolved|change|changed)(?: (?:either|anything|it|that|at all|for me|the (?:problem|issue)))?|"
+    r"not (?:helping|helped|fixed|solved|resolved)|to no avail|without (?:any )?(?:success|luck)|no (?:luck|success|"
+    r"improvement|change)|(?:still|again) (?:the same|crash\w*|fail\w*|not|doesn't|does not|broken|happen\w*|stuck|"
+    r"get\w*|see\w*|can't|cannot|won't|freez\w*|hang\w*|shows?|slow|blank|down|there|an error|an issue|have the)|same "
+    r"(?:error|problem|issue|result|thing|crash)|keeps? happening|(?:is|are|it) still (?:there|here|broken|crashing|"
+    r"failing|happening|not|stuck|down|blank|slow|wrong)|for (?:days|weeks|hours)|"
+    r"(?:even )?after (?:\w+ )?(?:re\w+ing|following|trying|clearing|doing)|"
+    r"(?:third|second|fourth|fifth|tenth) time|over and over|again and again|still (?:does|is|do|has)\w*n['o]t)\b"
+)
+SAME_AGAIN = re.compile(
+    r"\b(?:still|again|same|either|neither|no luck|nope|didn't|did not|doesn't|does not|not)\b"
+)
+
+#: What a condition of the instructions may be about, and how users put it.
+_KINDS = {
+    "person": (
+        r"\b(?:ask|request|want|wish|prefer|insist|demand|like|need)\w*\b.*\b(?:human|person|agent|representative|"
+        r"operator|staff|speak|talk)\b|\b(?:speak|talk) (?:to|with)\b",
+        r"(?!)",
+    ),
+    "technical": (
+        r"\b(?:technical|troubleshoot\w*|bugs?|crash\w*|errors?|malfunction\w*|defects?|"
+        r"problems?|issues?|fault\w*|incidents?|outages?)\b",
+        r"(?!)",
+    ),
+    "unresolved": (
+        r"\b(?:unresolved|not (?:been )?(?:resolve|solve|help|work|fix)\w*|(?:can|could|do|does|did)(?:not|n't| not) "
+        r"(?:be )?(?:resolve|solve|fix|help)\w*|persist\w*|steps (?:fail|do not|don't|have been)|still|"
+        r"unable to (?:resolve|solve|fix|help)|tried|exhausted|beyond|repeated\w*|attempts|"
+        r"not documented|undocumented|not (?:been )?(?:solved|fixed|helped|resolved)|not helped)\b",
+        r"(?!)",
+    ),
+    "unanswered": (
+        r"\b(?:(?:can|could|do|does|did|is|are)(?:not|n't| not) (?:\w+ ){0,3}?(?:answer\w*|find|found|know|contain\w*|"
+        r"cover\w*|in the|have|listed|available|say|sure)|not (?:in|found|covered|contained|answered|certain|sure)|"
+        r"unknown|unsure|unanswered|no answer|unable to (?:answer|find)|missing from|outside (?:of )?(?:the|your) "
+        r"(?:documents?|knowledge|material))\b",
+        r"(?!)",
+    ),
+    "complaint": (
+        r"\b(?:complain\w*|unhappy|angry|anger|upset|frustrat\w*|dissatisf\w*|annoyed|furious|abus\w*|irate)\b",
+        r"\b(?:complain\w*|unacceptable|terrible|awful|disappoint\w*|angry|furious|frustrat\w*|fed up|ridiculous|"
+        r"worst|disgust\w*|unhappy|dissatisf\w*|outrag\w*|appalling|rude\w*|scandal\w*|sick of|horrible|annoyed)\b",
+    ),
+    "legal": (
+        r"\b(?:legal\w*|law|lawyers?|lawsuits?|court|litigation|attorney)\b",
+        r"\b(?:lawyers?|attorney|su(?:e|ing)|lawsuit|court|legal(?:ly)?|solicitor|liab\w+|litigation|subpoena)\b",
+    ),
+    "medical": (
+        r"\b(?:medical|health|symptoms?|diagnos\w*|clinical|treatment|medications?)\b",
+        r"\b(?:symptoms?|pain\w*|diagnos\w*|medications?|medicine|dos(?:e|age|ing)|bleed\w*|chest|fever|rash|dizz\w*|"
+        r"allerg\w*|antibiotics?|pregnan\w*|breath\w*|swollen|vomit\w*|headache\w*|ibuprofen|paracetamol|aspirin|"
+        r"prescri\w+|infect\w*|disease|tumou?r|cancer|illness|treatment for|hurts?|sick|injur\w*)\b",
+    ),
+    "emergency": (
+        r"\b(?:emergenc\w*|life-threatening|danger\w*|suicid\w*|urgent\w*|acute|self-harm|crisis)\b",
+        r"\b(?:emergency|suicid\w*|kill myself|can(?:no|')t breathe|unconscious|chest pain\w*|bleeding|overdose|danger|"
+        r"heart attack|stroke|fire|gas leak|urgent\w*|hurt myself|collapsed|life-threatening)\b",
+    ),
+    "security": (
+        r"\b(?:security|fraud\w*|breach\w*|hack\w*|unauthori[sz]ed|phishing|suspicious|stolen|scam\w*|theft|privacy)\b",
+        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|compromised|fraud\w*|suspicious|leaked|"
+        r"scam\w*|identity theft|someone (?:else )?(?:has |is )?(?:used|using|logged|accessed|took|got into)|"
+        r"(?:do not|don't|didn't|did not|never) (?:recogni[sz]e|make|made|authori[sz]ed?))\b",
+    ),
+    "data_loss": (
+        r"\b(?:data loss|data (?:\w+ ){0,4}(?:lost|missing)|los[est]+ (?:of )?(?:\w+ )?data|lost data|missing data|corrupt\w*)\b",
+        r"\b(?:lost (?:all |some |my |our |the |of )*(?:\w+ )?(?:data|files?|work|records?|dashboards?|projects?|documents?|"
+        r"history|photos|messages|reports?|everything|entries|orders)|(?:data|files?|records?|dashboards?|projects?|"
+        r"documents?|history|everything|entries|reports?|work)\b[^.?!]{0,40}\b(?:lost|gone|vanished|disappeared|wiped|corrupt\w*|"
+        r"deleted (?:itself|by itself|themselves)|missing)|data loss|corrupt(?:ed|ion))\b",
+    ),
+    "outage": (
+        r"\b(?:outages?|downtime|system(?:s)? down|unavailab\w*|cannot work)\b",
+        r"\b(?:outage|(?:everything|whole|entire|all|service|site|system|server|production|platform)\b[^.?!]{0,25}\b"
+        r"(?:down|offline|unavailable)|nobody (?:can|is able)|no one (?:can|is able)|(?:all|every) (?:of )?(?:our |my |the )?"
+        r"(?:users?|members?|colleagues|staff|team)[^.?!]{0,30}(?:can't|cannot|unable|locked out))\b",
+    ),
+    "dispute": (
+        r"\b(?:disput\w*|contest\w*|overcharg\w*|wrong(?:ly)? charg\w*|double charg\w*|chargebacks?|billing (?:dispute|error|"
+        r"problem)s?)\b",
+        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|charged (?:me |us )?(?:twice|double|wrongly|too much|again)|double "
+        r"charged?|wrong(?:ly)? charged|chargeback|incorrect(?:ly)? (?:charge|bill)\w*|never (?:received|ordered|borrowed)|"
+        r"not my (?:fault|charge)|unfair)\b",
+    ),
+}
+KINDS = {name: (re.compile(condition), re.compile(said)) for name, (condition, said) in _KINDS.items()}
+SEVERE_KINDS = ("data_loss", "security", "outage", "emergency")
+
+#: Requests that no support assistant is there for, unless its instructions name the thing.
+OFF_TOPIC = re.compile(
+    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|story|stories|song|essay|haiku|"
+    r"limerick|rap|riddle|novel|screenplay|love letter|cover letter)|(?P<food>recipes?|bake|cook(?:ing)?|pizza|pasta|"
+    r"lasagna)|(?P<weather>weather|forecast for (?:today|tomorrow)|rain tomorrow)|(?P<sport>world cup|football|soccer|"
+    r"basketball|olympics|super bowl|tennis match|premier league|championship game)|(?P<politics>president|elections?|"
+    r"politic\w*|prime minister|vote for)|(?P<homework>homework|capital of|square root|solve the equation|derivative|"
+    r"integral of)|(?P<life>meaning of life|horoscope|lottery|bitcoin|stock tips|girlfriend|boyfriend|dating)|"
+    r"(?:write|code|program|implement)(?: me)?(?: a| an| some| the)?(?: \w+){0,2} (?P<code>function|script|program|code|"
+    r"algorithm|web scraper|game|sql query)|who (?:won|directed|painted|invented|wrote) (?P<trivia>\w+))\b"
+)
+#: Attempts to make the assistant forget its instructions or show them.
+INJECTION = re.compile(
+    r"\b(?:ignore|disregard|forget|override|bypass|drop)\b[^.?!\n]{0,40}\b(?:instruction|prompt|rule|guideline|direction|"
+    r"restriction|polic)\w*|\b(?:reveal|show|print|repeat|output|display|tell|give|share|expose|dump|what (?:is|are)|what's)\b"
+    r"[^.?!\n]{0,40}\b(?:system (?:prompt|message|instruction)s?|your (?:\w+ )?(?:instructions?|prompt|rules|guidelines)|"
+    r"initial (?:prompt|instructions)|hidden (?:prompt|instructions)|(?:text|words|everything|message) above)\b|"
+    r"\byou are now\b|\bfrom now on,? (?:you|act|answer|respond)\b|\bpretend (?:to be|you|that you)\b|\b(?:developer|dan|god|"
+    r"debug|jailbreak|admin) mode\b|\brole-?play as\b|\bact as (?:a|an|if)\b|\bdo anything now\b|\bno longer bound\b"
+)
+
+#: Ways to ask for somebody of flesh and blood; the roles of the instructions are added.
+ROLE_WORDS = (
+    "human|human being|real person|person|live agent|agent|representative|rep|operator|someone|somebody|people|supervisor|"
+    "manager|specialist|colleague|employee|staff|staff member|team member|support team|technical team|support agent|"
+    "technician|engineer|expert|advisor|adviser|clerk|the team|your team|customer service|customer support|live person"
+)
+
+
+@lru_cache(maxsize=1)
+def _synonym_table() -> dict[str, frozenset[str]]:
+    groups: dict[str, set[str]] = {}
+    for line in _SYNONYMS.strip().splitlines():
+        stems = {stem(fold(word)) for word in line.split()} | {word for word in line.split() if "-" in word}
+        for member in stems:
+            groups.setdefault(member, set()).update(stems)
+    return {member: frozenset(others - {member}) for member, others in groups.items()}
+
+
+def synonyms(term: str) -> frozenset[str]:
+    """Stems that mean about the same as this stem; empty for most."""
+    return _synonym_table().get(term, frozenset())
+
+
+def subject_stems(text: str) -> list[str]:
+    """Content stems, with "founded" told apart from "found"."""
+    stems = content_stems(text)
+    return [*stems, "founder"] if "founded" in text.casefold() else stems
+
+
+@lru_cache(maxsize=1)
+def generic_stems() -> frozenset[str]:
+    """Stems that say little about what a question is about."""
+    return frozenset(part for word in _GENERIC for part in content_stems(word))
+
+
+_NOT_ALIKE = frozenset({("found", "founder")})
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two stems look like forms of one word: ``subscript`` and ``subscription``, ``export`` and ``exporter``."""
+    if (
+        tuple(sorted((one, other))) in _NOT_ALIKE
+        or len(one) < 5
+        or len(other) < 5
+        or abs(len(one) - len(other)) > 3
+    ):
+        return False
+    shared = 0
+    for left, right in zip(one, other, strict=False):
+        if left != right:
+            break
+        shared += 1
+    return shared >= 5 and shared >= min(len(one), len(other)) - 1

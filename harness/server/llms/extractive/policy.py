@@ -1,0 +1,626 @@
+"""What an assistant's instructions ask for, read with general patterns of English.
+
+The reading is lexical: quoted words in sentences about handing over become escalation phrases, the rest of
+those sentences becomes their conditions, "questions about ..." becomes the scope, and so on. Nothing is known
+beforehand about any business.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+from harness.server.llms.extractive.lexicon import KINDS, ROLE_WORDS, generic_stems
+from harness.text import content_stems, fold, sentences
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One case in which the instructions want something done.
+
+    Attributes:
+        text: The words of the instructions.
+        stems: Its content stems, without those that name nobody and nothing.
+        kinds: General kinds of it: ``technical``, ``complaint``, ``person``, ``unanswered`` and so on.
+        above: The amount from which it holds, as in "refunds over 100 euros"; None without one.
+    """
+
+    text: str
+    stems: frozenset[str]
+    kinds: frozenset[str]
+    above: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Escalation:
+    """A way of handing over to people: the words to say (None when none are prescribed) and when."""
+
+    phrase: str | None
+    conditions: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the instructions ask for.
+
+    Attributes:
+        escalations: Ways of handing over, in the order of the instructions; empty when there are none.
+        topics: What it helps with, in words that fit after "I can help with"; None when not said.
+        scope: Content stems of the whole instructions.
+        name: The assistant's own name or title.
+        company: For whom it works.
+        redirects: Whether it is limited to its subject.
+        redirect: The prescribed words for what is off topic.
+        abstention: The prescribed words for what it does not know.
+        forbidden: Subjects it must not go into.
+        friendly: Whether a warm tone is wanted.
+        brief: Whether short answers are wanted.
+        cites: Whether sources may be cited.
+        opening: Words every answer must begin with.
+        closing: Words every answer must end with.
+        roles: Who people may ask for, folded.
+    """
+
+    escalations: tuple[Escalation, ...] = ()
+    topics: str | None = None
+    scope: frozenset[str] = frozenset()
+    name: str | None = None
+    company: str | None = None
+    redirects: bool = False
+    redirect: str | None = None
+    abstention: str | None = None
+    forbidden: tuple[Condition, ...] = ()
+    friendly: bool = False
+    brief: bool = False
+    cites: bool = True
+    opening: str | None = None
+    closing: str | None = None
+    roles: tuple[str, ...] = field(default=())
+
+    def escalation_for(self, kind: str) -> Escalation | None:
+        """The first way of handing over that has a condition of this kind."""
+        for escalation in self.escalations:
+            if any(kind in condition.kinds for condition in escalation.conditions):
+                return escalation
+        return None
+
+    @property
+    def default_escalation(self) -> Escalation | None:
+        """The way of handing over that covers most cases."""
+        return max(self.escalations, key=lambda one: len(one.conditions), default=None)
+
+
+@lru_cache(maxsize=256)
+def read_policy(instructions: str) -> Policy:
+    """The policy that these instructions describe."""
+    masked, quotes = _mask_quotes(instructions)
+    directives = _directives(masked)
+    escalations = _escalations(directives, quotes)
+    company = _company(masked)
+    return Policy(
+        escalations=escalations,
+        topics=_topics(directives, company),
+        scope=frozenset(content_stems(instructions)),
+        name=_name(masked),
+        company=company,
+        redirects=bool(_OFF_TOPIC.search(fold(masked))) or _topics(directives, company) is not None,
+        redirect=_prescribed(directives, quotes, _OFF_TOPIC, escalations),
+        abstention=_prescribed(directives, quotes, _NOT_KNOWN, escalations),
+        forbidden=tuple(_forbidden(directives)),
+        friendly=bool(_FRIENDLY.search(fold(masked))),
+        brief=bool(_BRIEF.search(fold(masked))),
+        cites=not _NO_CITATIONS.search(fold(masked)),
+        opening=_edge(directives, quotes, _OPENING),
+        closing=_edge(directives, quotes, _CLOSING),
+        roles=_roles(directives, quotes),
+    )
+
+
+# --- sentences and quotations ---------------------------------------------------------------------
+
+
+_QUOTED = re.compile(
+    r"“([^”\n]{2,400})”|\"([^\"\n]{2,400})\"|«\s?([^»\n]{2,400}?)\s?»|„([^“”\n]{2,400})[“”]|"
+    r"‘((?:[^’\n]|(?<=\w)’(?=\w)){2,400})’(?!\w)|`([^`\n]{2,400})`|"
+    r"(?<![\w'])'((?:[^'\n]|(?<=\w)'(?=\w)){2,400})'(?!\w)"
+)
+_MASK = re.compile(r"⟦(\d+)⟧")
+
+
+def _mask_quotes(instructions: str) -> tuple[str, list[str]]:
+    """Quotations replaced by numbered marks, so that a full stop inside ends no sentence outside."""
+    quotes: list[str] = []
+
+    def mask(match: re.Match[str]) -> str:
+        quotes.append(next(group for group in match.groups() if group).strip().rstrip(","))
+        return f" ⟦{len(quotes) - 1}⟧" + ("." if quotes[-1][-1] in ".!?" and _ends_here(match) else " ")
+
+    return _QUOTED.sub(mask, instructions), quotes
+
+
+def _ends_here(match: re.Match[str]) -> bool:
+    """Whether the quotation closes its sentence: nothing, or a capital, follows it."""
+    rest = match.string[match.end() : match.end() + 3].lstrip(" *_")
+    return not rest or rest[0] == "\n" or rest[0].isupper()
+
+
+@dataclass(frozen=True, slots=True)
+class _Directive:
+    """One sentence of the instructions with what it hangs from: its heading or the line that opens its list."""
+
+    text: str
+    heading: str
+    lead: str
+    before: str
+
+
+def _is_heading(raw: str) -> bool:
+    if raw.startswith("#") or re.fullmatch(r"\*\*[^*]+\*\*:?|[A-Z][A-Z /&-]{3,40}:?", raw):
+        return True
+    return len(raw.split()) <= 6 and raw[0].isupper() and raw[-1] not in ".!?:;,⟧" and "⟦" not in raw
+
+
+_ITEM = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
+
+
+def _directives(masked: str) -> list[_Directive]:
+    found: list[_Directive] = []
+    heading = lead = before = ""
+    for span in sentences(masked):
+        raw = span.text.strip()
+        text = _ITEM.sub("", raw).strip()
+        if _is_heading(raw):
+            heading, lead, before = raw.strip("#*: "), "", ""
+            continue
+        is_item = bool(_ITEM.match(raw))
+        found.append(_Directive(text.replace("**", ""), heading, lead if is_item else "", before))
+        if not is_item:
+            lead = text if text.rstrip().endswith(":") else ""
+        before = text
+    return found
+
+
+# --- handing over ---------------------------------------------------------------------------------
+
+
+_HAND_OVER = re.compile(
+    r"\b(?:escalat\w*|needs? (?:a |an |the )?(?:person|human|colleague|member of staff|specialist)|hand(?:s|ed|ing)?[ -]?(?:it |them |this |the \w+ |\w+ )?(?:over|off)|handover|handoff|transfer\w*|"
+    r"connect(?:s|ed|ing)? (?:them|you|him|her|the|with|to|people|users?|customers?|callers?|visitors?|members?|patients?)|"
+    r"pass(?:ed|ing|es)? (?:\w+ ){0,3}?(?:on|over|along|to)|forward(?:ed|ing)? (?:\w+ ){0,3}?to|put (?:\w+ ){1,2}?through|"
+    r"refer(?:red)? (?:\w+ ){0,3}?to|rout(?:e|ed|ing) (?:\w+ ){0,3}?to|"
+    r"(?:bring|call|get|fetch|involv)(?:e|s|ing)? (?:in )?(?:a|an|the|our|some) (?:\w+ )?"
+    r"(?:human|person|colleague|agent|specialist|expert|supervisor|manager|librarian|nurse|advis[oe]r|team|member)|"
+    r"(?:to|by|with|for|from|ask a|tell a) (?:a |an |the |our |your |another )?(?:\w+ ){0,2}?(?:human|colleague|person|"
+    r"representative|agent|specialist|supervisor|operator)s?\b)"
+)
+_SPEAKS_OF_PEOPLE = re.compile(
+    r"\b(?:connect\w*|transfer\w*|hand(?:ing)? \w+ over|hand(?:ing)? (?:this|it|you)|pass(?:ing)?|forward\w*|escalat\w*|human|"
+    r"colleague|specialist|representative|agent|team|someone|somebody|person|put you through|reach out|call you|"
+    r"contact you|get back to you|in touch|follow up|bring in|get(?:ting)? (?:a|an|one of|our|the)|staff|manager|supervisor|"
+    r"advis[oe]r|librarian|nurse|operator|expert|desk|crew|technician|engineer|take (?:this|it|over)|takes (?:over|care))\b"
+)
+_SAY = re.compile(
+    r"\b(?:say|says|saying|said|reply|replying|respond|responding|answer|write|writing|tell|telling|use|using|words?|phrase|"
+    r"sentence|message|state|stating|announce|with|exactly|verbatim|inform\w*)\b"
+)
+_NEVER_SAY = re.compile(
+    r"\b(?:never|do not|don't|avoid|must not|not)\s+(?:\w+\s+){0,2}?(?:say|use|write|promise|answer|reply)"
+)
+_OFF_TOPIC = re.compile(
+    r"\b(?:off[- ]?topic|unrelated|outside (?:of )?(?:your|this|that|these|the|our) (?:scope|area|topic|subject|domain|remit)\w*|"
+    r"out of scope|other (?:topics|subjects|questions|matters|things)|anything else|irrelevant|not (?:about|related)|"
+    r"nothing to do with|only (?:answer|help|discuss|talk|assist|respond)|stick to|redirect\w*|steer|beyond (?:your|the|this)|"
+    r"stay on topic|general knowledge|decline)\b"
+)
+_NOT_KNOWN = re.compile(
+    r"\b(?:don't know|do not know|cannot find|can't find|can not find|could not find|not find|isn't in|is not in|are not in|"
+    r"aren't in|not contain\w*|doesn't contain|not (?:covered|found|listed|available|mentioned|sure|certain|answered)|no answer|"
+    r"unsure|unknown|not have (?:the|that|an|any)|don't have|cannot answer|can't answer|unable to answer|no information|"
+    r"missing from|nothing (?:is |was )?found|do not (?:say|answer|mention|cover)|don't (?:say|answer|mention|cover))\b"
+)
+_LINKING = re.compile(
+    r"^(?:in (?:these|such|those|this|that|any of these|all these|either)\b.*|then\b.*|(?:say|use|reply|respond|tell|write|answer|"
+    r"do (?:so|this|that)|always|the (?:exact )?(?:words|phrase|sentence|message)|when (?:you do|this|that)|to do (?:so|this)|"
+    r"by saying|exact(?:ly)?|phrase|for (?:these|this|that|such))\b.*)"
+)
+
+
+def _escalations(directives: list[_Directive], quotes: list[str]) -> tuple[Escalation, ...]:
+    found: list[Escalation] = []
+    pending: list[Condition] = []
+    for directive in directives:
+        if not _about_handing_over(directive, quotes):
+            continue
+        if _forbids(directive.text):
+            continue
+        conditions = list(_conditions(directive, quotes))
+        phrase = _phrase(directive, quotes)
+        if phrase is None:
+            pending += conditions
+        else:
+            # Conditions without words of their own, said before the words, belong to them.
+            if _IN_THESE_CASES.search(directive.text) and not pending:
+                conditions += _conditions(_Directive(directive.before, "", "in these cases", ""), quotes)
+            found.append(Escalation(phrase, tuple(_distinct(pending + conditions))))
+            pending = []
+    if pending and found:
+        widest = max(range(len(found)), key=lambda index: len(found[index].conditions))
+        found[widest] = Escalation(
+            found[widest].phrase, tuple(_distinct([*found[widest].conditions, *pending]))
+        )
+    elif pending:
+        found.append(Escalation(None, tuple(_distinct(pending))))
+    return _merged(found)
+
+
+def _merged(found: list[Escalation]) -> tuple[Escalation, ...]:
+    by_phrase: dict[str | None, list[Condition]] = {}
+    for escalation in found:
+        by_phrase.setdefault(escalation.phrase, []).extend(escalation.conditions)
+    return tuple(Escalation(phrase, tuple(_distinct(conditions))) for phrase, conditions in by_phrase.items())
+
+
+def _distinct(conditions: list[Condition]) -> list[Condition]:
+    return list(dict.fromkeys(conditions))
+
+
+def _about_handing_over(directive: _Directive, quotes: list[str]) -> bool:
+    text = fold(directive.text)
+    if _HAND_OVER.search(_MASK.sub(" ", text)):
+        return True
+    if _names_handing_over(directive.lead):
+        return True
+    said = [quotes[int(number)] for number in _MASK.findall(directive.text)]
+    if not said:
+        return False
+    if _names_handing_over(directive.heading):
+        return True
+    if _LINKING.match(text) and _HAND_OVER.search(_MASK.sub(" ", fold(directive.before))):
+        return True
+    return any(_hands_over_in_words(words) for words in said) and bool(_SAY.search(text))
+
+
+def _names_handing_over(heading: str) -> bool:
+    return bool(
+        _HAND_OVER.search(fold(heading)) or re.search(r"escalat|hand(?:ing)?[ -]?(?:over|off)", fold(heading))
+    )
+
+
+_WORDS_OF_HANDING_OVER = re.compile(
+    r"\b(?:connect(?:ing)? you|transfer(?:ring)? you|hand(?:ing)? (?:you|this|it)|pass(?:ing)? (?:you|this|it|your)|"
+    r"put(?:ting)? you through|escalat\w+|get(?:ting)? (?:a|an|one of|our|the|someone|you to|you a|somebody)|"
+    r"forward\w* (?:you|this|it|your)|bring(?:ing)? in|fetch\w*|(?:a|our|the|one of our|my) (?:\w+ ){0,3}?(?:team|colleague|human|"
+    r"person|agent|specialist|librarian|nurse|advis[oe]r|representative|expert|manager|staff|desk)s? (?:\w+ )?(?:will|is going|"
+    r"can|takes?|shall)|will (?:contact|call|reach|get back|be in touch|take over|look into))\b"
+)
+
+
+def _hands_over_in_words(words: str) -> bool:
+    return bool(_WORDS_OF_HANDING_OVER.search(fold(words)))
+
+
+def _forbids(text: str) -> bool:
+    """Whether the sentence says when *not* to hand over, or only what to offer."""
+    return bool(
+        re.match(
+            r"(?:please )?(?:offer|never|do not|don't|avoid|you must not|there is no need|no need)\b(?! (?:try|attempt|guess|hesitate))",
+            fold(text),
+        )
+    )
+
+
+def _phrase(directive: _Directive, quotes: list[str]) -> str | None:
+    text = directive.text
+    candidates: list[str] = []
+    for match in _MASK.finditer(text):
+        before = fold(text[: match.start()])
+        if _NEVER_SAY.search(before[-60:]):
+            continue
+        words = quotes[int(match.group(1))]
+        handing = bool(_HAND_OVER.search(_MASK.sub(" ", fold(text)))) or bool(
+            directive.lead or directive.heading
+        )
+        said = bool(_SAY.search(before[-60:])) or before.rstrip().endswith(":") or not before.strip()
+        if _SPEAKS_OF_PEOPLE.search(fold(words)) or (said and handing and not _is_about_ignorance(words)):
+            candidates.append(words)
+    if candidates:
+        return max(
+            candidates,
+            key=lambda words: (_hands_over_in_words(words), bool(_SPEAKS_OF_PEOPLE.search(fold(words)))),
+        )
+    return _reported_phrase(text)
+
+
+def _is_about_ignorance(words: str) -> bool:
+    return bool(_NOT_KNOWN.search(fold(words))) and not _SPEAKS_OF_PEOPLE.search(fold(words))
+
+
+_REPORTED = re.compile(
+    r"\b(?:say(?:ing)?|tell(?:ing)? (?:them|the \w+|him or her|people)|inform(?:ing)? (?:them|the \w+)|state|reply|explain(?:ing)?)"
+    r"(?: that)? (?P<words>(?:you|a|an|the|our|one of|someone|somebody)\b[^.;:⟦]{6,160})",
+    re.IGNORECASE,
+)
+_TO_FIRST_PERSON = (
+    (r"\byou(?:'ll| will| are going to)\b", "I will"),
+    (r"\byou are\b", "I am"),
+    (r"\byou\b", "I"),
+    (r"\byour\b", "our"),
+    (
+        r"\b(?:them|they|him|her|the (?:user|customer|client|caller|visitor|member|patient|guest|reader|person|student)s?)\b",
+        "you",
+    ),
+    (r"\btheir\b", "your"),
+)
+
+
+def _reported_phrase(text: str) -> str | None:
+    """The words behind "say that you will connect them with our team": "I will connect you with our team"."""
+    match = _REPORTED.search(text)
+    if match is None or not _SPEAKS_OF_PEOPLE.search(fold(match["words"])):
+        return None
+    words = re.split(
+        r",? (?:and (?:then )?(?:call|create|open|use|ask)|if|when|whenever|unless|instead)\b", match["words"]
+    )[0]
+    for pattern, replacement in _TO_FIRST_PERSON:
+        words = re.sub(pattern, replacement, words)
+    words = words.strip(" ,*")
+    return words[:1].upper() + words[1:] if words else None
+
+
+_EMPTY = frozenset(
+    part
+    for word in """escalate escalation transfer connect hand handover pass forward refer route say saying phrase words reply
+    respond customer user caller visitor member client patient guest reader person human agent representative specialist
+    team staff colleague ask asks question case request issue problem matter situation complex complicated technical
+    difficult involve involving related requires require need needs want wants explicitly conversation always immediately
+    must support exactly verbatim following assistant try tries politely whenever somebody euro euros eur usd seem seems instead access system systems things some anything dollars pounds gbp apologise apologize mention mentions talk speak
+    report reports describe describes concern concerns complaint arise service someone something people kind directly""".split()
+    for part in content_stems(word)
+)
+_TECHNICAL = re.compile(
+    r"\b(?:technical|troubleshoot\w*|bugs?|crash\w*|errors?|malfunction\w*|software|outages?)\b"
+)
+_AMOUNT = re.compile(
+    r"\b(?:over|above|more than|exceed\w*|greater than|larger than|higher than|beyond|at least|from)\s+"
+    r"(?:[$€£]|usd|eur|gbp)?\s?(?P<amount>\d[\d,.]*)"
+)
+
+
+def _conditions(directive: _Directive, quotes: list[str]) -> Iterator[Condition]:
+    """The cases a sentence names, split at commas and "or"; quoted words aside."""
+    text = _REPORTED.sub(" ", _MASK.sub(" ", directive.text))
+    text = _ROLE.sub(" ", fold(_IN_THESE_CASES.sub(" ", text)))
+    parts = re.split(
+        r",\s+(?:or\s+|and\s+)?(?=\D)|;|:|\s+or\s+|\s+and\s+(?=\w+)|—|\s-\s|\(|\)|"
+        r"\s+(?=(?:if|when|whenever|in case)\b)",
+        text,
+    )
+    if not directive.lead and not directive.heading:
+        parts = _from_the_hand_over_on(parts)
+    acting = False
+    for part in parts:
+        # Once an act is named ("... and add the telephone number"), what follows belongs to it.
+        acting = bool(_AN_ACT.match(fold(part))) or (acting and not _CASE.match(fold(part)))
+        condition = _condition(part)
+        if (condition.stems or condition.kinds) and not acting:
+            yield condition
+
+
+_IN_THESE_CASES = re.compile(
+    r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|\b[Tt]hen (?:say|reply)\b[^.]*"
+)
+_AN_ACT = re.compile(
+    r"(?:then )?(?:call|create|open|use|using|say|saying|apologi[sz]e|fill|add|give|tell|provide|include|note|collect|never|do not|don't|ask for|collect)\b"
+)
+_CASE = re.compile(r"(?:for|if|when|whenever|in case|should|as soon as|once|any|where|only)\b")
+
+
+def _from_the_hand_over_on(parts: list[str]) -> list[str]:
+    """Without the other duties that stand before the handing over in one sentence."""
+    for index, part in enumerate(parts):
+        if _CASE.match(fold(part)) or _HAND_OVER.search(fold(part)):
+            return parts[index:]
+    return parts
+
+
+def _condition(part: str) -> Condition:
+    folded = fold(part)
+    amount = _AMOUNT.search(folded)
+    value = (
+        float(amount["amount"].replace(",", "").rstrip("."))
+        if amount and _is_number(amount["amount"])
+        else None
+    )
+    stems = frozenset(content_stems(_AMOUNT.sub(" ", folded))) - _EMPTY - generic_stems()
+    kinds = frozenset(name for name, (pattern, _) in KINDS.items() if pattern.search(folded))
+    if stems and not _TECHNICAL.search(folded):
+        kinds -= {"technical"}  # "billing problems" are about bills
+    return Condition(" ".join(part.split()), frozenset(s for s in stems if not s[:1].isdigit()), kinds, value)
+
+
+def _is_number(text: str) -> bool:
+    return bool(re.fullmatch(r"\d[\d,]*(?:\.\d+)?\.?", text))
+
+
+def _roles(directives: list[_Directive], quotes: list[str]) -> tuple[str, ...]:
+    """Whom users may ask for: the general words, and nouns the instructions hand over to."""
+    named: dict[str, None] = {}
+    for directive in directives:
+        if not _about_handing_over(directive, quotes):
+            continue
+        texts = [directive.text, *(quotes[int(number)] for number in _MASK.findall(directive.text))]
+        for match in (found for text in texts for found in _ROLE.finditer(_MASK.sub(" ", fold(text)))):
+            named.setdefault(match["role"].rstrip("s"), None)
+    return tuple(named)
+
+
+_ROLE = re.compile(
+    r"\b(?:to|with|for|through to|a|an|our|the|your|one of our) (?:a |an |the |our |your )?"
+    r"(?P<role>(?:[a-z-]+ )?(?:librarians?|nurses?|doctors?|advis[oe]rs?|pharmacists?|technicians?|engineers?|desk|team|"
+    r"colleagues?|specialists?|managers?|supervisors?|staff|consultants?|clerks?|bankers?|receptionists?|office|crew|"
+    r"representatives?|agents?|experts?|teachers?|tutors?|counsell?ors?|officers?|concierge|department))\b"
+)
+
+
+# --- scope ----------------------------------------------------------------------------------------
+
+
+_TOPIC_PATTERNS = (
+    r"\b(?:questions?|inquir\w+|enquir\w+|quer(?:y|ies)|topics|matters|requests|things|anything)\s+(?:about|on|regarding|"
+    r"concerning|related to|relating to|around|that concern)\s+(?P<topics>.+)",
+    r"\b(?:help|helps|helping|assist|assists|assisting|support|supports|advise|guide)\s+(?:\w+\s+){0,4}?(?:with|on|about|regarding|"
+    r"concerning)\s+(?P<topics>.+)",
+    r"\b(?:help|helps|helping|assist|assists)\s+(?:\w+\s+){0,4}?(?:to|in)\s+(?P<doing>[a-z]+\b.+)",
+    r"\b(?:about|regarding|concerning)\s+(?P<topics>.+)",
+)
+_TOPIC_END = re.compile(
+    r"\s*(?:[.;:!?⟦(]|,?\s(?:and|but|then)\s(?:you|do|never|always|politely|redirect|nothing|for|answer|say|escalat\w+|hand|be|no"
+    r"\b)|,\s(?:using|based|by|in a|with a|never|politely|drawing|and only)|\s(?:using|based on|by (?:using|searching)|from the|"
+    r"with the help|only\b|in a (?:friendly|polite|warm)|unless|if|when|so that)\b)"
+)
+
+
+def _topics(directives: list[_Directive], company: str | None) -> str | None:
+    for pattern in _TOPIC_PATTERNS:
+        for directive in directives:
+            text = _MASK.sub(" ", directive.text)
+            if _OFF_TOPIC.search(fold(text)) and not re.search(r"\bonly\b|stick to", fold(text)):
+                continue
+            if _forbids(text) or _HAND_OVER.search(fold(text)):
+                continue
+            match = re.search(pattern, text, re.IGNORECASE)
+            topics = _topic_words(match) if match else None
+            if topics:
+                return f"questions about {company}" if company and _VAGUE.match(fold(topics)) else topics
+    return f"questions about {company}" if company else None
+
+
+_VAGUE = re.compile(
+    r"(?:(?:the|our|this) (?:product|company|service|app|software|shop|store|business|website|site|platform)|our|its?)\b"
+)
+
+
+def _topic_words(match: re.Match[str]) -> str | None:
+    groups = match.groupdict()
+    words = groups.get("topics") or groups.get("doing") or ""
+    words = " ".join(_TOPIC_END.split(words, maxsplit=1)[0].split()).strip(" ,*-")
+    words = re.sub(r"\b(?:their|your)\b", "your", words)
+    words = re.sub(r"\b(?:it|them|this|that|these)$", "", words).strip(" ,")
+    if not content_stems(words) or len(words) > 160:
+        return None
+    if groups.get("doing"):
+        return f"questions on how to {words}"
+    return words
+
+
+_COMPANY = re.compile(
+    r"\b(?:for|of|at|by|represent(?:ing)?|behalf of)\s+(?:the\s+|our\s+)?(?P<company>[A-Z][\w&'’-]*(?:\.[a-z]\w+)?(?:\s+(?:of|the|and|&|[A-Z][\w&'’-]*)(?=[\s,.;:!]))*)"
+)
+_NOT_A_COMPANY = frozenset(
+    "i you the always never if when english german french spanish markdown pdf api json faq use answer a an".split()
+)
+
+
+def _company(masked: str) -> str | None:
+    for match in _COMPANY.finditer(masked):
+        words = [word.rstrip(".") for word in match["company"].split()]
+        while words and words[-1].casefold() in {"of", "the", "and", "&"}:
+            words.pop()
+        if words and words[0].casefold() not in _NOT_A_COMPANY:
+            return re.sub(r"['’]s$", "", " ".join(words))
+    return None
+
+
+_NAME = re.compile(
+    r"\b(?:[Yy]our name is|[Yy]ou are called|[Yy]ou go by|call yourself|[Nn]amed|[Kk]nown as)\s+(?:the\s+)?(?P<name>[A-Z][\w-]*(?:\s[A-Z][\w-]*)*)|"
+    r"\b[Yy]ou(?: are|'re|’re)\s+(?P<self>[A-Z][\w-]*(?:\s[A-Z][\w-]*){0,3})(?=\s*[,.(]|\s+(?:the|a|an|and|from|for|at|of)\b)"
+)
+
+
+def _name(masked: str) -> str | None:
+    match = _NAME.search(masked)
+    return (match["name"] or match["self"]) if match else None
+
+
+# --- prescribed words, tone -----------------------------------------------------------------------
+
+
+def _prescribed(
+    directives: list[_Directive],
+    quotes: list[str],
+    subject: re.Pattern[str],
+    escalations: tuple[Escalation, ...],
+) -> str | None:
+    """Quoted words in a sentence about this subject that are not an escalation phrase."""
+    taken = {escalation.phrase for escalation in escalations}
+    for directive in directives:
+        context = directive.text if _MASK.search(directive.text) else ""
+        about = fold(f"{directive.lead} {context}")
+        if not subject.search(_MASK.sub(" ", about)) and not (
+            _LINKING.match(fold(context)) and subject.search(_MASK.sub(" ", fold(directive.before)))
+        ):
+            continue
+        for match in _MASK.finditer(context):
+            words = quotes[int(match.group(1))]
+            before = fold(context[: match.start()])[-60:]
+            said = _SAY.search(before) or before.rstrip().endswith(":")
+            if words not in taken and len(words.split()) > 2 and said and not _NEVER_SAY.search(before):
+                return words
+    return None
+
+
+_FORBIDDEN = re.compile(
+    r"\b(?:never|do not|don't|must not|may not|cannot|refuse to|avoid|not allowed to|should not|shouldn't)\s+"
+    r"(?:ever\s+)?(?:give|giving|provide|providing|offer|offering|discuss|discussing|talk about|talking about|comment on|"
+    r"commenting on|speculate (?:about|on)|answer questions (?:about|on))\s+(?:any\s+)?(?P<what>[^.;⟦]+)"
+)
+_META = re.compile(
+    r"\b(?:unless|outside|unrelated|other than|not in|beyond|off-topic|instructions?|prompt|information that|answers? (?:that|from)|"
+    r"anything (?:that|not|else)|without)\b"
+)
+
+
+def _forbidden(directives: list[_Directive]) -> Iterator[Condition]:
+    for directive in directives:
+        match = _FORBIDDEN.search(fold(directive.text))
+        if match is None or _META.search(match["what"]):
+            continue
+        what = re.split(r"\bbut\b|\binstead\b", match["what"])[0]
+        for part in re.split(r",\s*(?:or\s+|and\s+)?|\s+(?:or|and)\s+", what):
+            condition = _condition(re.sub(r"\badvice\b", " ", part))
+            if condition.stems or condition.kinds:
+                yield Condition(part.strip(), condition.stems, condition.kinds)
+
+
+_FRIENDLY = re.compile(
+    r"\b(?:friendly|warm\w*|cheerful\w*|welcoming|kind\w*|casual\w*|upbeat|approachable|personable|helpful and)\b"
+)
+_BRIEF = re.compile(
+    r"\b(?:concise\w*|brief\w*|short (?:answers?|replies|sentences)|keep (?:it|answers?|replies) short|to the point|one sentence)\b"
+)
+_NO_CITATIONS = re.compile(
+    r"\b(?:do not|don't|never|without) (?:\w+ )?(?:cit(?:e|ing|ations?)|(?:mention|name|include|show)\w* (?:the |your )?(?:sources?|citations?))"
+)
+_OPENING = re.compile(
+    r"\b(?:start|begin|open|greet)\w*\b.*\b(?:every|each|all|always|your|any)\b|\balways (?:start|begin|open|greet)"
+)
+_CLOSING = re.compile(
+    r"\b(?:end|finish|close|sign off|conclude)\b.*\b(?:every|each|all|always|your|any)\b|\balways (?:end|finish|close|sign)"
+)
+
+
+def _edge(directives: list[_Directive], quotes: list[str], pattern: re.Pattern[str]) -> str | None:
+    for directive in directives:
+        text = fold(directive.text)
+        match = _MASK.search(directive.text)
+        if match and pattern.search(text) and not _HAND_OVER.search(_MASK.sub(" ", text)):
+            return quotes[int(match.group(1))]
+    return None
+
+
+def names_a_person(policy: Policy) -> str:
+    """A pattern of everybody a user of this assistant may ask for."""
+    roles = sorted({*ROLE_WORDS.split("|"), *policy.roles}, key=len, reverse=True)
+    return "|".join(re.escape(role) for role in roles)

@@ -1,0 +1,53 @@
+"""Which model answers to which name."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import cache
+from typing import cast
+
+from harness.server.llms.interface import LanguageModel, ModelError
+
+__all__ = ["ModelError", "ModelTable"]
+
+_GLOB_SIGNS = frozenset("*?[")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTable:
+    """Model names, as patterns with ``*`` and ``?``, and what answers for them.
+
+    Attributes:
+        entries: Patterns in order; the first that matches answers.
+        default: Answers every other name; None stands for the offline ``extractive`` model.
+    """
+
+    entries: Sequence[tuple[str, LanguageModel]] = ()
+    default: LanguageModel | None = None
+
+    def find(self, name: str) -> LanguageModel:
+        """The model for a name; every name has one."""
+        for pattern, model in self.entries:
+            if fnmatchcase(name, pattern):
+                return model
+        return self.default or _extractive()
+
+    def names(self) -> list[str]:
+        """The names that are spelt out, for the list of models."""
+        spelt = [pattern for pattern, _ in self.entries if not _GLOB_SIGNS & set(pattern)]
+        return list(dict.fromkeys([*spelt, *([] if self.default else ["extractive"])]))
+
+    def knows(self, name: str) -> bool:
+        """Whether a name stands in the table, itself or by a pattern that is more than ``*``."""
+        patterns = [pattern for pattern, _ in self.entries if pattern.strip("*")]
+        return name in self.names() or any(fnmatchcase(name, pattern) for pattern in patterns)
+
+
+@cache
+def _extractive() -> LanguageModel:
+    """The reference model, loaded when a run first needs it."""
+    from harness.server.llms.extractive import Extractive
+
+    return cast(LanguageModel, Extractive())

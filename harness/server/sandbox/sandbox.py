@@ -1,0 +1,147 @@
+"""The sandbox of a server: chooses the best isolation there is and keeps the sessions."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from harness.errors import HarnessError
+from harness.server.sandbox.interpreter import Ended
+from harness.server.sandbox.isolation import ISOLATIONS, Isolation, IsolationName, candidates
+from harness.server.sandbox.limits import Limits
+from harness.server.sandbox.session import SandboxSession
+
+_DEFAULT_LIMITS = Limits()
+
+
+class Sandbox:
+    """Runs Python code in processes of its own, one for each key, kept apart from this machine.
+
+    Nothing is started before it is needed. Every isolation that may be used is tried once, best first, by
+    starting an interpreter in it.
+
+    Args:
+        limits: What each session may use.
+        isolations: The isolations that may be used, for those who want no weaker one (or, in tests, no
+            stronger one).
+    """
+
+    def __init__(
+        self, limits: Limits = _DEFAULT_LIMITS, *, isolations: Sequence[IsolationName] = ISOLATIONS
+    ) -> None:
+        self._limits = limits
+        self._allowed = tuple(isolations)
+        self._lock = threading.RLock()
+        self._sessions: dict[str, SandboxSession] = {}
+        self._made = 0
+        self._chosen: Isolation | None = None
+        self._closed = False
+        # Removed with everything in it when closed or, at the latest, with this process.
+        self._folder = tempfile.TemporaryDirectory(prefix="harness-sandbox-", ignore_cleanup_errors=True)
+        Path(self._folder.name).chmod(0o711)
+        # Processes are bound to the life of the thread that starts them, so that one outlives its user.
+        self._starter = ThreadPoolExecutor(1, thread_name_prefix="harness-sandbox")
+
+    @property
+    def isolation(self) -> str:
+        """Which isolation is active, in words: its name, a colon, what is out of reach."""
+        return self._isolation().description
+
+    @property
+    def isolated(self) -> bool:
+        """Whether neither the network nor files of this machine can be reached."""
+        return self._isolation().name == "bubblewrap"
+
+    def open(self, key: str) -> SandboxSession:
+        """The session of this key, made when there is none.
+
+        Raises:
+            HarnessError: No interpreter can be started (code ``sandbox-unavailable``).
+        """
+        with self._lock:
+            self._refuse_closed()
+            if key not in self._sessions:
+                self._sessions[key] = self._session(self._isolation())
+            return self._sessions[key]
+
+    def close_session(self, key: str) -> None:
+        """Ends the session of this key, if there is one."""
+        with self._lock:
+            session = self._sessions.pop(key, None)
+        if session is not None:
+            session.close()
+
+    def close(self) -> None:
+        """Ends all sessions and removes their files; may be called twice."""
+        with self._lock:
+            self._closed = True
+            sessions, self._sessions = list(self._sessions.values()), {}
+        for session in sessions:
+            session.close()
+        self._starter.shutdown()
+        self._folder.cleanup()
+
+    def __enter__(self) -> Sandbox:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _refuse_closed(self) -> None:
+        if self._closed:
+            raise RuntimeError("this sandbox is closed")
+
+    def _isolation(self) -> Isolation:
+        with self._lock:
+            self._refuse_closed()
+            if self._chosen is None:
+                self._chosen = self._first_that_works()
+            return self._chosen
+
+    def _first_that_works(self) -> Isolation:
+        refusals = []
+        for isolation in candidates(self._allowed):
+            refusal = self._refusal(isolation)
+            if refusal is None:
+                return isolation
+            refusals.append(f"{isolation.name}: {refusal}")
+        tried = "; ".join(refusals) or "nothing that was allowed is available"
+        raise HarnessError(
+            f"no Python interpreter can be started for code_interpreter ({tried})",
+            code="sandbox-unavailable",
+            hint="install bubblewrap (Debian, Fedora: package bubblewrap), or allow a weaker isolation",
+        )
+
+    def _refusal(self, isolation: Isolation) -> str | None:
+        """Why the isolation does not work here; None when it does."""
+        session = self._session(isolation)
+        try:
+            session.start()
+        except (Ended, OSError) as error:
+            return (str(error).strip().splitlines() or ["the interpreter ended"])[-1]
+        finally:
+            session.close()
+        return None
+
+    def _session(self, isolation: Isolation) -> SandboxSession:
+        self._made += 1
+        return SandboxSession(Path(self._folder.name) / str(self._made), self._limits, isolation, self._start)
+
+    def _start(self, line: list[str], variables: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+        return self._starter.submit(_popen, line, variables, folder).result()
+
+
+def _popen(line: list[str], variables: dict[str, str], folder: Path) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        line,
+        env=variables,
+        cwd=folder,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )

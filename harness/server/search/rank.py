@@ -1,0 +1,75 @@
+"""How well a chunk answers a query: one number from 0 to 1 that means the same for every query.
+
+Every content word of the query weighs its inverse document frequency (Robertson and Spärck Jones), so that
+"export" counts and "workspace", which stands everywhere, hardly does. The score adds three shares of the
+query's total weight:
+
+- *coverage*: the words that stand anywhere in the chunk;
+- *density*: the same, but each word by BM25's saturation ``tf / (tf + k1 (1 - b + b len/avg))``;
+- *closeness*: the words that stand together within one passage of the chunk.
+
+A chunk that holds every word close together scores near 1, one that shares only a common word near 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
+COVERAGE_WEIGHT = 0.4
+DENSITY_WEIGHT = 0.2
+CLOSENESS_WEIGHT = 0.4
+PASSAGE_STEMS = 40
+"""Length of a passage in content words: two or three sentences."""
+# The usual BM25 constants (Robertson and Zaragoza 2009), which SQLite's FTS5 has too.
+_K1 = 1.2
+_B = 0.75
+
+
+def weight(document_count: int, documents_with_it: int) -> float:
+    """Inverse document frequency, always above 0."""
+    rarity = (document_count - documents_with_it + 0.5) / (documents_with_it + 0.5)
+    return math.log(1 + rarity)
+
+
+def score(weights: Mapping[str, float], stems: Sequence[str], average_length: float) -> float:
+    """The score of a chunk.
+
+    Args:
+        weights: Every content stem of the query with its ``weight``.
+        stems: The chunk's content stems in order.
+        average_length: Mean number of stems of all chunks.
+
+    Returns:
+        0 (nothing in common) to 1, rounded to six places.
+    """
+    total = sum(weights.values())
+    found = [(place, stem) for place, stem in enumerate(stems) if stem in weights]
+    if not found or total <= 0:
+        return 0.0
+    counts = Counter(stem for _, stem in found)
+    slack = _K1 * (1 - _B + _B * len(stems) / max(average_length, 1.0))
+    coverage = sum(weights[stem] for stem in counts)
+    density = sum(weights[stem] * count / (count + slack) for stem, count in counts.items())
+    closeness = _closest(weights, found)
+    mixed = COVERAGE_WEIGHT * coverage + DENSITY_WEIGHT * density + CLOSENESS_WEIGHT * closeness
+    return round(min(1.0, mixed / total), 6)
+
+
+def _closest(weights: Mapping[str, float], found: Sequence[tuple[int, str]]) -> float:
+    """The largest weight of query words within one passage."""
+    best = inside = 0.0
+    counts: Counter[str] = Counter()
+    first = 0
+    for place, stem in found:
+        if not counts[stem]:
+            inside += weights[stem]
+        counts[stem] += 1
+        while found[first][0] <= place - PASSAGE_STEMS:
+            left = found[first][1]
+            counts[left] -= 1
+            inside -= 0.0 if counts[left] else weights[left]
+            first += 1
+        best = max(best, inside)
+    return best

@@ -1,0 +1,130 @@
+"""Questions over many suite runs, answered from the index columns without unpacking a body."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+from sqlalchemy import Connection, Row, func, select
+
+from harness.results import Outcome
+from harness.store.tables import suite_runs, trials
+from harness.trace.records import Record
+
+
+class RunSummary(Record, frozen=True):
+    """One suite run in a list of many.
+
+    Attributes:
+        id: The suite run's id.
+        started_at: When it began.
+        ended_at: When it ended; None while it runs and after it was killed.
+        target: Where the assistant lived.
+        status: ``running``, ``finished`` or ``interrupted``.
+        planned: Trials in its plan.
+        suites: Names of the suites that have results, sorted.
+        variants: Names of the variants that have results, sorted.
+        outcomes: How many trials ended with each outcome; outcomes that did not occur are left out.
+        prompt_tokens: Of the trials whose usage is known.
+        completion_tokens: Of the trials whose usage is known.
+        cost_usd: Of the trials whose cost is known; None when it is known of none.
+        cost_unknown: How many trials' cost is unknown.
+    """
+
+    id: str
+    started_at: datetime
+    target: str
+    status: str
+    planned: int
+    ended_at: datetime | None = None
+    suites: tuple[str, ...] = ()
+    variants: tuple[str, ...] = ()
+    outcomes: dict[str, int] = msgspec.field(default_factory=dict)
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost_usd: Decimal | None = None
+    cost_unknown: int = 0
+
+    @property
+    def finished(self) -> int:
+        """How many trials have a result."""
+        return sum(self.outcomes.values())
+
+
+class PastTrial(Record, frozen=True):
+    """How one trial of a conversation ended in some suite run."""
+
+    run_id: str
+    started_at: datetime
+    variant: str
+    fingerprint: str
+    repeat: int
+    outcome: Outcome
+    cost_usd: Decimal | None
+    latency_s: float
+
+
+def run_summaries(connection: Connection, limit: int | None) -> list[RunSummary]:
+    """The latest suite runs, newest first."""
+    query = select(suite_runs).order_by(suite_runs.c.started_at.desc(), suite_runs.c.id.desc()).limit(limit)
+    runs = connection.execute(query).all()
+    groups = _groups(connection, [run.id for run in runs])
+    return [_summary(run, groups.get(run.id, ())) for run in runs]
+
+
+def conversation_history(connection: Connection, suite: str, conversation: str) -> list[PastTrial]:
+    """Every trial of one conversation over all suite runs, oldest first."""
+    columns = [trials.c[name] for name in PastTrial.__struct_fields__ if name != "cost_usd"]
+    query = (
+        select(*columns, trials.c.cost_pico_usd.label("cost_usd"))
+        .where(trials.c.suite == suite, trials.c.conversation == conversation)
+        .order_by(trials.c.started_at, trials.c.number)
+    )
+    return [PastTrial(**row._mapping) for row in connection.execute(query)]
+
+
+def _groups(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
+    """Counts and sums by run, suite, variant and outcome."""
+    keys = (trials.c.run_id, trials.c.suite, trials.c.variant, trials.c.outcome)
+    query = (
+        select(
+            *keys,
+            func.count().label("trials"),
+            func.sum(trials.c.prompt_tokens).label("prompt_tokens"),
+            func.sum(trials.c.completion_tokens).label("completion_tokens"),
+            func.sum(trials.c.cost_pico_usd).label("cost_usd"),
+            func.count(trials.c.cost_pico_usd).label("priced"),
+        )
+        .where(trials.c.run_id.in_(run_ids))
+        .group_by(*keys)
+    )
+    groups: dict[str, list[Row[Any]]] = defaultdict(list)
+    for row in connection.execute(query):
+        groups[row.run_id].append(row)
+    return groups
+
+
+def _summary(run: Row[Any], groups: Sequence[Row[Any]]) -> RunSummary:
+    outcomes: dict[str, int] = defaultdict(int)
+    for group in groups:
+        outcomes[group.outcome] += group.trials
+    costs = [group.cost_usd for group in groups if group.cost_usd is not None]
+    return RunSummary(
+        id=run.id,
+        started_at=run.started_at,
+        ended_at=run.ended_at,
+        target=run.target,
+        status=run.status,
+        planned=run.planned,
+        suites=tuple(sorted({group.suite for group in groups})),
+        variants=tuple(sorted({group.variant for group in groups})),
+        outcomes=dict(outcomes),
+        prompt_tokens=sum(int(group.prompt_tokens or 0) for group in groups),
+        completion_tokens=sum(int(group.completion_tokens or 0) for group in groups),
+        cost_usd=sum(costs, Decimal(0)) if costs else None,
+        cost_unknown=sum(group.trials - group.priced for group in groups),
+    )

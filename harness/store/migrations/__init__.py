@@ -1,0 +1,1 @@
+"""How an older store becomes a current one: one script a format, run by Alembic."""

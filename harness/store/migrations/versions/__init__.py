@@ -1,0 +1,1 @@
+"""The scripts, oldest first; each says in its docstring what it changes."""

@@ -1,0 +1,312 @@
+"""The store: suite runs with their trials, traces and scores in one SQLite file or PostgreSQL database.
+
+A trial is committed before ``add_trial`` returns, so a killed process loses only what had not ended. Nothing
+that was stored is changed later, except that a trial run again (after an error, or rescored) takes the place
+of the earlier one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+
+import msgspec
+import zstandard
+from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from harness.errors import StoreError
+from harness.results import Score, SuiteRun, TrialResult
+from harness.store.database import connect, database_url, ensure_current
+from harness.store.faults import damaged, translated
+from harness.store.history import PastTrial, RunSummary, conversation_history, run_summaries
+from harness.store.tables import scores, suite_runs, trial_bodies, trials
+
+LATEST = "latest"
+"""Stands for the id of the newest suite run."""
+
+_COMPRESSION_LEVEL = 3  # 19 saves a tenth more and takes 60 times as long
+_BATCH = 200  # bodies fetched at a time: few round trips, little memory
+
+
+class Store:
+    """An open store; use it as a context manager, or close it.
+
+    It may be used from several threads, and several processes may have the same store open.
+    """
+
+    def __init__(self, engine: Engine, name: str) -> None:
+        self._engine = engine
+        self._name = name
+
+    @classmethod
+    def open(cls, location: str | Path, *, create: bool = True, busy_timeout_s: float = 10.0) -> Self:
+        """The store at a path or database URL, made if it is not there, migrated if it is an older one.
+
+        Args:
+            location: Path of a SQLite file, or ``postgresql://...``.
+            create: False to refuse a SQLite file that does not exist, for commands that only read.
+            busy_timeout_s: How long to wait while another process writes.
+
+        Raises:
+            StoreError: It can't be opened, is not a store, or was written by a newer version.
+        """
+        url = database_url(location)
+        name = url.render_as_string() if url.get_backend_name() != "sqlite" else str(url.database)
+        if url.get_backend_name() == "sqlite" and url.database:
+            _prepare_folder(Path(url.database), create=create)
+        engine = connect(url, busy_timeout_s=busy_timeout_s)
+        try:
+            with translated(name):
+                ensure_current(engine, name)
+        except BaseException:
+            engine.dispose()
+            raise
+        return cls(engine, name)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Gives every connection back."""
+        self._engine.dispose()
+
+    # --- writing -------------------------------------------------------------------------------------
+
+    def begin_run(self, run: SuiteRun) -> None:
+        """Stores a suite run at its beginning, with the results it already has (mostly none).
+
+        Raises:
+            StoreError: A suite run with this id is there already.
+        """
+        try:
+            with self._writing() as connection:
+                connection.execute(insert(suite_runs), _run_values(run))
+                for position, result in enumerate(run.results):
+                    _insert_trial(connection, run.id, result, position)
+        except IntegrityError as error:
+            raise StoreError(
+                f"the store already has a suite run {run.id!r}",
+                code="store-run-exists",
+                hint="Resume that one, or start the new one under another id.",
+            ) from error
+
+    def add_trial(self, run_id: str, result: TrialResult, *, position: int | None = None) -> None:
+        """Stores a trial that ended; when this returns it is committed.
+
+        A trial of the same id in the same suite run is replaced, in its place.
+
+        Args:
+            run_id: The suite run, as given to ``begin_run``.
+            result: The trial.
+            position: Its place in the plan, from 0; after all others when left out.
+
+        Raises:
+            StoreError: No such suite run, or it can't be written.
+        """
+        try:
+            with self._writing() as connection:
+                _insert_trial(connection, run_id, result, position)
+        except IntegrityError:
+            self._replace_trial(run_id, result, position)
+
+    def _replace_trial(self, run_id: str, result: TrialResult, position: int | None) -> None:
+        with self._writing() as connection:
+            self._run_row(connection, run_id)
+            same = (trials.c.run_id == run_id) & (trials.c.trial_id == result.trial_id)
+            former = connection.execute(select(trials.c.position).where(same)).scalar()
+            connection.execute(delete(trials).where(same))
+            _insert_trial(connection, run_id, result, former if position is None else position)
+
+    def finish_run(
+        self,
+        run_id: str,
+        status: Literal["running", "finished", "interrupted"],
+        ended_at: datetime | None,
+    ) -> None:
+        """Notes how a suite run ended; ``running`` and None open it again for more trials."""
+        with self._writing() as connection:
+            run_id = self._run_row(connection, run_id).id
+            values = {"status": status, "ended_at": ended_at}
+            connection.execute(update(suite_runs).where(suite_runs.c.id == run_id), values)
+
+    # --- reading -------------------------------------------------------------------------------------
+
+    def run(self, run_id: str = LATEST) -> SuiteRun:
+        """A suite run with all its results, in the order of the plan; ``latest`` is the newest.
+
+        Raises:
+            StoreError: There is no such suite run; the message names the nearest ids.
+        """
+        with self._reading() as connection:
+            row = self._run_row(connection, run_id)
+            results = tuple(self._results(connection, row.id))
+        columns = {name: getattr(row, name) for name in _RUN_COLUMNS}
+        return SuiteRun(**columns, settings=msgspec.json.decode(row.settings), results=results)
+
+    def results(self, run_id: str = LATEST) -> Iterator[TrialResult]:
+        """The results of a suite run one by one, for runs that are better not held in memory whole."""
+        with self._reading() as connection:
+            yield from self._results(connection, self._run_row(connection, run_id).id)
+
+    def runs(self, limit: int | None = 20) -> list[RunSummary]:
+        """The latest suite runs, newest first; all of them when ``limit`` is None."""
+        with self._reading() as connection:
+            return run_summaries(connection, limit)
+
+    def finished_trials(self, run_id: str = LATEST, *, errored: bool = True) -> set[str]:
+        """Ids of the trials that need not be run again.
+
+        Args:
+            run_id: The suite run.
+            errored: False to leave out trials that ended in an error, so that they are tried again.
+        """
+        with self._reading() as connection:
+            query = select(trials.c.trial_id).where(trials.c.run_id == self._run_row(connection, run_id).id)
+            if not errored:
+                query = query.where(trials.c.outcome != "errored")
+            return set(connection.execute(query).scalars())
+
+    def history(self, suite: str, conversation: str) -> list[PastTrial]:
+        """How every trial of one conversation ended, over all suite runs, oldest first."""
+        with self._reading() as connection:
+            return conversation_history(connection, suite, conversation)
+
+    def _results(self, connection: Connection, run_id: str) -> Iterator[TrialResult]:
+        query = (
+            select(trials.c.trial_id, trial_bodies.c.body)
+            .join(trial_bodies, trial_bodies.c.trial == trials.c.number)
+            .where(trials.c.run_id == run_id)
+            .order_by(trials.c.position.is_(None), trials.c.position, trials.c.number)
+            .execution_options(yield_per=_BATCH)
+        )
+        unpack = zstandard.ZstdDecompressor().decompress
+        for trial_id, body in connection.execute(query):
+            try:
+                yield _RESULT.decode(unpack(body))
+            except (zstandard.ZstdError, msgspec.MsgspecError) as error:
+                raise damaged(self._name, f"trial {trial_id} of suite run {run_id}") from error
+
+    def _run_row(self, connection: Connection, run_id: str) -> Row[Any]:
+        query = select(suite_runs).order_by(suite_runs.c.started_at.desc(), suite_runs.c.id.desc()).limit(1)
+        if run_id != LATEST:
+            query = query.where(suite_runs.c.id == run_id)
+        row = connection.execute(query).one_or_none()
+        if row is None:
+            raise self._unknown_run(connection, run_id)
+        return row
+
+    def _unknown_run(self, connection: Connection, run_id: str) -> StoreError:
+        query = select(suite_runs.c.id).order_by(suite_runs.c.started_at.desc()).limit(1000)
+        ids = list(connection.execute(query).scalars())
+        near = difflib.get_close_matches(run_id, ids, n=3, cutoff=0.5) or ids[:3]
+        hint = f"Nearest: {', '.join(near)}; or use 'latest'." if near else "Run a suite first."
+        what = f"has no suite run {run_id!r}" if ids else "has no suite runs yet"
+        return StoreError(f"the store {self._name} {what}", code="store-run-unknown", hint=hint)
+
+    # --- transactions --------------------------------------------------------------------------------
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        with translated(self._name), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        """A transaction that is committed at the end; a broken constraint comes out as it is."""
+        with translated(self._name), self._engine.connect() as plain:
+            connection = plain.execution_options(writes=True)
+            with connection.begin():
+                yield connection
+
+
+def _prepare_folder(path: Path, *, create: bool) -> None:
+    if not create and not path.exists():
+        raise StoreError(
+            f"there is no store at {str(path)!r}",
+            code="store-missing",
+            hint="Run a suite first, or name the store of an earlier run.",
+        )
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(
+            f"the folder of the store {str(path)!r} cannot be made: {error.strerror}",
+            code="store-unavailable",
+            hint="Name a path in a folder that you may write to.",
+        ) from error
+
+
+_RESULT = msgspec.json.Decoder(TrialResult)
+
+
+_RUN_COLUMNS = ("id", "started_at", "ended_at", "target", "status", "planned")
+
+
+def _run_values(run: SuiteRun) -> dict[str, Any]:
+    settings = msgspec.json.encode(run.settings).decode()
+    return {name: getattr(run, name) for name in _RUN_COLUMNS} | {"settings": settings}
+
+
+def _insert_trial(connection: Connection, run_id: str, result: TrialResult, position: int | None) -> None:
+    inserted = connection.execute(insert(trials), _trial_row(run_id, result, position))
+    number = next(iter(inserted.inserted_primary_key or ()))
+    connection.execute(insert(trial_bodies), {"trial": number, "body": _packed(result)})
+    if result.scores:
+        rows = [_score_row(number, place, score) for place, score in enumerate(result.scores)]
+        connection.execute(insert(scores), rows)
+
+
+def _packed(result: TrialResult) -> bytes:
+    try:
+        body = msgspec.json.encode(result)
+    except UnicodeEncodeError:  # half a surrogate pair, which JSON can carry and UTF-8 cannot
+        text = json.dumps(msgspec.to_builtins(result), ensure_ascii=False)
+        body = text.encode(errors="replace")
+    return zstandard.ZstdCompressor(_COMPRESSION_LEVEL, write_checksum=True).compress(body)
+
+
+_COPIED = "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s".split()
+
+
+def _trial_row(run_id: str, result: TrialResult, position: int | None) -> dict[str, Any]:
+    row: dict[str, Any] = {name: getattr(result, name) for name in _COPIED}
+    row |= {"run_id": run_id, "position": position, "cost_pico_usd": result.cost_usd}
+    row["cluster"] = result.cluster or result.conversation
+    for name in ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"):
+        row[name] = getattr(result.usage, name) if result.usage else None
+    return row
+
+
+def _score_row(number: int, place: int, score: Score) -> dict[str, Any]:
+    value = score.value
+    return {
+        "trial": number,
+        "position": place,
+        "check_name": score.check,
+        "scorer": score.scorer,
+        "turn": score.turn,
+        "value_num": float(value) if isinstance(value, int | float) else None,
+        "value_text": _queryable(value) if isinstance(value, str) else None,
+        "passed": score.passed,
+        "reason": _queryable(score.reason) if score.passed is not True and score.reason else None,
+    }
+
+
+def _queryable(text: str) -> str:
+    """What every database takes as text: no NUL, no half of a surrogate pair."""
+    return text.replace("\0", "\ufffd").encode(errors="replace").decode()

@@ -1,0 +1,265 @@
+"""Suite files become suites: read, written out, checked, defaults merged in.
+
+Every mistake of every file is found before anything is said, and all are raised together.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from harness.errors import Problem, SuiteError, Where
+from harness.suite.assistants import (
+    digest_of,
+    digest_of_file,
+    existing_assistant,
+    is_assistant_id,
+    load_variant,
+    place_in_files,
+)
+from harness.suite.draft import Draft
+from harness.suite.mistakes import shown
+from harness.suite.records import AnswerExpectation, Conversation, Expect, Suite, SuiteFile, Turn, Variant
+from harness.suite.source import Source, kind_of, missing_file, read_source, unreadable_file
+
+DEFAULT_FOLDER = Path("suites")
+_ENDINGS = (".yaml", ".yml")
+_SUITE_KEY = re.compile(r"^[\"']?(?:suite|conversations)[\"']?\s*:", re.MULTILINE)
+
+
+def load_suite(path: Path, *, variant: Variant | None = None) -> Suite:
+    """The suite of one file.
+
+    Args:
+        path: A YAML file with a ``suite:`` key.
+        variant: The assistant to run and to check against, instead of the file's own.
+
+    Raises:
+        SuiteError: With every mistake of the file and of the files it names.
+    """
+    loader = _Loader(variant)
+    with _collector_paused():
+        suite = loader.load(path, named=True)
+    loader.raise_problems()
+    assert suite is not None  # a named file is a suite or has a problem
+    return suite
+
+
+def load_suites(paths: Sequence[Path] = (), *, variant: Variant | None = None) -> list[Suite]:
+    """The suites of files and folders.
+
+    Args:
+        paths: Files, and folders whose YAML files with a ``suite:`` key are meant, also in folders below;
+            the folder ``suites`` when empty.
+        variant: The assistant to run and to check against, instead of the suites' own.
+
+    Raises:
+        SuiteError: With every mistake of every file, in the order of files and lines.
+    """
+    loader = _Loader(variant)
+    found: dict[Path, Suite | None] = {}
+    files = (pair for path in paths or (DEFAULT_FOLDER,) for pair in loader.files_of(path))
+    with _collector_paused():
+        for file, named in files:
+            if file not in found:
+                found[file] = loader.load(file, named=named)
+    suites = [suite for suite in found.values() if suite is not None]
+    loader.compare_names(suites)
+    loader.raise_problems()
+    return suites
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """No search for cyclic garbage meanwhile: loading makes none, and the search would double its time."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
+
+
+class _Loader:
+    """Loads suites and collects what is wrong with them; reads each assistant file once."""
+
+    def __init__(self, variant: Variant | None) -> None:
+        self._variant = variant
+        self._variants: dict[Path, Variant | None] = {}
+        self._problems: dict[Problem, None] = {}
+        self._named_at: dict[Path, Where] = {}
+
+    def raise_problems(self) -> None:
+        if self._problems:
+            raise SuiteError(sorted(self._problems, key=place_in_files))
+
+    def files_of(self, path: Path) -> Iterator[tuple[Path, bool]]:
+        """The files meant by a path, each with whether it was named itself."""
+        kind = kind_of(path)
+        if kind != "folder":
+            yield path, True
+            return
+        files = sorted(file for ending in _ENDINGS for file in path.rglob(f"*{ending}") if file.is_file())
+        if not files:
+            hint = "name a suite file, or a folder that holds some"
+            self._add([Problem(f"no suite files (.yaml) below {str(path)!r}", Where(str(path)), hint)])
+        yield from ((file, False) for file in files)
+
+    def load(self, path: Path, *, named: bool) -> Suite | None:
+        """The suite of a file; None when it is none, or has mistakes."""
+        source = self._read(path, named=named)
+        if source is None:
+            return None
+        before = len(self._problems)
+        self._add(source.problems)
+        draft = Draft(source, path.parent)
+        self._add(draft.expand())
+        file = draft.validated(self._add)
+        variant = self._variant_of(source, path)
+        suite = _suite_of(file, path, variant) if file is not None else None
+        if suite is not None:
+            self._named_at[path] = source.where(("suite",))
+            self._add(draft.check(suite))
+        if suite is None or len(self._problems) > before:
+            return None
+        return self._with_fingerprint(suite)
+
+    def _with_fingerprint(self, suite: Suite) -> Suite | None:
+        try:
+            return suite.model_copy(update={"fingerprint": _fingerprint(suite)})
+        except OSError as error:
+            self._add([unreadable_file(Path(str(error.filename)), error, self._named_at[suite.source])])
+            return None
+
+    def compare_names(self, suites: Iterable[Suite]) -> None:
+        """Two suites of one name would mix up their results."""
+        first: dict[str, Suite] = {}
+        for suite in suites:
+            other = first.setdefault(suite.name, suite)
+            if other is not suite:
+                message = f"the suite name {suite.name!r} is taken by {str(other.source)!r}"
+                self._add([Problem(message, self._named_at[suite.source], "give each suite its own name")])
+
+    def _add(self, problems: Iterable[Problem]) -> None:
+        self._problems |= dict.fromkeys(problems)
+
+    def _read(self, path: Path, *, named: bool) -> Source | None:
+        try:
+            source = read_source(path)
+        except SuiteError as error:
+            if named or _speaks_of_suites(path):
+                self._add(error.problems)
+            return None
+        if isinstance(source.data, dict) and (named or {"suite", "conversations"} & set(source.data)):
+            return source
+        if named:
+            message = f"a suite file is a block with suite and conversations, not {shown(source.data)}"
+            self._add([Problem(message, source.where(()))])
+        return None
+
+    def _variant_of(self, source: Source, path: Path) -> Variant | None:
+        """The assistant that a suite is checked against."""
+        named = source.data.get("assistant")
+        if self._variant is not None or not isinstance(named, str) or not named:
+            return self._variant
+        if is_assistant_id(named):
+            return existing_assistant(named)
+        file = Path(os.path.normpath(path.parent / named))
+        if kind_of(file) is None:
+            self._add([missing_file(file, source.where(("assistant",)))])
+            return None
+        if file not in self._variants:
+            self._variants[file] = self._load_variant(file)
+        return self._variants[file]
+
+    def _load_variant(self, file: Path) -> Variant | None:
+        try:
+            return load_variant(file)
+        except SuiteError as error:
+            self._add(error.problems)
+            return None
+
+
+def _speaks_of_suites(path: Path) -> bool:
+    """Whether a file that is not YAML was probably meant as a suite."""
+    try:
+        return _SUITE_KEY.search(path.read_bytes().decode("utf-8", errors="replace")) is not None
+    except OSError:
+        return True
+
+
+# --- defaults ---------------------------------------------------------------------------------------------
+
+
+def _suite_of(file: SuiteFile, path: Path, variant: Variant | None) -> Suite:
+    default = file.expect or Expect()
+    return Suite(
+        name=file.suite,
+        source=path,
+        variant=variant,
+        repeats=file.repeats,
+        stubs=file.tools,
+        conversations=tuple(_with_defaults(each, default) for each in file.conversations),
+    )
+
+
+def _with_defaults(conversation: Conversation, default: Expect) -> Conversation:
+    turns = tuple(_turn_with_defaults(turn, default) for turn in conversation.turns)
+    return conversation.model_copy(update={"turns": turns})
+
+
+def _turn_with_defaults(turn: Turn, default: Expect) -> Turn:
+    return turn.model_copy(update={"expect": merged(default, turn.expect)})
+
+
+def merged(default: Expect, own: Expect) -> Expect:
+    """What must hold for a turn: its own expectations over the suite's.
+
+    Each key of the turn replaces the suite's; null switches it off. The parts of ``answer`` are replaced
+    one by one. A turn that says nothing of its status must be completed.
+    """
+    update = {key: getattr(own, key) for key in own.model_fields_set}
+    if own.answer is not None and default.answer is not None:
+        update["answer"] = _merged_answer(default.answer, own.answer)
+    if "requires" not in update and default.requires:
+        update["requires"] = tuple(
+            key for key in default.requires if not (key in update and update[key] is None)
+        )
+    if "status" not in update and "status" not in default.model_fields_set:
+        update["status"] = "completed"
+    return default.model_copy(update=update)
+
+
+def _merged_answer(default: AnswerExpectation, own: AnswerExpectation) -> AnswerExpectation:
+    return default.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+
+
+# --- fingerprint ------------------------------------------------------------------------------------------
+
+
+def _fingerprint(suite: Suite) -> str:
+    """SHA-256 over what is sent and expected: conversations, stubs and the bytes of attached files.
+
+    Names, tags, clusters and repeats decide neither.
+    """
+    conversations = [
+        each.model_dump(
+            mode="json", by_alias=True, exclude={"cluster", "tags", "repeats"}, exclude_defaults=True
+        )
+        for each in suite.conversations
+    ]
+    attached = {file.file for each in suite.conversations for turn in each.turns for file in turn.attach}
+    content = {
+        "conversations": conversations,
+        "stubs": {
+            name: [stub.model_dump(mode="json", exclude_defaults=True) for stub in stubs]
+            for name, stubs in suite.stubs.items()
+        },
+        "attached": {file: digest_of_file(suite.source.parent / file) for file in sorted(attached)},
+    }
+    return digest_of(content)

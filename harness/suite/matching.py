@@ -1,0 +1,272 @@
+"""Whether a value is what a suite expects of it: plain values and matchers.
+
+A matcher is an object whose keys are all matcher names: ``{one_of: [...]}``, ``{matches: regex}``,
+``{contains: text}``, ``{min: n, max: n}``, ``{any: true}``; several keys in one must all hold. Any other
+object matches an object that has at least these keys; a list matches a list of the same length, item by
+item; everything else must be equal as JSON (``1`` equals ``1.0``, ``true`` never equals ``1``).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.text import fold, nearest
+
+MATCHERS = frozenset({"one_of", "matches", "contains", "min", "max", "any"})
+
+_SHOWN = 120  # characters of a value that a message quotes
+_SEARCHED = 200_000  # characters of a text that a regular expression looks at
+
+
+class _Missing:
+    """Stands for a value that is not there."""
+
+
+_MISSING = _Missing()
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The first difference between an expectation and a value.
+
+    Attributes:
+        path: Where, ``lines[0].amount``; empty for the value itself.
+        expected: What was expected, in words: ``'high' or 'urgent'``.
+        actual: What is there, as JSON, or ``nothing``.
+    """
+
+    path: str
+    expected: str
+    actual: str
+
+    @property
+    def message(self) -> str:
+        """One sentence with the place, the value and what was expected."""
+        return f"{self.path or 'the value'} is {self.actual}, expected {self.expected}"
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def matches(expected: Any, actual: Any, path: str = "") -> Mismatch | None:
+    """None when the value is as expected, otherwise the first difference.
+
+    Args:
+        expected: A plain value or a matcher, as it stands in the suite file.
+        actual: The value, as parsed from JSON.
+        path: What messages call the value.
+    """
+    if is_matcher(expected):
+        return _matches_all(expected, actual, path)
+    if isinstance(expected, Mapping):
+        return matches_object(expected, actual, path)
+    if isinstance(expected, list | tuple):
+        return _matches_list(list(expected), actual, path)
+    return None if _equal(expected, actual) else _differs(path, describe(expected), actual)
+
+
+def matches_object(expected: Mapping[str, Any], actual: Any, path: str = "") -> Mismatch | None:
+    """Like :func:`matches` for the arguments of a call: the keys are names, never matchers.
+
+    Keys that are not expected may be there too.
+    """
+    if not isinstance(actual, Mapping):
+        return _differs(path, describe(expected), actual)
+    for key, value in expected.items():
+        mismatch = matches(value, actual.get(key, _MISSING), f"{path}.{key}" if path else str(key))
+        if mismatch:
+            return mismatch
+    return None
+
+
+def is_matcher(expected: Any) -> bool:
+    """Whether this is an object made of matcher names only."""
+    return isinstance(expected, Mapping) and bool(expected) and set(expected) <= MATCHERS
+
+
+def describe(expected: Any) -> str:
+    """What an expectation asks for, in words: ``'high' or 'urgent'``."""
+    if is_matcher(expected):
+        return " and ".join(_DESCRIBE[key](value) for key, value in expected.items())
+    return _quoted(expected)
+
+
+def shape_problems(expected: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """What is wrong with the way an expectation is written, as pairs of path and message.
+
+    The suite's check calls this before anything runs; what it lets pass never makes :func:`matches` fail.
+    """
+    if is_matcher(expected):
+        yield from _matcher_problems(expected, path)
+    elif isinstance(expected, Mapping):
+        yield from _mixed_keys(expected, path)
+        for key, value in expected.items():
+            yield from shape_problems(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(expected, list | tuple):
+        for index, value in enumerate(expected):
+            yield from shape_problems(value, f"{path}[{index}]")
+
+
+def object_problems(expected: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
+    """Like :func:`shape_problems` for the arguments of a call, whose keys are names."""
+    for key, value in expected.items():
+        yield from shape_problems(value, f"{path}.{key}" if path else str(key))
+
+
+# --- comparing -----------------------------------------------------------------------------------------
+
+
+def _matches_all(matcher: Mapping[str, Any], actual: Any, path: str) -> Mismatch | None:
+    holds = not isinstance(actual, _Missing) and all(
+        _HOLDS[key](value, actual) for key, value in matcher.items()
+    )
+    return None if holds else _differs(path, describe(matcher), actual)
+
+
+def _matches_list(expected: list[Any], actual: Any, path: str) -> Mismatch | None:
+    if not isinstance(actual, list | tuple):
+        return _differs(path, describe(expected), actual)
+    if len(actual) != len(expected):
+        items = f"a list of {len(expected)} item{'' if len(expected) == 1 else 's'}"
+        return _differs(path, items, actual)
+    pairs = enumerate(zip(expected, actual, strict=True))
+    found = (matches(item, value, f"{path}[{index}]") for index, (item, value) in pairs)
+    return next((mismatch for mismatch in found if mismatch), None)
+
+
+def _equal(expected: Any, actual: Any) -> bool:
+    if isinstance(expected, bool) or isinstance(actual, bool):
+        return expected is actual
+    return bool(expected == actual)
+
+
+def _differs(path: str, expected: str, actual: Any) -> Mismatch:
+    return Mismatch(path, expected, "missing" if isinstance(actual, _Missing) else _quoted(actual))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _one_of(choices: Any, actual: Any) -> bool:
+    return any(matches(choice, actual) is None for choice in choices)
+
+
+def _regex(pattern: Any, actual: Any) -> bool:
+    return isinstance(actual, str) and re.search(pattern, actual[:_SEARCHED]) is not None
+
+
+def _contains(part: Any, actual: Any) -> bool:
+    if isinstance(actual, str):
+        return isinstance(part, str) and fold(part) in fold(actual)
+    return isinstance(actual, list | tuple) and any(matches(part, item) is None for item in actual)
+
+
+def _at_least(least: Any, actual: Any) -> bool:
+    return _is_number(actual) and bool(actual >= least)
+
+
+def _at_most(most: Any, actual: Any) -> bool:
+    return _is_number(actual) and bool(actual <= most)
+
+
+def _anything(_: Any, actual: Any) -> bool:
+    return not isinstance(actual, _Missing)
+
+
+_HOLDS: dict[str, Callable[[Any, Any], bool]] = {
+    "one_of": _one_of,
+    "matches": _regex,
+    "contains": _contains,
+    "min": _at_least,
+    "max": _at_most,
+    "any": _anything,
+}
+_DESCRIBE: dict[str, Callable[[Any], str]] = {
+    "one_of": lambda choices: " or ".join(describe(choice) for choice in choices),
+    "matches": lambda pattern: f"text that matches {pattern!r}",
+    "contains": lambda part: f"something that contains {describe(part)}",
+    "min": lambda least: f"a number of at least {least}",
+    "max": lambda most: f"a number of at most {most}",
+    "any": lambda _: "any value",
+}
+
+
+def _quoted(value: Any) -> str:
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+
+
+# --- shapes --------------------------------------------------------------------------------------------
+
+
+def _matcher_problems(matcher: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    for key, value in matcher.items():
+        place = f"{path}.{key}" if path else key
+        problem = _SHAPES[key](value)
+        if problem:
+            yield place, problem
+        elif key == "one_of":
+            for index, choice in enumerate(value):
+                yield from shape_problems(choice, f"{place}[{index}]")
+    yield from _empty_range(matcher, path)
+
+
+def _empty_range(matcher: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    if not {"min", "max"} <= set(matcher):
+        return
+    least, most = matcher["min"], matcher["max"]
+    if _is_number(least) and _is_number(most) and least > most:
+        yield path, f"no number is at least {least} and at most {most}: exchange min and max"
+
+
+def _mixed_keys(expected: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    """A matcher with a misspelt key would silently be read as a plain object."""
+    used = sorted(set(map(str, expected)) & MATCHERS)
+    for key in expected if used else ():
+        near = None if key in MATCHERS else nearest(str(key), MATCHERS)
+        if near:
+            allowed = ", ".join(sorted(MATCHERS))
+            yield path, f"{key!r} is no matcher; did you mean {near!r}? (matchers: {allowed})"
+
+
+def _one_of_shape(value: Any) -> str | None:
+    if isinstance(value, list | tuple) and value:
+        return None
+    return f"one_of takes a list with at least one value, not {_quoted(value)}"
+
+
+def _regex_shape(value: Any) -> str | None:
+    if not isinstance(value, str):
+        return f"matches takes a regular expression as text, not {_quoted(value)}"
+    try:
+        re.compile(value)
+    except re.error as error:
+        return f"matches has a regular expression that cannot be read, {value!r}: {error}"
+    return None
+
+
+def _contains_shape(value: Any) -> str | None:
+    return "contains takes text or a value, not an empty text" if value == "" else None
+
+
+def _number_shape(value: Any) -> str | None:
+    return None if _is_number(value) else f"min and max take a number, not {_quoted(value)}"
+
+
+def _any_shape(value: Any) -> str | None:
+    return None if value is True else f"any takes true, not {_quoted(value)}"
+
+
+_SHAPES: dict[str, Callable[[Any], str | None]] = {
+    "one_of": _one_of_shape,
+    "matches": _regex_shape,
+    "contains": _contains_shape,
+    "min": _number_shape,
+    "max": _number_shape,
+    "any": _any_shape,
+}

@@ -1,0 +1,225 @@
+"""The command line as a process, the way a new user meets it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
+
+
+def run(*arguments: str, folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*HARNESS, *arguments],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, **environment},
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """What `harness init` makes."""
+    assert run("init", ".", folder=tmp_path).returncode == 0
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A `harness serve` process with a key; its base URL."""
+    process = subprocess.Popen(
+        [*HARNESS, "serve", "--port", "0", "--api-key", "sk-right"],
+        cwd=tmp_path_factory.mktemp("server"),
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr
+    line = process.stderr.readline()
+    assert "serving on " in line
+    yield line.split()[2]
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert process.returncode == 0
+
+
+def test_the_first_suite_passes_and_leaves_a_report(project: Path) -> None:
+    done = run("run", "suite.yaml", "--junit", "out.xml", "--markdown", "out.md", folder=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "first-suite" in done.stdout
+    report = Path(done.stdout.rsplit("report: ", 1)[1].splitlines()[0])
+    assert "<!doctype html>" in (project / report).read_text("utf-8")[:200].lower()
+    assert "<testsuite" in (project / "out.xml").read_text("utf-8")
+    assert "3 of 3 conversations passed" in (project / "out.md").read_text("utf-8")
+
+
+def test_init_never_overwrites(project: Path) -> None:
+    done = run("init", ".", folder=project)
+    assert done.returncode == 4
+    assert "already there" in done.stderr
+
+
+def test_the_same_suite_passes_over_http(project: Path, server: str) -> None:
+    arguments = ["run", "suite.yaml", "--target", "assistants", "--base-url", server]
+    done = run(*arguments, folder=project, OPENAI_API_KEY="sk-right")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_wrong_key_is_one_clear_error(project: Path, server: str) -> None:
+    arguments = ["run", "suite.yaml", "--target", "assistants", "--base-url", server]
+    done = run(*arguments, folder=project, OPENAI_API_KEY="sk-wrong")
+    assert done.returncode == 4
+    assert "[wrong-api-key]" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_assistant_that_does_not_exist_is_one_clear_error(project: Path, server: str) -> None:
+    arguments = ["run", "suite.yaml", "--target", "assistants", "--base-url", server]
+    done = run(*arguments, "--assistant", "asst_nobody", folder=project, OPENAI_API_KEY="sk-right")
+    assert done.returncode == 4
+    assert "asst_nobody" in done.stderr
+
+
+def test_a_server_that_is_not_there_is_one_clear_error(project: Path) -> None:
+    arguments = ["run", "suite.yaml", "--target", "assistants", "--base-url", "http://127.0.0.1:1/v1"]
+    done = run(*arguments, folder=project)
+    assert done.returncode == 4
+    assert "nothing answers at 'http://127.0.0.1:1/v1'" in done.stderr
+    assert "hint:" in done.stderr
+
+
+def test_a_failing_expectation_exits_1_and_says_what_failed(project: Path) -> None:
+    suite = project / "suite.yaml"
+    suite.write_text(suite.read_text("utf-8").replace("30 days", "90 days"), "utf-8")
+    done = run("run", "suite.yaml", folder=project)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "return-period" in done.stdout
+    assert "90 days" in done.stdout
+
+
+def test_mistakes_are_reported_with_their_places_and_nothing_is_run(project: Path) -> None:
+    suite = project / "suite.yaml"
+    suite.write_text(suite.read_text("utf-8").replace("escalates", "esclates"), "utf-8")
+    done = run("check", "suite.yaml", folder=project)
+    assert done.returncode == 4
+    assert done.stderr.count("esclates") >= 3
+    assert "suite.yaml:" in done.stderr
+    assert "escalates" in done.stderr
+    assert not (project / ".harness").exists()
+
+
+def test_check_counts_what_would_run(project: Path) -> None:
+    done = run("check", "suite.yaml", folder=project)
+    assert done.returncode == 0
+    assert "3 conversations" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [(b"", "empty"), (b"%PDF-1.7 then nothing", "broken.pdf"), (b"\x00\x01\x02", "broken.pdf")],
+    ids=["empty", "damaged", "garbage"],
+)
+def test_an_unreadable_document_stops_the_run_by_name(project: Path, content: bytes, expected: str) -> None:
+    (project / "documents" / "broken.pdf").write_bytes(content)
+    assistant = project / "assistant.yaml"
+    assistant.write_text(assistant.read_text("utf-8").replace("documents/*.md", "documents/*"), "utf-8")
+    done = run("run", "suite.yaml", folder=project)
+    assert done.returncode == 4, done.stdout + done.stderr
+    assert "broken.pdf" in done.stderr
+    assert expected in done.stderr
+
+
+def test_nothing_to_run_has_its_own_exit_code(project: Path) -> None:
+    assert run("run", "suite.yaml", "--tag", "smoke", "--only", "off-topic", folder=project).returncode == 5
+
+
+def test_a_pattern_that_fits_no_conversation_is_a_mistake(project: Path) -> None:
+    done = run("run", "suite.yaml", "--only", "no-such-*", folder=project)
+    assert done.returncode == 4
+    assert "no conversation fits 'no-such-*'" in done.stderr
+
+
+def test_a_misspelt_command_is_answered_with_the_right_one(tmp_path: Path) -> None:
+    done = run("chekc", folder=tmp_path)
+    assert done.returncode == 4
+    assert "Did you mean 'check'?" in done.stderr
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(project: Path) -> None:
+    arguments = ["run", "suite.yaml", "--repeats", "60", "--concurrency", "1"]
+    command = [*HARNESS, *arguments]
+    with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr
+        next(line for line in process.stderr if "passed" in line)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert process.returncode == 2
+    resumed = run("run", "--resume", "latest", folder=project)
+    assert resumed.returncode == 0, resumed.stdout + resumed.stderr
+    listed = run("runs", folder=project)
+    assert "finished" in listed.stdout
+    assert "180" in listed.stdout
+
+
+def test_resume_refuses_a_suite_that_changed(project: Path) -> None:
+    assert run("run", "suite.yaml", folder=project).returncode == 0
+    suite = project / "suite.yaml"
+    suite.write_text(suite.read_text("utf-8").replace("30 days", "31 days"), "utf-8")
+    done = run("run", "--resume", "latest", folder=project)
+    assert done.returncode != 0
+    assert "[suite-changed]" in done.stderr
+    assert "first-suite" in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["html", "markdown", "junit", "csv", "console"])
+def test_a_report_is_made_again_from_the_store(project: Path, kind: str) -> None:
+    assert run("run", "suite.yaml", folder=project).returncode == 0
+    done = run("report", "--format", kind, folder=project)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
+
+
+def test_serving_the_outside_needs_a_key(tmp_path: Path) -> None:
+    done = run("serve", "--host", "0.0.0.0", "--port", "0", folder=tmp_path)
+    assert done.returncode == 4
+    assert "--api-key" in done.stderr
+
+
+def test_a_full_disk_is_one_clear_error_and_loses_nothing_finished(project: Path) -> None:
+    """A file system of 300 kB inside a mount namespace of its own."""
+    inside = (
+        "mount -t tmpfs -o size=300k none full && "
+        f"{' '.join(HARNESS[:1])} -c 'from harness.cli import main; main()' "
+        "run suite.yaml --repeats 400 --no-progress --store full/store.sqlite; "
+        "echo rc=$?; mkdir kept; cp full/* kept/"
+    )
+    (project / "full").mkdir()
+    done = subprocess.run(
+        ["unshare", "-rm", "sh", "-c", inside], cwd=project, capture_output=True, text=True, check=False
+    )
+    if "rc=" not in done.stdout:
+        pytest.skip(f"no mount namespaces here: {done.stderr.strip()}")
+    assert "rc=3" in done.stdout
+    assert "full" in done.stderr
+    assert "Traceback" not in done.stderr
+    report = run("report", "--format", "csv", "--store", "kept/store.sqlite", folder=project)
+    assert report.returncode == 0, report.stderr
+    assert len(report.stdout.splitlines()) > 1
+
+
+def test_completion_scripts_are_printed(tmp_path: Path) -> None:
+    assert "_HARNESS_COMPLETE" in run("completion", "bash", folder=tmp_path).stdout
+
+
+def test_json_schemas_are_valid_json() -> None:
+    for file in (Path(__file__).parents[2] / "docs" / "schema").glob("*.json"):
+        assert json.loads(file.read_text("utf-8"))["$schema"]

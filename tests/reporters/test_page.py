@@ -1,0 +1,75 @@
+"""The packed data of the page holds everything, once."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+
+from msgspec.structs import replace
+
+from harness.reporters.page import page_data
+from harness.reporters.summary import Summary
+
+
+def unpack(packed: str):
+    return json.loads(gzip.decompress(base64.b64decode(packed)))
+
+
+def with_texts(value, texts):
+    if isinstance(value, list):
+        return [with_texts(part, texts) for part in value]
+    if isinstance(value, dict):
+        if set(value) == {"$"}:
+            return texts[value["$"]]
+        return {key: with_texts(part, texts) for key, part in value.items()}
+    return value
+
+
+def test_the_index_says_where_each_transcript_is(run):
+    data = page_data(Summary(run))
+    index, blocks = unpack(data.index), [unpack(block) for block in data.blocks]
+    found = [
+        (trial_id, blocks[block][place]["id"])
+        for row in index["rows"]
+        for trial_id, _, _, block, place in row["trials"]
+    ]
+    assert {trial_id for trial_id, _ in found} == {result.trial_id for result in run.results}
+    assert all(wanted == there for wanted, there in found)
+
+
+def test_a_text_that_occurs_often_is_packed_once(run):
+    texts = unpack(page_data(Summary(run)).texts)
+    chunk = run.results[0].trace.turns[0].search_results[0].text
+    assert texts.count(chunk) == 1
+
+
+def test_a_transcript_comes_back_with_its_texts(run):
+    data = page_data(Summary(run))
+    texts = unpack(data.texts)
+    trial = with_texts(unpack(data.blocks[0])[0], texts)
+    trace = run.results[0].trace
+    assert [turn["answers"][0]["text"] for turn in trial["turns"]] == [turn.answer for turn in trace.turns]
+    results = trial["turns"][0]["steps"][0]["calls"][0]["results"]
+    assert [result["text"] for result in results] == [found.text for found in trace.turns[0].search_results]
+    assert trial["turns"][0]["scores"][2]["evidence"] == run.results[0].scores[2].evidence
+
+
+def test_large_runs_are_packed_in_several_blocks_that_the_index_finds(run):
+    answer = replace(run.results[8].trace.turns[0].messages[0], text="x" * 500_000)
+    turn = replace(run.results[8].trace.turns[0], messages=(answer,))
+    trace = replace(run.results[8].trace, turns=(turn,))
+    results = tuple(replace(run.results[8], trial_id=f"t{n}", repeat=n, trace=trace) for n in range(8))
+    data = page_data(Summary(replace(run, results=results)))
+    assert len(data.blocks) > 1
+    (row,) = unpack(data.index)["rows"]
+    blocks = [unpack(block) for block in data.blocks]
+    assert [blocks[b][place]["id"] for _, _, _, b, place in row["trials"]] == [f"t{n}" for n in range(8)]
+
+
+def test_scores_of_turns_that_were_never_begun_are_not_lost(run):
+    result = run.results[8]
+    late = replace(result.scores[0], turn=5, check="late")
+    data = page_data(Summary(replace(run, results=(replace(result, scores=(late,)),))))
+    (trial,) = unpack(data.blocks[0])
+    assert [score["check"] for score in trial["scores"]] == ["late"]

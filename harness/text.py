@@ -191,7 +191,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """The candidate most like ``word``, for hints after a misspelling; None when nothing is near."""
-    from rapidfuzz import process
+    from rapidfuzz import fuzz, process
 
-    best = process.extractOne(word, list(candidates), score_cutoff=60)
+    best = process.extractOne(word, list(candidates), scorer=fuzz.ratio, score_cutoff=60)
     return str(best[0]) if best else None

@@ -7,6 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says nothing about whether it is right, and CI machines are busy.
+settings.register_profile("harness", deadline=None, print_blob=True)
+settings.load_profile("harness")
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", "0.0.0.0", ""}
 

@@ -1,8 +1,10 @@
 """What the report page's script is given: an index of all conversations, and transcripts in blocks.
 
-The index is unpacked when the page opens, a block when one of its transcripts is first looked at. Long texts
-that occur again and again (retrieved chunks, above all) stand once in a list of their own; where they belong
-stands ``{"$": number}``. Keys whose value is empty are left out.
+The index is unpacked when the page opens, a block when one of its transcripts is first looked at. What would
+stand there again and again is packed once: retrieved passages and other long texts in a list of their own
+(where they belong stands ``{"$": number}``), what the user says in the index. Keys whose value is empty are
+left out, and a score that says no more than that it passed is only ``[check, scorer]``. In a block, what
+assistants say stands after all else: deflate spends a fifth less when prose and structure do not alternate.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -48,32 +50,60 @@ def page_data(summary: Summary) -> PageData:
     texts = _Texts()
     blocks: list[str] = []
     places: dict[str, tuple[int, int]] = {}
-    for number, trials in enumerate(_blocks(summary, texts)):
-        places.update({trial_id: (number, place) for place, trial_id in enumerate(trials)})
-        blocks.append(_pack_array(trials.values()))
+    for number, block in enumerate(_blocks(summary, texts)):
+        places.update({trial_id: (number, place) for place, trial_id in enumerate(block.trials)})
+        blocks.append(block.packed())
     return PageData(_packed(_index(summary, places)), tuple(blocks), _packed(list(texts.numbers)))
 
 
-def _blocks(summary: Summary, texts: _Texts) -> Iterator[dict[str, bytes]]:
-    """Trials by id as JSON, in portions of a size that is quickly unpacked."""
-    block: dict[str, bytes] = {}
-    size = 0
+@dataclass(slots=True)
+class _Block:
+    """Some trials as JSON by id, and what was said in them."""
+
+    trials: dict[str, bytes] = field(default_factory=dict)
+    said: list[str] = field(default_factory=list)
+    size: int = 0
+
+    def say(self, text: str) -> int:
+        """The number under which an answer is kept in this block."""
+        self.said.append(text)
+        self.size += len(text)
+        return len(self.said) - 1
+
+    def add(self, trial_id: str, trial: bytes) -> None:
+        """One more trial."""
+        self.trials[trial_id] = trial
+        self.size += len(trial)
+
+    def packed(self) -> str:
+        """Trials and answers, as the page holds them."""
+        return _pack(b'{"trials":[' + b",".join(self.trials.values()) + b'],"said":' + _json(self.said) + b"}")
+
+
+def _blocks(summary: Summary, texts: _Texts) -> Iterator[_Block]:
+    """All trials, in portions of a size that is quickly unpacked."""
+    block = _Block()
     for row in summary.conversations:
+        said = _said(row.results)
         for result in row.results:
-            block[result.trial_id] = trial = _json(_trial(result, texts))
-            size += len(trial)
-            if size > _BLOCK_BYTES:
+            block.add(result.trial_id, _json(_trial(result, said, _Writer(texts, block))))
+            if block.size > _BLOCK_BYTES:
                 yield block
-                block, size = {}, 0
-    if block:
+                block = _Block()
+    if block.trials:
         yield block
 
 
 @dataclass(slots=True)
 class _Texts:
-    """Long texts, each kept once, numbered in the order in which they were first met."""
+    """Long texts and passages, each kept once, numbered in the order in which they were first met."""
 
-    numbers: dict[str, int] = field(default_factory=dict)
+    numbers: dict[Any, int] = field(default_factory=dict)
+
+    def passage(self, found: SearchResult) -> int:
+        """The number under which a passage is kept, as file name, page and text."""
+        passage = (found.filename, found.attributes.get("page"), found.text)
+        return self.numbers.setdefault(passage, len(self.numbers))
 
     def keep(self, text: str | None) -> Any:
         """The text itself when it is short, otherwise the number under which it is kept."""
@@ -128,7 +158,7 @@ def _row(row: ConversationResult, places: Mapping[str, tuple[int, int]], names: 
             "suite": names.number("suites", row.suite),
             "variant": names.number("variants", row.variant),
             "id": row.conversation,
-            "says": _said(row),
+            "says": _said(row.results),
             "tags": [names.number("tags", tag) for tag in row.tags],
             "checks": [names.number("checks", check) for check in row.failing_checks],
             "why": row.reason,
@@ -142,10 +172,10 @@ def _row(row: ConversationResult, places: Mapping[str, tuple[int, int]], names: 
     )
 
 
-def _said(row: ConversationResult) -> str:
-    """What the user said: the words people remember a conversation by."""
-    trace = next((result.trace for result in row.results if result.trace), None)
-    return "\n".join(turn.user.text for turn in trace.turns) if trace else ""
+def _said(results: Iterable[TrialResult]) -> tuple[str, ...]:
+    """What the user says in each turn of a conversation: in the trial in which most was said."""
+    traces = (result.trace for result in results if result.trace)
+    return max((tuple(turn.user.text for turn in trace.turns) for trace in traces), key=len, default=())
 
 
 def _trial_place(result: TrialResult, places: Mapping[str, tuple[int, int]]) -> list[Any]:
@@ -156,9 +186,9 @@ def _trial_place(result: TrialResult, places: Mapping[str, tuple[int, int]]) -> 
 # --- transcripts ---------------------------------------------------------------------------------------
 
 
-def _trial(result: TrialResult, texts: _Texts) -> Json:
+def _trial(result: TrialResult, said: Sequence[str], texts: _Texts) -> Json:
     trace = result.trace
-    by_turn: dict[int | None, list[Json]] = {}
+    by_turn: dict[int | None, list[Any]] = {}
     for score in result.scores:
         by_turn.setdefault(score.turn, []).append(_score(score, texts))
     turns = trace.turns if trace else ()
@@ -166,38 +196,37 @@ def _trial(result: TrialResult, texts: _Texts) -> Json:
         {
             "id": result.trial_id,
             "error": result.error,
-            "fingerprint": result.fingerprint,
-            "cluster": result.cluster,
             "started": result.started_at,
-            "latency": round(result.latency_s, 4),
+            "latency": round(result.latency_s, 3),
             "cost": result.cost_usd,
             "cost_reason": result.cost_reason if result.cost_usd is None else None,
             "usage": _usage(result.usage),
-            "target": trace.target if trace else None,
             "history": [{"role": m.role, "text": texts.keep(m.text)} for m in trace.history]
             if trace
             else None,
-            "turns": [_turn(turn, by_turn.pop(place, []), texts) for place, turn in enumerate(turns)],
+            "turns": [
+                _turn(turn, said[place], by_turn.pop(place, ()), texts) for place, turn in enumerate(turns)
+            ],
             # Whatever is left: the conversation's own scores, and those of turns that were never begun.
             "scores": [score for scores in by_turn.values() for score in scores],
         }
     )
 
 
-def _turn(turn: TurnTrace, scores: list[Json], texts: _Texts) -> Json:
+def _turn(turn: TurnTrace, said: str, scores: Sequence[Any], texts: _Texts) -> Json:
     return _without_empty(
         {
-            "user": turn.user.text,
+            "user": turn.user.text if turn.user.text != said else None,
             "attachments": turn.user.attachments,
             "returning": turn.returning or None,
             "answers": [_answer(message, texts) for message in turn.messages],
             "status": turn.status,
             "error": turn.error,
             "model": turn.model,
-            "latency": round(turn.latency_s, 4),
-            "wait": round(turn.wait_s, 4),
+            "latency": round(turn.latency_s, 3),
+            "wait": round(turn.wait_s, 3) or None,
             "usage": _usage(turn.usage),
-            "attempts": [[a.request, a.number, a.error, round(a.wait_s, 4)] for a in turn.attempts],
+            "attempts": [[a.request, a.number, a.error, round(a.wait_s, 3)] for a in turn.attempts],
             "steps": [_step(step, texts) for step in turn.steps],
             "scores": scores,
         }
@@ -249,33 +278,23 @@ def _call(call: ToolCall, texts: _Texts) -> Json:
             "output": texts.keep(call.output),
             "error": call.error,
             "latency": call.latency_s,
-            "results": [_search_result(result, texts) for result in call.results],
+            "results": [[round(found.score, 3), texts.passage(found)] for found in call.results],
             "outputs": [_without_empty(msgspec.structs.asdict(output)) for output in call.outputs],
         }
     )
 
 
-def _search_result(result: SearchResult, texts: _Texts) -> Json:
-    return _without_empty(
-        {
-            "file": result.filename,
-            "score": round(result.score, 4),
-            "page": result.attributes.get("page"),
-            "text": texts.keep(result.text),
-        }
-    )
-
-
-def _score(score: Score, texts: _Texts) -> Json:
-    value = round(score.value, 4) if isinstance(score.value, float) else score.value
+def _score(score: Score, texts: _Texts) -> Any:
     evidence = score.evidence
+    if score.value is True and score.passed and not evidence and not score.reason:
+        return score.check, score.scorer
     if "sentences" in evidence:
         evidence = evidence | {"sentences": _sentences(evidence["sentences"])}
     return _without_empty(
         {
             "check": score.check,
             "scorer": score.scorer,
-            "value": value,
+            "value": round(score.value, 4) if isinstance(score.value, float) else score.value,
             "passed": score.passed,
             "reason": score.reason,
             "evidence": texts.keep_in(evidence),
@@ -318,10 +337,6 @@ def _json(value: Any) -> bytes:
         return msgspec.json.encode(value)
     except UnicodeEncodeError:  # half a surrogate pair: JSON can spell it, UTF-8 cannot
         return json.dumps(msgspec.to_builtins(value)).encode("ascii")
-
-
-def _pack_array(values: Any) -> str:
-    return _pack(b"[" + b",".join(values) + b"]")
 
 
 def _pack(content: bytes) -> str:

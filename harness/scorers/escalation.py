@@ -132,12 +132,15 @@ _WE = r"\b(?:i|we)"
 # One word at a time, so that no text can be read in many ways (and take for ever).
 _BETWEEN = (
     "now just already also be been gladly happily immediately go going gone ahead and then have had has need "
-    "certainly definitely of course personally right away get start started begin quickly therefore next so to "
+    "certainly definitely of course personally right away get start started begin quickly therefore next "
+    "so to "
     "proceed with currently try in the process arrange shortly".split()
 )
 _COMMITTED = re.compile(
-    rf"(?:{_WE} (?:will|shall|am|are|have|had|need to|have to|must|would like to|want to|hereby|just|went ahead "
-    rf"and)|\blet me|\blet us|\ballow me to|\bgoing to|\bwhile i|\bas i|{_WE})(?: (?:{'|'.join(_BETWEEN)})\b)*\W*$"
+    rf"(?:{_WE} (?:will|shall|am|are|have|had|need to|have to|must|would like to|want to|hereby|just|went "
+    rf"ahead "
+    rf"and)|\blet me|\blet us|\ballow me to|\bgoing to|\bwhile i|\bas i|{_WE})(?: "
+    rf"(?:{'|'.join(_BETWEEN)})\b)*\W*$"
 )
 _FIRST_AGAIN = re.compile(rf"{_WE} (?:will|am|have|are)\b[^|]{{0,80}}\band(?: then| also| now)?$")
 _ALONE = re.compile(

@@ -34,6 +34,7 @@ FEATURES = (
     "unsupported",
     "unsupported_share",
     "conflicts",
+    "conflict_share",
     "claims",
     "claim_words",
     "context_words",
@@ -170,4 +171,5 @@ def _shares(supports: Sequence[Support]) -> dict[str, float]:
         "unsupported": math.log1p(unsupported),
         "unsupported_share": unsupported / len(supports),
         "conflicts": math.log1p(sum(len(support.conflicts) for support in supports)),
+        "conflict_share": sum(bool(support.conflicts) for support in supports) / len(supports),
     }

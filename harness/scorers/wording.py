@@ -121,7 +121,8 @@ _TURNS_AWAY = re.compile(
             rf"\bnot (?:able|equipped|qualified|permitted) to {_HELP} (?:you )?(?:with|on|about)\b",
             r"\b(?:i am|as) an? (?:[\w'-]+ ){0,4}(?:assistant|bot|agent)\b.{0,40}\b(?:only|so i cannot|"
             r"cannot)\b",
-            r"\bi (?:will |would |must |have to |need to |rather )+(?:politely |respectfully )?(?:decline|pass on)\b",
+            r"\bi (?:will |would |must |have to |need to |rather )+(?:politely |respectfully )?(?:decline|"
+            r"pass on)\b",
         )
     )
 )
@@ -129,7 +130,8 @@ _TURNS_AWAY = re.compile(
 _LEADS_BACK = re.compile(
     "|".join(
         (
-            rf"\b(?:i|we) (?:am|are|was|were) (?:here|designed|built|made|meant|set up|trained|dedicated) (?:to|for) ?"
+            rf"\b(?:i|we) (?:am|are|was|were) (?:here|designed|built|made|meant|set up|trained|dedicated) "
+            rf"(?:to|for) ?"
             rf"(?:{_HELP}(?:ing)?)?(?: you| customers| people| users)?(?: \w+){{0,2}} (?:with|on|about)\b",
             rf"\b(?:happy|glad|pleased|delighted) to {_HELP}\b.{{0,80}}\b(?:instead|with|about|on)\b",
             rf"\bi can (?:certainly |definitely |gladly )?{_HELP}(?: you)? with\b",
@@ -239,11 +241,10 @@ def _asks_back(sentence: str, text: str) -> bool:
 # --- small talk ----------------------------------------------------------------------------------------
 
 _OPENERS = re.compile(
-    r"^(?:(?:hi|hello|hey|hey there|hi there|hello there|good (?:morning|afternoon|evening)|sure(?: thing)?|"
-    r"of course|certainly|absolutely|definitely|great|perfect|okay|ok|alright|got it|understood|thanks|"
-    r"thank you|no problem|no worries|unfortunately|great question|good question|"
-    r"(?:i am )?(?:very |so |really |truly )?sorry(?: but)?|i apologi[sz]e(?: but)?|my apologies(?: "
-    r"but)?)\b[ |,!.-]*)+"
+    r"^(?:(?:hi there|hey there|hello there|hi|hello|hey|good (?:morning|afternoon|evening|question)|sure thing|"
+    r"sure|of course|certainly|absolutely|definitely|great question|great|perfect|okay|ok|alright|got it|"
+    r"understood|thanks|thank you|no problem|no worries|unfortunately|(?:i am )?(?:very |so |really |truly )?sorry"
+    r"(?: but)?|i apologi[sz]e(?: but)?|my apologies(?: but)?)\b[ |,!.-]*)+"
 )
 _PLEASANT = re.compile(
     "|".join(
@@ -263,15 +264,16 @@ _PLEASANT = re.compile(
             r"(?:have|enjoy)(?: yourself)? a (?:great|nice|good|wonderful|lovely|pleasant)\b.*",
             r"let (?:me|us) (?:check|look|see|find|explain|walk|help|take|start|get|go|break|know|"
             r"summari[sz]e)\b.*",
-            r"(?:very |so |really |truly )?sorry (?:to hear|about|for|that you|you are|you have|this|if|"
-            r"the)\b.*",
+            r"(?:i am |we are )?(?:very |so |really |truly )?sorry (?:to hear|about|for|that you|you are (?:having|"
+            r"experiencing|seeing|facing|dealing)|you have (?:had|been)|if)\b.*",
             r"(?:i )?(?:sincerely )?apologi[sz]e(?: for\b.*)?",
             r"(?:my )?apologies(?: for\b.*)?",
             r"i (?:completely |totally |fully |really )?(?:understand|appreciate|see|hear|know) (?:how|"
             r"that you|your|"
             r"this (?:is|can|must)|what you|you are|why)\b.*",
             r"(?:that|this|it) (?:sounds|must be|can be|is|seems) (?:\w+ )?(?:frustrating|annoying|stressful|"
-            r"inconvenient|great|good|wonderful|fantastic|understandable|disappointing|upsetting)\b.*",
+            r"inconvenient|great|good|wonderful|fantastic|understandable|disappointing|upsetting)"
+            r"(?: (?:to hear|to know|especially|when you|and i|i)\b.*)?",
             r"(?:good luck|take care|cheers|best regards|kind regards|sincerely|bye|goodbye)\b.*",
             r"(?:yes|no|yep|nope|done|right|correct|exactly|noted|and|or|note|tip|example|summary)",
         )

@@ -241,6 +241,9 @@ def _step_into(members: list[Any], step: str | int) -> Any:
 
 def _explain(details: ErrorDetails, spot: _Spot, spelling: Spelling, more: MoreKeys) -> Mistake:
     kind = details["type"]
+    if kind == "json_invalid":  # too deep, or half of a character: nothing that has a place of its own
+        reason, _, _ = str(details.get("ctx", {}).get("error")).partition(" at line")
+        return Mistake((), f"a value of this file cannot be used: {reason}")
     if kind == "extra_forbidden" and not spot.unfit:
         return _unknown_key(spot, more)
     if kind == "missing" and not spot.unfit:

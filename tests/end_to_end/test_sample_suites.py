@@ -46,7 +46,7 @@ def test_every_expectation_of_the_sample_suites_was_scored(whole: SuiteRun) -> N
         f"{result.trial_id} {score.check}: {score.reason}"
         for result in whole.results
         for score in result.scores
-        if score.passed is None
+        if score.value is None
     ]
 
     assert unscored == []

@@ -10,6 +10,7 @@ import click
 import pytest
 
 import harness.errors
+import harness.store.faults
 from harness.cli import _COMMANDS, cli
 from harness.settings import Settings
 from harness.suite.records import AnswerExpectation, Conversation, Expect
@@ -32,7 +33,12 @@ def _raised_codes() -> set[str]:
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
             if isinstance(node, ast.keyword) and node.arg == "code" and isinstance(node.value, ast.Constant):
                 codes.add(node.value.value)
+    codes |= {meaning[0] for meaning in vars(harness.store.faults).values() if _is_meaning(meaning)}
     return {code for code in codes if code}
+
+
+def _is_meaning(value: object) -> bool:
+    return isinstance(value, tuple) and len(value) == 3
 
 
 def test_every_error_code_has_its_place_in_the_docs() -> None:

@@ -40,8 +40,8 @@ def test_the_index_says_where_each_transcript_is(run):
 
 def test_a_text_that_occurs_often_is_packed_once(run):
     texts = unpack(page_data(Summary(run)).texts)
-    chunk = run.results[0].trace.turns[0].search_results[0].text
-    assert texts.count(chunk) == 1
+    found = run.results[0].trace.turns[0].search_results[0]
+    assert texts.count([found.filename, 3, found.text]) == 1
 
 
 def test_a_transcript_comes_back_with_its_texts(run):
@@ -51,8 +51,27 @@ def test_a_transcript_comes_back_with_its_texts(run):
     trace = run.results[0].trace
     assert [turn["answers"][0]["text"] for turn in trial["turns"]] == [turn.answer for turn in trace.turns]
     results = trial["turns"][0]["steps"][0]["calls"][0]["results"]
-    assert [result["text"] for result in results] == [found.text for found in trace.turns[0].search_results]
-    assert trial["turns"][0]["scores"][2]["evidence"] == run.results[0].scores[2].evidence
+    passages = [[score, *texts[place]] for score, place in results]
+    assert passages == [
+        [f.score, f.filename, f.attributes["page"], f.text] for f in trace.turns[0].search_results
+    ]
+    scores = trial["turns"][0]["scores"]
+    assert scores[0] == ["status", "tests"]
+    evidence = run.results[0].scores[2].evidence
+    assert scores[2]["evidence"]["share"] == evidence["share"]
+    assert scores[2]["evidence"]["sentences"][0]["evidence"] == evidence["sentences"][0]["evidence"]
+
+
+def test_what_the_user_says_is_packed_once_unless_a_repeat_differs(run):
+    data = page_data(Summary(run))
+    first, *_ = unpack(data.index)["rows"]
+    assert first["says"] == [turn.user.text for turn in run.results[0].trace.turns]
+    assert "user" not in unpack(data.blocks[0])[0]["turns"][0]
+    turn = run.results[0].trace.turns[0]
+    other = replace(turn, user=replace(turn.user, text="Said differently"))
+    changed = replace(run.results[1], trace=replace(run.results[1].trace, turns=(other,)))
+    data = page_data(Summary(replace(run, results=(run.results[0], changed))))
+    assert unpack(data.blocks[0])[1]["turns"][0]["user"] == "Said differently"
 
 
 def test_large_runs_are_packed_in_several_blocks_that_the_index_finds(run):

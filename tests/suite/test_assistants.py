@@ -114,8 +114,9 @@ def test_the_mistakes_of_an_assistant_file_come_all_at_once(place):
 
     assert problems_of(path) == [
         "bad.yaml:1:1: the file has no 'name'\n    hint: add name: its name",
-        "bad.yaml:1:1: unknown key 'nmae' in the file\n    hint: did you mean 'name'? Allowed here: name, model, "
-        "instructions, description, tools, knowledge, code_files, temperature, top_p, reasoning_effort, "
+        "bad.yaml:1:1: unknown key 'nmae' in the file\n"
+        "    hint: did you mean 'name'? Allowed here: name, model, instructions, "
+        "description, tools, knowledge, code_files, temperature, top_p, reasoning_effort, "
         "response_format, max_prompt_tokens, max_completion_tokens, tool_choice, parallel_tool_calls, "
         "truncation_strategy, metadata, escalation, base, id",
         "bad.yaml:2:8: model must not be empty, not ''\n    hint: The model's name, for example gpt-5.4.",

@@ -237,3 +237,15 @@ def test_unknown_columns_are_found_together_with_the_other_mistakes_of_the_templ
         "    hint: columns: id, question",
         "s.yaml:8:15: foreach must be a .csv or .jsonl file, not nothing (null)",
     ]
+
+
+def test_a_value_nested_too_deep_to_be_sent_is_refused(mistakes, place):
+    place("rows.jsonl", '{"a": ' + "[" * 250 + "]" * 250 + "}")
+
+    assert mistakes("""\
+        suite: deep
+        conversations:
+          - foreach: rows.jsonl
+            id: a
+            turns: [{user: x, expect: {calls: [{tool: t, with: {a: "{{ a }}"}}]}}]
+        """) == ["s.yaml:1:1: a value of this file cannot be used: recursion limit exceeded"]

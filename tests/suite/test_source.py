@@ -4,7 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError, Where
-from harness.suite.source import MAX_DEPTH, parse_source, read_source
+from harness.suite.source import MAX_DEPTH, _loader, parse_source, read_source
 
 
 def problems_of(text):
@@ -151,6 +151,28 @@ def test_an_alias_repeats_a_value_and_a_merge_key_adds_a_block():
 )
 def test_what_is_not_yaml_is_said_in_plain_words(text, problem):
     assert first_line(text) == problem
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("a: 1\n\tb: 2", "f:2:1: a tab in the indentation"),
+        ("a: b: c", "f:1:5: a ': ' where no key can stand"),
+        ("a:\n  b: 1\n c: 2", "f:3:2: not a part of this block"),
+        ("a: x\ny: \x01", "f:2:4: the character '\\x01' cannot stand in YAML"),
+        ("- " * 5000, "f: blocks and lists are nested more than 100 deep"),
+    ],
+)
+def test_the_parser_in_python_serves_where_the_one_in_c_is_missing(monkeypatch, text, problem):
+    monkeypatch.delattr(yaml, "CSafeLoader")
+    _loader.cache_clear()
+    try:
+        source = parse_source("a: [yes, 007, {b: 5.10}]", "f")
+        assert source.data == {"a": ["yes", "007", {"b": 5.1}]}
+        assert source.where(("a", 2, "b")) == Where("f", 1, 19)
+        assert first_line(text) == problem
+    finally:
+        _loader.cache_clear()
 
 
 def test_several_slips_of_one_file_are_all_found():

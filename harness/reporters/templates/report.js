@@ -82,11 +82,26 @@
     return Object.fromEntries(keys.map((key) => [key, withTexts(value[key], texts)]));
   }
 
-  async function transcriptOf([, , , block, place]) {
+  async function transcriptOf(row, [, , , block, place]) {
     const blocks = document.querySelectorAll("script.data-block");
     const [trials, texts] = await Promise.all([content(blocks[block]), content(byId("data-texts"))]);
-    return withTexts(trials[place], texts);
+    const record = withTexts(trials[place], texts);
+    record.scores = (record.scores || []).map(wholeScore);
+    for (const [at, turn] of (record.turns || []).entries()) {
+      turn.user = turn.user === undefined ? row.said[at] : turn.user;
+      turn.scores = (turn.scores || []).map(wholeScore);
+      for (const call of (turn.steps || []).flatMap((step) => step.calls || [])) {
+        call.results = (call.results || []).map(([score, passage]) => {
+          const [file, page, text] = texts[passage];
+          return { score, file, page, text };
+        });
+      }
+    }
+    return record;
   }
+
+  /** A score as a record, also where only its check and scorer are packed because it simply passed. */
+  const wholeScore = (score) => (Array.isArray(score) ? { check: score[0], scorer: score[1], value: true, passed: true } : score);
 
   // ---- the list -------------------------------------------------------------------------------------
 
@@ -100,7 +115,7 @@
     const names = (kind, numbers) => (numbers || []).map((place) => index[kind][place]);
     return index.rows.map((row, place) => {
       const full = {
-        place, id: row.id, says: row.says || "", why: row.why || "", outcome: row.outcome, flaky: Boolean(row.flaky),
+        place, id: row.id, said: row.says || [], says: (row.says || []).join(" "), why: row.why || "", outcome: row.outcome, flaky: Boolean(row.flaky),
         suite: index.suites[row.suite], variant: index.variants[row.variant],
         tags: names("tags", row.tags), checks: names("checks", row.checks),
         trials: row.trials, tokens: row.tokens, cost: row.cost, latency: row.latency,
@@ -263,7 +278,7 @@
     const ticket = ++latest;
     const { row, trial } = known;
     hideEvidence();
-    const record = await transcriptOf(trial);
+    const record = await transcriptOf(row, trial);
     if (ticket !== latest) return; // another one was asked for meanwhile
     dialog.replaceChildren(drawTop(row, trial, record), drawBody(record), evidenceCard);
     if (!dialog.open) dialog.showModal();
@@ -303,7 +318,7 @@
     const images = new Map(turns.flatMap((turn) => turn.answers || []).flatMap((answer) => answer.files || []).map((file) => [file.file_id, file]));
     return el("div", { class: "body", tabindex: "0", "aria-label": "Transcript" },
       record.error ? el("p", { class: "alert" }, record.error) : null,
-      record.scores ? el("section", { class: "turn" }, el("header", {}, el("h3", {}, "The conversation as a whole")), drawScores(record.scores)) : null,
+      record.scores.length ? el("section", { class: "turn" }, el("header", {}, el("h3", {}, "The conversation as a whole")), drawScores(record.scores)) : null,
       record.history ? el("section", { class: "turn history" },
         el("header", {}, el("h3", {}, "Before the first turn")),
         record.history.map((message) => bubble(message.role, message.text))) : null,
@@ -318,7 +333,7 @@
     const answers = turn.answers || [];
     const facts = [turn.model, seconds(turn.latency), turn.wait ? `waited ${seconds(turn.wait)} for rate limits` : null, usage(turn.usage)];
     const calls = (turn.steps || []).flatMap((step) => step.calls || []);
-    const grounded = (turn.scores || []).find((score) => score.check === "grounded" && score.evidence && Array.isArray(score.evidence.sentences));
+    const grounded = turn.scores.find((score) => score.check === "grounded" && score.evidence && Array.isArray(score.evidence.sentences));
     let offset = 0;
     return el("section", { class: "turn", "aria-label": `Turn ${place + 1}` },
       el("header", {}, el("h3", {}, `Turn ${place + 1}`, turn.status === "completed" ? null : [" ", badge("errored", turn.status)]),
@@ -333,7 +348,7 @@
       }),
       answers.length || turn.error ? null : el("p", { class: "note" }, "No answer."),
       turn.error ? el("p", { class: "alert" }, turn.error) : null,
-      turn.scores ? drawScores(turn.scores) : null,
+      turn.scores.length ? drawScores(turn.scores) : null,
       drawSteps(turn));
   }
 

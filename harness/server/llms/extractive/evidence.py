@@ -80,14 +80,21 @@ NOTHING = Evidence(False, (), False, 0.0, 0.0)
 
 
 def read_question(
-    text: str, context: str = "", *, extra: str = "", trouble: bool = False, follows: bool = True
+    text: str,
+    context: str = "",
+    *,
+    extra: str = "",
+    implied: frozenset[str] = frozenset(),
+    trouble: bool = False,
+    follows: bool = True,
 ) -> Question:
     """The question of a text.
 
     ``context`` are earlier questions, which count for ranking: much when the text ``follows`` from them, a
-    little otherwise. ``extra`` are words that count as its own.
+    little otherwise. ``extra`` are words that count as its own, ``implied`` stems go without saying: the
+    company's name in a question to the company.
     """
-    own = _terms(text)
+    own = [Term(t.stem, _GENERIC_WEIGHT) if t.stem in implied else t for t in _terms(text)]
     known = {term.stem for term in own}
     own += [Term(term.stem, 1.0) for term in _terms(extra) if term.stem not in known]
     known = {term.stem for term in own}
@@ -124,6 +131,8 @@ def _stems(word: str) -> list[str]:
     if word == "founded":
         return ["founder"]
     parts = content_stems(word)
+    if _is_code(word):
+        return [word]
     if len(parts) > 1:
         # A compound is its parts; the whole would be missing wherever it is spelt apart.
         parts = [part for part in parts[1:] if len(part) > 1] or parts[:1]
@@ -142,6 +151,7 @@ def _is_code(word: str) -> bool:
 
 
 _IN_HEADING = 0.75
+_IN_QUESTION = 0.9
 _NEXT_DOOR = 0.45
 _BY_SYNONYM = 0.8
 _BY_LIKENESS = 0.8
@@ -175,6 +185,8 @@ class _Pages:
         if not forms:
             return term.weight * (1.5 if term.names else 0.9)
         often = max(self.frequency[form] for form in forms)
+        if term.names and _is_code(term.stem):
+            return 1.5 * term.weight
         rarity = math.log(1 + self.count / often) / math.log(1 + self.count)
         return term.weight * min(1.0, max(0.3, rarity))
 
@@ -214,7 +226,8 @@ def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
             beside = _beside(units, index)
             coverage = sum(w * _match(pages, term, unit, beside) for term, w in weights.items()) / total
             around = sum(w * _match(pages, term, unit, beside) for term, w in context.items()) / total
-            direct = sum(w * pages.match(term, unit.stems) for term, w in weights.items()) / total
+            own = unit.stems | unit.heading if unit.answers_heading else unit.stems
+            direct = sum(w * pages.match(term, own) for term, w in weights.items()) / total
             if coverage == 0:
                 yield Found(unit, hit, index, 0.0, 0.0)
                 continue
@@ -239,7 +252,11 @@ def _match(pages: _Pages, term: str, unit: Unit, beside: frozenset[str]) -> floa
     direct = pages.match(term, unit.stems)
     if direct == 1.0:
         return direct
-    return max(direct, _IN_HEADING * pages.match(term, unit.heading), _NEXT_DOOR * pages.match(term, beside))
+    return max(
+        direct,
+        (_IN_QUESTION if unit.answers_heading else _IN_HEADING) * pages.match(term, unit.heading),
+        _NEXT_DOOR * pages.match(term, beside),
+    )
 
 
 def _bonus(question: Question, unit: Unit) -> float:
@@ -247,11 +264,9 @@ def _bonus(question: Question, unit: Unit) -> float:
     for cue in question.cues & CUE_EVIDENCE.keys():
         bonus += 0.18 if CUE_EVIDENCE[cue].search(unit.text) else -0.04
     if question.cues & {"steps"} and unit.kind == "step":
-        bonus += 0.12
+        bonus += 0.04
     if "definition" in question.cues and re.search(r"\b(?:is|are|means?|refers to|stands for)\b", unit.text):
         bonus += 0.08
-    if question.trouble and unit.kind == "step":
-        bonus += 0.1
     bonus -= {"code": 0.4, "row": 0.06}.get(unit.kind, 0.0)
     if unit.kind == "row" and ":" in unit.text:
         label = set(content_stems(unit.text.split(":")[0]))
@@ -293,6 +308,9 @@ def _lacks_a_name(question: Question, pages: _Pages) -> bool:
 def _has_what_is_asked(question: Question, best: Found, pages: _Pages) -> bool:
     """Whether a number, time or price is there when one is asked for."""
     asked = [cue for cue in ("duration", "money", "number", "date") if cue in question.cues]
+    must = question.cues & {"phone", "mail"}
+    if must:
+        return all(CUE_EVIDENCE[cue].search(best.unit.text) for cue in sorted(must))
     if not asked:
         return True
     units = pages.units[best.hit]
@@ -311,25 +329,53 @@ def _quotes(
 ) -> tuple[list[tuple[Unit, int]], bool]:
     best = ranked[0]
     if question.cues & {"steps"} or question.trouble:
-        steps = _steps(pages, ranked)
+        steps = _steps(question, pages, ranked)
         if steps:
             return steps, True
     if best.unit.text.endswith(":"):
         return _list_after(pages, best), False
-    chosen = _chosen(ranked, most)
+    bridged = _bridged(question, pages, ranked)
+    chosen = bridged or _chosen(ranked, most)
     return [(found.unit, found.hit) for found in chosen], False
 
 
-def _steps(pages: _Pages, ranked: list[Found]) -> list[tuple[Unit, int]]:
-    """The list of steps that the best units belong to or lead to."""
-    best = ranked[0]
-    for found in ranked[:6]:
-        if found.score < 0.75 * best.score:
-            break
+def _steps(question: Question, pages: _Pages, ranked: list[Found]) -> list[tuple[Unit, int]]:
+    """The list of steps whose heading, opening sentence and items fit the question best, if one fits."""
+    best, best_fit = None, 0.0
+    seen: set[tuple[int, int]] = set()
+    for found in ranked[:12]:
         run = _run_of_steps(pages.units[found.hit], found.index)
-        if len(run) >= 2:
-            return [(unit, found.hit) for unit in _longest_like(pages, run, found.hit)[:8]]
-    return []
+        if len(run) < 2 or (found.hit, run[0].block) in seen:
+            continue
+        seen.add((found.hit, run[0].block))
+        fit = _fit(question, pages, found.hit, run)
+        if fit > best_fit + 0.01:
+            best, best_fit = (found.hit, run), fit
+    enough = 0.45 if question.trouble else 0.6
+    if best is None or best_fit < max(enough, 0.8 * ranked[0].coverage):
+        return []
+    hit, run = best
+    steps, hit = _longest_like(pages, run, hit)
+    return [(unit, hit) for unit in steps[:8]]
+
+
+def _fit(question: Question, pages: _Pages, hit: int, run: list[Unit]) -> float:
+    """How well a list of steps fits: its heading counts whole, what is said before it nearly, its items half."""
+    units = pages.units[hit]
+    first = units.index(run[0])
+    lead = frozenset().union(
+        *(u.stems for u in units[max(0, first - 2) : first] if u.heading == run[0].heading)
+    )
+    items: frozenset[str] = frozenset().union(*(unit.stems for unit in run))
+    weights = {term.stem: pages.weight(term) for term in question.terms}
+    total = sum(weights.values()) or 1.0
+    return (
+        sum(
+            w * max(pages.match(t, run[0].heading), 0.8 * pages.match(t, lead), 0.6 * pages.match(t, items))
+            for t, w in weights.items()
+        )
+        / total
+    )
 
 
 def _run_of_steps(units: tuple[Unit, ...], index: int) -> list[Unit]:
@@ -342,20 +388,17 @@ def _run_of_steps(units: tuple[Unit, ...], index: int) -> list[Unit]:
     return [other for other in units if other.block == unit.block and other.kind == "step"]
 
 
-def _longest_like(pages: _Pages, run: list[Unit], hit: int) -> list[Unit]:
-    """The same list where a chunk's edge did not cut it: a run that starts at step 1 and is whole."""
-    if run[0].number == 1 and run[-1].whole:
-        return run
+def _longest_like(pages: _Pages, run: list[Unit], hit: int) -> tuple[list[Unit], int]:
+    """The same list where no chunk's edge cut it, and the hit that has it: a run from step 1 that is longer."""
+    longest, place = run, hit
     marks = {fold(unit.text) for unit in run if unit.whole}
-    units = pages.units[hit]
-    del units
-    for others in pages.units:
-        for unit in others:
+    for other_hit, units in enumerate(pages.units):
+        for index, unit in enumerate(units):
             if unit.kind == "step" and fold(unit.text) in marks:
-                again = [other for other in others if other.block == unit.block and other.kind == "step"]
-                if again[0].number == 1 and len(again) > len(run):
-                    return again
-    return run
+                again = _run_of_steps(units, index)
+                better = again[0].number == 1 and (longest[0].number != 1 or len(again) > len(longest))
+                longest, place = (again, other_hit) if better else (longest, place)
+    return longest, place
 
 
 def _list_after(pages: _Pages, best: Found) -> list[tuple[Unit, int]]:
@@ -380,6 +423,43 @@ def _chosen(ranked: list[Found], most: int) -> list[Found]:
             chosen.append(found)
     order = {found.hit: rank for rank, found in reversed(list(enumerate(chosen)))}
     return sorted(chosen, key=lambda found: (order[found.hit], found.index))
+
+
+def _bridged(question: Question, pages: _Pages, ranked: list[Found]) -> list[Found]:
+    """Two sentences that answer together: one says what X has, the other what that means.
+
+    "How many requests on the Team plan?" finds "the Team plan uses the Standard tier" and "the Standard tier
+    allows 300 requests".
+    """
+    best = ranked[0]
+    for term in question.terms:
+        if (
+            not term.names
+            or not pages.forms(term.stem)
+            or pages.match(term.stem, best.unit.stems | best.unit.heading)
+        ):
+            continue
+        for bridge in ranked:
+            link = (
+                _link(term.stem, bridge.unit, question)
+                if pages.match(term.stem, bridge.unit.stems)
+                else frozenset()
+            )
+            far = next((f for f in ranked[:20] if f.score >= 0.75 * best.score and link & f.unit.stems), None)
+            if far is not None and far.unit is not bridge.unit:
+                return [bridge, far]
+    return []
+
+
+def _link(term: str, unit: Unit, question: Question) -> frozenset[str]:
+    """Stems of names that a clause mentions together with a term, besides those of the question."""
+    asked = {other.stem for other in question.terms}
+    links: set[str] = set()
+    for clause in re.split(r"[,;:]| and ", unit.text):
+        if term in content_stems(clause):
+            names = (word.text for word in list(words(clause))[1:] if _is_name(word.text))
+            links.update(part for name in names for part in content_stems(name) if part not in asked)
+    return frozenset(links)
 
 
 def _says_the_same(one: Unit, other: Unit) -> bool:

@@ -364,7 +364,7 @@ def _bare_value(scene: _Scene, call: Call) -> str:
 
 
 def _data(scene: _Scene) -> ModelReply | None:
-    if "code_interpreter" not in scene.hosted:
+    if "code_interpreter" not in scene.hosted or scene.situation.trouble:
         return None
     if not plotting.wants_analysis(_data_question(scene)[0], scene.request.files):
         return None
@@ -507,8 +507,20 @@ def _evidence(scene: _Scene, question: str) -> Evidence:
     elif scene.talk.earlier:
         context = scene.talk.earlier[-1].user
     extra = known_facts_for(scene.talk, question)
-    read = read_question(question, context, extra=extra, trouble=scene.situation.trouble, follows=follows)
+    read = read_question(
+        question,
+        context,
+        extra=extra,
+        implied=_implied(scene),
+        trouble=scene.situation.trouble,
+        follows=follows,
+    )
     return weigh(read, scene.talk.hits, most=2 if scene.policy.brief else 3)
+
+
+def _implied(scene: _Scene) -> frozenset[str]:
+    """Stems of the names of the company and the assistant."""
+    return frozenset(content_stems(f"{scene.policy.company or ''} {scene.policy.name or ''}"))
 
 
 def _not_in_documents(scene: _Scene, found: Sequence[Evidence]) -> ModelReply:

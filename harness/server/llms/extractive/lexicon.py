@@ -43,7 +43,10 @@ child children kid kids
 card cards
 password passcode
 support help-desk helpdesk assistance
-member user people person seat
+member user people person seat colleague coworker co-worker teammate employee
+pay payment paid paying
+method way option
+verify check validate confirm
 plan tier subscription package
 free gratis complimentary
 discount rebate concession reduction
@@ -67,7 +70,7 @@ location where place located
 parking park
 wifi wi-fi wireless internet
 guest visitor
-employee staff worker
+staff worker
 company firm business organisation organization
 country abroad international
 weekend saturday sunday
@@ -122,14 +125,16 @@ today now look looking find out say says wonder wondering curious understand ask
 concerning someone anyone something anything everything everyone people person long many much often big old new good
 best well right sure quick simple simply easy example just maybe also still already ever never always make makes let
 lets go going come comes take takes put set time different difference between main general purpose describe list
-provide offer include allow support see reason case part number amount kinds sorts types ways whole lot bit
+provide offer include allow support see reason case part number amount kinds sorts types ways whole lot bit every each night usually calculated determined calculate once thank thanks hello hi guys please tried trying another several certain keep keeps become becomes soon
 """.split()
 
 _CUE_PATTERNS = {
     "duration": r"\bhow (?:long|soon|quickly|fast|often|old)\b|\bhow many (?:minute|hour|day|week|month|year)s?\b",
     "money": r"\bhow (?:much|expensive)\b|\b(?:price|cost|fee|fees|charge|prices|costs)\b",
     "number": r"\bhow (?:many|large|big|far|tall|high|deep|small)\b|\b(?:maximum|minimum|limit|size)\b",
-    "date": r"\bwhen\b|\bwhat (?:time|day|date|year)\b|\bwhich (?:day|date|year)\b|\bopening (?:hours|times)\b",
+    "phone": r"\b(?:phone|telephone|fax|call)\w* (?:number|line)\b|\bnumber (?:can|should|do) i call\b",
+    "mail": r"\be-?mail address\b",
+    "date": r"(?:^|[,;.?!] )(?:(?:and|so|but|since|until|by|from) )*when\b(?! i\b| my\b| the\b| a\b)|\bwhen (?:is|are|do|does|did|will|can|was|were|should)\b|\bwhat (?:time|day|date|year)\b|\bwhich (?:day|date|year)\b|\bopening (?:hours|times)\b",
     "steps": r"\bhow (?:do|can|should|would|could|to|does one|must)\b|\bsteps?\b|\binstructions\b|\bset ?up\b|"
     r"\bwalk me through\b|\bwhat (?:should|can|must) i do\b|\bguide me\b",
     "place": r"\bwhere\b|\bwhat (?:address|location)\b",
@@ -169,8 +174,12 @@ PLACE = re.compile(
 CHOICE = re.compile(
     r"[\w-]+, (?:[\w -]{1,25}, )*[\w -]{1,25},? (?:and|or) [\w-]+|: [\w-]+(?: or | and |, )[\w-]+"
 )
+_PHONE = re.compile(r"\d{2,}[\d ()/-]*\d{2,}")
+_ADDRESS = re.compile(r"@")
 CUE_EVIDENCE = {
     "choice": CHOICE,
+    "phone": _PHONE,
+    "mail": _ADDRESS,
     "duration": DURATION,
     "money": MONEY,
     "number": NUMBER,
@@ -190,6 +199,9 @@ TROUBLE = re.compile(
     r"respond\w*|connect\w*|arriv\w*|arrived|showing|print\w*|scan\w*|updat\w*|sav\w*|log|sign|access|download\w*|"
     r"upload\w*|export\w*|receiv\w*|turn|accept\w*)|"
     r"keeps? (?:\w+ing|on \w+ing)|(?:is|are|went|goes|was|were|been) (?:down|missing|lost|gone|blank|offline|wrong)|"
+    r"(?:is|are|so|very|too|really|extremely|gets?|runs?|running|became|been) (?:\w+ )?(?:slow|laggy|sluggish)|drain\w*|"
+    r"takes? (?:forever|ages|too long|very long)|"
+    r"(?:get(?:ting)?|got|see(?:ing)?|shows?|showing|receiv\w+|says|saw) (?:\w+ ){0,4}?(?:error|code|[a-z]{2,6}-\d{2,4})|[a-z]{2,6}-\d{2,4} (?:shows?|appears?|comes?|keeps?|again)|"
     r"lost (?:all |some |my |our |the )|unable to|blank (?:page|screen)|white screen|blue screen|"
     r"(?:problem|trouble|issue|difficult\w+)s? (?:with|when|since|after|in|logging|opening|using)|"
     r"(?:have|having|got|there is|there's|had) (?:a|an|some|this|the same|big|serious)? ?(?:\w+ )?(?:problem|trouble|issue)s?)\b"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -31,6 +31,7 @@ class Unit:
         block: Number of its paragraph or list within the chunk.
         number: Its number in a list of steps.
         whole: False when the chunk's edge cut it off.
+        answers_heading: Whether it begins the text under a heading that is a question.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Unit:
     block: int
     number: int | None = None
     whole: bool = True
+    answers_heading: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +69,20 @@ def units_of(chunk: str) -> tuple[Unit, ...]:
 def _units(blocks: list[_Block]) -> Iterator[Unit]:
     headings: dict[int, str] = {}
     list_number = 0
-    previous = ""
+    previous = nearest = ""
     for position, block in enumerate(blocks):
         if block.kind == "heading":
             headings = {depth: text for depth, text in headings.items() if depth < block.depth}
             headings[block.depth] = block.text
-            previous = "heading"
+            previous, nearest = "heading", block.text
             continue
         if not (block.kind == previous and block.kind in ("item", "step", "row")):
             list_number += 1
+        answers = previous == "heading" and nearest.endswith("?")
         previous = block.kind
         heading = frozenset(content_stems(" ".join(headings.values())))
-        yield from _units_of_block(block, heading, list_number, position, len(blocks))
+        for unit in _units_of_block(block, heading, list_number, position, len(blocks)):
+            yield replace(unit, answers_heading=answers)
 
 
 def _units_of_block(
@@ -143,7 +147,7 @@ def _width(lines: list[str]) -> int:
 def _begins_anew(line: str, following: str, width: int) -> bool:
     if not following.strip() or _starts_a_block(following) or line.lstrip().startswith(("#", "|")):
         return True
-    if "|" in following and following.count("|") >= 2:
+    if _is_row(following) or _is_row(line):
         return True
     first_word = following.split(maxsplit=1)[0]
     fitted = len(line) + 1 + len(first_word) < 0.85 * width
@@ -159,20 +163,23 @@ def _starts_a_block(line: str) -> bool:
 def _classified(groups: list[list[str]]) -> Iterator[_Block]:
     run: list[str] = []
     table: list[str] = []
+    begun = False
     for group in [*groups, []]:
         text = " ".join(line.strip() for line in group)
         is_bare = len(group) == 1 and _is_bare_line(text)
         if run and not is_bare:
             yield from _bare_lines(run)
             run = []
-        if table and not (group and text.count("|") >= 2):
-            yield from _rows(table)
-            table = []
+        if table and not (group and _is_row(text)):
+            yield from _rows(table, headed=begun)
+            table, begun = [], True
         if not group:
             continue
-        if text.count("|") >= 2 and group[0] != "```":
+        if _is_row(text) and group[0] != "```":
             table.append(text)
-        elif is_bare:
+            continue
+        begun = True
+        if is_bare:
             run.append(text)
         else:
             yield _classify(group, text)
@@ -215,14 +222,21 @@ def _classify(group: list[str], text: str) -> _Block:
     return _Block("prose", text)
 
 
-def _rows(table: list[str]) -> Iterator[_Block]:
+def _is_row(text: str) -> bool:
+    """Whether a line is a row of a table: cells between bars."""
+    return text.count("|") >= 2 or " | " in text
+
+
+def _rows(table: list[str], *, headed: bool) -> Iterator[_Block]:
+    """The rows in words; ``headed`` tells that the table begins in this chunk, so that its first row names the columns."""
+    ruled = len(table) > 1 and bool(_SEPARATOR.match(table[1]))
     rows = [
         [cell.strip() for cell in line.strip().strip("|").split("|")]
         for line in table
         if not _SEPARATOR.match(line)
     ]
     header: list[str] = []
-    if len(table) > 1 and _SEPARATOR.match(table[1]):
+    if ruled or (headed and len(rows) > 2 and not any(c.isdigit() for c in "".join(rows[0]))):
         header, rows = rows[0], rows[1:]
     for row in rows:
         yield _Block("row", _row_in_words(header, row))

@@ -51,8 +51,9 @@ class Analysis:
 
 
 _STRONG = re.compile(
-    r"\b(?:charts?|plot(?:s|ted)?|graphs?|visuali[sz]e\w*|visuali[sz]ation|histogram|pie|analy[sz]e|analy[sz]ing|analysis of|trends?|correlat\w*|"
-    r"pivot|diagram)\b"
+    r"\b(?:plot(?:s|ted)?|visuali[sz]e\w*|visuali[sz]ation|histogram|analy[sz]e|analy[sz]ing|analysis of|correlat\w*|"
+    r"pivot|(?:create|make|draw|show|build|generate|give|produce|need|want|prepare|render|see|as|with)\b[^.?!]{0,40}\b(?:chart|graph|diagram|trend)s?|"
+    r"(?:chart|graph|diagram|trends?) (?:of|for|showing|with|by|in|over))\b"
 )
 _WEAK = re.compile(
     r"\b(?:average|mean|median|sum|totals?|highest|lowest|most|least|best|worst|top|bottom|maximum|minimum|max|min|compare|comparison|"

@@ -6,8 +6,9 @@ Prints AUROC over all rows, within each generator and within bands of answer len
 falls to chance there), precision, recall and balanced accuracy at the package's threshold, and CPU time.
 With ``--folds`` each row is judged by coefficients fitted without its context, which is the honest figure on
 the rows the package was fitted on. With ``--fit`` the coefficients are made anew from all rows and written:
-logistic regression with an L2 penalty, features that would push the wrong way left out; the threshold is the one of the best balanced
-accuracy over the folds. Nothing is random: the same rows give the same file.
+logistic regression with an L2 penalty, from which features that would push the wrong way are left out; the
+threshold is the one of the best balanced accuracy over the folds. Nothing is random: the same rows give the
+same file.
 """
 
 from __future__ import annotations
@@ -68,25 +69,16 @@ def within(rows: Sequence[Row], key: Callable[[Row], Any], scores: Array, labels
     return float(np.average(values, weights=sizes))
 
 
-# Which way a feature may push: more unsupported words never make an answer safer, more copied ones never riskier.
+# Which way a feature may push: more unsupported words never make an answer safer.
 SIGNS = {
     "novel_words": 1,
     "novel_share": 1,
     "novel_run": 1,
     "novel_pairs": 1,
     "novel_pair_share": 1,
-    "missing_words": 1,
-    "worst_missing": 1,
     "worst_share": -1,
-    "mean_share": -1,
-    "last_share": -1,
     "unsupported": 1,
-    "unsupported_share": 1,
     "conflicts": 1,
-    "conflict_share": 1,
-    "claims": -1,
-    "claim_words": -1,
-    "copied_share": -1,
 }
 
 

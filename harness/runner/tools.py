@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from harness.suite.matching import matches
+from harness.suite.matching import matches_object
 from harness.suite.records import Stub
 from harness.targets.interface import FunctionCall, FunctionOutput
 
@@ -37,7 +37,7 @@ class StubBook:
     def _choose(self, name: str, arguments: Any) -> Stub | None:
         for stub in self._stubs.get(name, ()):
             left = stub.times is None or self._used[id(stub)] < stub.times
-            if left and matches(stub.when, arguments) is None:
+            if left and matches_object(stub.when, arguments) is None:
                 return stub
         return None
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 
 from harness.clock import Clock
-from harness.cost.prices import FREE, Cost, code_interpreter_cost, token_cost
 from harness.cost.usage import total
 from harness.errors import TargetError
 from harness.plan import Trial
@@ -18,6 +17,7 @@ from harness.results import Outcome, Score, TrialResult
 from harness.runner.tools import StubBook
 from harness.suite.records import Turn
 from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
 
 Score_ = Callable[[Trial, Trace], tuple[Score, ...]]
@@ -98,7 +98,7 @@ def _result(
     started_at: datetime,
     ended_at: datetime,
 ) -> TrialResult:
-    cost = trial_cost(trace, trial.variant.assistant.model)
+    cost = turns_cost(trace.turns, trial.variant.assistant.model)
     usages = [turn.usage for turn in trace.turns]
     return TrialResult(
         trial_id=trial.id,
@@ -130,12 +130,3 @@ def outcome(scores: tuple[Score, ...], error: str | None) -> Outcome:
     if False in verdicts:
         return "failed"
     return "passed" if True in verdicts else "skipped"
-
-
-def trial_cost(trace: Trace, model: str) -> Cost:
-    """Tokens of every turn at list prices, and the session fee when code_interpreter was called."""
-    cost = FREE
-    for turn in trace.turns:
-        cost += token_cost(turn.model or model, turn.usage)
-    called = any(call.type == "code_interpreter" for turn in trace.turns for call in turn.tool_calls)
-    return cost + code_interpreter_cost(1) if called else cost

@@ -8,8 +8,9 @@ from itertools import chain
 from harness.cost.prices import token_cost
 from harness.errors import ScorerError
 from harness.results import Score
-from harness.scorers.interface import Check, Scene, Scorer, TokenPrice
+from harness.scorers.interface import Check, Scene, Scorer
 from harness.suite.records import AssistantFile, Conversation, Expect
+from harness.trace.costs import TokenPrice
 from harness.trace.records import Trace
 
 _KEYS = tuple(key for key in Expect.model_fields if key != "requires")

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harness.cost.prices import Cost, token_cost
-from harness.cost.usage import Usage
+from harness.cost.prices import token_cost
 from harness.results import Score
 from harness.suite.records import AssistantFile, Conversation
+from harness.trace.costs import TokenPrice
 from harness.trace.records import Trace, TurnTrace
-
-TokenPrice = Callable[[str, Usage | None], Cost]
 
 
 @dataclass(frozen=True, slots=True)

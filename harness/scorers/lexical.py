@@ -11,6 +11,7 @@ import math
 from collections.abc import Sequence
 from functools import cache
 from importlib import resources
+from itertools import pairwise
 
 import msgspec
 
@@ -26,20 +27,10 @@ FEATURES = (
     "novel_run",
     "novel_pairs",
     "novel_pair_share",
-    "missing_words",
-    "worst_missing",
     "worst_share",
-    "mean_share",
-    "last_share",
     "unsupported",
-    "unsupported_share",
     "conflicts",
-    "conflict_share",
-    "claims",
-    "claim_words",
-    "context_words",
     "abstains",
-    "copied_share",
 )
 """Counts are logarithms of one more than the count; shares are 0 to 1."""
 
@@ -99,13 +90,10 @@ def features(question: str, context: str, answer: str) -> dict[str, float] | Non
     asked = facts.stems_of_text(question)
     supports = [support_of(claim, evidence, asked & facts.names(question)) for claim in claims]
     abstains = any(sentence.kind == "abstention" for sentence in found)
-    known = evidence.stems | asked
     return {
-        **_novelty(claims, known),
+        **_novelty(claims, evidence.stems | asked),
         **_pairs(claims, context),
         **_shares(supports),
-        "claims": math.log1p(len(claims)),
-        "context_words": math.log1p(len(evidence.stems)),
         "abstains": float(abstains),
     }
 
@@ -119,7 +107,6 @@ def _novelty(claims: Sequence[str], known: set[str]) -> dict[str, float]:
         "novel_words": math.log1p(novel),
         "novel_share": novel / max(1, total),
         "novel_run": math.log1p(max((_longest_run(line) for line in told), default=0)),
-        "claim_words": math.log1p(total),
     }
 
 
@@ -132,17 +119,11 @@ def _longest_run(line: Sequence[bool]) -> int:
 
 
 def _pairs(claims: Sequence[str], context: str) -> dict[str, float]:
-    """Neighbouring content words that are no neighbours in the context, and copied runs of four words."""
-    there = set(_neighbours(_content(context), 2))
-    mine = [pair for claim in claims for pair in _neighbours(_content(claim), 2)]
+    """Neighbouring content words that are no neighbours in the context."""
+    there = set(pairwise(_content(context)))
+    mine = [pair for claim in claims for pair in pairwise(_content(claim))]
     novel = sum(pair not in there for pair in mine)
-    copied = set(_neighbours(_all_words(context), 4))
-    runs = [run for claim in claims for run in _neighbours(_all_words(claim), 4)]
-    return {
-        "novel_pairs": math.log1p(novel),
-        "novel_pair_share": novel / max(1, len(mine)),
-        "copied_share": sum(run in copied for run in runs) / max(1, len(runs)),
-    }
+    return {"novel_pairs": math.log1p(novel), "novel_pair_share": novel / max(1, len(mine))}
 
 
 def _content(text: str) -> list[str]:
@@ -150,26 +131,9 @@ def _content(text: str) -> list[str]:
     return [stems[0] for stems in found if stems]
 
 
-def _all_words(text: str) -> list[str]:
-    return [word.text for word in words(fold(text))]
-
-
-def _neighbours(items: Sequence[str], size: int) -> list[tuple[str, ...]]:
-    return [tuple(items[at : at + size]) for at in range(len(items) - size + 1)]
-
-
 def _shares(supports: Sequence[Support]) -> dict[str, float]:
-    shares = [support.share for support in supports]
-    unsupported = sum(not support.supported for support in supports)
-    missing = [len(support.missing) for support in supports]
     return {
-        "missing_words": math.log1p(sum(missing)),
-        "worst_missing": math.log1p(max(missing)),
-        "worst_share": min(shares),
-        "mean_share": sum(shares) / len(shares),
-        "last_share": shares[-1],
-        "unsupported": math.log1p(unsupported),
-        "unsupported_share": unsupported / len(supports),
+        "worst_share": min(support.share for support in supports),
+        "unsupported": math.log1p(sum(not support.supported for support in supports)),
         "conflicts": math.log1p(sum(len(support.conflicts) for support in supports)),
-        "conflict_share": sum(bool(support.conflicts) for support in supports) / len(supports),
     }

@@ -19,19 +19,16 @@ What the target did not report is unknown: no value, with the reason, never 0.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from harness.cost.prices import FREE, Cost, code_interpreter_cost
 from harness.cost.usage import Usage
 from harness.results import Score
 from harness.scorers.checks import unscored
 from harness.scorers.interface import Check, Scene
 from harness.suite.records import Limit
+from harness.trace.costs import turns_cost
 from harness.trace.records import TurnTrace
-
-_SESSION_S = 3600  # one code_interpreter session lasts an hour
 
 
 class LimitScorer:
@@ -103,27 +100,12 @@ def _steps(check: Check, scene: Scene) -> list[Score]:
 
 
 def _cost(check: Check, scene: Scene) -> list[Score]:
-    cost = _sessions_cost(check, scene)
-    for turn in scene.turns(check):
-        cost += scene.cost(turn.model or scene.assistant.model, turn.usage)
+    turns = scene.turns_so_far(check)
+    first = len(turns) - len(scene.turns(check))
+    cost = turns_cost(turns, scene.assistant.model, first=first, price=scene.cost)
     if cost.usd is None:
         return [unscored(check, LimitScorer.name, f"the cost is unknown: {cost.reason}")]
     return [_within(check, float(cost.usd), "USD", cost_usd=str(cost.usd.normalize()))]
-
-
-def _sessions_cost(check: Check, scene: Scene) -> Cost:
-    """The fee for sessions that began in the turns of this check; one serves a thread for an hour."""
-    begun: list[datetime] = []
-    for turn in scene.turns_so_far(check):
-        if _calls_of(turn, "code_interpreter") and _expired(begun, turn.started_at):
-            begun.append(turn.started_at)
-    first = scene.turns(check)[0].started_at
-    count = sum(1 for at in begun if at >= first)
-    return code_interpreter_cost(count) if count else FREE
-
-
-def _expired(begun: Sequence[datetime], at: datetime) -> bool:
-    return not begun or (at - begun[-1]).total_seconds() >= _SESSION_S
 
 
 def _within(check: Check, value: float, unit: str, **evidence: Any) -> Score:

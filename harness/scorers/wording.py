@@ -202,7 +202,9 @@ _LACKS = re.compile(
             r"\b(?:it|they|passages? \w+) (?:do|does|did) not (?:explicitly |specifically )?(?:mention|"
             r"specify|state|"
             rf"provide (?:any |specific |enough |further )*{_INFORMATION})\b",
-            rf"\b{_DOCUMENTS} (?:has|have|contains?|includes?|offers?|says?|makes?) (?:no|nothing)\b",
+            rf"\b{_DOCUMENTS} (?:has|have|holds?|gives?|shows?|lists?|contains?|includes?|offers?|says?|"
+            rf"makes?) "
+            r"(?:no|nothing)\b",
             r"\b(?:not|nowhere|never) (?:explicitly |specifically |directly |clearly |currently |actually )*"
             r"(?:mentioned|covered|included|specified|described|documented|addressed|stated|listed|available|"
             r"found|discussed|provided|contained|answered|explained|given|there|present)"
@@ -241,9 +243,11 @@ def _asks_back(sentence: str, text: str) -> bool:
 # --- small talk ----------------------------------------------------------------------------------------
 
 _OPENERS = re.compile(
-    r"^(?:(?:hi there|hey there|hello there|hi|hello|hey|good (?:morning|afternoon|evening|question)|sure thing|"
+    r"^(?:(?:hi there|hey there|hello there|hi|hello|hey|good (?:morning|afternoon|evening|question)|sure "
+    r"thing|"
     r"sure|of course|certainly|absolutely|definitely|great question|great|perfect|okay|ok|alright|got it|"
-    r"understood|thanks|thank you|no problem|no worries|unfortunately|(?:i am )?(?:very |so |really |truly )?sorry"
+    r"understood|thanks|thank you|no problem|no worries|unfortunately|(?:i am )?(?:very |so |really |truly "
+    r")?sorry"
     r"(?: but)?|i apologi[sz]e(?: but)?|my apologies(?: but)?)\b[ |,!.-]*)+"
 )
 _PLEASANT = re.compile(
@@ -260,11 +264,17 @@ _PLEASANT = re.compile(
             r"explain|"
             r"guide you)\b.*",
             r"(?:please )?(?:just )?(?:let me know|feel free|do not hesitate|reach out any ?time)\b.*",
+            r"i have (?:noted|made a note of|received|got|read) (?:that|this|it|your|everything)\b.*",
+            r"(?:to do (?:this|that|so) )?i (?:still |also |just |only |will )*(?:need|require) (?:your|"
+            r"you to|to know|"
+            r"a (?:few|bit|little)|some|more|one more)\b.*",
+            r"please (?:\w+ )?(?:tell|send|share|provide|give) (?:me|us)\b.*",
             r"i hope (?:this|that|it|you|everything)\b.*",
             r"(?:have|enjoy)(?: yourself)? a (?:great|nice|good|wonderful|lovely|pleasant)\b.*",
             r"let (?:me|us) (?:check|look|see|find|explain|walk|help|take|start|get|go|break|know|"
             r"summari[sz]e)\b.*",
-            r"(?:i am |we are )?(?:very |so |really |truly )?sorry (?:to hear|about|for|that you|you are (?:having|"
+            r"(?:i am |we are )?(?:very |so |really |truly )?sorry (?:to hear|about|for|that you|you are "
+            r"(?:having|"
             r"experiencing|seeing|facing|dealing)|you have (?:had|been)|if)\b.*",
             r"(?:i )?(?:sincerely )?apologi[sz]e(?: for\b.*)?",
             r"(?:my )?apologies(?: for\b.*)?",

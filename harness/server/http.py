@@ -59,9 +59,7 @@ def asgi(app: App, *, api_key: str | None = None) -> Starlette:
 async def _broken(_: HttpRequest, problem: Exception) -> Response:
     """The envelope for a mistake of ours; clients must not repeat what may have been half done."""
     error = ApiError(500, "The server had an error while processing your request.", type="server_error")
-    return Response(
-        msgspec.json.encode(error.body()), 500, {"x-should-retry": "false"}, "application/json"
-    )
+    return Response(msgspec.json.encode(error.body()), 500, {"x-should-retry": "false"}, "application/json")
 
 
 class _Door:

@@ -95,7 +95,7 @@ def _revision(connection: Connection, store: str) -> str | None:
     names = set(inspect(connection).get_table_names())
     if "alembic_version" in names and "suite_runs" in names:
         return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
-    if names & (set(metadata.tables) | {"alembic_version"}) or (names and engine_is_file(connection.engine)):
+    if names & (set(metadata.tables) | {"alembic_version"}) or (names and _is_sqlite(connection.engine)):
         raise StoreError(
             f"the database {store} holds other tables ({', '.join(sorted(names)[:5])})",
             code="store-foreign",
@@ -104,7 +104,7 @@ def _revision(connection: Connection, store: str) -> str | None:
     return None
 
 
-def engine_is_file(engine: Engine) -> bool:
+def _is_sqlite(engine: Engine) -> bool:
     """Whether this is a SQLite database."""
     return engine.dialect.name == "sqlite"
 
@@ -119,12 +119,14 @@ def _newer(store: str, revision: str) -> StoreError:
 
 def _create(engine: Engine, store: str) -> None:
     with engine.connect().execution_options(writes=True) as connection, connection.begin():
-        if not engine_is_file(engine):
+        if not _is_sqlite(engine):
             connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _CREATION_LOCK})
         if _revision(connection, store) is not None:
             return  # another process was quicker
         metadata.create_all(connection)
-        connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))
+        connection.execute(
+            text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)")
+        )
         connection.execute(text("INSERT INTO alembic_version VALUES (:head)"), {"head": REVISIONS[-1]})
 
 
@@ -133,7 +135,7 @@ def _migrate(engine: Engine, store: str, revision: str) -> None:
     from alembic import command
     from alembic.config import Config
 
-    if engine_is_file(engine) and engine.url.database:
+    if _is_sqlite(engine) and engine.url.database:
         _copy_aside(Path(engine.url.database), revision)
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))

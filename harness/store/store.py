@@ -280,7 +280,9 @@ def _packed(result: TrialResult) -> bytes:
     return zstandard.ZstdCompressor(_COMPRESSION_LEVEL, write_checksum=True).compress(body)
 
 
-_COPIED = "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s".split()
+_COPIED = (
+    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s".split()
+)
 
 
 def _trial_row(run_id: str, result: TrialResult, position: int | None) -> dict[str, Any]:

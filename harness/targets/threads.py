@@ -52,7 +52,9 @@ class _Turn:
 
     def take(self, event: str, data: Json) -> None:
         """Remember what an event brought; deltas carry nothing that the completed objects lack."""
-        if event.startswith("thread.run.step.") and not event.endswith(".delta"):
+        if event.endswith(".delta"):
+            return
+        if event.startswith("thread.run.step."):
             self.steps[data["id"]] = data
         elif event.startswith("thread.run."):
             self.run = data
@@ -133,6 +135,7 @@ class AssistantsSession:
 
     async def _follow(self, making: _Turn, path: str, body: Json) -> None:
         """Stream; when the stream brings no end (dropped, or the server can't stream), poll."""
+        making.run = {**making.run, "status": ""} if making.run else {}
         try:
             async for event, data in self._wire.stream(
                 path, {**body, "stream": True}, attempts=making.attempts
@@ -146,7 +149,7 @@ class AssistantsSession:
 
     async def _poll(self, making: _Turn) -> None:
         runs = f"/threads/{self._thread}/runs"
-        if not making.run:
+        if "id" not in making.run:
             newest = await self._wire.call("GET", runs, query={"limit": 1, "order": "desc"})
             making.run = newest["data"][0]
         path = f"{runs}/{making.run['id']}"

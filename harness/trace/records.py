@@ -29,8 +29,8 @@ RunStatus = Literal[
 ]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every stored record."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
+    """Base of every stored record; a tree, so the cyclic garbage collector need not look at it."""
 
 
 class SearchResult(Record, frozen=True):

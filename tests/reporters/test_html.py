@@ -222,6 +222,21 @@ def test_sentences_are_marked_at_the_right_place_also_after_emoji(page):
 
 
 @browser_test
+def test_grounding_of_the_whole_conversation_is_marked_in_its_turns(browser, run, tmp_path):
+    result = run.results[1]
+    grounded = result.scores[2]
+    sentences = [sentence | {"turn": 0} for sentence in grounded.evidence["sentences"]]
+    whole = replace(grounded, turn=None, evidence={"sentences": sentences})
+    path = tmp_path / "whole.html"
+    path.write_text(HtmlReporter().render(replace(run, results=(replace(result, scores=(whole,)),))))
+    page = browser.new_page()
+    page.goto(path.as_uri() + "#lending%2Frenew-a-loan%40main%232")
+    page.wait_for_selector("dialog[open] .sentence.unsupported")
+    assert page.locator(".sentence.unsupported").count() == 1
+    page.close()
+
+
+@browser_test
 def test_the_evidence_of_a_sentence_is_shown_on_hover_on_click_and_by_keyboard(page):
     open_trial(page, "lending/renew-a-loan@main#2")
     card = page.locator("#evidence")
@@ -332,6 +347,20 @@ def test_long_lists_are_shown_page_by_page(browser, run, tmp_path):
     page.fill("#search", "c-119")
     assert names(page) == ["c-119"]
     page.close()
+
+
+@browser_test
+def test_an_open_transcript_is_printed_whole_and_stays_open(page):
+    import pypdfium2
+
+    open_trial(page, "lending/renew-a-loan@main#2")
+    document = pypdfium2.PdfDocument(page.pdf(height="5in"))
+    text = "".join(sheet.get_textpage().get_text_range() for sheet in document)
+    document.close()
+    assert "Can I renew my books?" in text
+    assert "Please bring it back" in text
+    assert "By suite" not in text
+    assert page.evaluate("document.querySelector('dialog').matches(':modal')")
 
 
 @browser_test

@@ -30,7 +30,7 @@ def test_the_index_says_where_each_transcript_is(run):
     data = page_data(Summary(run))
     index, blocks = unpack(data.index), [unpack(block) for block in data.blocks]
     found = [
-        (trial_id, blocks[block][place]["id"])
+        (trial_id, blocks[block]["trials"][place]["id"])
         for row in index["rows"]
         for trial_id, _, _, block, place in row["trials"]
     ]
@@ -47,9 +47,11 @@ def test_a_text_that_occurs_often_is_packed_once(run):
 def test_a_transcript_comes_back_with_its_texts(run):
     data = page_data(Summary(run))
     texts = unpack(data.texts)
-    trial = with_texts(unpack(data.blocks[0])[0], texts)
+    block = unpack(data.blocks[0])
+    trial = with_texts(block["trials"][0], texts)
     trace = run.results[0].trace
-    assert [turn["answers"][0]["text"] for turn in trial["turns"]] == [turn.answer for turn in trace.turns]
+    said = [block["said"][turn["answers"][0]["text"]] for turn in trial["turns"]]
+    assert said == [turn.answer for turn in trace.turns]
     results = trial["turns"][0]["steps"][0]["calls"][0]["results"]
     passages = [[score, *texts[place]] for score, place in results]
     assert passages == [
@@ -66,12 +68,12 @@ def test_what_the_user_says_is_packed_once_unless_a_repeat_differs(run):
     data = page_data(Summary(run))
     first, *_ = unpack(data.index)["rows"]
     assert first["says"] == [turn.user.text for turn in run.results[0].trace.turns]
-    assert "user" not in unpack(data.blocks[0])[0]["turns"][0]
+    assert "user" not in unpack(data.blocks[0])["trials"][0]["turns"][0]
     turn = run.results[0].trace.turns[0]
     other = replace(turn, user=replace(turn.user, text="Said differently"))
     changed = replace(run.results[1], trace=replace(run.results[1].trace, turns=(other,)))
     data = page_data(Summary(replace(run, results=(run.results[0], changed))))
-    assert unpack(data.blocks[0])[1]["turns"][0]["user"] == "Said differently"
+    assert unpack(data.blocks[0])["trials"][1]["turns"][0]["user"] == "Said differently"
 
 
 def test_large_runs_are_packed_in_several_blocks_that_the_index_finds(run):
@@ -83,12 +85,14 @@ def test_large_runs_are_packed_in_several_blocks_that_the_index_finds(run):
     assert len(data.blocks) > 1
     (row,) = unpack(data.index)["rows"]
     blocks = [unpack(block) for block in data.blocks]
-    assert [blocks[b][place]["id"] for _, _, _, b, place in row["trials"]] == [f"t{n}" for n in range(8)]
+    assert [blocks[b]["trials"][place]["id"] for _, _, _, b, place in row["trials"]] == [
+        f"t{n}" for n in range(8)
+    ]
 
 
 def test_scores_of_turns_that_were_never_begun_are_not_lost(run):
     result = run.results[8]
     late = replace(result.scores[0], turn=5, check="late")
     data = page_data(Summary(replace(run, results=(replace(result, scores=(late,)),))))
-    (trial,) = unpack(data.blocks[0])
-    assert [score["check"] for score in trial["scores"]] == ["late"]
+    (trial,) = unpack(data.blocks[0])["trials"]
+    assert trial["scores"] == [["late", "tests"]]

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from harness.scorers.claims import sorted_out
 from harness.scorers.evidence import Evidence, Passage
 from harness.scorers.grounding import THRESHOLD, score_answers
+from harness.scorers.lexical import FEATURES, coefficients
 from harness.scorers.support import support_of
 from harness.trace.records import SearchResult, ToolCall
 
 SOURCE = (
-    "Free accounts store up to 5 GB of files. Exports are not available on the Free plan. Deleted files stay in "
-    "the bin for 30 days. The limit for one upload is 250 MB. Version 4.2 added dark mode in May 2023. "
+    "Free accounts store up to 5 GB of files. Exports are not available on the Free plan. Deleted files stay "
+    "in the bin for 30 days. The limit for one upload is 250 MB. Version 4.2 added dark mode in May 2023. "
     "Write to help@example.org or call on weekdays between 9:00 and 17:00. Backups run every 6 hours. "
     "To share a folder, open it and choose Share, then enter the e-mail address of the other person."
 )
@@ -62,6 +63,10 @@ def test_the_reason_names_the_number_and_what_the_evidence_has() -> None:
         ("I'm sorry to hear that your camera broke.", "pleasantry"),
         ("Great question!", "pleasantry"),
         ("Let me know if you need anything else.", "pleasantry"),
+        ("Thank you, I have noted that.", "pleasantry"),
+        ("To do this, I still need your e-mail address.", "pleasantry"),
+        ("Please send me the order number.", "pleasantry"),
+        ("My documents hold no solution for it.", "abstention"),
         ("Which model do you have?", "question"),
         ("Here are the 3 steps:", "lead_in"),
         ("To export your photos, follow these steps:", "lead_in"),
@@ -168,7 +173,7 @@ def test_earlier_turns_tool_outputs_and_code_logs_are_evidence(talk: Any) -> Non
     turns = [
         talk.turn("Hi", talk.search(talk.WARRANTY)),
         talk.turn(
-            "Repairs take 10 working days. Your repair reference is R-77. The mean revenue is 4210.5 dollars.",
+            "Repairs take 10 working days. Your repair reference is R-77. The mean is 4210.5 dollars.",
             talk.call(email="a@b.se"),
             talk.code("mean revenue: 4210.5 dollars"),
         ),
@@ -223,15 +228,17 @@ def test_a_changed_fact_raises_the_risk(right: str, wrong: str) -> None:
     assert risk(wrong) > risk(right)
 
 
-def test_a_sentence_copied_from_the_context_does_not_raise_the_verdict() -> None:
+def test_a_copied_sentence_adds_less_risk_than_an_invented_one() -> None:
     answer = "Backups run every 6 hours."
-    assert risk(f"{answer} Deleted files stay in the bin for 30 days.") < THRESHOLD
+    copied = risk(f"{answer} Deleted files stay in the bin for 30 days.")
+    invented = risk(f"{answer} Astronauts love the purple submarine of Queen Victoria.")
+    assert risk(answer) - 0.02 < copied < invented
+    assert copied < THRESHOLD
 
 
-def test_invented_sentences_are_found() -> None:
-    assert (
-        risk("Backups run every 6 hours. Astronauts love the purple submarine of Queen Victoria.") > THRESHOLD
-    )
+def test_an_invented_answer_is_found() -> None:
+    ship = "It sails from Lisbon at 7:45 with 88 sheep and a brass band. Tickets cost 12 doubloons."
+    assert risk(f"Astronauts love the purple submarine. {ship}") > THRESHOLD
 
 
 @settings(max_examples=60, deadline=None)
@@ -240,6 +247,13 @@ def test_any_texts_have_a_probability(question: str, context: str, answer: str) 
     first = score_answers([question], [context], [answer])
     assert 0.0 <= first[0] <= 1.0
     assert score_answers([question], [context], [answer]) == first
+
+
+def test_the_coefficients_belong_to_the_features_of_this_version() -> None:
+    model = coefficients()
+    assert tuple(model.features) == FEATURES
+    assert len(model.mean) == len(model.scale) == len(model.weight) == len(FEATURES)
+    assert model.threshold == THRESHOLD
 
 
 def test_columns_of_different_length_are_refused() -> None:

@@ -23,7 +23,7 @@ REDIRECTS = [
     "As an assistant for the bank, I can only discuss banking.",
     "I don't give legal advice, but I can help you with our products.",
     "That question isn't related to our service, so I can't help with it.",
-    "I'm afraid that's not something I can help with. I can help with:\n- exporting data\n- billing\n- integrations",
+    "I'm afraid that's not something I can help with. I can help with:\n- exporting data\n- billing",
     "I was designed to help with hotel reservations.",
     "I wasn't built to answer trivia, but I'm happy to help with your subscription.",
     "I specialize in questions about the museum. Would you like to know our opening hours?",

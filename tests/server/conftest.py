@@ -108,8 +108,8 @@ def make_api() -> Iterator[MakeApi]:
     def make(lines: Any = ("Fine.",), *, cycle: bool = True, **options: Any) -> Api:
         model = Scripted(lines, cycle=cycle and not callable(lines))
         time = StandingClock()
-        chosen = {"clock": time.clock(), "eager": True, "seed": 7, **options}
-        app = App(ServerOptions(models=ModelTable(default=model), **chosen))
+        chosen = {"models": ModelTable(default=model), "clock": time.clock(), "eager": True, "seed": 7}
+        app = App(ServerOptions(**{**chosen, **options}))
         made.append(app)
         return Api(app, model, time)
 

@@ -84,12 +84,13 @@
 
   async function transcriptOf(row, [, , , block, place]) {
     const blocks = document.querySelectorAll("script.data-block");
-    const [trials, texts] = await Promise.all([content(blocks[block]), content(byId("data-texts"))]);
+    const [{ trials, said }, texts] = await Promise.all([content(blocks[block]), content(byId("data-texts"))]);
     const record = withTexts(trials[place], texts);
     record.scores = (record.scores || []).map(wholeScore);
     for (const [at, turn] of (record.turns || []).entries()) {
       turn.user = turn.user === undefined ? row.said[at] : turn.user;
       turn.scores = (turn.scores || []).map(wholeScore);
+      for (const answer of turn.answers || []) answer.text = said[answer.text];
       for (const call of (turn.steps || []).flatMap((step) => step.calls || [])) {
         call.results = (call.results || []).map(([score, passage]) => {
           const [file, page, text] = texts[passage];
@@ -322,18 +323,26 @@
       record.history ? el("section", { class: "turn history" },
         el("header", {}, el("h3", {}, "Before the first turn")),
         record.history.map((message) => bubble(message.role, message.text))) : null,
-      turns.map((turn, place) => drawTurn(turn, place, images)),
+      turns.map((turn, place) => drawTurn(turn, place, images, sentencesOf(record, turn, place))),
       turns.length ? null : el("p", { class: "note" }, "No turn was begun."));
   }
 
   const bubble = (role, ...children) => el("div", { class: `bubble ${role}` },
     el("span", { class: "speaker" }, role === "user" ? "User" : "Assistant"), children);
 
-  function drawTurn(turn, place, images) {
+  /** The sentences of a turn's answer as grounding judged them, in this turn or over the whole conversation. */
+  function sentencesOf(record, turn, place) {
+    const judged = (scores) => scores.find((score) => score.check === "grounded" && score.evidence && Array.isArray(score.evidence.sentences));
+    const own = judged(turn.scores);
+    if (own) return own.evidence.sentences;
+    const whole = judged(record.scores);
+    return whole ? whole.evidence.sentences.filter((sentence) => sentence.turn === place) : [];
+  }
+
+  function drawTurn(turn, place, images, sentences) {
     const answers = turn.answers || [];
     const facts = [turn.model, seconds(turn.latency), turn.wait ? `waited ${seconds(turn.wait)} for rate limits` : null, usage(turn.usage)];
     const calls = (turn.steps || []).flatMap((step) => step.calls || []);
-    const grounded = turn.scores.find((score) => score.check === "grounded" && score.evidence && Array.isArray(score.evidence.sentences));
     let offset = 0;
     return el("section", { class: "turn", "aria-label": `Turn ${place + 1}` },
       el("header", {}, el("h3", {}, `Turn ${place + 1}`, turn.status === "completed" ? null : [" ", badge("errored", turn.status)]),
@@ -342,8 +351,8 @@
       bubble("user", turn.user, turn.attachments ? el("div", { class: "sources" }, turn.attachments.map((file) => badge("skipped", `📎 ${file}`))) : null),
       calls.map((call) => drawCall(call, images)),
       answers.map((answer) => {
-        const drawn = drawAnswer(answer, grounded ? grounded.evidence.sentences : [], offset);
-        offset += [...answer.text || ""].length + 2; // answers of one turn are scored as one text, a blank line between
+        const drawn = drawAnswer(answer, sentences, offset);
+        offset += [...answer.text].length + 2; // answers of one turn are scored as one text, a blank line between
         return drawn;
       }),
       answers.length || turn.error ? null : el("p", { class: "note" }, "No answer."),
@@ -354,7 +363,7 @@
 
   /** An answer with its sentences marked and its citations turned into buttons. */
   function drawAnswer(answer, sentences, offset) {
-    const characters = [...answer.text || ""]; // offsets count characters, not UTF-16 units
+    const characters = [...answer.text]; // offsets count characters, not UTF-16 units
     const cites = (answer.citations || []).map((cite) => located(cite, characters)).filter(Boolean).sort((a, b) => a.start - b.start);
     const spans = sentences
       .filter((one) => Number.isInteger(one.start) && Number.isInteger(one.end))
@@ -561,10 +570,20 @@
     hideEvidence();
   });
   dialog.addEventListener("close", () => {
+    if (dialog.open) return; // it was opened again, to be printed
     latest += 1;
     hideEvidence();
     history.replaceState(null, "", location.pathname + location.search);
   });
+  // A modal dialog prints its first page only; one that is not modal prints them all.
+  let printed = false;
+  const reopen = (open) => { dialog.close(); open.call(dialog); };
+  addEventListener("beforeprint", () => {
+    printed = dialog.open;
+    hideEvidence();
+    if (printed) reopen(dialog.show);
+  });
+  addEventListener("afterprint", () => { if (printed) reopen(dialog.showModal); });
   dialog.addEventListener("scroll", () => { if (!pinned) hideEvidence(); }, true);
 
   // ---- start ----------------------------------------------------------------------------------------

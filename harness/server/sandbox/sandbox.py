@@ -57,13 +57,14 @@ class Sandbox:
         return self._isolation().name == "bubblewrap"
 
     def open(self, key: str) -> SandboxSession:
-        """The session of this key, made when there is none.
+        """The session of this key, made when there is none that is open.
 
         Raises:
             HarnessError: No interpreter can be started (code ``sandbox-unavailable``).
         """
         with self._lock:
             self._refuse_closed()
+            self._sessions = {name: kept for name, kept in self._sessions.items() if not kept.closed}
             if key not in self._sessions:
                 self._sessions[key] = self._session(self._isolation())
             return self._sessions[key]

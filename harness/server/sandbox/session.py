@@ -123,6 +123,11 @@ class SandboxSession:
             self._refuse_closed()
             self._running()
 
+    @property
+    def closed(self) -> bool:
+        """Whether ``close`` was called."""
+        return self._closed
+
     def close(self) -> None:
         """Ends the interpreter and removes the files."""
         with self._lock:

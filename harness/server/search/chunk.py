@@ -136,13 +136,10 @@ def _ranges(source: _Source, most: int, overlap: int) -> Iterator[tuple[int, int
 
 def _end(source: _Source, start: int, most: int) -> int:
     """Where the chunk that starts here ends: the nicest place near the maximum, exactly counted."""
-    if (
-        source.count(start, len(source.text)) <= most
-        if source.after(start, most) >= len(source.text)
-        else False
-    ):
-        return len(source.text)
     limit = source.after(start, most)
+    rest = source.trimmed(start, len(source.text))
+    if limit >= len(source.text) and source.count(*rest) <= most:
+        return len(source.text)
     earliest = source.after(start, int(most * _EARLIEST_END_SHARE))
     while True:
         end = _nicest(source, earliest, limit)

@@ -20,6 +20,8 @@ _SENTENCE_OVER = re.compile(r"[.!?:;…][\"'”’)\]]*$")
 _SOFT_HYPHENS = "\ufffe\x02\u00ad"
 _PARAGRAPH_PITCH = 1.3
 """Lines this much farther apart than usual belong to different paragraphs."""
+_MARGIN_GAP = 1.6
+"""A running header or footer keeps at least this distance, in type sizes, from the text."""
 _NARROW_SHARE = 0.6
 """A line that ends before this share of the column is no full line, whatever follows."""
 
@@ -62,11 +64,18 @@ def _is_running(line: Line, margins: Sequence[Line], running: set[str], number: 
 
 
 def _margins(lines: Sequence[Line]) -> list[Line]:
-    """The two highest and two lowest lines, in whatever order they were drawn."""
-    if len(lines) < 3:
-        return list(lines)
+    """The lines apart from the text at its top and bottom, at most two each; drawn in any order."""
     ordered = sorted(lines, key=lambda line: -line.baseline)
-    return [*ordered[:2], *ordered[-2:]]
+    return [*_apart(ordered), *_apart(ordered[::-1])]
+
+
+def _apart(lines: Sequence[Line]) -> Sequence[Line]:
+    """The first one or two lines, if a gap follows them."""
+    for count, (outer, inner) in enumerate(pairwise(lines[:3]), start=1):
+        gap = abs(outer.baseline - inner.baseline)
+        if gap > _MARGIN_GAP * max(outer.size, inner.size) or not inner.size:
+            return lines[:count]
+    return lines if len(lines) == 1 else ()
 
 
 def _numbering(margins: Sequence[Sequence[Line]], *, enough: int) -> float:
@@ -207,7 +216,6 @@ def _joined(text: str, line: str, vocabulary: frozenset[str]) -> str:
     """Two lines of one paragraph; a word that was hyphenated to fit is made whole again."""
     if not text.endswith(("-", *_SOFT_HYPHENS)):
         return f"{text} {line}"
-    marked = text[-1] != "-"
     stem = text.rstrip("-" + _SOFT_HYPHENS)
     head = re.search(r"[^\W\d_]+$", stem)
     tail = re.match(r"[^\W\d_]+", line)
@@ -215,5 +223,6 @@ def _joined(text: str, line: str, vocabulary: frozenset[str]) -> str:
         return f"{stem}-{line}" if head or tail else f"{text} {line}"
     whole, compound = head.group() + tail.group(), f"{head.group()}-{tail.group()}"
     keeps = compound.casefold() in vocabulary and whole.casefold() not in vocabulary
-    capital = tail.group()[0].isupper() or (not marked and head.group().isupper())
-    return f"{stem}-{line}" if keeps or capital else stem + line
+    # E-mail, X-ray and names like Rhine-Main never lose their hyphen.
+    always = len(head.group()) == 1 or tail.group()[0].isupper()
+    return f"{stem}-{line}" if keeps or always else stem + line

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ from harness.server.search.filters import Attributes, matches
 _VECTOR_BYTES = 1024
 _CANDIDATES = 60
 """Chunks that the full-text index proposes for scoring, at least."""
+_LARGE_STORE = 1000
+_COMMON_SHARE = 0.2
 
 _SCHEMA = """
 -- One row is a file of the store.
@@ -95,6 +98,8 @@ class Index:
     def __init__(self, path: Path | str = ":memory:") -> None:
         self._lock = threading.RLock()
         self._database = sqlite3.connect(str(path), check_same_thread=False)
+        # An index that is only forgotten must not keep its database open.
+        weakref.finalize(self, self._database.close)
         with self._lock, self._database:
             self._database.executescript(_SCHEMA)
 
@@ -236,32 +241,44 @@ class Index:
         return {number for number, attributes in rows if matches(filters, json.loads(attributes))}
 
     def _scores(self, queries: Iterable[str], files: set[int] | None, most: int) -> dict[int, float]:
-        count, average = self._database.execute("SELECT count(*), avg(length) FROM chunks").fetchone()
+        total, average = self._database.execute("SELECT count(*), avg(length) FROM chunks").fetchone()
         scores: dict[int, float] = {}
         for query in queries:
-            weights = self._weights(query, count)
-            for chunk, stems in self._candidates(weights, files, most):
+            counts = self._chunk_counts(query)
+            weights = {term: rank.query_weight(term, total, count) for term, count in counts.items()}
+            for chunk, stems in self._candidates(counts, total, files, most):
                 found = rank.score(weights, stems.split(" "), average)
                 scores[chunk] = max(found, scores.get(chunk, 0.0))
         return scores
 
-    def _weights(self, query: str, chunk_count: int) -> dict[str, float]:
-        weights: dict[str, float] = {}
+    def _chunk_counts(self, query: str) -> dict[str, int]:
+        """The terms of a query and how many chunks hold each."""
+        counts: dict[str, int] = {}
         for term in _terms(query):
             row = self._database.execute("SELECT doc FROM frequencies WHERE term = ?", (term,)).fetchone()
-            weights[term] = rank.weight(chunk_count, row[0] if row else 0)
-        return weights
+            counts[term] = row[0] if row else 0
+        return counts
 
     def _candidates(
-        self, weights: Mapping[str, float], files: set[int] | None, most: int
+        self, counts: Mapping[str, int], total: int, files: set[int] | None, most: int
     ) -> Sequence[tuple[int, str]]:
-        if not weights:
-            return ()
-        match = " OR ".join(f'"{term}"' for term in weights)
-        only = f" AND file IN ({','.join(map(str, sorted(files)))})" if files is not None else ""
+        """The likeliest chunks; in a large store first by the words that not every other chunk holds."""
+        present = [term for term, count in counts.items() if count]
+        rare = [term for term in present if counts[term] <= _COMMON_SHARE * total]
+        if total >= _LARGE_STORE and 0 < len(rare) < len(present):
+            found = self._matching(rare, files, most)
+            if len(found) == most:
+                return found
+        return self._matching(present, files, most) if present else ()
+
+    def _matching(self, terms: Sequence[str], files: set[int] | None, most: int) -> Sequence[tuple[int, str]]:
+        match = " OR ".join(f'"{term}"' for term in terms)
+        only = "" if files is None else f"AND rowid IN (SELECT id FROM chunks WHERE file IN ({_list(files)}))"
+        # The best are chosen before their texts are read.
         return self._database.execute(
-            "SELECT chunks.id, chunks.stems FROM words JOIN chunks ON chunks.id = words.rowid"
-            f" WHERE words MATCH ?{only} ORDER BY bm25(words), chunks.id LIMIT ?",
+            "SELECT chunks.id, chunks.stems FROM chunks JOIN (SELECT rowid FROM words"
+            f" WHERE words MATCH ? {only} ORDER BY bm25(words), rowid LIMIT ?) AS best"
+            " ON chunks.id = best.rowid",
             (match, most),
         ).fetchall()
 
@@ -281,6 +298,10 @@ class Index:
             (chunk,),
         ).fetchone()
         return Hit(file_id, filename, score, text, page, json.loads(attributes), tokens, place)
+
+
+def _list(numbers: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(numbers)))
 
 
 def _within(hits: Sequence[Hit], token_budget: int) -> list[Hit]:

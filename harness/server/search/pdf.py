@@ -15,6 +15,8 @@ _PDFIUM = threading.Lock()
 
 _MARKER = re.compile(r"\s*(?:[-*•‣–▪◦●○■□\uf0b7]|\(?(?:\d{1,3}|[A-Za-z])[.)])\s*$")
 
+# PDFium joins a line that ends in a hyphen to the next one, with this mark between them.
+_PRINTED_LINE = re.compile(r"[^\r\n\ufffe]+\ufffe?|\ufffe")
 _FIXED_PITCH_NAMES = re.compile(rb"courier|mono|consol|menlo|typewriter|lettergothic", re.I)
 _FIXED_PITCH_FLAG = 1
 
@@ -58,7 +60,7 @@ def _lines(page: Any) -> list[Line]:
         text = textpage.get_text_range()
         placed = len(text) == textpage.count_chars()
         found: list[Line] = []
-        for match in re.finditer(r"[^\r\n]+", text):
+        for match in _PRINTED_LINE.finditer(text):
             if match.group().strip():
                 found.append(_line(textpage, match) if placed else Line(match.group().strip()))
         return found
@@ -75,7 +77,7 @@ def _line(textpage: Any, match: re.Match[str]) -> Line:
     left, right = textpage.get_charbox(first, loose=True)[0], textpage.get_charbox(last, loose=True)[2]
     word_end = textpage.get_charbox(first + len(text.split(maxsplit=1)[0]) - 1, loose=True)[2]
     # Words in a smaller face may open or close a line; a bullet's own size does not count.
-    edges = (last,) if _MARKER.fullmatch(text[0]) else (first, last)
+    edges = (last,) if _MARKER.fullmatch(text.split(maxsplit=1)[0]) else (first, last)
     size = max(_type_size(textpage, index) for index in edges)
     code = all(_is_typewriter(textpage, index) for index in (first, last))
     cells = [text] if code else _cells(textpage, text, first, size)

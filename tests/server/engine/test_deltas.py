@@ -72,7 +72,9 @@ def test_message_deltas_put_together_give_the_message(text: str) -> None:
         {**note, "file_citation": {"file_id": note["file_citation"]["file_id"]}}
         for note in whole[1]["text"].get("annotations", [])
     ]
-    assert [{k: v for k, v in note.items() if k != "index"} for note in kept] == content[1]["text"]["annotations"]
+    assert [{k: v for k, v in note.items() if k != "index"} for note in kept] == content[1]["text"][
+        "annotations"
+    ]
 
 
 @given(TEXTS)
@@ -93,12 +95,18 @@ def test_an_empty_text_still_has_one_delta() -> None:
     content = [{"type": "text", "text": {"value": "", "annotations": []}}]
     [(name, data)] = deltas.message_deltas("msg_1", content)
     assert name == "thread.message.delta"
-    assert data["delta"]["content"] == [{"index": 0, "type": "text", "text": {"value": "", "annotations": []}}]
+    assert data["delta"]["content"] == [
+        {"index": 0, "type": "text", "text": {"value": "", "annotations": []}}
+    ]
 
 
 @given(st.text())
 def test_function_deltas_name_the_call_once_and_give_its_arguments(arguments: str) -> None:
-    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": arguments, "output": None}}
+    call = {
+        "id": "call_1",
+        "type": "function",
+        "function": {"name": "f", "arguments": arguments, "output": None},
+    }
     events = list(deltas.function_deltas("step_1", 0, call))
     whole = merged([data["delta"]["step_details"]["tool_calls"][0] for _, data in events])[0]
     assert whole == {"index": 0, **call}

@@ -326,6 +326,13 @@ def test_closing_the_sandbox_removes_every_file_and_process(sandbox):
         session.run("print(x)")
 
 
+def test_a_closed_session_makes_room_for_a_new_one_of_its_key(sandbox):
+    sandbox.open("again").run("x = 1")
+    sandbox.open("again").close()
+    assert sandbox.open("again").run("print(x)").error == "NameError: name 'x' is not defined"
+    sandbox.close_session("again")
+
+
 def test_sessions_run_side_by_side_from_several_threads(sandbox):
     def work(number):
         return sandbox.open(f"thread-{number}").run(f"x = {number}\nprint(x * 2)").logs

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -46,7 +48,7 @@ def test_a_document_without_text_has_no_chunks():
 def test_default_windows_are_close_to_800_tokens_with_400_shared():
     pieces = chunk(document(sentences(400)))
     assert len(pieces) > 8
-    for before, after in zip(pieces[:-1], pieces[1:], strict=True):
+    for before, after in pairwise(pieces):
         assert 600 <= before.tokens <= 800
         shared = before.start + len(before.text) - after.start
         assert 300 <= tokens.count(after.text[:shared]) <= 500

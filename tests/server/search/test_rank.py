@@ -40,3 +40,7 @@ def test_every_weight_is_positive_and_grows_with_rarity(counts):
     count, with_it = counts
     assert rank.weight(count, with_it) > 0
     assert with_it == 0 or rank.weight(count, with_it - 1) > rank.weight(count, with_it)
+
+
+def test_an_everyday_word_counts_less_than_a_word_of_the_subject_that_is_as_rare():
+    assert rank.query_weight("come", 100, 2) == pytest.approx(0.3 * rank.query_weight("invoic", 100, 2))

@@ -1,10 +1,10 @@
 """The offline reference assistant: answers by quoting documents, by rules, always the same way.
 
-It is **not a language model** and does not pretend to be one. It reads the instructions for what can be read with
-patterns (escalation phrases and their conditions, scope, tone), quotes sentences of retrieved chunks with their
-markers, says so when they do not answer, fills function arguments with what the user said, and writes pandas code
-for tabular files. It exists so that suites, servers and reports can be tried and tested without a key, a network or
-chance. It knows English only.
+It is **not a language model** and does not pretend to be one. It reads the instructions for what can be
+read with patterns (escalation phrases and their conditions, scope, tone), quotes sentences of retrieved
+chunks with their markers, says so when they do not answer, fills function arguments with what the user
+said, and writes pandas code for tabular files. It exists so that suites, servers and reports can be tried
+and tested without a key, a network or chance. It knows English only.
 """
 
 from __future__ import annotations

@@ -44,15 +44,17 @@ def _paragraph(quotes: Sequence[tuple[Unit, int]], hits: Sequence[SearchHit], po
 
 
 def _cited(unit: Unit, hit: SearchHit, policy: Policy) -> str:
-    """The unit's text with the marker of its hit before the full stop's place: ``text 【4:0†faq.pdf】``."""
+    """The unit's text as a sentence, followed by the marker of its hit."""
     text = unit.text if re.search(r"[.!?:…]['\"”’)]*$", unit.text) else f"{unit.text}."
     return f"{text} {hit.marker}" if policy.cites and hit.marker else text
 
 
-def unknown_answer(policy: Policy) -> str:
+def unknown_answer(policy: Policy, *, documents: bool = True) -> str:
     """Honest words for what the documents do not say: the prescribed ones when there are some."""
     if policy.abstention:
         return policy.abstention
+    if not documents:
+        return "I'm sorry, I don't have that information."
     return "I'm sorry, I don't have that information in my documents."
 
 
@@ -90,11 +92,10 @@ def asking_for(labels: Sequence[str]) -> str:
 
 
 def _with_article(label: str) -> str:
-    return (
-        f"your {label}"
-        if label in ("e-mail address", "phone", "phone number", "name", "full name", "address")
-        else f"the {label}"
-    )
+    if re.search(r"summary|description|issue|problem|details|message", label):
+        return "a short description of what it is about"
+    own = ("e-mail address", "phone", "phone number", "name", "full name", "address")
+    return f"your {label}" if label in own else f"the {label}"
 
 
 def findings(output: str, *, image: bool, failed: bool) -> str:
@@ -126,7 +127,8 @@ def code_failed(output: str) -> bool:
     """Whether the output of code is a traceback or says that it was stopped."""
     return bool(
         re.search(
-            r"Traceback \(most recent call last\)|^[\w.]*(?:Error|Exception)(?::|$)|timed out|was stopped|Killed",
+            r"Traceback \(most recent call last\)|^[\w.]*(?:Error|Exception)(?::|$)|timed out|was stopped|"
+            r"Killed",
             output,
             re.MULTILINE,
         )
@@ -186,7 +188,7 @@ def _value_for(name: str, schema: dict[str, Any], text: str, context: dict[str, 
 
 def _number_for(text: str, schema: dict[str, Any], kinds: Sequence[Any]) -> int | float | None:
     plain = re.sub(r"【[^】]*】", " ", text)
-    match = re.search(r"(?<![\w.])\d[\d,]*(?:\.\d+)?", plain)
+    match = re.search(r"(?<![\w.])\d[\d,]{0,14}(?:\.\d{1,6})?(?!\d)", plain)
     if match is None:
         return None if "null" in kinds else schema.get("minimum", 0)
     value = float(match.group().replace(",", ""))

@@ -1,7 +1,8 @@
 """Arguments of a function, filled from what the user said.
 
-A value is taken only when the talk holds it: by its format, its pattern, its enum, or the words around it that
-match the parameter's name and description. A required value that cannot be found stays missing; it is never made up.
+A value is taken only when the talk holds it: by its format, its pattern, its enum, or the words around it
+that match the parameter's name and description. A required value that cannot be found stays missing; it
+is never made up.
 """
 
 from __future__ import annotations
@@ -62,8 +63,14 @@ def _spaced(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ")
 
 
-def fill(schema: dict[str, Any], texts: Sequence[str]) -> Filled:
-    """Arguments for a JSON Schema of an object, from texts of the user, the most telling first."""
+def fill(schema: dict[str, Any], texts: Sequence[str], *, recent: int | None = None) -> Filled:
+    """Arguments for a JSON Schema of an object.
+
+    Args:
+        schema: The function's parameters.
+        texts: What the user said, the most telling first.
+        recent: How many of the texts belong to the matter at hand; free text is taken from those only.
+    """
     properties = schema.get("properties")
     parameters = [
         Parameter(name, spec if isinstance(spec, dict) else {})
@@ -73,7 +80,7 @@ def fill(schema: dict[str, Any], texts: Sequence[str]) -> Filled:
     arguments: dict[str, Any] = {}
     missing: list[str] = []
     for parameter in parameters:
-        value = value_of(parameter, texts, parameters)
+        value = value_of(parameter, texts[:recent] if is_free_text(parameter) else texts, parameters)
         if value is None and parameter.name in required:
             value = _stand_in(parameter, texts)
         if value is not None:
@@ -85,6 +92,15 @@ def fill(schema: dict[str, Any], texts: Sequence[str]) -> Filled:
     )
 
 
+def is_free_text(parameter: Parameter) -> bool:
+    """Whether a parameter takes a summary, a message or a reason in the user's words."""
+    return (
+        "enum" not in parameter.schema
+        and parameter.type == "string"
+        and _finder(parameter) in (_summary, _reason)
+    )
+
+
 def _note_missing(parameter: Parameter, arguments: dict[str, Any], missing: list[str]) -> None:
     if parameter.nullable:
         arguments[parameter.name] = None
@@ -93,7 +109,7 @@ def _note_missing(parameter: Parameter, arguments: dict[str, Any], missing: list
 
 
 def _stand_in(parameter: Parameter, texts: Sequence[str]) -> Any:
-    """What the schema itself offers for a required value nobody named: its default, or the middle of a scale."""
+    """What the schema offers for a required value nobody named: its default, or the middle of a scale."""
     if "default" in parameter.schema:
         return parameter.schema["default"]
     choices = parameter.schema.get("enum")
@@ -163,14 +179,20 @@ def _array(parameter: Parameter, texts: Sequence[str], siblings: Sequence[Parame
 
 
 _SCALE = re.compile(
-    r"^(?:very )?(?:low|lowest|minor|medium|normal|moderate|standard|average|high|highest|major|urgent|critical|severe|blocker|emergency|p[0-5]|trivial)$"
+    r"^(?:very )?(?:low|lowest|minor|medium|normal|moderate|standard|average|high|highest|major|"
+    r"urgent|critical|severe|blocker|emergency|p[0-5]|trivial)$"
 )
 _RANKS = {
-    "top": r"\b(?:urgent\w*|asap|as soon as possible|immediately|emergency|critical|right now|right away|blocking|blocked|blocker|production|outage|down|"
-    r"nobody|no one|everyone|everybody|whole team|entire|all (?:of )?(?:our|my|the) \w+|data loss|lost (?:all|everything|our|my) ?\w*|losing|deadline|today)\b",
-    "high": r"\b(?:can ?not (?:work|use|open|log|access|continue|start)|can't (?:work|use|open|log|access|continue|start)|cannot|crash\w*|unusable|important|"
-    r"serious|high priority|quickly|soon|unable to|does(?:n't| not) (?:start|open|work)|already tried|tried|severe|still)\b",
-    "low": r"\b(?:minor|whenever|no rush|no hurry|not urgent|low priority|cosmetic|small|tiny|when you have time|nice to have|just a question|"
+    "top": r"\b(?:urgent\w*|asap|as soon as possible|immediately|emergency|critical|right now|right away|"
+    r"blocking|blocked|blocker|production|outage|down|"
+    r"nobody|no one|everyone|everybody|whole team|entire|all (?:of )?(?:our|my|the) \w+|data loss|"
+    r"lost (?:all|everything|our|my) ?\w*|losing|deadline|today)\b",
+    "high": r"\b(?:can ?not (?:work|use|open|log|access|continue|start)|can't (?:work|use|open|log|access|"
+    r"continue|start)|cannot|crash\w*|unusable|important|"
+    r"serious|high priority|quickly|soon|unable to|does(?:n't| not) (?:start|open|work)|already "
+    r"tried|tried|severe|still)\b",
+    "low": r"\b(?:minor|whenever|no rush|no hurry|not urgent|low priority|cosmetic|small|tiny|when you "
+    r"have time|nice to have|just a question|"
     r"typo|suggestion|feature request|not important)\b",
 }
 _ORDER = (
@@ -213,15 +235,19 @@ def _choice(parameter: Parameter, choices: Sequence[Any], texts: Sequence[str]) 
 def _said_choice(parameter: Parameter, choices: Sequence[Any], text: str, scale: bool) -> Any:
     near = [choice for choice in choices if _mentioned(str(choice), text)]
     if scale:
-        # "high" and "low" are common words; they count beside the parameter's name or when alone as an answer.
+        # "high" and "low" are common words: they count beside the parameter's name, or alone as an answer.
         words = "|".join(re.escape(word) for word in fold(_spaced(parameter.name)).split())
         near = [
             c
             for c in near
-            if fold(str(c)) in ("urgent", "critical")
-            and not re.search(r"\b(?:not|isn't|nothing) (?:\w+ )?urgent", fold(text))
+            if (
+                fold(str(c)) in ("urgent", "critical")
+                and not re.search(r"\b(?:not|isn't|nothing) (?:\w+ )?urgent", fold(text))
+            )
             or re.search(
-                rf"\b{re.escape(fold(str(c)))}[ -](?:{words})|\b(?:{words})\b[^.?!]{{0,15}}\b{re.escape(fold(str(c)))}\b|^\W*{re.escape(fold(str(c)))}\W*$",
+                rf"\b{re.escape(fold(str(c)))}[ -](?:{words})|"
+                rf"\b(?:{words})\b[^.?!]{{0,15}}\b{re.escape(fold(str(c)))}\b|"
+                rf"^\W*{re.escape(fold(str(c)))}\W*$",
                 fold(text),
             )
         ]
@@ -270,15 +296,19 @@ MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+
 _PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()/-]{6,18}\d(?![\w-])")
 _URL = re.compile(r"https?://[^\s)>\"']+[^\s)>\"'.,;!?]")
 _TIME = re.compile(
-    r"\b(?:[01]?\d|2[0-3])[:.][0-5]\d(?:\s?[ap]\.?m\b\.?)?|\b(?:1[0-2]|[1-9])\s?[ap]\.?m\b|\bnoon\b|\bmidnight\b",
+    r"\b(?:[01]?\d|2[0-3])[:.][0-5]\d(?:\s?[ap]\.?m\b\.?)?|\b(?:1[0-2]|[1-9])\s?[ap]\.?m\b|"
+    r"\bnoon\b|\bmidnight\b",
     re.IGNORECASE,
 )
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = "|".join(f"{month}|{month[:3]}" for month in _MONTHS)
 _DATE = re.compile(
-    rf"\b(?P<iso>\d{{4}}-\d\d-\d\d)\b|\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m1>{_MONTH})\b\.?,?(?: (?P<y1>\d{{4}}))?|"
-    rf"\b(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b,?(?: (?P<y2>\d{{4}}))?|\b(?P<dots>\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}})\b|"
-    r"\b(?P<said>(?:the )?day after tomorrow|tomorrow|today|tonight|(?:next |this |on )?(?:mon|tues|wednes|thurs|fri|satur|sun)day|next (?:week|month)|this weekend)\b",
+    rf"\b(?P<iso>\d{{4}}-\d\d-\d\d)\b|\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? "
+    rf"(?P<m1>{_MONTH})\b\.?,?(?: (?P<y1>\d{{4}}))?|"
+    rf"\b(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b,?(?: (?P<y2>\d{{4}}))?|"
+    rf"\b(?P<dots>\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}})\b|"
+    r"\b(?P<said>(?:the )?day after tomorrow|tomorrow|today|tonight|(?:next |this |on )?(?:mon|"
+    r"tues|wednes|thurs|fri|satur|sun)day|next (?:week|month)|this weekend)\b",
     re.IGNORECASE,
 )
 
@@ -296,7 +326,8 @@ def _is_mail(parameter: Parameter) -> bool:
 def _is_code(parameter: Parameter) -> bool:
     return "pattern" in parameter.schema or bool(
         re.search(
-            r"\b(?:id|ids|code|codes|reference|ref|isbn|sku|number|numbers|no|nr|order|account|invoice|ticket|barcode|iban|serial|tracking)$",
+            r"\b(?:id|ids|code|codes|reference|ref|isbn|sku|number|numbers|no|nr|order|account|invoice|"
+            r"ticket|barcode|iban|serial|tracking)$",
             fold(_spaced(parameter.name)),
         )
     )
@@ -315,6 +346,11 @@ def _first(pattern: re.Pattern[str]) -> _Finder:
     return find
 
 
+def _phone(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> str | None:
+    match = _PHONE.search(_DATE.sub(" ", text))
+    return match.group().strip() if match else None
+
+
 def _date(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> str | None:
     """The date meant: the n-th date of the text for the n-th date parameter of the function."""
     found = [value for value in (_iso_date(match) for match in _DATE.finditer(text)) if value]
@@ -329,7 +365,8 @@ def _is_date(parameter: Parameter) -> bool:
     name = fold(_spaced(parameter.name))
     return parameter.schema.get("format") in ("date", "date-time") or bool(
         re.search(
-            r"\b(?:date|day|when|check ?in|check ?out|arrival|departure|until|deadline|due|from date|to date|start|end)\b",
+            r"\b(?:date|day|when|check ?in|check ?out|arrival|departure|until|deadline|due|from date|to "
+            r"date|start|end)\b",
             name,
         )
     )
@@ -349,17 +386,24 @@ def _iso_date(match: re.Match[str]) -> str | None:
 
 
 _CODE = re.compile(
-    r"(?<![\w@.])#?([A-Za-z]{1,6}[-_]?\d[\w-]*|\d{3,}(?:-\d+)*|[A-Z]{2,}-[A-Z0-9]{2,}|\d+(?:-\d+)+)(?![\w@]|\.\w)"
+    r"(?<![\w@.])#?([A-Za-z]{1,6}[-_]?\d[\w-]*|\d{3,}(?:-\d+)*|[A-Z]{2,}-[A-Z0-9]{2,}|"
+    r"\d+(?:-\d+)+)(?![\w@]|\.\w)"
+)
+
+
+MONEY_AMOUNT = re.compile(
+    r"[$€£]\s?\d[\d.,]*|\b\d[\d.,]*\s?(?:(?:usd|eur|gbp|chf|euros?|dollars?|pounds?|percent)\b|[%$€£])",
+    re.IGNORECASE,
 )
 
 
 def codes_in(parameter: Parameter, text: str) -> list[str]:
-    """Identifiers in a text that suit a parameter: by its pattern, else tokens with digits nearest to its name."""
+    """Identifiers in a text that suit a parameter: by its pattern, else tokens with digits near its name."""
     text = _URL.sub(" ", MAIL.sub(" ", text))
     pattern = parameter.schema.get("pattern")
     if isinstance(pattern, str):
         return _matching(pattern, text)
-    text = _DATE.sub(" ", text)
+    text = MONEY_AMOUNT.sub(" ", _DATE.sub(" ", text))
     named = [
         w
         for w in fold(_spaced(parameter.name)).split()
@@ -367,7 +411,8 @@ def codes_in(parameter: Parameter, text: str) -> list[str]:
     ]
     if named:
         after = re.search(
-            rf"\b{re.escape(named[-1])}s?\b[\s\w]{{0,20}}?[:#]?\s*((?:#?[A-Za-z]*[-_]?\d[\w-]*(?:,? (?:and |or )?)?)+)",
+            rf"\b{re.escape(named[-1])}s?\b[\s\w]{{0,20}}?[:#]?\s*((?:#?[A-Za-z]*[-_]?\d[\w-]*(?:,? (?:and "
+            rf"|or )?)?)+)",
             text,
             re.IGNORECASE,
         )
@@ -395,10 +440,12 @@ def _code(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> str
 
 
 _NOT_A_NAME = frozenset(
-    "on using having trying getting sorry sure not still unable glad happy new interested looking locked stuck very so a an the in at from".split()
+    "on using having trying getting sorry sure not still unable glad happy new interested looking "
+    "locked stuck very so a an the in at from".split()
 )
 _PERSON = re.compile(
-    r"\b(?:[Mm]y (?:full |first |last )?name is|[Nn]ame:|[Tt]his is|I am|I'm|I’m|[Oo]n behalf of|[Uu]nder the name(?: of)?|[Ii]n the name of|[Cc]all me)\s+"
+    r"\b(?:[Mm]y (?:full |first |last )?name is|[Nn]ame:|[Tt]his is|I am|I'm|I’m|[Oo]n behalf of|"
+    r"[Uu]nder the name(?: of)?|[Ii]n the name of|[Cc]all me)\s+"
     r"(?P<name>[A-Z][\w'’-]+(?:\s(?:[a-z]{2,3}\s)?[A-Z][\w'’-]+){0,3})"
 )
 
@@ -417,6 +464,14 @@ def _summary(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> 
     return summary_of([text])
 
 
+def _reason(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> str | None:
+    """What follows "because", else the matter in the user's sentences."""
+    match = re.search(
+        r"\b(?:because(?: of)?|due to|the reason is(?: that)?|since) ([^.!?\n]{3,200})", text, re.IGNORECASE
+    )
+    return match.group(1).strip(" ,") if match else summary_of([text])
+
+
 def summary_of(texts: Sequence[str]) -> str | None:
     """The user's own sentences that say what the matter is, oldest first; None when they say nothing.
 
@@ -432,7 +487,7 @@ def summary_of(texts: Sequence[str]) -> str | None:
     ]
     if not telling:
         telling = next((found for found in map(_telling_sentences, recent) if found), [])
-    words = " ".join(dict.fromkeys(telling[:3]))
+    words = " ".join(dict.fromkeys(s if s[-1] in ".!?…" else f"{s}." for s in telling[:3]))
     if not words:
         return None
     return words if len(words) <= _SUMMARY_LENGTH else words[: _SUMMARY_LENGTH - 1].rsplit(" ", 1)[0] + "…"
@@ -453,21 +508,27 @@ def _telling_sentences(text: str) -> list[str]:
 
 
 _REQUEST = re.compile(
-    r"(?:please |can you |could you |i want (?:you )?to |i'd like (?:you )?to |i would like (?:you )?to |i need (?:you )?to )*"
-    r"(?:create|open|file|raise|submit|make|log|i need|i want)\b[^.?!]{0,40}?\b(?:ticket|case|request|report|incident|complaint)\b\s*"
+    r"(?:please |can you |could you |i want (?:you )?to |i'd like (?:you )?to |i would like (?:you "
+    r")?to |i need (?:you )?to )*"
+    r"(?:create|open|file|raise|submit|make|log|i need|i want)\b[^.?!]{0,40}?\b(?:ticket|case|"
+    r"request|report|incident|complaint)\b\s*"
     r"(?::|-|,|because|about|for|that|since|as|regarding|on|saying)\s*",
     re.IGNORECASE,
 )
 _BARE_REQUEST = re.compile(
-    r"^(?:please |can you |could you |i want (?:you )?to |i'd like (?:you )?to |i would like (?:you )?to |i need (?:you )?to )*(?:create|open|file|raise|submit|make|log|"
-    r"escalate|connect|transfer|speak|talk|hand|contact)\b(?:(?!\b(?:because|about|for|that|since|as|regarding|on|saying|titled|with)\b).)*$|"
+    r"^(?:please |can you |could you |i want (?:you )?to |i'd like (?:you )?to |i would like "
+    r"(?:you )?to |i need (?:you )?to )*(?:create|open|file|raise|submit|make|log|"
+    r"escalate|connect|transfer|speak|talk|hand|contact)\b(?:(?!\b(?:because|about|for|that|since|"
+    r"as|regarding|on|saying|titled|with)\b).)*$|"
     r"^(?:yes|no|ok|okay|sure|thanks|thank you|hi|hello|please)\b\W*(?:please|thanks)?\W*$"
 )
 
 
 def _without_contact(text: str) -> str:
     text = re.sub(
-        rf"(?:,\s*|\band\s+)?(?:\b(?:my|the) )?(?:e-?mail(?: address)?|contact)(?: is|:| =)?\s*{MAIL.pattern}|\b(?:i am|i'm|you can reach me (?:at|under)|reach me (?:at|under)|contact me at|i'm reachable at|write to)\s+{MAIL.pattern}",
+        rf"(?:,\s*|\band\s+)?(?:\b(?:my|the) )?(?:e-?mail(?: address)?|contact)(?: is|:| "
+        rf"=)?\s*{MAIL.pattern}|\b(?:i am|i'm|you can reach me (?:at|under)|reach me (?:at|under)|"
+        rf"contact me at|i'm reachable at|write to)\s+{MAIL.pattern}",
         "",
         text,
         flags=re.IGNORECASE,
@@ -483,10 +544,11 @@ _WORDS_OF_VALUE = r"[A-Z0-9][\w'’&+-]*(?:\s(?:of|the|and|&|de|la|[A-Z0-9][\w'�
 
 
 def _named_string(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> str | None:
-    """A value beside the parameter's name: ``room: Blue``, "the Blue room", "city is Rome"; quoted words; a place."""
+    """A value beside the parameter's name (``room: Blue``, "the Blue room"), quoted words, or a place."""
     for name in _names(parameter):
         for pattern in (
-            rf"\b{name}\s*(?:is|are|=|:|called|named|of)\s*[\"“'‘]?(?P<value>{_WORDS_OF_VALUE}|[\w'’-]+(?:\s[\w'’-]+){{0,2}})",
+            rf"\b{name}\s*(?:is|are|=|:|called|named|of)\s*[\"“'‘]?(?P<value>{_WORDS_OF_VALUE}|"
+            rf"[\w'’-]+(?:\s[\w'’-]+){{0,2}})",
             rf"\b(?:the|a|an|my|our|for|in|on|with)\s+(?P<value>{_WORDS_OF_VALUE})\s+{name}s?\b",
             rf"\b{name}\s+(?P<value>{_WORDS_OF_VALUE})",
         ):
@@ -521,23 +583,25 @@ def _trimmed(value: str) -> str:
 
 
 _PLACE_NAMES = re.compile(
-    r"\b(?:city|place|location|country|town|region|address|branch|destination|origin|airport|station|site|store)\b"
+    r"\b(?:city|place|location|country|town|region|address|branch|destination|origin|airport|"
+    r"station|site|store)\b"
 )
 
 
 def _by_preposition(parameter: Parameter, text: str) -> str | None:
     name = fold(_spaced(parameter.name))
-    before = (
-        r"(?:in|at|from|to|near|for)"
-        if _PLACE_NAMES.search(name)
-        else r"(?:for|of|called|named|titled|about)"
-    )
+    before = r"(?:for|of|called|named|titled|about)"
+    if _PLACE_NAMES.search(name):
+        before = r"(?:in|at|from|to|near|for)"
+    elif re.search(r"\b(?:payee|recipient|receiver|beneficiary|addressee)\b", name):
+        before = r"(?:to|for)"
     if re.search(r"\b(?:origin|from)\b", name):
         before = "from"
     elif re.search(r"\b(?:destination|to)\b", name):
         before = "to"
     match = re.search(
-        rf"\b{before}\s+(?:the\s+|a\s+|an\s+)?(?P<value>[A-Z][\w'’-]*(?:\s(?:of|the|and|[A-Z][\w'’-]*))*)",
+        rf"\b{before}\s+(?:the\s+|a\s+|an\s+)?"
+        rf"(?P<value>[A-Z][\w'’-]*(?:\s(?:of|the|and|[A-Z][\w'’-]*))*)",
         text,
     )
     if match is None or _DATE.match(match["value"]):
@@ -547,7 +611,8 @@ def _by_preposition(parameter: Parameter, text: str) -> str | None:
 
 _STRING_FINDERS: tuple[tuple[Callable[[Parameter], bool], _Finder], ...] = (
     (_is_mail, _mail),
-    (_named_like(r"\b(?:phone|mobile|telephone|tel|cell)\b"), _first(_PHONE)),
+    (_named_like(r"\breason\b"), _reason),
+    (_named_like(r"\b(?:phone|mobile|telephone|tel|cell)\b"), _phone),
     (
         lambda p: p.schema.get("format") in ("uri", "url") or _named_like(r"\b(?:url|link|website)\b")(p),
         _first(_URL),
@@ -555,7 +620,8 @@ _STRING_FINDERS: tuple[tuple[Callable[[Parameter], bool], _Finder], ...] = (
     (lambda p: p.schema.get("format") == "time" or _named_like(r"\btime\b")(p), _first(_TIME)),
     (
         _named_like(
-            r"\b(?:summary|description|issue|problem|reason|message|details?|subject|notes?|comments?|text|body|topic|request|complaint|question)\b"
+            r"\b(?:summary|description|issue|problem|message|details?|subject|notes?|comments?|text|"
+            r"body|topic|request|complaint|question)\b"
         ),
         _summary,
     ),
@@ -564,7 +630,8 @@ _STRING_FINDERS: tuple[tuple[Callable[[Parameter], bool], _Finder], ...] = (
     (_named_like(r"\b(?:query|search|keywords?|term|terms)\b"), _query),
     (
         _named_like(
-            r"^(?:(?:full|first|last|your|user|customer|guest|patient|member|contact|caller|person|reader|client) )?(?:name|person|guest|patient|customer|caller)$"
+            r"^(?:(?:full|first|last|your|user|customer|guest|patient|member|contact|caller|person|reader|"
+            r"client) )?(?:name|person|guest|patient|customer|caller)$"
         ),
         _person,
     ),
@@ -589,6 +656,8 @@ _NUMBER = re.compile(
 def _number(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> int | float | None:
     """The number nearest to words of the parameter; the only number when no other parameter wants one."""
     plain = _TIME.sub(" ", _DATE.sub(" ", MAIL.sub(" ", text)))
+    for code in (code for other in siblings if _takes_code(other) for code in codes_in(other, text)):
+        plain = plain.replace(code, " ", 1)
     wanted = parameter.words | set(content_stems(str(parameter.schema.get("description") or "")))
     scored: list[tuple[int, int, int | float]] = []
     for match in _NUMBER.finditer(plain):
@@ -609,12 +678,18 @@ def _number(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> i
     return best[2] if best[0] > 0 or (len(scored) == 1 and not rivals) else None
 
 
+def _takes_code(parameter: Parameter) -> bool:
+    return parameter.type == "string" and _is_code(parameter)
+
+
 def _same(word: str, wanted: set[str]) -> bool:
     return word in wanted or bool(synonyms(word) & wanted) or any(alike(word, other) for other in wanted)
 
 
 def _as_number(parameter: Parameter, text: str) -> int | float | None:
     folded = fold(text)
+    if len(folded) > 18:
+        return None
     value = float(_SPELT[folded]) if folded in _SPELT else _float(folded)
     if value is None or not _in_bounds(parameter.schema, value):
         return None

@@ -13,8 +13,8 @@ from harness.server.llms.extractive.passages import Unit, units_of
 from harness.server.llms.interface import SearchHit
 from harness.text import STOP_WORDS, content_stems, fold, stem, words
 
-#: Coverage of a question's words from which its best passage counts as an answer; calibrated on human-labelled
-#: conversations over product documentation (answerable against unanswerable).
+#: Coverage of a question's words from which its best passage counts as an answer; calibrated on
+#: conversations over product documentation that people labelled answerable or unanswerable.
 ENOUGH = 0.5
 #: The same for a follow-up, where the words of the earlier questions count as much as its own few.
 ENOUGH_FOR_FOLLOW_UP = 0.44
@@ -29,11 +29,12 @@ class Term:
     stem: str
     weight: float
     names: bool = False
+    acronym: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question as terms: its own, those of its context (for ranking only), and what kind of answer it wants."""
+    """A question as terms: its own, those of its context, and what kind of answer it wants."""
 
     text: str
     terms: tuple[Term, ...]
@@ -118,9 +119,9 @@ def _terms(text: str) -> list[Term]:
         if "@" not in folded:
             for part in _stems(folded):
                 generic = part in generic_stems()
-                names = not generic and (_is_name(span.text) and not begins or _is_code(span.text))
+                names = not generic and ((_is_name(span.text) and not begins) or _is_code(span.text))
                 weight = _GENERIC_WEIGHT if generic else 1.0
-                found.setdefault(part, Term(part, weight, names))
+                found.setdefault(part, Term(part, weight, names, span.text.isupper()))
         begins = text[span.end : span.end + 1] in (".", "?", "!", ":", "\n")
     return list(found.values())
 
@@ -152,9 +153,20 @@ def _is_code(word: str) -> bool:
 
 _IN_HEADING = 0.75
 _IN_QUESTION = 0.9
+_IN_COMPOUND = 0.75
 _NEXT_DOOR = 0.45
 _BY_SYNONYM = 0.8
 _BY_LIKENESS = 0.8
+
+
+@dataclass(frozen=True, slots=True)
+class _Words:
+    """The wanted stems at and around a unit."""
+
+    unit: Unit
+    own: frozenset[str]
+    heading: frozenset[str]
+    beside: frozenset[str]
 
 
 class _Pages:
@@ -191,12 +203,30 @@ class _Pages:
         return term.weight * min(1.0, max(0.3, rarity))
 
     def match(self, term: str, stems: frozenset[str]) -> float:
+        """How well a term is among the stems: 1 as itself, less by a synonym or a similar form."""
+        if not stems:
+            return 0.0
         return max((value for form, value in self.forms(term).items() if form in stems), default=0.0)
 
+    def direct(self, term: str, here: _Words) -> float:
+        """How well a unit's own words hold a term; a part of a compound (book in e-book) counts less."""
+        own = self.match(term, here.own)
+        if own and term in here.unit.parts:
+            own *= _IN_COMPOUND
+        return max(own, self.match(term, here.heading)) if here.unit.answers_heading else own
 
-def weigh(
-    question: Question, hits: Sequence[SearchHit], *, threshold: float | None = None, most: int = 3
-) -> Evidence:
+    def near(self, term: str, here: _Words) -> float:
+        """How well a unit with its heading and neighbours holds a term."""
+        own = self.match(term, here.own)
+        if own and term in here.unit.parts:
+            own *= _IN_COMPOUND
+        if own == 1.0:
+            return own
+        above = _IN_QUESTION if here.unit.answers_heading else _IN_HEADING
+        return max(own, above * self.match(term, here.heading), _NEXT_DOOR * self.match(term, here.beside))
+
+
+def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Evidence:
     """The evidence that these hits hold for a question; at most ``most`` sentences, or eight steps."""
     pages = _Pages(hits)
     if not hits or not question.terms or not any(pages.units):
@@ -205,72 +235,73 @@ def weigh(
     best = ranked[0]
     important = [term for term in question.terms if term.weight > _GENERIC_WEIGHT] or list(question.terms)
     known = sum(bool(pages.forms(term.stem)) for term in important) / len(important)
-    enough = threshold if threshold is not None else (ENOUGH_FOR_TROUBLE if question.trouble else ENOUGH)
-    answers = (
-        best.coverage >= enough
-        and not _lacks_a_name(question, pages)
-        and _has_what_is_asked(question, best, pages)
-    )
+    if not _is_enough(question, best, pages) or _lacks_a_name(question, pages):
+        return Evidence(False, (), False, best.coverage, known)
     quotes, as_steps = _quotes(question, pages, ranked, most)
-    return Evidence(answers and bool(quotes), tuple(quotes), as_steps, best.coverage, known)
+    return Evidence(bool(quotes), tuple(quotes), as_steps, best.coverage, known)
 
 
 def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
     weights = {term.stem: pages.weight(term) for term in question.terms}
-    context = {
-        term.stem: (0.5 if question.follows else 0.12) * pages.weight(term) for term in question.context
-    }
+    lean = 0.5 if question.follows else 0.12
+    context = {term.stem: lean * pages.weight(term) for term in question.context}
     total = sum(weights.values()) or 1.0
+    wanted = frozenset(form for term in (*weights, *context) for form in pages.forms(term))
     for hit, units in enumerate(pages.units):
+        own = [unit.stems & wanted for unit in units]
         for index, unit in enumerate(units):
-            beside = _beside(units, index)
-            coverage = sum(w * _match(pages, term, unit, beside) for term, w in weights.items()) / total
-            around = sum(w * _match(pages, term, unit, beside) for term, w in context.items()) / total
-            own = unit.stems | unit.heading if unit.answers_heading else unit.stems
-            direct = sum(w * pages.match(term, own) for term, w in weights.items()) / total
-            if coverage == 0:
+            words_here = _Words(unit, own[index], unit.heading & wanted, _beside(units, own, index))
+            if not (words_here.own or words_here.heading or words_here.beside):
                 yield Found(unit, hit, index, 0.0, 0.0)
                 continue
+            coverage = sum(w * pages.near(term, words_here) for term, w in weights.items()) / total
+            around = sum(w * pages.near(term, words_here) for term, w in context.items()) / total
+            direct = sum(w * pages.direct(term, words_here) for term, w in weights.items()) / total
             named = sum(term.stem in unit.stems for term in question.terms)
             to_the_point = 0.1 * named / max(4, len(unit.stems))
-            score = (
-                to_the_point + 0.6 * coverage + 0.4 * direct + around + _bonus(question, unit) - 0.012 * hit
-            )
-            yield Found(unit, hit, index, score, coverage)
+            score = to_the_point + 0.7 * coverage + 0.3 * direct + around - 0.012 * hit
+            yield Found(unit, hit, index, score + (_bonus(question, unit) if coverage else 0.0), coverage)
 
 
-def _beside(units: tuple[Unit, ...], index: int) -> frozenset[str]:
-    """Stems of the neighbours in the same paragraph or list."""
+def _beside(units: tuple[Unit, ...], own: list[frozenset[str]], index: int) -> frozenset[str]:
+    """Wanted stems of the neighbours in the same paragraph, list or section."""
     unit = units[index]
-    near = [units[other] for other in (index - 2, index - 1, index + 1) if 0 <= other < len(units)]
+    near = [place for place in (index - 2, index - 1, index + 1) if 0 <= place < len(units)]
     return frozenset().union(
-        *(other.stems for other in near if other.block == unit.block or other.heading == unit.heading)
+        *(own[p] for p in near if units[p].block == unit.block or units[p].heading == unit.heading)
     )
 
 
-def _match(pages: _Pages, term: str, unit: Unit, beside: frozenset[str]) -> float:
-    direct = pages.match(term, unit.stems)
-    if direct == 1.0:
-        return direct
-    return max(
-        direct,
-        (_IN_QUESTION if unit.answers_heading else _IN_HEADING) * pages.match(term, unit.heading),
-        _NEXT_DOOR * pages.match(term, beside),
-    )
+_INSTRUCTS = re.compile(
+    r"^(?:click|open|choose|select|go|press|tap|enter|sign|send|use|bring|fill|visit|call|write)\b|\w > \w|"
+    r"\b(?:can be|is|are) \w+ (?:in|at|by|with|through) |\byou can\b",
+    re.IGNORECASE,
+)
+
+
+def _counts(question: str, text: str) -> bool:
+    """Whether a text counts what the question counts: "how many webhooks", "up to 10 webhooks"."""
+    counted = re.search(r"\bhow many (?:\w+ )??(\w{3,})", fold(question))
+    if counted is None:
+        return False
+    noun = re.escape(counted.group(1).rstrip("s"))
+    return bool(re.search(rf"\b\d[\d.,]* (?:[\w-]+ )?{noun}", fold(text)))
 
 
 def _bonus(question: Question, unit: Unit) -> float:
     bonus = 0.0
-    for cue in question.cues & CUE_EVIDENCE.keys():
-        bonus += 0.18 if CUE_EVIDENCE[cue].search(unit.text) else -0.04
-    if question.cues & {"steps"} and unit.kind == "step":
-        bonus += 0.04
+    if _counts(question.text, unit.text):
+        bonus += 0.12
+    for cue in sorted(question.cues & CUE_EVIDENCE.keys()):
+        bonus += 0.15 if CUE_EVIDENCE[cue].search(unit.text) else -0.04
+    if question.cues & {"steps"} and (unit.kind == "step" or _INSTRUCTS.search(unit.text)):
+        bonus += 0.1
     if "definition" in question.cues and re.search(r"\b(?:is|are|means?|refers to|stands for)\b", unit.text):
         bonus += 0.08
     bonus -= {"code": 0.4, "row": 0.06}.get(unit.kind, 0.0)
     if unit.kind == "row" and ":" in unit.text:
         label = set(content_stems(unit.text.split(":")[0]))
-        bonus += 0.25 if label and label <= {term.stem for term in question.terms} else 0.0
+        bonus += 0.15 if label and label <= {term.stem for term in question.terms} else 0.0
     bonus -= 0.12 if not unit.whole else 0.0
     bonus -= 0.15 if unit.text.endswith("?") else 0.0
     bonus -= 0.1 if len(unit.stems) < 3 else 0.0
@@ -360,7 +391,7 @@ def _steps(question: Question, pages: _Pages, ranked: list[Found]) -> list[tuple
 
 
 def _fit(question: Question, pages: _Pages, hit: int, run: list[Unit]) -> float:
-    """How well a list of steps fits: its heading counts whole, what is said before it nearly, its items half."""
+    """How well a list of steps fits: its heading counts whole, what stands before it nearly, items half."""
     units = pages.units[hit]
     first = units.index(run[0])
     lead = frozenset().union(
@@ -389,7 +420,7 @@ def _run_of_steps(units: tuple[Unit, ...], index: int) -> list[Unit]:
 
 
 def _longest_like(pages: _Pages, run: list[Unit], hit: int) -> tuple[list[Unit], int]:
-    """The same list where no chunk's edge cut it, and the hit that has it: a run from step 1 that is longer."""
+    """The same list where no chunk's edge cut it, from step 1 on, and the hit that has it."""
     longest, place = run, hit
     marks = {fold(unit.text) for unit in run if unit.whole}
     for other_hit, units in enumerate(pages.units):
@@ -419,6 +450,8 @@ def _chosen(ranked: list[Found], most: int) -> list[Found]:
     for found in ranked[:40]:
         if found.score < (0.78 if chosen else 0.0) * best.score or len(chosen) >= most:
             break
+        if found.coverage < 0.6 * best.coverage:
+            continue
         if not any(_says_the_same(found.unit, other.unit) for other in chosen):
             chosen.append(found)
     order = {found.hit: rank for rank, found in reversed(list(enumerate(chosen)))}
@@ -445,7 +478,9 @@ def _bridged(question: Question, pages: _Pages, ranked: list[Found]) -> list[Fou
                 if pages.match(term.stem, bridge.unit.stems)
                 else frozenset()
             )
-            far = next((f for f in ranked[:20] if f.score >= 0.75 * best.score and link & f.unit.stems), None)
+            far = next(
+                (f for f in ranked[:20] if f.coverage >= 0.9 * best.coverage and link & f.unit.stems), None
+            )
             if far is not None and far.unit is not bridge.unit:
                 return [bridge, far]
     return []

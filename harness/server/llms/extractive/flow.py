@@ -25,7 +25,13 @@ from harness.server.llms.extractive.functions import (
     report,
     separate_question,
 )
-from harness.server.llms.extractive.handover import Situation, concerns, read_situation
+from harness.server.llms.extractive.handover import (
+    Situation,
+    concerns,
+    read_situation,
+    wishes_a_person,
+    without_refusal,
+)
 from harness.server.llms.extractive.lexicon import INJECTION, OFF_TOPIC
 from harness.server.llms.extractive.policy import Escalation, Policy, read_policy
 from harness.server.llms.extractive.talk import (
@@ -82,7 +88,7 @@ def _read(request: ModelRequest) -> _Scene:
     policy = read_policy(request.instructions or "")
     talk = read_talk(request)
     hosted = frozenset(str(tool.get("type")) for tool in request.tools if tool.get("type") != "function")
-    subject = without_greeting(_without_injection(talk.said))
+    subject = without_greeting(without_refusal(_without_injection(talk.said), policy.roles))
     functions = functions_of(request.tools)
     return _Scene(request, policy, talk, subject, read_situation(talk, policy), functions, hosted)
 
@@ -168,7 +174,17 @@ def _any_tool(scene: _Scene) -> ModelReply | None:
 
 def _filled(scene: _Scene, function: Function) -> Call:
     texts = [scene.subject, *reversed(scene.talk.user_texts[:-1])]
-    return Call(function, fill(function.schema, texts))
+    return Call(function, fill(function.schema, texts, recent=1 + _turns_since_a_call(scene)))
+
+
+def _turns_since_a_call(scene: _Scene) -> int:
+    """How many earlier turns belong to the matter at hand: those after the last call that was reported."""
+    count = 0
+    for turn in reversed(scene.talk.earlier):
+        if turn.called or answer.DONE in turn.assistant:
+            break
+        count += 1
+    return count
 
 
 # --- the first step of a turn ---------------------------------------------------------------------
@@ -179,6 +195,7 @@ def _first_step(scene: _Scene) -> ModelReply:
         _small_talk,
         _waited_for,
         _escalates_now,
+        _has_nobody,
         _turned_away,
         _remembered,
         _functions,
@@ -244,12 +261,29 @@ def _noted(scene: _Scene) -> ModelReply | None:
 
 def _escalates_now(scene: _Scene) -> ModelReply | None:
     situation = scene.situation
+    if situation.reason == "condition":
+        # What the user explicitly wants done is done; the words of handing over come with its report.
+        calls = calls_asked_for(scene.functions, scene.subject, scene.talk.user_texts[:-1])
+        if calls and not any(call.filled.missing for call in calls):
+            return _call(scene, calls)
     if situation.escalation is not None:
         return _hand_over(scene, situation.escalation, situation.reason)
     offers_mail = situation.trouble and situation.technical and _offers_mail(scene)
     if offers_mail:
         return _hand_over(scene, _problem_escalation(scene.policy), "severe")
     return None
+
+
+def _has_nobody(scene: _Scene) -> ModelReply | None:
+    """The wish for a person where the instructions know no way to one: how to reach them."""
+    if scene.policy.escalations or not wishes_a_person(fold(scene.talk.said)):
+        return None
+    if "file_search" in scene.hosted and not scene.talk.outcomes_of("file_search"):
+        return _requests(scene, [("file_search", "file_search", {"queries": [_CONTACT]})])
+    return _message(scene, "I'm sorry, I can't connect you with a person from here.", found=False)
+
+
+_CONTACT = "contact support by phone or e-mail"
 
 
 def _offers_mail(scene: _Scene) -> bool:
@@ -265,7 +299,7 @@ def _problem_escalation(policy: Policy) -> Escalation | None:
 
 
 def _hand_over(scene: _Scene, escalation: Escalation | None, reason: str) -> ModelReply:
-    """Calls the function that brings people in when it can be filled, else says the words and asks for the rest."""
+    """Calls the function that brings people in, or says the words and asks for what the call needs."""
     function = scene.handover_function
     words = answer.handover_words(escalation, reason)
     if function is None or scene.request.tool_choice == "none" or _already_called(scene, function):
@@ -366,6 +400,8 @@ def _bare_value(scene: _Scene, call: Call) -> str:
 def _data(scene: _Scene) -> ModelReply | None:
     if "code_interpreter" not in scene.hosted or scene.situation.trouble:
         return None
+    if not scene.policy.redirects and _is_arithmetic(scene.subject):
+        return _code(scene, _arithmetic(scene.subject))
     if not plotting.wants_analysis(_data_question(scene)[0], scene.request.files):
         return None
     if not any(plotting.is_tabular(file) for file in scene.request.files):
@@ -378,10 +414,8 @@ def _data(scene: _Scene) -> ModelReply | None:
 def _data_question(scene: _Scene) -> tuple[str, str]:
     """The question to compute, and an earlier one whose filters hold on, when this one only varies it."""
     context = context_of(scene.talk)
-    if (
-        not context
-        or plotting.wants_analysis(scene.subject, scene.request.files)
-        and len(content_stems(scene.subject)) > 3
+    if not context or (
+        plotting.wants_analysis(scene.subject, scene.request.files) and len(content_stems(scene.subject)) > 3
     ):
         return scene.subject, ""
     latest = context.split("\n")[0]
@@ -407,6 +441,10 @@ def _code(scene: _Scene, source: str) -> ModelReply:
     return _requests(scene, [("code_interpreter", "code_interpreter", {"input": source})])
 
 
+def _is_arithmetic(said: str) -> bool:
+    return not _arithmetic(said).startswith("print('")
+
+
 def _arithmetic(said: str) -> str:
     """Code for a sum in figures; an honest sentence when there is none."""
     text = fold(said).replace("×", "*").replace("÷", "/")
@@ -424,7 +462,7 @@ def _arithmetic(said: str) -> str:
 
 
 def _after_tools(scene: _Scene) -> ModelReply:
-    """The next step once tools have answered: another tool when one is still wanted, else the final message."""
+    """The next step once tools have answered: another tool when one is still wanted, else the message."""
     talk = scene.talk
     called, ran = talk.outcomes_of("function"), talk.outcomes_of("code_interpreter")
     searched = talk.outcomes_of("file_search")
@@ -448,7 +486,7 @@ def _after_code(scene: _Scene, ran: Sequence[Outcome]) -> ModelReply:
 
 
 def _after_functions(scene: _Scene, called: Sequence[Outcome], searched: Sequence[Outcome]) -> ModelReply:
-    question = separate_question(scene.subject)
+    question = separate_question(scene.functions, scene.subject)
     if question and "file_search" in scene.hosted and not searched:
         return _search(scene)
     told, escalated = _told_of_functions(scene, called)
@@ -465,6 +503,7 @@ def _told_of_functions(scene: _Scene, called: Sequence[Outcome]) -> tuple[str, b
     """What the outputs say, behind the words of handing over when people were brought in."""
     hands_over = {function.name for function in scene.functions if function.hands_over}
     escalated = any(outcome.request.name in hands_over for outcome in called)
+    escalated = escalated or scene.situation.escalation is not None
     reports = [
         report(outcome.request.name, outcome.output.content if outcome.output else "") for outcome in called
     ]
@@ -484,6 +523,8 @@ def _from_documents(scene: _Scene) -> ModelReply:
     """The final message from what file_search found."""
     hits = scene.talk.hits
     situation = scene.situation
+    if not scene.policy.escalations and wishes_a_person(fold(scene.talk.said)):
+        return _ways_to_reach_people(scene)
     found = [_evidence(scene, question) for question in questions_in(scene.subject)]
     answered = [evidence for evidence in found if evidence.answers]
     if answered:
@@ -497,6 +538,16 @@ def _from_documents(scene: _Scene) -> ModelReply:
     if situation.trouble and situation.technical:
         return _hand_over(scene, _problem_escalation(scene.policy), "unsolved")
     return _not_in_documents(scene, found)
+
+
+def _ways_to_reach_people(scene: _Scene) -> ModelReply:
+    evidence = weigh(read_question(_CONTACT), scene.talk.hits, most=2)
+    sorry = "I'm sorry, I can't connect you with a person from here."
+    if not evidence.answers:
+        return _message(scene, sorry, found=False)
+    return _message(
+        scene, f"{sorry} {answer.quoted_answer(evidence, scene.talk.hits, scene.policy, trouble=False)}"
+    )
 
 
 def _evidence(scene: _Scene, question: str) -> Evidence:
@@ -537,6 +588,8 @@ def _is_off_topic(scene: _Scene, found: Sequence[Evidence]) -> bool:
     if context_of(scene.talk):
         return False
     own = term_stems(scene.subject)
+    if any(re.search(r"[a-z]-?\d", stem) for stem in own):
+        return False  # codes and versions belong to somebody's product
     if own & scene.policy.scope or _IS_ABOUT_US.search(_POLITENESS.sub(" ", fold(scene.subject))):
         return False
     known = max((evidence.known_share for evidence in found), default=0.0)
@@ -544,7 +597,8 @@ def _is_off_topic(scene: _Scene, found: Sequence[Evidence]) -> bool:
 
 
 _POLITENESS = re.compile(
-    r"\b(?:can|could|would|will|do) you (?:please )?(?:tell|know|give|explain|help|show|write|say|recommend|make|suggest)\w*\b|\bthank you\b"
+    r"\b(?:can|could|would|will|do) you (?:please )?(?:tell|know|give|explain|help|show|write|say|"
+    r"recommend|make|suggest)\w*\b|\bthank you\b"
 )
 _IS_ABOUT_US = re.compile(r"\b(?:you|your|is there|are there|here|my|our)\b")
 
@@ -559,7 +613,7 @@ def _without_tools(scene: _Scene) -> str:
         return answer.handover_words(
             rule or _problem_escalation(scene.policy), "unanswered" if rule else "unsolved"
         )
-    return answer.unknown_answer(scene.policy)
+    return answer.unknown_answer(scene.policy, documents=False)
 
 
 # --- the message ----------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.server.llms.extractive.arguments import Filled, Parameter, codes_in, fill
+from harness.server.llms.extractive.arguments import Filled, Parameter, codes_in, fill, is_free_text
 from harness.server.llms.extractive.handover import is_informational
 from harness.server.llms.extractive.lexicon import alike, synonyms
 from harness.text import content_stems, fold, sentences, stem
@@ -37,10 +37,8 @@ class Function:
     def hands_over(self) -> bool:
         """Whether it brings people in: a ticket, a callback, a case."""
         return bool(
-            _HANDS_OVER_BY_NAME.search(" ".join(self.name_words))
-            and not self.reads
-            or _HANDS_OVER_BY_TEXT.search(fold(self.description))
-            and not self.reads
+            (_HANDS_OVER_BY_NAME.search(" ".join(self.name_words)) and not self.reads)
+            or (_HANDS_OVER_BY_TEXT.search(fold(self.description)) and not self.reads)
         )
 
     @property
@@ -59,10 +57,15 @@ _READING = frozenset(
     "get check lookup look find fetch search track list show read query retrieve view count calculate".split()
 )
 _HANDS_OVER_BY_NAME = re.compile(
-    r"\b(?:tickets?|escalat\w*|hand ?over|handoff|hand off|callback|incident|human|agent|complaint|notify (?:team|staff|desk|human|support)|contact (?:team|staff|human|support))\b|\bsupport (?:case|request)\b|\bcase\b"
+    r"\b(?:tickets?|escalat\w*|hand ?over|handoff|hand off|callback|incident|human|agent|complaint|"
+    r"notify (?:team|staff|desk|human|support)|contact (?:team|staff|human|support))\b|\bsupport "
+    r"(?:case|request)\b|\bcase\b"
 )
 _HANDS_OVER_BY_TEXT = re.compile(
-    r"\b(?:support ticket|ticket for|escalat\w*|hand(?:s|ing)? (?:\w+ ){0,3}?over|human (?:agent|support|colleague)|to a (?:human|person|colleague|librarian|nurse|specialist)|(?:notify|alert|inform)\w* (?:a |an |the |our )?(?:\w+ )?(?:team|staff|desk|colleague|human|librarian|nurse|agent))\b"
+    r"\b(?:support ticket|ticket for|escalat\w*|hand(?:s|ing)? (?:\w+ ){0,3}?over|human (?:agent|"
+    r"support|colleague)|to a (?:human|person|colleague|librarian|nurse|specialist)|(?:notify|"
+    r"alert|inform)\w* (?:a |an |the |our )?(?:\w+ )?(?:team|staff|desk|colleague|human|librarian|"
+    r"nurse|agent))\b"
 )
 
 
@@ -96,16 +99,24 @@ class Call:
 
 
 _WISH = re.compile(
-    r"^(?:please |kindly |also |then |and |so |ok(?:ay)?,? |yes,? |hi,? |hello,? |thanks,? )*(?:can you|could you|would you|will you|i want(?: you)? to|i'd like(?: you)? to|i would like(?: you)? to|"
-    r"i need(?: you)? to|i need|i want|i'd like|i would like|we need|we'd like|we want|we would like|let's|help me|go ahead and|i wish to|i am going to|may i|can i|could i|can we|could we|please|"
+    r"^(?:please |kindly |also |then |and |so |ok(?:ay)?,? |yes,? |hi,? |hello,? |thanks,? "
+    r")*(?:can you|could you|would you|will you|i want(?: you)? to|i'd like(?: you)? to|i would "
+    r"like(?: you)? to|"
+    r"i need(?: you)? to|i need|i want|i'd like|i would like|we need|we'd like|we want|we would "
+    r"like|let's|help me|go ahead and|i wish to|i am going to|may i|can i|could i|can we|could we|"
+    r"please|"
     r"i'd love to|i have to|is it possible to)\b"
 )
 _REFUSAL = re.compile(r"\b(?:do not|don't|dont|never|no need to|not yet|without|rather not|shouldn't)\b")
 _CLAUSES = re.compile(
-    r"(?<=[.!?\n])\s+|;\s*|,?\s+(?:and|then|also)\s+(?:also\s+|then\s+|please\s+)?(?=[a-z]+\s+(?:a|an|the|my|our|me|for|it|order|room|ticket|number|#)\b)"
+    r"(?<=[.!?\n])\s+|;\s*|,?\s+(?:and|then|also)\s+(?:also\s+|then\s+|please\s+)?(?=[a-z]+\s+(?:a|"
+    r"an|the|my|our|me|for|it|order|room|ticket|number|#)\b)"
 )
 _ACTING = frozenset(
-    "create make book reserve open file submit raise log place add schedule cancel return send register renew extend start request order change update set delete remove report issue transfer pay refund block activate deactivate enroll apply reset move notify put sign borrow hold arrange give buy purchase subscribe unsubscribe get".split()
+    "create make book reserve open file submit raise log place add schedule cancel return send "
+    "register renew extend start request order change update set delete remove report issue "
+    "transfer pay refund block activate deactivate enroll apply reset move notify put sign borrow "
+    "hold arrange give buy purchase subscribe unsubscribe get".split()
 )
 
 
@@ -188,11 +199,9 @@ def _score(function: Function, clause: str) -> float:
     ):
         return 0.0
     if objects:
-        return (
-            0.5 * acts + share + 0.1 * min(known, 4)
-            if share >= 0.5 and (acts or wishes and share == 1.0)
-            else 0.0
-        )
+        named_act = wishes and any(stem(noun) in said for noun in nouns if noun in _ACTING)
+        fits = share >= 0.5 and (acts or named_act or (wishes and share == 1.0))
+        return max(0.5 * acts + share + 0.1 * min(known, 4), float(named_act)) if fits else 0.0
     return (0.9 + 0.1 * min(known, 4)) if acts and known else 0.0
 
 
@@ -213,8 +222,13 @@ def _score_of_reading(function: Function, text: str, share: float, known: int) -
 
 
 def _has_values(function: Function, clause: str) -> bool:
-    required = function.schema.get("required") or []
-    return len(fill(function.schema, [clause]).missing) < len(required)
+    """Whether a clause gives a required value, other than one that any words could be."""
+    found = fill(function.schema, [clause]).arguments
+    specs = function.schema.get("properties") or {}
+    return any(
+        name in found and not is_free_text(Parameter(name, specs.get(name) or {}))
+        for name in function.schema.get("required") or []
+    )
 
 
 def _said(word: str, said: set[str]) -> bool:
@@ -248,7 +262,8 @@ def _same_act(verb: str) -> frozenset[str]:
 
 
 _FAILED = re.compile(
-    r"\b(?:error|failed|failure|exception|unavailable|is down|timed out|timeout|not found|denied|invalid|could not|cannot|unable)\b",
+    r"\b(?:error|failed|failure|exception|unavailable|is down|timed out|timeout|not found|denied|"
+    r"invalid|could not|cannot|unable)\b",
     re.IGNORECASE,
 )
 
@@ -338,9 +353,11 @@ def doing_in_words(function: str) -> str:
     return " ".join(Function(function, "", {}).name_words)
 
 
-def separate_question(said: str) -> str:
-    """The part of a message that asks for information besides what it wants done; empty when there is none."""
+def separate_question(functions: Sequence[Function], said: str) -> str:
+    """The part of a message that asks for information besides what functions do; may be empty."""
     asking = [
-        s.text for s in sentences(said) if s.text.rstrip().endswith("?") and is_informational(fold(s.text))
+        s.text
+        for s in sentences(said)
+        if s.text.rstrip().endswith("?") and is_informational(fold(s.text)) and not _best(functions, s.text)
     ]
     return " ".join(asking)

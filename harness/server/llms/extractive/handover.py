@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from harness.server.llms.extractive.lexicon import (
@@ -40,17 +40,20 @@ class Situation:
 def read_situation(talk: Talk, policy: Policy) -> Situation:
     """The situation that the current message makes."""
     text = fold(talk.said)
+    if not policy.escalations:
+        return Situation(None, "", reports_trouble(text) or _goes_on_about_trouble(talk), False)
+    if wishes_a_person(text, policy.roles):
+        rule = policy.escalation_for("person") or policy.default_escalation
+        return Situation(rule, "wish", reports_trouble(text), _for_problems(policy) is not None)
+    talk = replace(talk, said=without_refusal(talk.said, policy.roles))
+    return _situation_of_matter(talk, policy)
+
+
+def _situation_of_matter(talk: Talk, policy: Policy) -> Situation:
+    """The situation by what the message is about."""
+    text = fold(talk.said)
     trouble = reports_trouble(text) or _goes_on_about_trouble(talk)
     unsolved = _for_problems(policy)
-    if not policy.escalations:
-        return Situation(None, "", trouble, False)
-    if wishes_a_person(text, policy.roles):
-        return Situation(
-            policy.escalation_for("person") or policy.default_escalation,
-            "wish",
-            trouble,
-            unsolved is not None,
-        )
     for escalation in policy.escalations:
         if any(_holds(condition, text) for condition in escalation.conditions):
             return Situation(escalation, "condition", trouble, unsolved is not None)
@@ -80,11 +83,19 @@ def _reason_of_trouble(talk: Talk, text: str) -> str:
 
 
 _STRONG_ROLES = (
-    "human(?: being| agent| operator)?|(?:real|live|actual) (?:person|human|agent|someone)|person|agent|representative|rep|operator|"
-    "supervisor|customer (?:service|support|care)|support (?:team|agent|staff|person)|technical team|human support|advis[oe]r"
+    "human(?: being| agent| operator)?|(?:real|live|actual) (?:person|human|agent|someone)|person|"
+    "agent|representative|rep|operator|"
+    "supervisor|customer (?:service|support|care)|support (?:team|agent|staff|person)|technical "
+    "team|human support|advis[oe]r"
 )
-_ANY_ROLES = f"{_STRONG_ROLES}|someone|somebody|anyone|manager|specialist|expert|engineer|technician|staff|your team|the team|colleague|support"
-_FILLERS = r"(?:a |an |the |some |your |any |one of your |one of the |with |to |another |from |real |live |actual |senior |right |appropriate )*"
+_ANY_ROLES = (
+    f"{_STRONG_ROLES}|someone|somebody|anyone|manager|specialist|expert|engineer|technician|staff|"
+    f"your team|the team|colleague|support"
+)
+_FILLERS = (
+    r"(?:a |an |the |some |your |any |one of your |one of the |with |to |another |from |real |live "
+    r"|actual |senior |right |appropriate )*"
+)
 
 
 @lru_cache(maxsize=64)
@@ -96,23 +107,32 @@ def _wish_pattern(roles: tuple[str, ...]) -> re.Pattern[str]:
         r"(?! (?:role|account|access|permission|seat|licen[cs]e|login|id|number|name|field|list|page))"
     )
     return re.compile(
-        rf"\b(?:speak|talk|chat)(?:ing)? (?:directly |now )?(?:to|with) {_FILLERS}(?:{any_role})s?\b{no_object}|"
-        rf"\b(?:connect|transfer|refer|pass|forward|put|hand|send|escalate) (?:me|us|this|it|my \w+)\b[^.?!\n]{{0,20}}\b(?:to|with|through|over)\b"
+        rf"\b(?:speak|talk|chat)(?:ing)? (?:directly |now )?(?:to|with) "
+        rf"{_FILLERS}(?:{any_role})s?\b{no_object}|"
+        rf"\b(?:connect|transfer|refer|pass|forward|put|hand|send|escalate) (?:me|us|this|it|my "
+        rf"\w+)\b[^.?!\n]{{0,20}}\b(?:to|with|through|over)\b"
         rf"[^.?!\n]{{0,12}}\b(?:{any_role})s?\b|"
-        rf"\b(?:be|get|got) (?:connected|transferred|put through|handed over|escalated)\b|\bescalate (?:this|it|my)\b|\bput me through\b|"
-        rf"\b(?:i|we)(?: really| just|'d| would)* (?:need|want|prefer|demand|require|like|insist on|ask for|request)(?: to (?:have|see|get))? {_FILLERS}(?:{strong})s?\b{no_object}|"
+        rf"\b(?:be|get|got) (?:connected|transferred|put through|handed over|escalated)\b|\bescalate "
+        rf"(?:this|it|my)\b|\bput me through\b|"
+        rf"\b(?:i|we)(?: really| just|'d| would)* (?:need|want|prefer|demand|require|like|insist on|"
+        rf"ask for|request)(?: to (?:have|see|get))? {_FILLERS}(?:{strong})s?\b{no_object}|"
         rf"\b(?:get|give|bring|fetch|call|find) (?:me |us )?{_FILLERS}(?:{strong})s?\b(?! (?:to do|on))|"
-        rf"\b(?:have|let|ask|can|could|should|would|will|please) (?:{any_role}) (?:please )?(?:call|contact|help|phone|ring|get back to|reach|email) (?:me|us)\b|"
-        rf"\b(?:is|are) there (?:a |an |any )?(?:{any_role})s?(?: there| available| around)?(?: (?:that |who |whom )?i (?:can|could))? (?:talk|speak|available|here)\b|"
-        rf"^(?:please,? )?{_FILLERS}(?:{strong})s?(?:,? please| now)*[.!?]*$|\b(?:{strong}),? please\b|\bcall me back\b|\b(?:a|request) (?:callback|call back)\b"
+        rf"\b(?:have|let|ask|can|could|should|would|will|please) (?:{any_role}) (?:please )?(?:call|"
+        rf"contact|help|phone|ring|get back to|reach|email) (?:me|us)\b|"
+        rf"\b(?:is|are) there (?:a |an |any )?(?:{any_role})s?(?: there| available| around)?(?: "
+        rf"(?:that |who |whom )?i (?:can|could))? (?:talk|speak|available|here)\b|"
+        rf"^(?:please,? )?{_FILLERS}(?:{strong})s?(?:,? please| now)*[.!?]*$|\b(?:{strong}),? please\b|"
+        rf"\bcall me back\b|\b(?:a|request) (?:callback|call back)\b"
     )
 
 
 _REFUSES = re.compile(
-    r"\b(?:do not|don't|dont|not|no need|never|without|rather than|instead of|not want|please no|stop|avoid)\b[^.?!,;\n]{0,35}$"
+    r"\b(?:do not|don't|dont|not|no need|never|without|rather than|instead of|not want|please no|"
+    r"stop|avoid)\b[^.?!,;\n]{0,35}$"
 )
 _ASKS_HOW_TO_REACH = re.compile(
-    r"\bhow (?:do|can|could|would|should) (?:i|we|one|you) (?:contact|reach|call|email|add|invite|remove|find)\b"
+    r"\bhow (?:do|can|could|would|should) (?:i|we|one|you) (?:contact|reach|call|email|add|invite|"
+    r"remove|find)\b"
 )
 
 
@@ -124,11 +144,27 @@ def wishes_a_person(text: str, roles: tuple[str, ...] = ()) -> bool:
     )
 
 
+def without_refusal(said: str, roles: tuple[str, ...]) -> str:
+    """The message without clauses that say no to a person; whole when nothing would be left."""
+    if not any(_REFUSES.search(fold(said)[: m.start()]) for m in _wish_pattern(roles).finditer(fold(said))):
+        return said
+    clauses = re.split(r"(?<=[,.;!])\s+", said)
+    kept = [clause for clause in clauses if not _wish_pattern(roles).search(fold(clause))]
+    rest = re.sub(
+        r"^(?:just|please|only|but)\s+(?:just\s+|please\s+)?(?:tell me\s+)?",
+        "",
+        " ".join(kept),
+        flags=re.IGNORECASE,
+    )
+    return rest if content_stems(rest) else said
+
+
 # --- trouble --------------------------------------------------------------------------------------
 
 
 _INFORMATIONAL = re.compile(
-    r"^(?:(?:and|so|ok|okay|but|hi|hello|also|well|please|thanks|then|one more question)[,:!.]? )*(?:what|which|when|where|who|how (?!come)|is there|are there|"
+    r"^(?:(?:and|so|ok|okay|but|hi|hello|also|well|please|thanks|then|one more question)[,:!.]? "
+    r")*(?:what|which|when|where|who|how (?!come)|is there|are there|"
     r"do you|does|can (?:i|you|we|it)|could (?:i|you|we)|may i|tell me|explain|list|should|would|will)\b"
 )
 _ABOUT_ME = re.compile(
@@ -167,6 +203,12 @@ def _goes_on_about_trouble(talk: Talk) -> bool:
         TROUBLE.search(text)
     )
     return (short_and_negative and talk.earlier[-1] in troubled) or same
+
+
+def _same_matter(text: str, earlier: str) -> bool:
+    own, other = set(content_stems(text)), set(content_stems(earlier))
+    shared = len(own & other)
+    return shared >= 2 or (shared >= 1 and 2 * shared >= min(len(own), len(other)))
 
 
 def _asked_for_a_remedy(turn: Turn) -> bool:

@@ -119,56 +119,72 @@ pick-up pickup collect collection
 
 #: Words of a question that say little about its subject; they count for a part only.
 _GENERIC = """
-tell know want need like explain question help possible way thing things please show give information info detail
-details work works use using used user mean means exactly kind sort type available able actually really currently
-today now look looking find out say says wonder wondering curious understand ask asking answer happen happens regarding
-concerning someone anyone something anything everything everyone people person long many much often big old new good
-best well right sure quick simple simply easy example just maybe also still already ever never always make makes let
-lets go going come comes take takes put set time different difference between main general purpose describe list
-provide offer include allow support see reason case part number amount kinds sorts types ways whole lot bit every each night usually calculated determined calculate once thank thanks hello hi guys please tried trying another several certain keep keeps become becomes soon
+tell know want need like explain question help possible way thing things please show give information info
+detail details work works use using used user mean means exactly kind sort type available able actually
+really currently today now look looking find out say says wonder wondering curious understand ask asking
+answer happen happens regarding concerning someone anyone something anything everything everyone people
+person long many much often big old new good best well right sure quick simple simply easy example just
+maybe also still already ever never always make makes let lets go going come comes take takes put set time
+different difference between main general purpose describe list provide offer include allow support see
+reason case part number amount kinds sorts types ways whole lot bit every each night usually calculated
+determined calculate once thank thanks hello hi guys please tried trying another several certain keep
+keeps become becomes soon
 """.split()
 
 _CUE_PATTERNS = {
-    "duration": r"\bhow (?:long|soon|quickly|fast|often|old)\b|\bhow many (?:minute|hour|day|week|month|year)s?\b",
+    "duration": r"\bhow (?:long|soon|quickly|fast|often|old)\b|"
+    r"\bhow many (?:minute|hour|day|week|month|year)s?\b",
     "money": r"\bhow (?:much|expensive)\b|\b(?:price|cost|fee|fees|charge|prices|costs)\b",
-    "number": r"\bhow (?:many|large|big|far|tall|high|deep|small)\b|\b(?:maximum|minimum|limit|size)\b",
+    "number": r"\bhow (?:many|large|big|far|tall|high|deep|small)\b|"
+    r"\bwhat(?:'s| is) the (?:maximum|minimum|limit|size|number)\b",
     "phone": r"\b(?:phone|telephone|fax|call)\w* (?:number|line)\b|\bnumber (?:can|should|do) i call\b",
     "mail": r"\be-?mail address\b",
-    "date": r"(?:^|[,;.?!] )(?:(?:and|so|but|since|until|by|from) )*when\b(?! i\b| my\b| the\b| a\b)|\bwhen (?:is|are|do|does|did|will|can|was|were|should)\b|\bwhat (?:time|day|date|year)\b|\bwhich (?:day|date|year)\b|\bopening (?:hours|times)\b",
-    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must)\b|\bsteps?\b|\binstructions\b|\bset ?up\b|"
+    "date": r"(?:^|[,;.?!] )(?:(?:and|so|but|since|until|by|from) )*when\b(?! i\b| my\b| the\b| a\b)|"
+    r"\bwhen (?:is|are|do|does|did|will|can|was|were|should)\b|\bwhat (?:time|day|date|year)\b|"
+    r"\bwhich (?:day|date|year)\b|\bopening (?:hours|times)\b",
+    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must)\b|\bsteps?\b|\binstructions\b|"
+    r"\bset ?up\b|"
     r"\bwalk me through\b|\bwhat (?:should|can|must) i do\b|\bguide me\b",
     "place": r"\bwhere\b|\bwhat (?:address|location)\b",
-    "choice": r"\b(?:which|what) (?:\w+ )?(?:formats?|types?|kinds?|options|ways|methods|plans|roles|regions|languages|browsers|"
+    "choice": r"\b(?:which|what) (?:\w+ )?(?:formats?|types?|kinds?|options|ways|methods|plans|roles|regions|"
+    r"languages|browsers|"
     r"systems|events|values|codes|scopes|categories|rooms|cards|accounts|services|currencies|sizes)\b",
-    "definition": r"^(?:so |and |ok |okay )?(?:what|who) (?:is|are|does)\b|\bwhat do you mean\b|\bmeaning of\b|\bdefine\b",
-    "yesno": r"^(?:and |so |but |ok |okay )?(?:is|are|does|do|can|could|may|will|would|has|have|did|should|am)\b",
+    "definition": r"^(?:so |and |ok |okay )?(?:what|who) (?:is|are|does)\b|\bwhat do you mean\b|"
+    r"\bmeaning of\b|"
+    r"\bdefine\b",
 }
 CUES = {name: re.compile(pattern) for name, pattern in _CUE_PATTERNS.items()}
 
 DURATION = re.compile(
     r"\b(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|a|an|every|each|per)[ -]"
-    r"(?:[a-z]+ )?(?:second|minute|hour|day|week|month|year|night|business day|working day)s?\b|\b(?:daily|weekly|"
+    r"(?:[a-z]+ )?(?:second|minute|hour|day|week|month|year|night|business day|working day)s?\b|"
+    r"\b(?:daily|weekly|"
     r"monthly|yearly|annually|immediately|at once|instantly|real[- ]time|forever|permanently|24/7)\b",
     re.IGNORECASE,
 )
 MONEY = re.compile(
-    r"[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?|pence|francs?|%|percent|per cent|[$€£])"
+    r"[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?|pence|francs?|%|"
+    r"percent|per cent|[$€£])"
     r"|\b(?:usd|eur|gbp|chf)\s?\d|\bfree\b|\bno (?:charge|cost|fee)\b|\bwithout charge\b|\bgratis\b",
     re.IGNORECASE,
 )
 DATE = re.compile(
-    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:january|february|march|april|may|june|july|august|"
-    r"september|october|november|december)\b|\b\d{1,2}(?::\d\d)?\s?(?:am|pm|a\.m|p\.m|o'clock)\b|\b\d{1,2}:\d\d\b|"
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:january|february|march|april|may|june|"
+    r"july|august|"
+    r"september|october|november|december)\b|\b\d{1,2}(?::\d\d)?\s?(?:am|pm|a\.m|p\.m|o'clock)\b|"
+    r"\b\d{1,2}:\d\d\b|"
     r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b|\b(?:daily|weekly|monthly|noon|midnight|first day|last day)\b",
     re.IGNORECASE,
 )
 NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|fifty|hundred|thousand|unlimited|"
+    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|fifty|hundred|"
+    r"thousand|unlimited|"
     r"no limit|none|any number|several)\b",
     re.IGNORECASE,
 )
 PLACE = re.compile(
-    r"\b(?:in|at|on|under|next to|behind|from|to|near|inside|through)\s+(?:the\s+)?[A-Z*\"“]|\bhttps?://|\bwww\.|\b"
+    r"\b(?:in|at|on|under|next to|behind|from|to|near|inside|through)\s+(?:the\s+)?[A-Z*\"“]|"
+    r"\bhttps?://|\bwww\.|\b"
     r"(?:street|avenue|road|floor|building|desk|page|menu|tab|section|room)\b|>|→"
 )
 CHOICE = re.compile(
@@ -189,38 +205,59 @@ CUE_EVIDENCE = {
 
 #: Signs that somebody reports that something is wrong.
 TROUBLE = re.compile(
-    r"\b(?:crash\w*|error\w*|broken|broke|fail(?:s|ed|ing|ure)?|fr[eo]ez\w*|frozen|hang(?:s|ing)|stuck|bugs?|buggy|"
+    r"\b(?:crash\w*|error\w*|broken|broke|fail(?:s|ed|ing|ure)?|fr[eo]ez\w*|leak\w*|smell\w*|"
+    r"cracked|burst|flood\w*|faulty|defective|damaged|torn|ripped|dirty|frozen|hang(?:s|ing)|"
+    r"stuck|bugs?|buggy|"
     r"glitch\w*|corrupt\w*|vanish\w*|disappear\w*|malfunction\w*|outage|unresponsive|"
-    r"(?:do|does|did|is|are|was|wo|ca|could|has|have|is)n['o]?t (?:\w+ ){0,2}?(?:work\w*|load\w*|open\w*|start\w*|sync\w*|"
-    r"respond\w*|connect\w*|arriv\w*|come|show\w*|print\w*|scan\w*|respond|let|accept\w*|save\w*|update\w*|find|get|"
-    r"log|sign|access|download\w*|upload\w*|export\w*|import\w*|send\w*|receive\w*|see|use|play\w*|finish\w*|go|"
+    r"(?:do|does|did|is|are|was|wo|ca|could|has|have|is)n['o]?t (?:\w+ ){0,2}?(?:work\w*|load\w*|"
+    r"open\w*|start\w*|sync\w*|"
+    r"respond\w*|connect\w*|arriv\w*|come|show\w*|print\w*|scan\w*|respond|let|accept\w*|save\w*|"
+    r"update\w*|find|get|"
+    r"log|sign|access|download\w*|upload\w*|export\w*|import\w*|send\w*|receive\w*|see|use|play\w*|"
+    r"finish\w*|go|"
     r"possible|install\w*|reach|turn|switch|accepted)|"
-    r"(?:not|never|no longer|stopped|stops|won't|cannot) (?:\w+ ){0,2}?(?:work\w*|load\w*|open\w*|start\w*|sync\w*|"
-    r"respond\w*|connect\w*|arriv\w*|arrived|showing|print\w*|scan\w*|updat\w*|sav\w*|log|sign|access|download\w*|"
+    r"(?:not|never|no longer|stopped|stops|won't|cannot) (?:\w+ ){0,2}?(?:work\w*|load\w*|open\w*|"
+    r"start\w*|sync\w*|"
+    r"respond\w*|connect\w*|arriv\w*|arrived|showing|print\w*|scan\w*|updat\w*|sav\w*|log|sign|"
+    r"access|download\w*|"
     r"upload\w*|export\w*|receiv\w*|turn|accept\w*)|"
-    r"keeps? (?:\w+ing|on \w+ing)|(?:is|are|went|goes|was|were|been) (?:down|missing|lost|gone|blank|offline|wrong)|"
-    r"(?:is|are|so|very|too|really|extremely|gets?|runs?|running|became|been) (?:\w+ )?(?:slow|laggy|sluggish)|drain\w*|"
+    r"keeps? (?:\w+ing|on \w+ing)|(?:is|are|went|goes|was|were|been) (?:down|missing|lost|gone|"
+    r"blank|offline|wrong)|"
+    r"(?:is|are|so|very|too|really|extremely|gets?|runs?|running|became|been) (?:\w+ )?(?:slow|"
+    r"laggy|sluggish)|drain\w*|"
     r"takes? (?:forever|ages|too long|very long)|"
-    r"(?:get(?:ting)?|got|see(?:ing)?|shows?|showing|receiv\w+|says|saw) (?:\w+ ){0,4}?(?:error|code|[a-z]{2,6}-\d{2,4})|[a-z]{2,6}-\d{2,4} (?:shows?|appears?|comes?|keeps?|again)|"
+    r"(?:get(?:ting)?|got|see(?:ing)?|shows?|showing|receiv\w+|says|saw) (?:\w+ ){0,4}?(?:error|"
+    r"code|[a-z]{2,6}-\d{2,4})|[a-z]{2,6}-\d{2,4} (?:shows?|appears?|comes?|keeps?|again)|"
     r"lost (?:all |some |my |our |the )|unable to|blank (?:page|screen)|white screen|blue screen|"
     r"(?:problem|trouble|issue|difficult\w+)s? (?:with|when|since|after|in|logging|opening|using)|"
-    r"(?:have|having|got|there is|there's|had) (?:a|an|some|this|the same|big|serious)? ?(?:\w+ )?(?:problem|trouble|issue)s?)\b"
+    r"(?:have|having|got|there is|there's|had) (?:a|an|some|this|the same|big|serious)? ?(?:\w+ "
+    r")?(?:problem|trouble|issue)s?)\b"
 )
 #: Signs that the known remedies have been tried.
 TRIED = re.compile(
-    r"\b(?:(?:already|have|had|'ve|i|we) (?:already |also |even |just )?(?:tried|followed|did|done|repeated|reinstalled|"
-    r"restarted|rebooted|gone through|went through)|tried (?:all|every\w*|that|this|those|these|it|the|to|re\w+|clearing|"
+    r"\b(?:(?:already|have|had|'ve|i|we) (?:already |also |even |just )?(?:tried|followed|did|done|"
+    r"repeated|reinstalled|"
+    r"restarted|rebooted|gone through|went through)|tried (?:all|every\w*|that|this|those|these|it|"
+    r"the|to|re\w+|clearing|"
     r"again)|nothing (?:works|worked|helps|helped|has worked|has helped|changed|changes|happens|is working)|"
     r"no(?:ne|thing) of (?:that|this|those|these|the|it)\b.*\b(?:help\w*|work\w*)|"
-    r"(?:did|does|do|has|have)(?:n't| not) (?:really )?(?:help|helped|work|worked|fix|fixed|solve|solved|resolve|"
+    r"(?:that|this|those|these|they|none|steps?|which|reset|restart|reinstall\w*) (?:did|does|do|"
+    r"has|have)(?:n't| not) work(?:ed)?|"
+    r"(?:did|does|do|has|have)(?:n't| not) (?:really )?(?:help|helped|fix|fixed|solve|"
+    r"solved|resolve|"
     r"resolved|change|changed)(?: (?:either|anything|it|that|at all|for me|the (?:problem|issue)))?|"
-    r"not (?:helping|helped|fixed|solved|resolved)|to no avail|without (?:any )?(?:success|luck)|no (?:luck|success|"
-    r"improvement|change)|(?:still|again) (?:the same|crash\w*|fail\w*|not|doesn't|does not|broken|happen\w*|stuck|"
-    r"get\w*|see\w*|can't|cannot|won't|freez\w*|hang\w*|shows?|slow|blank|down|there|an error|an issue|have the)|same "
-    r"(?:error|problem|issue|result|thing|crash)|keeps? happening|(?:is|are|it) still (?:there|here|broken|crashing|"
+    r"not (?:helping|helped|fixed|solved|resolved)|to no avail|without (?:any )?(?:success|luck)|"
+    r"no (?:luck|success|"
+    r"improvement|change)|(?:still|again) (?:the same|crash\w*|fail\w*|not|doesn't|does not|broken|"
+    r"happen\w*|stuck|"
+    r"get\w*|see\w*|can't|cannot|won't|freez\w*|hang\w*|shows?|slow|blank|down|there|an error|an "
+    r"issue|have the)|same "
+    r"(?:error|problem|issue|result|thing|crash)|keeps? happening|(?:is|are|it) still (?:there|"
+    r"here|broken|crashing|"
     r"failing|happening|not|stuck|down|blank|slow|wrong)|for (?:days|weeks|hours)|"
     r"(?:even )?after (?:\w+ )?(?:re\w+ing|following|trying|clearing|doing)|"
-    r"(?:third|second|fourth|fifth|tenth) time|over and over|again and again|still (?:does|is|do|has)\w*n['o]t)\b"
+    r"(?:third|second|fourth|fifth|tenth) time|over and over|again and again|still (?:does|is|do|"
+    r"has)\w*n['o]t)\b"
 )
 SAME_AGAIN = re.compile(
     r"\b(?:still|again|same|either|neither|no luck|nope|didn't|did not|doesn't|does not|not)\b"
@@ -229,7 +266,8 @@ SAME_AGAIN = re.compile(
 #: What a condition of the instructions may be about, and how users put it.
 _KINDS = {
     "person": (
-        r"\b(?:ask|request|want|wish|prefer|insist|demand|like|need)\w*\b.*\b(?:human|person|agent|representative|"
+        r"\b(?:ask|request|want|wish|prefer|insist|demand|like|need)\w*\b.*\b(?:human|person|agent|"
+        r"representative|"
         r"operator|staff|speak|talk)\b|\b(?:speak|talk) (?:to|with)\b",
         r"(?!)",
     ),
@@ -239,63 +277,85 @@ _KINDS = {
         r"(?!)",
     ),
     "unresolved": (
-        r"\b(?:unresolved|not (?:been )?(?:resolve|solve|help|work|fix)\w*|(?:can|could|do|does|did)(?:not|n't| not) "
+        r"\b(?:unresolved|not (?:been )?(?:resolve|solve|help|work|fix)\w*|(?:can|could|do|does|"
+        r"did)(?:not|n't| not) "
         r"(?:be )?(?:resolve|solve|fix|help)\w*|persist\w*|steps (?:fail|do not|don't|have been)|still|"
         r"unable to (?:resolve|solve|fix|help)|tried|exhausted|beyond|repeated\w*|attempts|"
         r"not documented|undocumented|not (?:been )?(?:solved|fixed|helped|resolved)|not helped)\b",
         r"(?!)",
     ),
     "unanswered": (
-        r"\b(?:(?:can|could|do|does|did|is|are)(?:not|n't| not) (?:\w+ ){0,3}?(?:answer\w*|find|found|know|contain\w*|"
-        r"cover\w*|in the|have|listed|available|say|sure)|not (?:in|found|covered|contained|answered|certain|sure)|"
-        r"unknown|unsure|unanswered|no answer|unable to (?:answer|find)|missing from|outside (?:of )?(?:the|your) "
+        r"\b(?:(?:can|could|do|does|did|is|are)(?:not|n't| not) (?:\w+ ){0,3}?(?:answer\w*|find|found|"
+        r"know|contain\w*|"
+        r"cover\w*|in the|have|listed|available|say|sure)|not (?:in|found|covered|contained|answered|"
+        r"certain|sure)|"
+        r"unknown|unsure|unanswered|no answer|unable to (?:answer|find)|missing from|outside (?:of "
+        r")?(?:the|your) "
         r"(?:documents?|knowledge|material))\b",
         r"(?!)",
     ),
     "complaint": (
-        r"\b(?:complain\w*|unhappy|angry|anger|upset|frustrat\w*|dissatisf\w*|annoyed|furious|abus\w*|irate)\b",
-        r"\b(?:complain\w*|unacceptable|terrible|awful|disappoint\w*|angry|furious|frustrat\w*|fed up|ridiculous|"
-        r"worst|disgust\w*|unhappy|dissatisf\w*|outrag\w*|appalling|rude\w*|scandal\w*|sick of|horrible|annoyed)\b",
+        r"\b(?:complain\w*|unhappy|angry|anger|upset|frustrat\w*|dissatisf\w*|annoyed|furious|abus\w*|"
+        r"irate)\b",
+        r"\b(?:complain\w*|unacceptable|terrible|awful|disappoint\w*|angry|furious|frustrat\w*|fed up|"
+        r"ridiculous|"
+        r"worst|disgust\w*|unhappy|dissatisf\w*|outrag\w*|appalling|rude\w*|scandal\w*|sick of|"
+        r"horrible|annoyed)\b",
     ),
     "legal": (
         r"\b(?:legal\w*|law|lawyers?|lawsuits?|court|litigation|attorney)\b",
-        r"\b(?:lawyers?|attorney|su(?:e|ing)|lawsuit|court|legal(?:ly)?|solicitor|liab\w+|litigation|subpoena)\b",
+        r"\b(?:lawyers?|attorney|su(?:e|ing)|lawsuit|court|legal(?:ly)?|solicitor|liab\w+|litigation|"
+        r"subpoena)\b",
     ),
     "medical": (
         r"\b(?:medical|health|symptoms?|diagnos\w*|clinical|treatment|medications?)\b",
-        r"\b(?:symptoms?|pain\w*|diagnos\w*|medications?|medicine|dos(?:e|age|ing)|bleed\w*|chest|fever|rash|dizz\w*|"
-        r"allerg\w*|antibiotics?|pregnan\w*|breath\w*|swollen|vomit\w*|headache\w*|ibuprofen|paracetamol|aspirin|"
+        r"\b(?:symptoms?|pain\w*|diagnos\w*|medications?|medicine|dos(?:e|age|ing)|bleed\w*|chest|"
+        r"fever|rash|dizz\w*|"
+        r"allerg\w*|antibiotics?|pregnan\w*|breath\w*|swollen|vomit\w*|headache\w*|ibuprofen|"
+        r"paracetamol|aspirin|"
         r"prescri\w+|infect\w*|disease|tumou?r|cancer|illness|treatment for|hurts?|sick|injur\w*)\b",
     ),
     "emergency": (
         r"\b(?:emergenc\w*|life-threatening|danger\w*|suicid\w*|urgent\w*|acute|self-harm|crisis)\b",
-        r"\b(?:emergency|suicid\w*|kill myself|can(?:no|')t breathe|unconscious|chest pain\w*|bleeding|overdose|danger|"
+        r"\b(?:emergency|suicid\w*|kill myself|can(?:no|')t breathe|unconscious|chest pain\w*|bleeding|"
+        r"overdose|danger|"
         r"heart attack|stroke|fire|gas leak|urgent\w*|hurt myself|collapsed|life-threatening)\b",
     ),
     "security": (
-        r"\b(?:security|fraud\w*|breach\w*|hack\w*|unauthori[sz]ed|phishing|suspicious|stolen|scam\w*|theft|privacy)\b",
-        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|compromised|fraud\w*|suspicious|leaked|"
+        r"\b(?:security|fraud\w*|breach\w*|hack\w*|unauthori[sz]ed|phishing|suspicious|stolen|scam\w*|"
+        r"theft|privacy)\b",
+        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|compromised|fraud\w*|"
+        r"suspicious|leaked|"
         r"scam\w*|identity theft|someone (?:else )?(?:has |is )?(?:used|using|logged|accessed|took|got into)|"
         r"(?:do not|don't|didn't|did not|never) (?:recogni[sz]e|make|made|authori[sz]ed?))\b",
     ),
     "data_loss": (
-        r"\b(?:data loss|data (?:\w+ ){0,4}(?:lost|missing)|los[est]+ (?:of )?(?:\w+ )?data|lost data|missing data|corrupt\w*)\b",
-        r"\b(?:lost (?:all |some |my |our |the |of )*(?:\w+ )?(?:data|files?|work|records?|dashboards?|projects?|documents?|"
-        r"history|photos|messages|reports?|everything|entries|orders)|(?:data|files?|records?|dashboards?|projects?|"
-        r"documents?|history|everything|entries|reports?|work)\b[^.?!]{0,40}\b(?:lost|gone|vanished|disappeared|wiped|corrupt\w*|"
+        r"\b(?:data loss|data (?:\w+ ){0,4}(?:lost|missing)|los[est]+ (?:of )?(?:\w+ )?data|lost data|"
+        r"missing data|corrupt\w*)\b",
+        r"\b(?:lost (?:all |some |my |our |the |of )*(?:\w+ )?(?:data|files?|work|records?|dashboards?|"
+        r"projects?|documents?|"
+        r"history|photos|messages|reports?|everything|entries|orders)|(?:data|files?|records?|"
+        r"dashboards?|projects?|"
+        r"documents?|history|everything|entries|reports?|work)\b[^.?!]{0,40}\b(?:lost|gone|vanished|"
+        r"disappeared|wiped|corrupt\w*|"
         r"deleted (?:itself|by itself|themselves)|missing)|data loss|corrupt(?:ed|ion))\b",
     ),
     "outage": (
         r"\b(?:outages?|downtime|system(?:s)? down|unavailab\w*|cannot work)\b",
-        r"\b(?:outage|(?:everything|whole|entire|all|service|site|system|server|production|platform)\b[^.?!]{0,25}\b"
-        r"(?:down|offline|unavailable)|nobody (?:can|is able)|no one (?:can|is able)|(?:all|every) (?:of )?(?:our |my |the )?"
+        r"\b(?:outage|(?:everything|whole|entire|all|service|site|system|server|production|"
+        r"platform)\b[^.?!]{0,25}\b"
+        r"(?:down|offline|unavailable)|nobody (?:can|is able)|no one (?:can|is able)|(?:all|every) "
+        r"(?:of )?(?:our |my |the )?"
         r"(?:users?|members?|colleagues|staff|team)[^.?!]{0,30}(?:can't|cannot|unable|locked out))\b",
     ),
     "dispute": (
-        r"\b(?:disput\w*|contest\w*|overcharg\w*|wrong(?:ly)? charg\w*|double charg\w*|chargebacks?|billing (?:dispute|error|"
+        r"\b(?:disput\w*|contest\w*|overcharg\w*|wrong(?:ly)? charg\w*|double charg\w*|chargebacks?|"
+        r"billing (?:dispute|error|"
         r"problem)s?)\b",
-        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|charged (?:me |us )?(?:twice|double|wrongly|too much|again)|double "
-        r"charged?|wrong(?:ly)? charged|chargeback|incorrect(?:ly)? (?:charge|bill)\w*|never (?:received|ordered|borrowed)|"
+        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|charged (?:me |us )?(?:twice|double|wrongly|too "
+        r"much|again)|double "
+        r"charged?|wrong(?:ly)? charged|chargeback|incorrect(?:ly)? (?:charge|bill)\w*|never "
+        r"(?:received|ordered|borrowed)|"
         r"not my (?:fault|charge)|unfair)\b",
     ),
 }
@@ -304,30 +364,46 @@ SEVERE_KINDS = ("data_loss", "security", "outage", "emergency")
 
 #: Requests that no support assistant is there for, unless its instructions name the thing.
 OFF_TOPIC = re.compile(
-    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|story|stories|song|essay|haiku|"
-    r"limerick|rap|riddle|novel|screenplay|love letter|cover letter)|(?P<food>recipes?|bake|cook(?:ing)?|pizza|pasta|"
-    r"lasagna)|(?P<weather>weather|forecast for (?:today|tomorrow)|rain tomorrow)|(?P<sport>world cup|football|soccer|"
-    r"basketball|olympics|super bowl|tennis match|premier league|championship game)|(?P<politics>president|elections?|"
-    r"politic\w*|prime minister|vote for)|(?P<homework>homework|capital of|square root|solve the equation|derivative|"
-    r"integral of)|(?P<life>meaning of life|horoscope|lottery|bitcoin|stock tips|girlfriend|boyfriend|dating)|"
-    r"(?:write|code|program|implement)(?: me)?(?: a| an| some| the)?(?: \w+){0,2} (?P<code>function|script|program|code|"
+    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|"
+    r"story|stories|song|essay|haiku|"
+    r"limerick|rap|riddle|novel|screenplay|love letter|cover letter)|(?P<food>recipes?|bake|"
+    r"cook(?:ing)?|pizza|pasta|"
+    r"lasagna)|(?P<weather>weather|forecast for (?:today|tomorrow)|rain tomorrow)|(?P<sport>world "
+    r"cup|football|soccer|"
+    r"basketball|olympics|super bowl|tennis match|premier league|championship game)|"
+    r"(?P<politics>president|elections?|"
+    r"politic\w*|prime minister|vote for)|(?P<homework>homework|capital of|square root|solve the "
+    r"equation|derivative|"
+    r"integral of)|(?P<life>meaning of life|horoscope|lottery|bitcoin|stock tips|girlfriend|"
+    r"boyfriend|dating)|"
+    r"(?:write|code|program|implement)(?: me)?(?: a| an| some| the)?(?: \w+){0,2} "
+    r"(?P<code>function|script|program|code|"
     r"algorithm|web scraper|game|sql query)|who (?:won|directed|painted|invented|wrote) (?P<trivia>\w+))\b"
 )
 #: Attempts to make the assistant forget its instructions or show them.
 INJECTION = re.compile(
-    r"\b(?:ignore|disregard|forget|override|bypass|drop)\b[^.?!\n]{0,40}\b(?:instruction|prompt|rule|guideline|direction|"
-    r"restriction|polic)\w*|\b(?:reveal|show|print|repeat|output|display|tell|give|share|expose|dump|what (?:is|are)|what's)\b"
-    r"[^.?!\n]{0,40}\b(?:system (?:prompt|message|instruction)s?|your (?:\w+ )?(?:instructions?|prompt|rules|guidelines)|"
-    r"initial (?:prompt|instructions)|hidden (?:prompt|instructions)|(?:text|words|everything|message) above)\b|"
-    r"\byou are now\b|\bfrom now on,? (?:you|act|answer|respond)\b|\bpretend (?:to be|you|that you)\b|\b(?:developer|dan|god|"
-    r"debug|jailbreak|admin) mode\b|\brole-?play as\b|\bact as (?:a|an|if)\b|\bdo anything now\b|\bno longer bound\b"
+    r"\b(?:ignore|disregard|forget|override|bypass|drop)\b[^.?!\n]{0,40}\b(?:instruction|prompt|"
+    r"rule|guideline|direction|"
+    r"restriction|polic)\w*|\b(?:reveal|show|print|repeat|output|display|tell|give|share|expose|"
+    r"dump|what (?:is|are)|what's)\b"
+    r"[^.?!\n]{0,40}\b(?:system (?:prompt|message|instruction)s?|your (?:\w+ )?(?:instructions?|"
+    r"prompt|rules|guidelines)|"
+    r"initial (?:prompt|instructions)|hidden (?:prompt|instructions)|(?:text|words|everything|"
+    r"message) above)\b|"
+    r"\byou are now\b|\bfrom now on,? (?:you|act|answer|respond)\b|\bpretend (?:to be|you|that "
+    r"you)\b|\b(?:developer|dan|god|"
+    r"debug|jailbreak|admin) mode\b|\brole-?play as\b|\bact as (?:a|an|if)\b|\bdo anything now\b|"
+    r"\bno longer bound\b"
 )
 
 #: Ways to ask for somebody of flesh and blood; the roles of the instructions are added.
 ROLE_WORDS = (
-    "human|human being|real person|person|live agent|agent|representative|rep|operator|someone|somebody|people|supervisor|"
-    "manager|specialist|colleague|employee|staff|staff member|team member|support team|technical team|support agent|"
-    "technician|engineer|expert|advisor|adviser|clerk|the team|your team|customer service|customer support|live person"
+    "human|human being|real person|person|live agent|agent|representative|rep|operator|someone|"
+    "somebody|people|supervisor|"
+    "manager|specialist|colleague|employee|staff|staff member|team member|support team|technical "
+    "team|support agent|"
+    "technician|engineer|expert|advisor|adviser|clerk|the team|your team|customer service|customer "
+    "support|live person"
 )
 
 
@@ -358,21 +434,15 @@ def generic_stems() -> frozenset[str]:
     return frozenset(part for word in _GENERIC for part in content_stems(word))
 
 
-_NOT_ALIKE = frozenset({("found", "founder")})
+_NOT_ALIKE = frozenset({("found", "founder"), ("founder", "found")})
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two stems look like forms of one word: ``subscript`` and ``subscription``, ``export`` and ``exporter``."""
-    if (
-        tuple(sorted((one, other))) in _NOT_ALIKE
-        or len(one) < 5
-        or len(other) < 5
-        or abs(len(one) - len(other)) > 3
-    ):
+    """Whether two stems look like forms of one word: ``subscript`` and ``subscription``."""
+    if one + "s" == other or other + "s" == one:
+        return True  # plurals of abbreviations, which the stemmer leaves alone
+    shorter = min(len(one), len(other))
+    if (one, other) in _NOT_ALIKE or shorter < 5 or abs(len(one) - len(other)) > 3:
         return False
-    shared = 0
-    for left, right in zip(one, other, strict=False):
-        if left != right:
-            break
-        shared += 1
-    return shared >= 5 and shared >= min(len(one), len(other)) - 1
+    shared = max(5, shorter - 1)
+    return one[:shared] == other[:shared]

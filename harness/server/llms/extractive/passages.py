@@ -1,8 +1,8 @@
 """A found chunk as units that can be quoted: sentences, list items, table rows, each under its headings.
 
 Chunks come from PDF pages, Markdown, web pages: with ``#`` headings or bare lines, with wrapped or whole
-paragraphs. Layout is read from the lines themselves: a line that ends although the next word would have fitted
-ends on purpose.
+paragraphs. Layout is read from the lines themselves: a line that ends although the next word would have
+fitted ends on purpose.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from functools import lru_cache
 from typing import Literal
 
 from harness.server.llms.extractive.lexicon import subject_stems
-from harness.text import content_stems, fold, sentences
+from harness.text import content_stems, fold, sentences, stem, words
 
-UnitKind = Literal["prose", "item", "step", "row", "code"]
+UnitKind = Literal["prose", "item", "step", "row", "code", "heading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,7 @@ class Unit:
         block: Number of its paragraph or list within the chunk.
         number: Its number in a list of steps.
         whole: False when the chunk's edge cut it off.
+        parts: Stems that occur only as parts of compounds.
         answers_heading: Whether it begins the text under a heading that is a question.
     """
 
@@ -42,11 +43,12 @@ class Unit:
     number: int | None = None
     whole: bool = True
     answers_heading: bool = False
+    parts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
-    kind: str
+    kind: UnitKind
     text: str
     number: int | None = None
     depth: int = 1
@@ -82,13 +84,14 @@ def _units(blocks: list[_Block]) -> Iterator[Unit]:
         previous = block.kind
         heading = frozenset(content_stems(" ".join(headings.values())))
         for unit in _units_of_block(block, heading, list_number, position, len(blocks)):
-            yield replace(unit, answers_heading=answers)
+            yield replace(unit, answers_heading=True) if answers else unit
+            answers = False
 
 
 def _units_of_block(
     block: _Block, heading: frozenset[str], number: int, position: int, count: int
 ) -> Iterator[Unit]:
-    kind: UnitKind = block.kind if block.kind in ("item", "step", "row", "code") else "prose"  # type: ignore[assignment]
+    kind = block.kind
     pieces = [block.text] if kind in ("row", "code", "step") else [s.text for s in sentences(block.text)]
     for index, piece in enumerate(pieces):
         text = clean(piece)
@@ -97,7 +100,16 @@ def _units_of_block(
         first = position == 0 and index == 0
         last = position == count - 1 and index == len(pieces) - 1
         whole = not (first and text[:1].islower()) and not (last and kind != "row" and not _ENDS.search(text))
-        yield Unit(text, frozenset(subject_stems(text)), heading, kind, number, block.number, whole)
+        stems = frozenset(subject_stems(text))
+        yield Unit(text, stems, heading, kind, number, block.number, whole, parts=_only_parts(text, stems))
+
+
+def _only_parts(text: str, stems: frozenset[str]) -> frozenset[str]:
+    """Stems that no word of the text is by itself: "book" where only "e-books" stands."""
+    if "-" not in text:
+        return frozenset()
+    whole = {stem(span.text) for span in words(fold(text)) if "-" not in span.text}
+    return frozenset(part for part in stems if part not in whole and "-" not in part)
 
 
 def clean(text: str) -> str:
@@ -228,7 +240,7 @@ def _is_row(text: str) -> bool:
 
 
 def _rows(table: list[str], *, headed: bool) -> Iterator[_Block]:
-    """The rows in words; ``headed`` tells that the table begins in this chunk, so that its first row names the columns."""
+    """The rows in words; ``headed`` tells that the table begins in this chunk, with a row of names."""
     ruled = len(table) > 1 and bool(_SEPARATOR.match(table[1]))
     rows = [
         [cell.strip() for cell in line.strip().strip("|").split("|")]

@@ -1,7 +1,7 @@
-"""Code for questions about tabular files: which columns, which filter, which aggregation, and a chart when asked.
+"""Code for questions about tabular files: columns, filters, aggregation, and a chart when asked.
 
-The code is plain pandas and matplotlib. It prints its findings as short sentences, which the answer repeats word
-for word, so that every figure in the answer was computed.
+The code is plain pandas and matplotlib. It prints its findings as short sentences, which the answer
+repeats word for word, so that every figure in the answer was computed.
 """
 
 from __future__ import annotations
@@ -51,20 +51,25 @@ class Analysis:
 
 
 _STRONG = re.compile(
-    r"\b(?:plot(?:s|ted)?|visuali[sz]e\w*|visuali[sz]ation|histogram|analy[sz]e|analy[sz]ing|analysis of|correlat\w*|"
-    r"pivot|(?:create|make|draw|show|build|generate|give|produce|need|want|prepare|render|see|as|with)\b[^.?!]{0,40}\b(?:chart|graph|diagram|trend)s?|"
+    r"\b(?:plot(?:s|ted)?|visuali[sz]e\w*|visuali[sz]ation|histogram|analy[sz]e|analy[sz]ing|"
+    r"analysis of|correlat\w*|"
+    r"pivot|(?:create|make|draw|show|build|generate|give|produce|need|want|prepare|render|see|as|"
+    r"with)\b[^.?!]{0,40}\b(?:chart|graph|diagram|trend)s?|"
     r"(?:chart|graph|diagram|trends?) (?:of|for|showing|with|by|in|over))\b"
 )
 _WEAK = re.compile(
-    r"\b(?:average|mean|median|sum|totals?|highest|lowest|most|least|best|worst|top|bottom|maximum|minimum|max|min|compare|comparison|"
-    r"distribution|summari[sz]e|summary|overview|how (?:many|much)|which|count|per|by|each|growth|over time|monthly|yearly|quarterly|calculate|compute|"
+    r"\b(?:average|mean|median|sum|totals?|highest|lowest|most|least|best|worst|top|bottom|maximum|"
+    r"minimum|max|min|compare|comparison|"
+    r"distribution|summari[sz]e|summary|overview|how (?:many|much)|which|count|per|by|each|growth|"
+    r"over time|monthly|yearly|quarterly|calculate|compute|"
     r"share|percentage|sold|develop\w*|decline\w*|increase\w*|perform\w*|rank\w*)\b"
 )
 _DATA = re.compile(
     r"\b(?:data ?(?:set|file)?|files?|csv|xlsx?|excel|spreadsheets?|sheet|table|rows?|columns?|records)\b"
 )
 _ABOUT_THE_PRODUCT = re.compile(
-    r"\b(?:how (?:do|can|could|would|should) (?:i|we|you|one)|how to|where (?:do|can|is|are)|can i|is it possible|does|what (?:is|are) (?:a|an)\b|why (?:is|are|does|do)|is there)\b"
+    r"\b(?:how (?:do|can|could|would|should) (?:i|we|you|one)|how to|where (?:do|can|is|are)|can i|"
+    r"is it possible|does|what (?:is|are) (?:a|an)\b|why (?:is|are|does|do)|is there)\b"
 )
 
 
@@ -138,7 +143,7 @@ def _spaced(column: str) -> str:
 
 
 def chosen_file(question: str, files: Sequence[FileInfo]) -> FileInfo | None:
-    """The tabular file a question is about: named in it, else the one whose columns it speaks of, else the last."""
+    """The tabular file a question is about: named in it, or nearest by its columns, else the last."""
     tables = [file for file in files if is_tabular(file)]
     text = fold(question)
     for file in reversed(tables):
@@ -161,7 +166,8 @@ def chosen_file(question: str, files: Sequence[FileInfo]) -> FileInfo | None:
 
 _NUMBER = re.compile(r"^\s*[-+]?[$€£]?\s?\d[\d,. ]*%?\s*$")
 _DATE = re.compile(
-    r"^\s*(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?:[T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}[- ]?Q[1-4]|(?:[A-Z][a-z]{2,8})[ -]\d{2,4})\s*$"
+    r"^\s*(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?:[T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}[- "
+    r"]?Q[1-4]|(?:[A-Z][a-z]{2,8})[ -]\d{2,4})\s*$"
 )
 _DATE_NAMES = re.compile(r"\b(?:date|month|day|week|quarter|period|year|time|timestamp|created|ordered)\b")
 
@@ -280,7 +286,9 @@ def _period(text: str) -> str | None:
         "quarter": r"\b(?:quarterly|quarters?)\b",
         "week": r"\b(?:weekly|(?:by|per|each|every|which) week)\b",
         "day": r"\b(?:daily|(?:by|per|each|every|which) day)\b",
-        "month": r"\b(?:monthly|(?:by|per|each|every|which|what) months?|month (?:by|over) month|months|trends?|over time|develop\w*|evol\w*)\b",
+        "month": r"\b(?:monthly|(?:by|per|each|every|which|what) months?|month (?:by|over) month|months|"
+        r"trends?|"
+        r"over time|develop\w*|evol\w*)\b",
     }.items():
         if re.search(pattern, text):
             return name
@@ -293,7 +301,9 @@ def _group(text: str, table: Table) -> str | None:
         last = fold(_spaced(column)).split()[-1:] or [""]
         plural = re.escape(last[0].rstrip("y")) if last[0].endswith("y") else re.escape(last[0])
         if re.search(
-            rf"\b(?:by|per|each|every|which|what|for each|across|between|compare|of all|top \d+|top|best|worst|of the|among)\b(?: (?:the|all|different|\d+|best|selling|two|three))* (?:{name}|{plural})(?:s|es|ies)?\b",
+            rf"\b(?:by|per|each|every|which|what|for each|across|between|compare|of all|top \d+|top|best|"
+            rf"worst|of the|among)\b(?: (?:the|all|different|\d+|best|selling|two|three))* (?:{name}|"
+            rf"{plural})(?:s|es|ies)?\b",
             text,
         ):
             return column
@@ -319,7 +329,7 @@ def _measure(text: str, table: Table) -> str | None:
             if any(word in said if exact else any(_same(word, other) for other in said) for word in words):
                 return column
     usual = [c for c in numeric if re.search(r"revenue|sales|amount|total|value|price|profit", c.casefold())]
-    return (usual or numeric or [None])[0]
+    return next(iter(usual or numeric), None)
 
 
 def _how(text: str) -> str:
@@ -328,7 +338,8 @@ def _how(text: str) -> str:
     if re.search(r"\bmedian\b", text):
         return "median"
     if re.search(
-        r"\bhow many (?:rows|records|entries|lines|orders|transactions|customers|tickets)\b|\bnumber of (?:rows|records|entries|orders|lines|transactions)\b|\bcount\b",
+        r"\bhow many (?:rows|records|entries|lines|orders|transactions|customers|tickets)\b|\bnumber "
+        r"of (?:rows|records|entries|orders|lines|transactions)\b|\bcount\b",
         text,
     ):
         return "count"
@@ -372,7 +383,7 @@ def _reading(file: FileInfo, lines: Sequence[str]) -> list[str]:
 def analysis_code(question: str, table: Table, analysis: Analysis, *, before: str = "") -> str:
     """The code that answers a question about a table.
 
-    Values named in the question ("Europe", "2025") become filters by what the file really holds when the code runs;
+    Values named in the question ("Europe", "2025") become filters by what the file holds when the code runs.
     ``before`` is an earlier question whose filters hold on where this one names none.
     """
     drawing = ["import matplotlib.pyplot as plt"] if analysis.chart else []
@@ -390,7 +401,8 @@ def _numbers(table: Table, analysis: Analysis) -> list[str]:
     column = repr(analysis.measure)
     return [
         f"if df[{column}].dtype == object:",
-        f"    df[{column}] = pd.to_numeric(df[{column}].astype(str).str.replace(r'[^0-9.\\-]', '', regex=True), errors='coerce')",
+        f"    df[{column}] = pd.to_numeric(df[{column}].astype(str).str.replace(r'[^0-9.\\-]', '', "
+        f"regex=True), errors='coerce')",
     ]
 
 
@@ -410,7 +422,8 @@ def _filters(question: str, table: Table, before: str) -> list[str]:
             "    if len(values) > 500:",
             "        continue",
             "    for text in (question, before):",
-            "        named = [v for v in values if re.search(r'(?<!\\w)' + re.escape(v.lower()) + r'(?!\\w)', text)]",
+            "        named = [v for v in values if re.search(r'(?<!\\w)' + re.escape(v.lower()) + "
+            "r'(?!\\w)', text)]",
             "        named = [v for v in named if not any(v != o and v.lower() in o.lower() for o in named)]",
             "        if named and len(named) < len(values):",
             "            keep = df[column].astype(str).isin(named)",
@@ -431,7 +444,8 @@ def _filters(question: str, table: Table, before: str) -> list[str]:
             "        break",
             "months = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august',",
             "          'september', 'october', 'november', 'december']",
-            "named = [m for m in months if re.search(r'\\bin (?:\\w+ and )?' + m + r'\\b|\\b' + m + r' (?:of )?(?:19|20)\\d\\d', question)]",
+            "named = [m for m in months if re.search(r'\\bin (?:\\w+ and )?' + m + r'\\b|\\b' + m + r' "
+            "(?:of )?(?:19|20)\\d\\d', question)]",
             "quarter = re.search(r'\\bq([1-4])\\b', question)",
             "if named:",
             "    df = df[when.dt.month.isin([months.index(m) + 1 for m in named])]",

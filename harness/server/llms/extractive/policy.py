@@ -1,8 +1,8 @@
 """What an assistant's instructions ask for, read with general patterns of English.
 
-The reading is lexical: quoted words in sentences about handing over become escalation phrases, the rest of
-those sentences becomes their conditions, "questions about ..." becomes the scope, and so on. Nothing is known
-beforehand about any business.
+The reading is lexical: quoted words in sentences about handing over become escalation phrases, the rest
+of those sentences becomes their conditions, "questions about ..." becomes the scope, and so on. Nothing
+is known beforehand about any business.
 """
 
 from __future__ import annotations
@@ -122,7 +122,8 @@ def read_policy(instructions: str) -> Policy:
 
 
 _QUOTED = re.compile(
-    r"“([^”\n]{2,400})”|\"([^\"\n]{2,400})\"|«\s?([^»\n]{2,400}?)\s?»|„([^“”\n]{2,400})[“”]|"
+    r"“([^”\n]{2,400})”|\"([^\"\n]{2,400})\"|"
+    r"«\s?([^»\n]{2,400}?)\s?»|„([^“”\n]{2,400})[“”]|"
     r"‘((?:[^’\n]|(?<=\w)’(?=\w)){2,400})’(?!\w)|`([^`\n]{2,400})`|"
     r"(?<![\w'])'((?:[^'\n]|(?<=\w)'(?=\w)){2,400})'(?!\w)"
 )
@@ -148,7 +149,7 @@ def _ends_here(match: re.Match[str]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Directive:
-    """One sentence of the instructions with what it hangs from: its heading or the line that opens its list."""
+    """One sentence of the instructions with what it hangs from: its heading, or what opens its list."""
 
     text: str
     heading: str
@@ -168,8 +169,7 @@ _ITEM = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
 def _directives(masked: str) -> list[_Directive]:
     found: list[_Directive] = []
     heading = lead = before = ""
-    for span in sentences(masked):
-        raw = span.text.strip()
+    for raw in (part for span in sentences(masked) for part in re.split(r"(?<=;)\s+", span.text.strip())):
         text = _ITEM.sub("", raw).strip()
         if _is_heading(raw):
             heading, lead, before = raw.strip("#*: "), "", ""
@@ -186,43 +186,63 @@ def _directives(masked: str) -> list[_Directive]:
 
 
 _HAND_OVER = re.compile(
-    r"\b(?:escalat\w*|needs? (?:a |an |the )?(?:person|human|colleague|member of staff|specialist)|hand(?:s|ed|ing)?[ -]?(?:it |them |this |the \w+ |\w+ )?(?:over|off)|handover|handoff|transfer\w*|"
-    r"connect(?:s|ed|ing)? (?:them|you|him|her|the|with|to|people|users?|customers?|callers?|visitors?|members?|patients?)|"
-    r"pass(?:ed|ing|es)? (?:\w+ ){0,3}?(?:on|over|along|to)|forward(?:ed|ing)? (?:\w+ ){0,3}?to|put (?:\w+ ){1,2}?through|"
+    r"\b(?:escalat\w*|needs? (?:a |an |the )?(?:person|human|colleague|member of staff|specialist)|"
+    r"hand(?:s|ed|ing)?[ -]?(?:it |them |this |the \w+ |\w+ )?(?:over|off)|handover|handoff|"
+    r"transfer\w*|"
+    r"connect(?:s|ed|ing)? (?:them|you|him|her|the|with|to|people|users?|customers?|callers?|"
+    r"visitors?|members?|patients?)|"
+    r"pass(?:ed|ing|es)? (?:\w+ ){0,3}?(?:on|over|along|to)|forward(?:ed|ing)? (?:\w+ ){0,3}?to|"
+    r"put (?:\w+ ){1,2}?through|"
     r"refer(?:red)? (?:\w+ ){0,3}?to|rout(?:e|ed|ing) (?:\w+ ){0,3}?to|"
     r"(?:bring|call|get|fetch|involv)(?:e|s|ing)? (?:in )?(?:a|an|the|our|some) (?:\w+ )?"
-    r"(?:human|person|colleague|agent|specialist|expert|supervisor|manager|librarian|nurse|advis[oe]r|team|member)|"
-    r"(?:to|by|with|for|from|ask a|tell a) (?:a |an |the |our |your |another )?(?:\w+ ){0,2}?(?:human|colleague|person|"
+    r"(?:human|person|colleague|agent|specialist|expert|supervisor|manager|librarian|nurse|"
+    r"advis[oe]r|team|member)|"
+    r"(?:to|by|with|for|from|ask a|tell a) (?:a |an |the |our |your |another )?(?:\w+ "
+    r"){0,2}?(?:human|colleague|person|"
     r"representative|agent|specialist|supervisor|operator)s?\b)"
 )
 _SPEAKS_OF_PEOPLE = re.compile(
-    r"\b(?:connect\w*|transfer\w*|hand(?:ing)? \w+ over|hand(?:ing)? (?:this|it|you)|pass(?:ing)?|forward\w*|escalat\w*|human|"
-    r"colleague|specialist|representative|agent|team|someone|somebody|person|put you through|reach out|call you|"
-    r"contact you|get back to you|in touch|follow up|bring in|get(?:ting)? (?:a|an|one of|our|the)|staff|manager|supervisor|"
-    r"advis[oe]r|librarian|nurse|operator|expert|desk|crew|technician|engineer|take (?:this|it|over)|takes (?:over|care))\b"
+    r"\b(?:connect\w*|transfer\w*|hand(?:ing)? \w+ over|hand(?:ing)? (?:this|it|you)|pass(?:ing)?|"
+    r"forward\w*|escalat\w*|human|"
+    r"colleague|specialist|representative|agent|team|someone|somebody|person|put you through|reach "
+    r"out|call you|"
+    r"contact you|get back to you|in touch|follow up|bring in|get(?:ting)? (?:a|an|one of|our|the)|"
+    r"staff|manager|supervisor|"
+    r"advis[oe]r|librarian|nurse|operator|expert|desk|crew|technician|engineer|take (?:this|it|"
+    r"over)|takes (?:over|care))\b"
 )
 _SAY = re.compile(
-    r"\b(?:say|says|saying|said|reply|replying|respond|responding|answer|write|writing|tell|telling|use|using|words?|phrase|"
+    r"\b(?:say|says|saying|said|reply|replying|respond|responding|answer|write|writing|tell|"
+    r"telling|use|using|words?|phrase|"
     r"sentence|message|state|stating|announce|with|exactly|verbatim|inform\w*)\b"
 )
 _NEVER_SAY = re.compile(
     r"\b(?:never|do not|don't|avoid|must not|not)\s+(?:\w+\s+){0,2}?(?:say|use|write|promise|answer|reply)"
 )
 _OFF_TOPIC = re.compile(
-    r"\b(?:off[- ]?topic|unrelated|outside (?:of )?(?:your|this|that|these|the|our) (?:scope|area|topic|subject|domain|remit)\w*|"
-    r"out of scope|other (?:topics|subjects|questions|matters|things)|anything else|irrelevant|not (?:about|related)|"
-    r"nothing to do with|only (?:answer|help|discuss|talk|assist|respond)|stick to|redirect\w*|steer|beyond (?:your|the|this)|"
+    r"\b(?:off[- ]?topic|unrelated|outside (?:of )?(?:your|this|that|these|the|our) (?:scope|area|"
+    r"topic|subject|domain|remit)\w*|"
+    r"out of scope|other (?:topics|subjects|questions|matters|things)|anything else|irrelevant|not "
+    r"(?:about|related)|"
+    r"nothing to do with|only (?:answer|help|discuss|talk|assist|respond)|stick to|redirect\w*|"
+    r"steer|beyond (?:your|the|this)|"
     r"stay on topic|general knowledge|decline)\b"
 )
 _NOT_KNOWN = re.compile(
-    r"\b(?:don't know|do not know|cannot find|can't find|can not find|could not find|not find|isn't in|is not in|are not in|"
-    r"aren't in|not contain\w*|doesn't contain|not (?:covered|found|listed|available|mentioned|sure|certain|answered)|no answer|"
-    r"unsure|unknown|not have (?:the|that|an|any)|don't have|cannot answer|can't answer|unable to answer|no information|"
-    r"missing from|nothing (?:is |was )?found|do not (?:say|answer|mention|cover)|don't (?:say|answer|mention|cover))\b"
+    r"\b(?:don't know|do not know|cannot find|can't find|can not find|could not find|not find|"
+    r"isn't in|is not in|are not in|"
+    r"aren't in|not contain\w*|doesn't contain|not (?:covered|found|listed|available|mentioned|"
+    r"sure|certain|answered)|no answer|"
+    r"unsure|unknown|not have (?:the|that|an|any)|don't have|cannot answer|can't answer|unable to "
+    r"answer|no information|"
+    r"missing from|nothing (?:is |was )?found|do not (?:say|answer|mention|cover)|don't (?:say|"
+    r"answer|mention|cover))\b"
 )
 _LINKING = re.compile(
-    r"^(?:in (?:these|such|those|this|that|any of these|all these|either)\b.*|then\b.*|(?:say|use|reply|respond|tell|write|answer|"
-    r"do (?:so|this|that)|always|the (?:exact )?(?:words|phrase|sentence|message)|when (?:you do|this|that)|to do (?:so|this)|"
+    r"^(?:in (?:these|such|those|this|that|any of these|all these|either)\b.*|then\b.*|(?:say|use|"
+    r"reply|respond|tell|write|answer|"
+    r"do (?:so|this|that)|always|the (?:exact )?(?:words|phrase|sentence|message)|when (?:you do|"
+    r"this|that)|to do (?:so|this)|"
     r"by saying|exact(?:ly)?|phrase|for (?:these|this|that|such))\b.*)"
 )
 
@@ -279,7 +299,11 @@ def _about_handing_over(directive: _Directive, quotes: list[str]) -> bool:
         return True
     if _LINKING.match(text) and _HAND_OVER.search(_MASK.sub(" ", fold(directive.before))):
         return True
-    return any(_hands_over_in_words(words) for words in said) and bool(_SAY.search(text))
+    if not _SAY.search(text):
+        return False
+    of_people = any(_SPEAKS_OF_PEOPLE.search(fold(words)) for words in said)
+    in_a_case = bool(re.search(r"\b(?:for|if|when|whenever|in case)\b", text)) and not _OFF_TOPIC.search(text)
+    return any(_hands_over_in_words(words) for words in said) or (of_people and in_a_case)
 
 
 def _names_handing_over(heading: str) -> bool:
@@ -289,10 +313,13 @@ def _names_handing_over(heading: str) -> bool:
 
 
 _WORDS_OF_HANDING_OVER = re.compile(
-    r"\b(?:connect(?:ing)? you|transfer(?:ring)? you|hand(?:ing)? (?:you|this|it)|pass(?:ing)? (?:you|this|it|your)|"
+    r"\b(?:connect(?:ing)? you|transfer(?:ring)? you|hand(?:ing)? (?:you|this|it)|pass(?:ing)? "
+    r"(?:you|this|it|your)|"
     r"put(?:ting)? you through|escalat\w+|get(?:ting)? (?:a|an|one of|our|the|someone|you to|you a|somebody)|"
-    r"forward\w* (?:you|this|it|your)|bring(?:ing)? in|fetch\w*|(?:a|our|the|one of our|my) (?:\w+ ){0,3}?(?:team|colleague|human|"
-    r"person|agent|specialist|librarian|nurse|advis[oe]r|representative|expert|manager|staff|desk)s? (?:\w+ )?(?:will|is going|"
+    r"forward\w* (?:you|this|it|your)|bring(?:ing)? in|fetch\w*|(?:a|our|the|one of our|my) (?:\w+ "
+    r"){0,3}?(?:team|colleague|human|"
+    r"person|agent|specialist|librarian|nurse|advis[oe]r|representative|expert|manager|staff|"
+    r"desk)s? (?:\w+ )?(?:will|is going|"
     r"can|takes?|shall)|will (?:contact|call|reach|get back|be in touch|take over|look into))\b"
 )
 
@@ -305,7 +332,8 @@ def _forbids(text: str) -> bool:
     """Whether the sentence says when *not* to hand over, or only what to offer."""
     return bool(
         re.match(
-            r"(?:please )?(?:offer|never|do not|don't|avoid|you must not|there is no need|no need)\b(?! (?:try|attempt|guess|hesitate))",
+            r"(?:please )?(?:offer|never|do not|don't|avoid|you must not|there is no need|no need)\b(?! "
+            r"(?:try|attempt|guess|hesitate))",
             fold(text),
         )
     )
@@ -338,7 +366,8 @@ def _is_about_ignorance(words: str) -> bool:
 
 
 _REPORTED = re.compile(
-    r"\b(?:say(?:ing)?|tell(?:ing)? (?:them|the \w+|him or her|people)|inform(?:ing)? (?:them|the \w+)|state|reply|explain(?:ing)?)"
+    r"\b(?:say(?:ing)?|tell(?:ing)? (?:them|the \w+|him or her|people)|inform(?:ing)? (?:them|the "
+    r"\w+)|state|reply|explain(?:ing)?)"
     r"(?: that)? (?P<words>(?:you|a|an|the|our|one of|someone|somebody)\b[^.;:⟦]{6,160})",
     re.IGNORECASE,
 )
@@ -348,7 +377,8 @@ _TO_FIRST_PERSON = (
     (r"\byou\b", "I"),
     (r"\byour\b", "our"),
     (
-        r"\b(?:them|they|him|her|the (?:user|customer|client|caller|visitor|member|patient|guest|reader|person|student)s?)\b",
+        r"\b(?:them|they|him|her|the (?:user|customer|client|caller|visitor|member|patient|guest|"
+        r"reader|person|student)s?)\b",
         "you",
     ),
     (r"\btheir\b", "your"),
@@ -371,12 +401,17 @@ def _reported_phrase(text: str) -> str | None:
 
 _EMPTY = frozenset(
     part
-    for word in """escalate escalation transfer connect hand handover pass forward refer route say saying phrase words reply
-    respond customer user caller visitor member client patient guest reader person human agent representative specialist
-    team staff colleague ask asks question case request issue problem matter situation complex complicated technical
-    difficult involve involving related requires require need needs want wants explicitly conversation always immediately
-    must support exactly verbatim following assistant try tries politely whenever somebody euro euros eur usd seem seems instead access system systems things some anything dollars pounds gbp apologise apologize mention mentions talk speak
-    report reports describe describes concern concerns complaint arise service someone something people kind directly""".split()
+    for word in """
+    escalate escalation transfer connect hand handover pass forward refer route say saying phrase words
+    reply respond customer user caller visitor member client patient guest reader person human agent
+    representative specialist team staff colleague ask asks question case request issue problem matter
+    situation complex complicated technical difficult involve involving related requires require need
+    needs want wants explicitly conversation always immediately must support exactly verbatim following
+    assistant try tries politely whenever somebody euro euros eur usd seem seems instead access system
+    systems things some anything dollars pounds gbp apologise apologize mention mentions talk speak report
+    reports describe describes concern concerns complaint arise service someone something people kind
+    directly
+    """.split()
     for part in content_stems(word)
 )
 _TECHNICAL = re.compile(
@@ -412,7 +447,8 @@ _IN_THESE_CASES = re.compile(
     r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|\b[Tt]hen (?:say|reply)\b[^.]*"
 )
 _AN_ACT = re.compile(
-    r"(?:then )?(?:call|create|open|use|using|say|saying|apologi[sz]e|fill|add|give|tell|provide|include|note|collect|never|do not|don't|ask for|collect)\b"
+    r"(?:then )?(?:call|create|open|use|using|say|saying|apologi[sz]e|fill|add|give|tell|provide|"
+    r"include|note|collect|never|do not|don't|ask for|collect)\b"
 )
 _CASE = re.compile(r"(?:for|if|when|whenever|in case|should|as soon as|once|any|where|only)\b")
 
@@ -458,8 +494,10 @@ def _roles(directives: list[_Directive], quotes: list[str]) -> tuple[str, ...]:
 
 _ROLE = re.compile(
     r"\b(?:to|with|for|through to|a|an|our|the|your|one of our) (?:a |an |the |our |your )?"
-    r"(?P<role>(?:[a-z-]+ )?(?:librarians?|nurses?|doctors?|advis[oe]rs?|pharmacists?|technicians?|engineers?|desk|team|"
-    r"colleagues?|specialists?|managers?|supervisors?|staff|consultants?|clerks?|bankers?|receptionists?|office|crew|"
+    r"(?P<role>(?:[a-z-]+ )?(?:librarians?|nurses?|doctors?|advis[oe]rs?|pharmacists?|technicians?|"
+    r"engineers?|desk|team|"
+    r"colleagues?|specialists?|managers?|supervisors?|staff|consultants?|clerks?|bankers?|"
+    r"receptionists?|office|crew|"
     r"representatives?|agents?|experts?|teachers?|tutors?|counsell?ors?|officers?|concierge|department))\b"
 )
 
@@ -468,16 +506,20 @@ _ROLE = re.compile(
 
 
 _TOPIC_PATTERNS = (
-    r"\b(?:questions?|inquir\w+|enquir\w+|quer(?:y|ies)|topics|matters|requests|things|anything)\s+(?:about|on|regarding|"
+    r"\b(?:questions?|inquir\w+|enquir\w+|quer(?:y|ies)|topics|matters|requests|things|"
+    r"anything)\s+(?:about|on|regarding|"
     r"concerning|related to|relating to|around|that concern)\s+(?P<topics>.+)",
-    r"\b(?:help|helps|helping|assist|assists|assisting|support|supports|advise|guide)\s+(?:\w+\s+){0,4}?(?:with|on|about|regarding|"
+    r"\b(?:help|helps|helping|assist|assists|assisting|support|supports|advise|"
+    r"guide)\s+(?:\w+\s+){0,4}?(?:with|on|about|regarding|"
     r"concerning)\s+(?P<topics>.+)",
     r"\b(?:help|helps|helping|assist|assists)\s+(?:\w+\s+){0,4}?(?:to|in)\s+(?P<doing>[a-z]+\b.+)",
     r"\b(?:about|regarding|concerning)\s+(?P<topics>.+)",
 )
 _TOPIC_END = re.compile(
-    r"\s*(?:[.;:!?⟦(]|,?\s(?:and|but|then)\s(?:you|do|never|always|politely|redirect|nothing|for|answer|say|escalat\w+|hand|be|no"
-    r"\b)|,\s(?:using|based|by|in a|with a|never|politely|drawing|and only)|\s(?:using|based on|by (?:using|searching)|from the|"
+    r"\s*(?:[.;:!?⟦(]|,?\s(?:and|but|then)\s(?:you|do|never|always|politely|redirect|nothing|for|"
+    r"answer|say|escalat\w+|hand|be|no"
+    r"\b)|,\s(?:using|based|by|in a|with a|never|politely|drawing|and only)|\s(?:using|based on|by "
+    r"(?:using|searching)|from the|"
     r"with the help|only\b|in a (?:friendly|polite|warm)|unless|if|when|so that)\b)"
 )
 
@@ -498,7 +540,8 @@ def _topics(directives: list[_Directive], company: str | None) -> str | None:
 
 
 _VAGUE = re.compile(
-    r"(?:(?:the|our|this) (?:product|company|service|app|software|shop|store|business|website|site|platform)|our|its?)\b"
+    r"(?:(?:the|our|this) (?:product|company|service|app|software|shop|store|business|website|site|"
+    r"platform)|our|its?)\b"
 )
 
 
@@ -516,10 +559,12 @@ def _topic_words(match: re.Match[str]) -> str | None:
 
 
 _COMPANY = re.compile(
-    r"\b(?:for|of|at|by|represent(?:ing)?|behalf of)\s+(?:the\s+|our\s+)?(?P<company>[A-Z][\w&'’-]*(?:\.[a-z]\w+)?(?:\s+(?:of|the|and|&|[A-Z][\w&'’-]*)(?=[\s,.;:!]))*)"
+    r"\b(?:for|of|at|by|represent(?:ing)?|behalf of)\s+(?:the\s+|"
+    r"our\s+)?(?P<company>[A-Z][\w&'’-]*(?:\.[a-z]\w+)?(?:\s+(?:of|the|and|&|"
+    r"[A-Z][\w&'’-]*)(?=[\s,.;:!]))*)"
 )
 _NOT_A_COMPANY = frozenset(
-    "i you the always never if when english german french spanish markdown pdf api json faq use answer a an".split()
+    "i you the always never if when english german french spanish markdown pdf api json faq use a an".split()
 )
 
 
@@ -534,8 +579,10 @@ def _company(masked: str) -> str | None:
 
 
 _NAME = re.compile(
-    r"\b(?:[Yy]our name is|[Yy]ou are called|[Yy]ou go by|call yourself|[Nn]amed|[Kk]nown as)\s+(?:the\s+)?(?P<name>[A-Z][\w-]*(?:\s[A-Z][\w-]*)*)|"
-    r"\b[Yy]ou(?: are|'re|’re)\s+(?P<self>[A-Z][\w-]*(?:\s[A-Z][\w-]*){0,3})(?=\s*[,.(]|\s+(?:the|a|an|and|from|for|at|of)\b)"
+    r"\b(?:[Yy]our name is|[Yy]ou are called|[Yy]ou go by|call yourself|[Nn]amed|[Kk]nown "
+    r"as)\s+(?:the\s+)?(?P<name>[A-Z][\w-]*(?:\s[A-Z][\w-]*)*)|"
+    r"\b[Yy]ou(?: are|'re|’re)\s+(?P<self>[A-Z][\w-]*(?:\s[A-Z][\w-]*){0,3})(?=\s*[,.(]|\s+(?:the|"
+    r"a|an|and|from|for|at|of)\b)"
 )
 
 
@@ -573,11 +620,13 @@ def _prescribed(
 
 _FORBIDDEN = re.compile(
     r"\b(?:never|do not|don't|must not|may not|cannot|refuse to|avoid|not allowed to|should not|shouldn't)\s+"
-    r"(?:ever\s+)?(?:give|giving|provide|providing|offer|offering|discuss|discussing|talk about|talking about|comment on|"
+    r"(?:ever\s+)?(?:give|giving|provide|providing|offer|offering|discuss|discussing|talk about|"
+    r"talking about|comment on|"
     r"commenting on|speculate (?:about|on)|answer questions (?:about|on))\s+(?:any\s+)?(?P<what>[^.;⟦]+)"
 )
 _META = re.compile(
-    r"\b(?:unless|outside|unrelated|other than|not in|beyond|off-topic|instructions?|prompt|information that|answers? (?:that|from)|"
+    r"\b(?:unless|outside|unrelated|other than|not in|beyond|off-topic|instructions?|prompt|"
+    r"information that|answers? (?:that|from)|"
     r"anything (?:that|not|else)|without)\b"
 )
 
@@ -595,19 +644,24 @@ def _forbidden(directives: list[_Directive]) -> Iterator[Condition]:
 
 
 _FRIENDLY = re.compile(
-    r"\b(?:friendly|warm\w*|cheerful\w*|welcoming|kind\w*|casual\w*|upbeat|approachable|personable|helpful and)\b"
+    r"\b(?:friendly|warm\w*|cheerful\w*|welcoming|kind\w*|casual\w*|upbeat|approachable|personable|"
+    r"helpful and)\b"
 )
 _BRIEF = re.compile(
-    r"\b(?:concise\w*|brief\w*|short (?:answers?|replies|sentences)|keep (?:it|answers?|replies) short|to the point|one sentence)\b"
+    r"\b(?:concise\w*|brief\w*|short (?:answers?|replies|sentences)|keep (?:it|answers?|replies) "
+    r"short|to the point|one sentence)\b"
 )
 _NO_CITATIONS = re.compile(
-    r"\b(?:do not|don't|never|without) (?:\w+ )?(?:cit(?:e|ing|ations?)|(?:mention|name|include|show)\w* (?:the |your )?(?:sources?|citations?))"
+    r"\b(?:do not|don't|never|without) (?:\w+ )?(?:cit(?:e|ing|ations?)|(?:mention|name|include|"
+    r"show)\w* (?:the |your )?(?:sources?|citations?))"
 )
 _OPENING = re.compile(
-    r"\b(?:start|begin|open|greet)\w*\b.*\b(?:every|each|all|always|your|any)\b|\balways (?:start|begin|open|greet)"
+    r"\b(?:start|begin|open|greet)\w*\b.*\b(?:every|each|all|always|your|any)\b|\balways (?:start|"
+    r"begin|open|greet)"
 )
 _CLOSING = re.compile(
-    r"\b(?:end|finish|close|sign off|conclude)\b.*\b(?:every|each|all|always|your|any)\b|\balways (?:end|finish|close|sign)"
+    r"\b(?:end|finish|close|sign off|conclude)\b.*\b(?:every|each|all|always|your|any)\b|\balways "
+    r"(?:end|finish|close|sign)"
 )
 
 

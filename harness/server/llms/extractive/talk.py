@@ -105,13 +105,18 @@ def _outcomes(messages: Sequence[ChatMessage]) -> Iterator[Outcome]:
 
 
 _POINTS_BACK = re.compile(
-    r"\b(?:it|its|it's|those|these|this|they|them|their|ones?|the same|such|the (?:first|second|third|last|other|latter|former)"
-    r"(?: \w+)?|both)\b|\bthat\b(?=\s*(?:$|[?.!,]|is|was|will|would|can|does|work|cost|take|mean|include|happen|apply|for|in|on|"
-    r"with|too|one|also|do|plan|option|step|limit|feature))|(?<!is )(?<!are )(?<!was )\bthere\b(?!'s| is| are| was| were)"
+    r"\b(?:it|its|it's|those|these|this|they|them|their|ones?|the same|such|the (?:first|second|"
+    r"third|last|other|latter|former)"
+    r"(?: \w+)?|both)\b|\bthat\b(?=\s*(?:$|[?.!,]|is|was|will|would|can|does|work|cost|take|mean|"
+    r"include|happen|apply|for|in|on|"
+    r"with|too|one|also|do|plan|option|step|limit|feature))|(?<!is )(?<!are )(?<!was "
+    r")\bthere\b(?!'s| is| are| was| were)"
 )
 _GOES_ON = re.compile(
-    r"^(?:and|or|but|so|also|then|what about|how about|what if|what else|anything else|ok(?:ay)?,? (?:and|so|but)|only|even|"
-    r"which (?:one|ones|of)|why|how so|how long|how much|how many|when|where|who|really|are you sure|i mean|i meant|for)\b"
+    r"^(?:and|or|but|so|also|then|what about|how about|what if|what else|anything else|ok(?:ay)?,? "
+    r"(?:and|so|but)|only|even|"
+    r"which (?:one|ones|of)|why|how so|how long|how much|how many|when|where|who|really|are you "
+    r"sure|i mean|i meant|for)\b"
 )
 
 
@@ -119,7 +124,7 @@ def is_follow_up(said: str) -> bool:
     """Whether a message can only be understood with what was said before it."""
     text = fold(said).strip()
     own = [part for part in content_stems(text) if part not in generic_stems()]
-    if len(own) <= 1:
+    if not own or (len(own) == 1 and len(text.split()) <= 2 and text.endswith("?")):
         return True
     if _GOES_ON.match(text) and len(own) <= (6 if text.startswith(("and", "what about", "how about")) else 3):
         return True
@@ -159,11 +164,13 @@ def questions_in(said: str) -> list[str]:
 
 
 _BETWEEN_QUESTIONS = re.compile(
-    r"(?<=\?)\s+|(?:,|;)?\s+(?:and|also)\s+(?=(?:also )?(?:how|what|where|when|which|why|who|can i|do i|is there|is it|are there|does)\b)",
+    r"(?<=\?)\s+|(?:,|;)?\s+(?:and|also)\s+(?=(?:also )?(?:how|what|where|when|which|why|who|can i|"
+    r"do i|is there|is it|are there|does)\b)",
     re.IGNORECASE,
 )
 _ASKS = re.compile(
-    r"\?\s*$|^(?:and |also )?(?:how|what|where|when|which|why|who|can|do|is|are|does|could|may|tell me|explain)\b"
+    r"\?\s*$|^(?:and |also )?(?:how|what|where|when|which|why|who|can|do|is|are|does|could|may|"
+    r"tell me|explain)\b"
 )
 
 
@@ -172,18 +179,23 @@ _ASKS = re.compile(
 
 _FACTS = (
     re.compile(
-        r"\b[Mm]y (?P<key>[a-z][a-z -]{1,30}?) (?:is|are|was|=|number is)\s?:? (?:called |named |the |an? )?(?P<value>[^,;!?\n]{1,60}?)(?=[,;!?\n]|\.(?:\s|$)|$| and (?:I|my|the|it)\b| but\b)"
+        r"\b[Mm]y (?P<key>[a-z][a-z -]{1,30}?) (?:is|are|was|=|number is)\s?:? (?:called |named |the |"
+        r"an? )?(?P<value>[^,;!?\n]{1,60}?)(?=[,;!?\n]|\.(?:\s|$)|$| and (?:I|my|the|it)\b| but\b)"
     ),
     re.compile(
-        r"\b(?:I|[Ww]e)(?:'m|’m| am| are|'re|’re) (?:currently |now )?(?:on|using|with|subscribed to) (?:the |a |an )?"
-        r"(?P<value>[A-Z][\w-]*(?: [A-Z][\w-]*)?)(?: (?P<key>plan|tier|package|subscription|account|version|card|membership))?"
+        r"\b(?:I|[Ww]e)(?:'m|’m| am| are|'re|’re) (?:currently |now )?(?:on|using|with|subscribed to) "
+        r"(?:the |a |an )?"
+        r"(?P<value>[A-Z][\w-]*(?: [A-Z][\w-]*)?)(?: (?P<key>plan|tier|package|subscription|account|"
+        r"version|card|membership))?"
     ),
     re.compile(
-        r"\b(?:I|[Ww]e|[Oo]urs?)(?:'ve|’ve)? (?:have|has|got|use|bought|own|chose|is) (?:the |a |an )(?P<value>[A-Z][\w-]*(?: [A-Z][\w-]*)?) "
+        r"\b(?:I|[Ww]e|[Oo]urs?)(?:'ve|’ve)? (?:have|has|got|use|bought|own|chose|is) (?:the |a |an "
+        r")(?P<value>[A-Z][\w-]*(?: [A-Z][\w-]*)?) "
         r"(?P<key>[a-z]+)"
     ),
     re.compile(
-        r"\b(?:on|with|in|using) (?:the |a )(?P<value>[A-Z][\w-]*) (?P<key>plan|tier|package|subscription|edition)\b"
+        r"\b(?:on|with|in|using) (?:the |a )(?P<value>[A-Z][\w-]*) (?P<key>plan|tier|package|"
+        r"subscription|edition)\b"
     ),
 )
 _MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
@@ -222,7 +234,8 @@ def only_tells(said: str) -> bool:
     return bool(told) and all(
         "?" not in sentence
         and re.match(
-            r"(?:and |also |so |ok(?:ay)?,? |well,? |by the way,? |fyi,? )*(?:my|i am|i'm|we are|we're|i have|we have|i use|we use|our|this is)\b",
+            r"(?:and |also |so |ok(?:ay)?,? |well,? |by the way,? |fyi,? )*(?:my|i am|i'm|we are|we're|i "
+            r"have|we have|i use|we use|our|this is)\b",
             fold(sentence),
         )
         and not re.search(
@@ -237,7 +250,8 @@ _ASKS_BACK = re.compile(
     r"\b(?:what|which|who|do you (?:remember|know|recall)|can you (?:remember|repeat|recall))\b.*\b(?:my|i)\b"
 )
 _ASKED = re.compile(
-    r"\bwhat (?:did|was) (?:i|my) (?:just )?(?:ask|say|said|want|(?:(?P<first>first|initial)|(?P<last>last|previous)) (?:question|message)|"
+    r"\bwhat (?:did|was) (?:i|my) (?:just )?(?:ask|say|said|want|(?:(?P<first>first|initial)|"
+    r"(?P<last>last|previous)) (?:question|message)|"
     r"question)(?: you)?(?: (?P<when>first|at first|before|last|earlier|just now|initially))?"
 )
 
@@ -264,11 +278,13 @@ def _asks_for(key: str, text: str) -> bool:
     name = "e-?mail(?: address)?" if key == "email" else re.escape(key)
     return bool(
         re.search(
-            rf"\b(?:what|which)(?:'s| is| was| were| did)?\b.{{0,24}}\b(?:my|i)\b(?: \w+)? {name}\s*(?:again|address|number)?\s*[?.]?$",
+            rf"\b(?:what|which)(?:'s| is| was| were| did)?\b.{{0,24}}\b(?:my|i)\b(?: \w+)? "
+            rf"{name}\s*(?:again|address|number)?\s*[?.]?$",
             text,
         )
         or re.search(
-            rf"\b(?:what|which) {name}\b.{{0,20}}\b(?:i|my|me)\b.{{0,20}}\b(?:on|give|gave|said|say|told|tell|mention\w*|have|use)\b",
+            rf"\b(?:what|which) {name}\b.{{0,20}}\b(?:i|my|me)\b.{{0,20}}\b(?:on|give|gave|said|say|told|"
+            rf"tell|mention\w*|have|use)\b",
             text,
         )
         or re.search(rf"\bremember my {name}\b", text)
@@ -283,24 +299,38 @@ def _spoken(key: str) -> str:
 
 
 _GREETING = (
-    r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|dear (?:team|all|support)|moin)"
+    r"(?:hi|hello|hey|hiya|howdy|greetings|good (?:morning|afternoon|evening|day)|dear (?:team|all|"
+    r"support)|moin)"
     r"(?:,? (?:there|again|all|team|everyone|everybody|folks|you|friend|support|assistant|bot))*"
 )
 _THANKS = (
-    r"(?:(?:ok|okay|great|perfect|awesome|super|wonderful|good|alright|cool|nice|got it|oh|ah|excellent|no|yes|well|fine|brilliant|"
-    r"that's|that is|all|it|now|clear|lovely|i see|understood|makes sense|will do|sounds good|very|so|much|really|helpful|worked|works|"
-    r"solved it|helps|helped|this|was|for the help|for your help|for that|a lot|again|you're great|you are great|that|everything|for now|"
-    r"nothing else|that's it|that's all|for everything|kind of you|appreciate it|i|much appreciated|many|thx|thank you|thanks|cheers|ty)[ ,.!]*)+"
+    r"(?:(?:ok|okay|great|perfect|awesome|super|wonderful|good|alright|cool|nice|got it|oh|ah|"
+    r"excellent|no|yes|well|fine|brilliant|"
+    r"that's|that is|all|it|now|clear|lovely|i see|understood|makes sense|will do|sounds good|very|"
+    r"so|much|really|helpful|worked|works|"
+    r"solved it|helps|helped|this|was|for the help|for your help|for that|a lot|again|you're great|"
+    r"you are great|that|everything|for now|"
+    r"nothing else|that's it|that's all|for everything|kind of you|appreciate it|i|much "
+    r"appreciated|many|thx|thank you|thanks|cheers|ty)[ ,.!]*)+"
 )
-_BYE = r"(?:(?:good ?bye|bye|see you|see ya|farewell|have a (?:nice|good|great) (?:day|evening|weekend|one|night)|take care|good night|bye bye|until next time|you too|for now|then|later)[ ,.!]*)+"
+_BYE = (
+    r"(?:(?:good ?bye|bye|see you|see ya|farewell|have a (?:nice|good|great) (?:day|evening|"
+    r"weekend|one|night)|take care|good night|bye bye|until next time|you too|for now|then|later)[ "
+    r",.!]*)+"
+)
 _HOW_ARE_YOU = r"(?:how are you(?: doing)?(?: today)?|how's it going|how do you do|what's up)"
 _WHO = (
-    r"(?:(?:and |so )?(?:who|what) (?:are|r) you|are you (?:a |an |really |actually )*(?:bot|robot|human|ai|person|machine|real person|real|computer|language model)(?: or (?:a |an )?\w+)*|"
-    r"what(?:'s| is) your name|am i (?:talking|speaking|chatting) (?:to|with) (?:a |an )?(?:\w+ ?)+|tell me about yourself|introduce yourself|do you have a name)"
+    r"(?:(?:and |so )?(?:who|what) (?:are|r) you|are you (?:a |an |really |actually )*(?:bot|robot|"
+    r"human|ai|person|machine|real person|real|computer|language model)(?: or (?:a |an )?\w+)*|"
+    r"what(?:'s| is) your name|am i (?:talking|speaking|chatting) (?:to|with) (?:a |an )?(?:\w+ "
+    r"?)+|tell me about yourself|introduce yourself|do you have a name)"
 )
 _WHAT = (
-    r"(?:(?:so |and )?what (?:can|do) you (?:do|help (?:me )?with|know|offer)(?: for me| about)?|how (?:can|do|could) you help(?: me)?|what (?:are you|is this) (?:for|good for|able to do)|"
-    r"(?:can|could) you (?:please )?help(?: me)?(?: please| out)?|help(?: me)?(?: please)?|i (?:need|have|want) (?:some |a |your )?(?:help|question|quick question)(?: please)?|what topics do you (?:cover|know))"
+    r"(?:(?:so |and )?what (?:can|do) you (?:do|help (?:me )?with|know|offer)(?: for me| about)?|"
+    r"how (?:can|do|could) you help(?: me)?|what (?:are you|is this) (?:for|good for|able to do)|"
+    r"(?:can|could) you (?:please )?help(?: me)?(?: please| out)?|help(?: me)?(?: please)?|i "
+    r"(?:need|have|want) (?:some |a |your )?(?:help|question|quick question)(?: please)?|what "
+    r"topics do you (?:cover|know))"
 )
 _KINDS_OF_TALK = {
     name: re.compile(rf"(?:{_GREETING}[ ,.!]*)?(?:{pattern})[ ,.!?]*")
@@ -366,12 +396,12 @@ def introduction(policy: Policy) -> str:
 
 
 def redirect_answer(policy: Policy) -> str:
-    """Turns away what is off topic and says what there is instead; the prescribed words when there are some."""
+    """Turns away what is off topic and says what there is instead, in the prescribed words if any."""
     if policy.redirect:
         return policy.redirect
     topics = policy.topics or (f"questions about {policy.company}" if policy.company else None)
     if topics is None:
-        return "I'm sorry, that is outside of what I can help with here. Is there something else I can do for you?"
+        return "I'm sorry, that is outside of what I can help with. Is there something else I can do for you?"
     company = (
         f" about {policy.company}" if policy.company and fold(policy.company) not in fold(topics) else ""
     )

@@ -1,0 +1,346 @@
+"""The server as a whole: routes, errors, the thread lock under any order of calls, HTTP as direct calls."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from harness.clock import Clock
+from harness.server.app import ROUTES, App, Request, ServerOptions
+from harness.server.http import background
+from harness.server.llms.interface import ModelReply, ModelRequest
+from harness.server.llms.models import ModelTable
+from harness.server.llms.scripted import Scripted, calls, file_search, function_call
+from harness.server.state import ACTIVE_STATUSES
+
+Api = Any
+FUNCTION = {"type": "function", "function": {"name": "lookup"}}
+TERMINAL = {"completed", "incomplete", "failed", "expired", "cancelled"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/nowhere", "/threads/thread_1/nowhere", "/models/a/b/c/d/e/f", "", "//"]
+)
+def test_unknown_paths_are_answered_with_the_envelope(api: Api, path: str) -> None:
+    status, error = api.refused("GET", path)
+    assert (status, error["code"]) == (404, "unknown_url")
+    assert error["message"] == f"Invalid URL (GET /v1{path})"
+
+
+def test_a_known_path_with_another_method_is_not_allowed(api: Api) -> None:
+    status, error = api.refused("PUT", "/assistants")
+    assert (status, error["message"]) == (405, "Not allowed to PUT on /v1/assistants.")
+
+
+def test_every_route_is_reached_and_answers_what_is_not_there_without_failing(api: Api) -> None:
+    for method, pattern, _ in ROUTES:
+        path = re.sub(r"\{(\w+)\}", lambda match: f"{PREFIXES[match[1]]}none", pattern)
+        reply = api.call(method, path)
+        assert reply.status in (200, 400, 404), (method, path, reply.body)
+        if reply.status != 200:
+            assert reply.body["error"]["type"] == "invalid_request_error"
+
+
+PREFIXES = {
+    "assistant": "asst_",
+    "batch": "vsfb_",
+    "file": "file-",
+    "message": "msg_",
+    "model": "model-",
+    "run": "run_",
+    "step": "step_",
+    "store": "vs_",
+    "thread": "thread_",
+}
+
+
+def test_request_ids_are_never_given_twice(api: Api) -> None:
+    for _ in range(50):
+        api.call("GET", "/nowhere")
+    ids = [reply.headers["x-request-id"] for reply in api.replies]
+    assert len(set(ids)) == 50
+
+
+def test_the_same_seed_gives_the_same_ids(make_api: Any) -> None:
+    first, second = make_api(), make_api()
+    assert first.assistant() == second.assistant()
+    assert make_api(seed=8).assistant()["id"] != first.assistant()["id"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=6,
+)
+FIELDS = """
+    model name description instructions tools tool_resources metadata temperature top_p response_format
+    reasoning_effort assistant_id thread messages additional_messages additional_instructions stream
+    max_prompt_tokens max_completion_tokens truncation_strategy tool_choice parallel_tool_calls role content
+    attachments tool_outputs file_ids files file_id attributes chunking_strategy expires_after query filters
+    max_num_results ranking_options type function file_search code_interpreter static
+""".split()
+POSTS = [pattern for method, pattern, _ in ROUTES if method == "POST" and pattern != "/files"]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(POSTS), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5), st.data())
+def test_no_body_whatsoever_breaks_the_server(
+    world: World, pattern: str, body: dict[str, Any], data: st.DataObject
+) -> None:
+    if data.draw(st.booleans(), label="complete"):
+        body = {**world.complete(pattern), **body}
+    reply = world.app.handle(Request("POST", world.path(pattern), body))
+    assert reply.status in (200, 400, 404)
+    if reply.events is not None:
+        assert list(reply.events)[-1][0].startswith("thread.run.")
+
+
+class World:
+    """A server with one object of each kind, so that requests get past the question whether it exists."""
+
+    def __init__(self) -> None:
+        models = ModelTable(default=Scripted(["Fine."], cycle=True))
+        self.app = App(ServerOptions(models=models, eager=True, seed=1))
+        self.ids = {
+            "assistant": self.make("/assistants", model="m"),
+            "thread": self.make("/threads", messages=[{"role": "user", "content": "hi"}]),
+            "store": self.make("/vector_stores"),
+            "batch": "vsfb_none",
+            "step": "step_none",
+            "file": "file-none",
+        }
+        self.ids["message"] = self.make(self.path("/threads/{thread}/messages"), role="user", content="x")
+        run = self.make(self.path("/threads/{thread}/runs"), assistant_id=self.ids["assistant"])
+        self.ids["run"] = run
+
+    def make(self, path: str, **body: Any) -> str:
+        made = self.app.handle(Request("POST", path, body)).body
+        assert made is not None
+        return str(made["id"])
+
+    def path(self, pattern: str) -> str:
+        return re.sub(r"\{(\w+)\}", lambda match: self.ids[match[1]], pattern)
+
+    def complete(self, pattern: str) -> dict[str, Any]:
+        """What a request to this path needs at least."""
+        needs: dict[str, dict[str, Any]] = {
+            "/assistants": {"model": "m"},
+            "/threads/runs": {"assistant_id": self.ids["assistant"]},
+            "/threads/{thread}/runs": {"assistant_id": self.ids["assistant"]},
+            "/threads/{thread}/messages": {"role": "user", "content": "x"},
+            "/vector_stores/{store}/search": {"query": "x"},
+        }
+        return needs.get(pattern, {})
+
+
+@pytest.fixture(scope="module")
+def world() -> Iterator[World]:
+    made = World()
+    yield made
+    made.app.close()
+
+
+class ThreadLife(RuleBasedStateMachine):
+    """One thread, any order of calls: at most one run is active, and exactly then the thread is locked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 1_800_000_000.0
+        self.line: ModelReply = ModelReply("Fine.")
+        self.messages = 0
+        self.ended: dict[str, dict[str, Any]] = {}
+
+    @initialize(seed=st.integers(0, 3))
+    def open(self, seed: int) -> None:
+        clock = Clock(lambda: datetime.fromtimestamp(self.now, UTC), lambda: self.now)
+        model = Scripted(self.complete)
+        self.app = App(ServerOptions(models=ModelTable(default=model), clock=clock, eager=True, seed=seed))
+        self.assistant = self.ok(
+            "POST", "/assistants", {"model": "m", "tools": [FUNCTION, {"type": "file_search"}]}
+        )
+        self.thread = f"/threads/{self.ok('POST', '/threads')['id']}"
+
+    def complete(self, request: ModelRequest) -> ModelReply:
+        line, self.line = self.line, ModelReply("Fine.")
+        return line
+
+    def ok(self, method: str, path: str, body: Any = None) -> Any:
+        reply = self.app.handle(Request(method, path, body))
+        assert reply.status == 200, reply.body
+        return reply.body if reply.events is None else list(reply.events)
+
+    def status(self, method: str, path: str, body: Any = None) -> int:
+        return self.app.handle(Request(method, path, body)).status
+
+    def active(self) -> dict[str, Any] | None:
+        runs = self.ok("GET", f"{self.thread}/runs")["data"]
+        active = [run for run in runs if run["status"] in ACTIVE_STATUSES]
+        assert len(active) <= 1
+        assert active == runs[:1] or not active
+        return active[0] if active else None
+
+    @rule()
+    def say(self) -> None:
+        locked = self.active() is not None
+        status = self.status("POST", f"{self.thread}/messages", {"role": "user", "content": "hi"})
+        assert status == (400 if locked else 200)
+        self.messages += not locked
+
+    @rule(kind=st.sampled_from(["text", "function", "search"]), stream=st.booleans())
+    def run(self, kind: str, stream: bool) -> None:
+        lines = {
+            "text": ModelReply("Fine."),
+            "function": calls(function_call("lookup"), function_call("lookup")),
+            "search": calls(file_search("x")),
+        }
+        locked = self.active() is not None
+        self.line = ModelReply("Fine.") if locked else lines[kind]
+        body = {"assistant_id": self.assistant["id"], "stream": stream}
+        reply = self.app.handle(Request("POST", f"{self.thread}/runs", body))
+        assert reply.status == (400 if locked else 200)
+        events = list(reply.events or ())
+        if not locked:
+            self.messages += kind != "function"
+            assert not stream or events[-1][0] in ("thread.run.completed", "thread.run.requires_action")
+
+    @precondition(lambda self: self.active() is not None)
+    @rule(enough=st.booleans(), stream=st.booleans())
+    def submit(self, enough: bool, stream: bool) -> None:
+        run = self.active()
+        assert run is not None
+        waiting = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+        outputs = [{"tool_call_id": call["id"], "output": "42"} for call in waiting]
+        body = {"tool_outputs": outputs if enough else outputs[1:], "stream": stream}
+        path = f"{self.thread}/runs/{run['id']}/submit_tool_outputs"
+        reply = self.app.handle(Request("POST", path, body))
+        assert reply.status == (200 if enough else 400)
+        list(reply.events or ())
+        self.messages += enough
+
+    @precondition(lambda self: self.active() is not None)
+    @rule()
+    def cancel(self) -> None:
+        run = self.active()
+        assert run is not None
+        assert self.ok("POST", f"{self.thread}/runs/{run['id']}/cancel")["status"] == "cancelling"
+
+    @rule(seconds=st.sampled_from([1, 300, 601]))
+    def wait(self, seconds: int) -> None:
+        self.now += seconds
+
+    @rule()
+    def touch_what_is_over(self) -> None:
+        for identifier in self.ended:
+            path = f"{self.thread}/runs/{identifier}"
+            assert self.status("POST", f"{path}/cancel") == 400
+            assert self.status("POST", f"{path}/submit_tool_outputs", {"tool_outputs": []}) == 400
+
+    @invariant()
+    def runs_agree_with_their_steps(self) -> None:
+        if not hasattr(self, "thread"):
+            return
+        for run in self.ok("GET", f"{self.thread}/runs")["data"]:
+            assert run["status"] in ACTIVE_STATUSES | TERMINAL
+            over = run["status"] in TERMINAL
+            assert (run["expires_at"] is None) == over == (run["usage"] is not None)
+            assert (run["required_action"] is not None) == (run["status"] == "requires_action")
+            steps = self.ok("GET", f"{self.thread}/runs/{run['id']}/steps")["data"]
+            assert any(step["status"] == "in_progress" for step in steps) == (
+                run["status"] == "requires_action"
+            )
+            if over:
+                total = sum(step["usage"]["total_tokens"] for step in steps)
+                assert run["usage"]["total_tokens"] == total
+                assert self.ended.setdefault(run["id"], run) == run, "a run that is over never changes"
+
+    @invariant()
+    def no_message_is_lost(self) -> None:
+        if hasattr(self, "thread"):
+            listed = self.ok("GET", f"{self.thread}/messages")
+            assert len(listed["data"]) == min(self.messages, 20)
+
+    def teardown(self) -> None:
+        if hasattr(self, "app"):
+            self.app.close()
+
+
+TestThreadLife = ThreadLife.TestCase
+TestThreadLife.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+
+
+# the same calls, directly and over HTTP
+
+SCRIPT: list[tuple[str, str, Any]] = [
+    ("POST", "/assistants", {"model": "m", "tools": [FUNCTION], "metadata": {"k": "ü"}}),
+    ("POST", "/threads", None),
+    ("POST", "/threads/{1}/messages", {"role": "user", "content": "Wie geht's?"}),
+    ("POST", "/threads/{1}/runs", {"assistant_id": "{0}"}),
+    ("GET", "/threads/{1}/runs/{3}", None),
+    ("POST", "/threads/{1}/messages", {"role": "user", "content": "locked?"}),
+    ("POST", "/threads/{1}/runs/{3}/cancel", None),
+    ("GET", "/threads/{1}/runs/{3}/steps", None),
+    ("POST", "/threads/{1}/runs", {"assistant_id": "{0}", "stream": True}),
+    ("GET", "/threads/{1}/messages", None),
+    ("GET", "/threads/thread_none", None),
+    ("PUT", "/assistants", None),
+    ("GET", "/nowhere/at/all", None),
+    ("POST", "/vector_stores", {"name": "kb", "expires_after": {"anchor": "last_active_at", "days": 3}}),
+    ("GET", "/files/file-none", None),
+    ("DELETE", "/assistants/{0}", None),
+]
+
+
+def filled(value: Any, ids: list[str]) -> Any:
+    if isinstance(value, str):
+        return re.sub(r"\{(\d+)\}", lambda match: ids[int(match[1])], value)
+    return {key: filled(inner, ids) for key, inner in value.items()} if isinstance(value, dict) else value
+
+
+def over_http(base_url: str, method: str, path: str, body: Any) -> tuple[int, Any]:
+    data = None if body is None else json.dumps(body).encode()
+    call = urllib.request.Request(base_url + path, data, {"Content-Type": "application/json"}, method=method)
+    try:
+        with urllib.request.urlopen(call) as answer:
+            text = answer.read().decode()
+            streamed = answer.headers["content-type"].startswith("text/event-stream")
+            return answer.status, parsed(text) if streamed else json.loads(text)
+    except urllib.error.HTTPError as refused:
+        with refused:
+            return refused.code, json.loads(refused.read())
+
+
+def parsed(stream: str) -> list[Any]:
+    """Names and data of server-sent events; the end mark is checked and left out."""
+    events = [block.split("\n") for block in stream.split("\n\n") if block]
+    assert events.pop() == ["event: done", "data: [DONE]"]
+    return [[name.removeprefix("event: "), json.loads(data.removeprefix("data: "))] for name, data in events]
+
+
+def test_direct_calls_and_http_give_equal_answers(make_api: Any) -> None:
+    def lines(request: ModelRequest) -> ModelReply:
+        asked = sum(message.role == "user" for message in request.messages)
+        return (
+            calls(function_call("lookup", n=asked))
+            if request.messages[-1].role == "user"
+            else ModelReply("x")
+        )
+
+    direct, served = make_api(lines), make_api(lines)
+    ids: list[str] = []
+    with background(served.app) as base_url:
+        for method, path, body in SCRIPT:
+            path, body = filled(path, ids), filled(body, ids)
+            reply = direct.call(method, path, body)
+            here = reply.body if reply.events is None else [list(event) for event in reply.events]
+            assert over_http(base_url, method, path, body) == (reply.status, here)
+            ids.append(here.get("id", "") if isinstance(here, dict) else "")

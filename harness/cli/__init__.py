@@ -6,6 +6,7 @@ Commands load when they are named, so that ``harness --version`` and every ``--h
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from typing import Any
 
@@ -77,6 +78,9 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """The console script: runs a command and turns every outcome into an exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal without UTF-8 still gets its table
     sys.exit(exit_code(sys.argv[1:]))
 
 

@@ -199,9 +199,7 @@ def _goes_on_about_trouble(talk: Talk) -> bool:
     short_and_negative = (
         len(content_stems(text)) <= 6 and bool(SAME_AGAIN.search(text)) and not text.endswith("?")
     )
-    same = bool(set(content_stems(text)) & set(content_stems(troubled[-1].user))) and bool(
-        TROUBLE.search(text)
-    )
+    same = _same_matter(text, troubled[-1].user) and bool(TROUBLE.search(text))
     return (short_and_negative and talk.earlier[-1] in troubled) or same
 
 

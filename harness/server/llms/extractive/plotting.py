@@ -58,7 +58,7 @@ _STRONG = re.compile(
     r"(?:chart|graph|diagram|trends?) (?:of|for|showing|with|by|in|over))\b"
 )
 _WEAK = re.compile(
-    r"\b(?:average|mean|median|sum|totals?|highest|lowest|most|least|best|worst|top|bottom|maximum|"
+    r"\b(?:average|mean|median|sum|totals?|highest|lowest|most|least|fewest|best|worst|top|bottom|maximum|"
     r"minimum|max|min|compare|comparison|"
     r"distribution|summari[sz]e|summary|overview|how (?:many|much)|which|count|per|by|each|growth|"
     r"over time|monthly|yearly|quarterly|calculate|compute|"
@@ -81,6 +81,10 @@ def is_tabular(file: FileInfo) -> bool:
 def wants_analysis(question: str, files: Sequence[FileInfo]) -> bool:
     """Whether a message wants something computed or drawn from a tabular file."""
     text = fold(question)
+    if re.search(r"\bhow many (?:rows|records|columns|lines|entries)\b", text) and any(
+        map(is_tabular, files)
+    ):
+        return True
     tables = [table_of(file) for file in files if is_tabular(file)]
     if _ABOUT_THE_PRODUCT.search(text) and not re.search(
         r"\b(?:this|these|attached|uploaded|my) (?:\w+ )?(?:data|file|csv|table|spreadsheet|sheet)", text
@@ -243,7 +247,7 @@ def plan(question: str, table: Table) -> Analysis:
     )
     rank = rank or (
         "bottom"
-        if re.search(r"\b(?:lowest|least|worst|smallest|minimum|min|weakest|bottom)\b", text)
+        if re.search(r"\b(?:lowest|least|fewest|worst|smallest|minimum|min|weakest|bottom)\b", text)
         else None
     )
     if (
@@ -254,7 +258,7 @@ def plan(question: str, table: Table) -> Analysis:
         and re.search(r"\b(?:month|when|quarter|year)\b", text)
     ):
         period = _period(text) or "month"
-    if table.dated and chart and group is None and period is None and how != "count":
+    if table.dated and chart not in (None, "hist") and group is None and period is None and how != "count":
         period = "month"
     overview = bool(
         re.search(r"\b(?:summari[sz]e|summary|overview|describe|analy[sz]e|what(?:'s| is) in)\b", text)
@@ -301,7 +305,7 @@ def _group(text: str, table: Table) -> str | None:
         last = fold(_spaced(column)).split()[-1:] or [""]
         plural = re.escape(last[0].rstrip("y")) if last[0].endswith("y") else re.escape(last[0])
         if re.search(
-            rf"\b(?:by|per|each|every|which|what|for each|across|between|compare|of all|top \d+|top|best|"
+            rf"\b(?:by|per|each|every|which|what|for each|across|between|compare|of all|(?:by|per) \w+ (?:and|,)|top \d+|top|best|"
             rf"worst|of the|among)\b(?: (?:the|all|different|\d+|best|selling|two|three))* (?:{name}|"
             rf"{plural})(?:s|es|ies)?\b",
             text,

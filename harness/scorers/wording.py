@@ -265,6 +265,8 @@ _PLEASANT = re.compile(
             r"guide you)\b.*",
             r"(?:please )?(?:just )?(?:let me know|feel free|do not hesitate|reach out any ?time)\b.*",
             r"i have (?:noted|made a note of|received|got|read) (?:that|this|it|your|everything)\b.*",
+            r"(?:to do (?:this|that|so) )?i still need\b.*",
+            r"i (?:completely |totally |fully |really )?understand(?: and)? i am (?:\w+ )?sorry\b.*",
             r"(?:to do (?:this|that|so) )?i (?:still |also |just |only |will )*(?:need|require) (?:your|"
             r"you to|to know|"
             r"a (?:few|bit|little)|some|more|one more)\b.*",

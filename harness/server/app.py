@@ -5,7 +5,6 @@ The handlers are plain functions on requests and the server's memory; HTTP is a 
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,7 +24,7 @@ from harness.server.resources import (
     vector_stores,
 )
 from harness.server.state import State
-from harness.server.wire import Event, Reply, Request, Upload
+from harness.server.wire import Event, IdFactory, Reply, Request, Upload
 
 if TYPE_CHECKING:
     from harness.server.sandbox import Sandbox
@@ -130,7 +129,7 @@ class App:
             context_tokens=self.options.context_tokens,
             make_sandbox=self.options.make_sandbox,
         )
-        self._numbers = itertools.count(1)
+        self._request_ids = IdFactory()
 
     def handle(self, request: Request) -> Reply:
         """The answer to a call; what is wrong with the call is answered, never raised.
@@ -149,7 +148,7 @@ class App:
 
     def new_request_id(self) -> str:
         """The next ``x-request-id``."""
-        return f"req_{next(self._numbers):032x}"
+        return self._request_ids.new("req_")
 
     def close(self) -> None:
         """Let runs in progress end, stop the server's threads and close its sandbox."""

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import hmac
 import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
 import msgspec
@@ -34,9 +33,11 @@ if TYPE_CHECKING:
 MOST_JSON_BYTES = 64 * 1024 * 1024
 MOST_UPLOAD_BYTES = 512 * 1024 * 1024 + 1024 * 1024
 """The largest file, and room for the form around it."""
-_MOST_CALLS_AT_ONCE = 512
+_MOST_CALLS_AT_ONCE = 256
+_MOST_STREAMS_AT_ONCE = 1024
 _SHUTDOWN_SECONDS = 10
 _COMMON_HEADERS = {"openai-version": "2020-10-01"}
+Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,9 +46,9 @@ def asgi(app: App, *, api_key: str | None = None) -> Starlette:
 
     Args:
         app: What answers.
-        api_key: The key that clients must send; None asks for none.
+        api_key: The key that clients must send; None takes that of the app's options, if there is one.
     """
-    door = _Door(app, api_key)
+    door = _Door(app, app.options.api_key if api_key is None else api_key)
     methods = ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]
     return Starlette(
         routes=[Route("/{path:path}", door.answer, methods=methods)],
@@ -71,7 +72,7 @@ class _Door:
     def __init__(self, app: App, api_key: str | None) -> None:
         self._app = app
         self._api_key = api_key
-        self._calls: anyio.CapacityLimiter | None = None
+        self._limiters: dict[int, anyio.CapacityLimiter] = {}
         self._pumps: set[asyncio.Task[None]] = set()
 
     @contextlib.asynccontextmanager
@@ -87,7 +88,8 @@ class _Door:
         path = _plain_path(http.scope["path"])
         try:
             self._check_key(http)
-            reply = await self._in_thread(self._app.handle, await _request(http, path))
+            request = await _request(http, path)
+            reply = await self._in_thread(_MOST_CALLS_AT_ONCE, lambda: self._app.handle(request))
         except ApiError as error:
             reply = error_reply(error, path)
         except ClientDisconnect:
@@ -106,10 +108,10 @@ class _Door:
             shown = f"{sent[:3]}***{sent[-4:]}" if len(sent) > 12 else "***" if sent else "none"
             raise ApiError(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        if self._calls is None:
-            self._calls = anyio.CapacityLimiter(_MOST_CALLS_AT_ONCE)
-        return await anyio.to_thread.run_sync(functools.partial(function, *arguments), limiter=self._calls)
+    async def _in_thread(self, most: int, work: Callable[[], Result]) -> Result:
+        # Made here, in the event loop that it belongs to.
+        limiter = self._limiters.setdefault(most, anyio.CapacityLimiter(most))
+        return await anyio.to_thread.run_sync(work, limiter=limiter)
 
     def _response(self, reply: Reply, headers: dict[str, str]) -> Response:
         if reply.events is not None:
@@ -132,7 +134,7 @@ class _Door:
             finally:
                 loop.call_soon_threadsafe(queue.put_nowait, None)
 
-        task = asyncio.create_task(self._in_thread(pump))
+        task = asyncio.create_task(self._in_thread(_MOST_STREAMS_AT_ONCE, pump))
         self._pumps.add(task)
         task.add_done_callback(self._pumps.discard)
         last = False
@@ -238,7 +240,6 @@ def serve(
     app: App,
     host: str,
     port: int,
-    *,
     api_key: str | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:

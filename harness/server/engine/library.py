@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -160,7 +161,17 @@ class Library:
     def discard(self, store_id: str) -> None:
         """Forget the index of a deleted store."""
         with self._state.lock:
-            self._indexes.pop(store_id, None)
+            index = self._indexes.pop(store_id, None)
+        if index is not None:
+            index.close()
+
+    def close(self) -> None:
+        """Forget every index."""
+        with self._state.lock:
+            indexes = list(self._indexes.values())
+            self._indexes.clear()
+        for index in indexes:
+            index.close()
 
     def content(self, store_id: str, file_id: str) -> str:
         """The text of an indexed file."""
@@ -190,8 +201,9 @@ class Library:
         found = [
             hit
             for record in records
-            for hit in self._index_of(record.store.id).search(
-                queries,
+            for hit in self._hits(
+                record,
+                list(queries),
                 max_num_results=max_num_results,
                 score_threshold=score_threshold,
                 token_budget=token_budget,
@@ -202,6 +214,15 @@ class Library:
             found.sort(key=lambda hit: -hit.score)
             found = _within(found[:max_num_results], token_budget)
         return found
+
+    def _hits(self, record: StoreRecord, queries: list[str], **limits: Any) -> list[Hit]:
+        index = self._index_of(record.store.id)
+        try:
+            return index.search(queries, **limits)
+        except sqlite3.ProgrammingError:
+            if record.store.id in self._state.stores:
+                raise
+            return []  # the store was deleted while it was searched
 
 
 def _within(found: list[Hit], token_budget: int | None) -> list[Hit]:

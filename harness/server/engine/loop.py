@@ -9,7 +9,7 @@ from typing import Any
 
 from harness.server.engine import deltas, states, tools
 from harness.server.engine.citations import annotate
-from harness.server.engine.machine import Job
+from harness.server.engine.job import Job
 from harness.server.engine.prompt import (
     CompletionLimitReached,
     PromptLimitReached,

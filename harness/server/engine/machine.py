@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harness.clock import Clock
 from harness.server.engine.library import Library
 from harness.server.engine.workshop import Workshop
 from harness.server.llms.models import ModelTable
-from harness.server.state import RunRecord, State, ThreadRecord
-from harness.server.wire import Event
+from harness.server.state import State
 
 if TYPE_CHECKING:
     from harness.server.sandbox import Sandbox
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One run that is being worked on, and whether someone reads its deltas."""
-
-    engine: Engine
-    thread: ThreadRecord
-    record: RunRecord
-    streaming: bool
 
 
 class Engine:
@@ -62,7 +49,7 @@ class Engine:
         self.eager = eager
         self.context_tokens = context_tokens
         self.index_wait_s = index_wait_s
-        self.library = Library(state, clock, self._do_indexing)
+        self.library = Library(state, clock, self.index_later)
         self.workshop = Workshop(make_sandbox)
         self._workers = workers
         self._pools: dict[str, ThreadPoolExecutor] = {}
@@ -73,23 +60,12 @@ class Engine:
         """Do what the caller's request asked for, when work is eager: after its locks, before its answer."""
         self._pending.settle()
 
-    def execute(self, thread: ThreadRecord, record: RunRecord) -> None:
-        """Have a queued run executed; its progress can be polled."""
-        from harness.server.engine.loop import work
+    def run_later(self, task: Callable[[], None]) -> None:
+        """Have a run worked on."""
+        self._do("run", self._workers, task)
 
-        self._drain(work(Job(self, thread, record, streaming=False), []))
-
-    def stream(self, thread: ThreadRecord, record: RunRecord, opening: list[Event]) -> RunEvents:
-        """The events of a queued run; reading them drives it in the reader's thread."""
-        from harness.server.engine.loop import work
-
-        return RunEvents(self, work(Job(self, thread, record, streaming=True), opening))
-
-    def _drain(self, events: Iterator[Event]) -> None:
-        self._do("run", self._workers, lambda: _read_all(events))
-
-    def _do_indexing(self, task: Callable[[], None]) -> None:
-        # Apart from the runs: those may wait for indexing, and must not keep it from starting.
+    def index_later(self, task: Callable[[], None]) -> None:
+        """Have a file indexed; apart from the runs, which may wait for it and must not hold it up."""
         self._do("indexing", 2, task)
 
     def _do(self, kind: str, workers: int, task: Callable[[], None]) -> None:
@@ -113,11 +89,7 @@ class Engine:
         for pool in pools:
             pool.shutdown(wait=True, cancel_futures=True)
         self.workshop.close()
-
-
-def _read_all(events: Iterator[Event]) -> None:
-    for _ in events:
-        pass
+        self.library.close()
 
 
 class _Pending(threading.local):
@@ -132,37 +104,3 @@ class _Pending(threading.local):
     def settle(self) -> None:
         while self._tasks:
             self._tasks.pop(0)()
-
-
-class RunEvents(Iterator[Event]):
-    """The events of a run, as they happen.
-
-    A reader that goes away early leaves the rest of the run to the engine, so that the thread does not
-    stay locked.
-    """
-
-    def __init__(self, engine: Engine, events: Iterator[Event]) -> None:
-        self._engine = engine
-        self._events = events
-        self._done = False
-
-    def __iter__(self) -> RunEvents:
-        return self
-
-    def __next__(self) -> Event:
-        try:
-            return next(self._events)
-        except StopIteration:
-            self._done = True
-            raise
-
-    def close(self) -> None:
-        """Let the engine finish what nobody reads any more."""
-        if not self._done:
-            self._done = True
-            self._engine._drain(self._events)
-            self._engine.settle()
-
-    def __del__(self) -> None:
-        with contextlib.suppress(RuntimeError):  # at the interpreter's exit no thread can be started
-            self.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from harness.server.engine import deltas
-from harness.server.engine.machine import Job
+from harness.server.engine.job import Job
 from harness.server.engine.prompt import search_number, text_of
 from harness.server.engine.workshop import describe
 from harness.server.llms.interface import FileInfo, ModelError, ToolRequest

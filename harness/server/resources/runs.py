@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.server.engine import states
+from harness.server.engine import driving, states
 from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError, bad_request
 from harness.server.resources import assistants, lookup, messages, shapes, threads, tool_resources
@@ -110,9 +110,9 @@ def _answer(
 ) -> Reply:
     """The run as queued, executed in the background; or its events, if a stream was asked for."""
     if fields.flag("stream", False):
-        return Reply(200, events=engine.stream(thread, record, opening))
+        return Reply(200, events=driving.stream(engine, thread, record, opening))
     queued = body(record.run)
-    engine.execute(thread, record)
+    driving.execute(engine, thread, record)
     return Reply(200, queued, headers=POLL_AFTER_MS)
 
 

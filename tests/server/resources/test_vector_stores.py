@@ -274,3 +274,33 @@ def test_unknown_files_are_named_before_anything_is_made(api: Api) -> None:
     status, error = api.refused("POST", "/vector_stores", {"file_ids": ["file-gone"]})
     assert (status, error["message"]) == (404, "No such File object: file-gone")
     assert api.get("/vector_stores")["data"] == []
+
+
+def test_a_store_that_is_deleted_while_it_is_searched_finds_nothing(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = api.upload("moon.txt", b"The moon is made of cheese.")["id"]
+    store = api.post("/vector_stores", {"file_ids": [file]})["id"]
+    find = library.Library._index_of
+
+    def deleting(self: library.Library, store_id: str) -> Any:
+        index = find(self, store_id)
+        monkeypatch.undo()
+        api.delete(f"/vector_stores/{store}")
+        return index
+
+    monkeypatch.setattr(library.Library, "_index_of", deleting)
+    assert api.post(f"/vector_stores/{store}/search", {"query": "moon"})["data"] == []
+
+
+def test_a_store_and_its_files_can_be_renamed_and_listed(api: Api) -> None:
+    made = [api.post("/vector_stores", {"name": str(number)})["id"] for number in range(3)]
+    expiry = {"anchor": "last_active_at", "days": 1}
+    changed = api.post(
+        f"/vector_stores/{made[0]}", {"name": "new", "metadata": {"k": "v"}, "expires_after": expiry}
+    )
+    assert (changed["name"], changed["metadata"], changed["expires_after"]) == ("new", {"k": "v"}, expiry)
+    assert changed["expires_at"] == changed["last_active_at"] + 86_400
+    assert [row["id"] for row in api.get("/vector_stores")["data"]] == made[::-1]
+    assert api.refused("GET", f"/vector_stores/{made[0]}/files", filter="broken")[0] == 400
+    assert api.refused("GET", f"/vector_stores/{made[0]}/file_batches/vsfb_none")[0] == 404

@@ -391,22 +391,21 @@ def _steps(question: Question, pages: _Pages, ranked: list[Found]) -> list[tuple
 
 
 def _fit(question: Question, pages: _Pages, hit: int, run: list[Unit]) -> float:
-    """How well a list of steps fits: its heading counts whole, what stands before it nearly, items half."""
+    """How well a list of steps fits: its heading counts whole, what stands before it nearly, items half.
+
+    A how-to must be named above the list; items that happen to use its words are not enough.
+    """
     units = pages.units[hit]
     first = units.index(run[0])
-    lead = frozenset().union(
-        *(u.stems for u in units[max(0, first - 2) : first] if u.heading == run[0].heading)
-    )
+    before = [unit for unit in units[max(0, first - 2) : first] if unit.heading == run[0].heading]
+    lead: frozenset[str] = frozenset().union(*(unit.stems for unit in before))
     items: frozenset[str] = frozenset().union(*(unit.stems for unit in run))
     weights = {term.stem: pages.weight(term) for term in question.terms}
     total = sum(weights.values()) or 1.0
-    return (
-        sum(
-            w * max(pages.match(t, run[0].heading), 0.8 * pages.match(t, lead), 0.6 * pages.match(t, items))
-            for t, w in weights.items()
-        )
-        / total
-    )
+    above = {t: max(pages.match(t, run[0].heading), 0.8 * pages.match(t, lead)) for t in weights}
+    if not question.trouble and sum(w * above[t] for t, w in weights.items()) < 0.4 * total:
+        return 0.0
+    return sum(w * max(above[t], 0.6 * pages.match(t, items)) for t, w in weights.items()) / total
 
 
 def _run_of_steps(units: tuple[Unit, ...], index: int) -> list[Unit]:

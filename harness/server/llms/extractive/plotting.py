@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -195,8 +197,10 @@ def table_of(file: FileInfo, head: str | None = None) -> Table:
 
 def _rows(file: FileInfo, head: str) -> list[list[str]]:
     lines = [line for line in head.splitlines() if line.strip()]
-    if not lines or head.lstrip()[:1] in "[{":
+    if not lines:
         return []
+    if head.lstrip()[:1] in ("[", "{"):
+        return _rows_of_objects(head)
     if len(head) >= 1900:
         lines = lines[:-1] or lines  # the last line may be cut
     try:
@@ -207,6 +211,18 @@ def _rows(file: FileInfo, head: str) -> list[list[str]]:
         ]
     except csv.Error:
         return []
+
+
+def _rows_of_objects(head: str) -> list[list[str]]:
+    """The flat objects of a JSON file's head as rows under the keys of the first."""
+    objects = []
+    for text in re.findall(r"\{[^{}]*\}", head)[:60]:
+        with suppress(ValueError):
+            objects.append(json.loads(text))
+    if not objects or not objects[0]:
+        return []
+    keys = list(objects[0])
+    return [keys, *([str(item.get(key, "")) for key in keys] for item in objects)]
 
 
 def separator_of(line: str) -> str:
@@ -305,8 +321,8 @@ def _group(text: str, table: Table) -> str | None:
         last = fold(_spaced(column)).split()[-1:] or [""]
         plural = re.escape(last[0].rstrip("y")) if last[0].endswith("y") else re.escape(last[0])
         if re.search(
-            rf"\b(?:by|per|each|every|which|what|for each|across|between|compare|of all|(?:by|per) \w+ (?:and|,)|top \d+|top|best|"
-            rf"worst|of the|among)\b(?: (?:the|all|different|\d+|best|selling|two|three))* (?:{name}|"
+            rf"\b(?:by|per|each|every|which|what|for each|across|between|compare|of all|"
+            rf"(?:by|per) \w+ (?:and|,)|top \d+|top|best|worst|of the|among)\b(?: (?:the|all|different|\d+|best|selling|two|three))* (?:{name}|"
             rf"{plural})(?:s|es|ies)?\b",
             text,
         ):
@@ -376,9 +392,11 @@ def _reading(file: FileInfo, lines: Sequence[str]) -> list[str]:
     else:
         call = f"pd.read_csv({file.path!r}, sep={separator_of(first) if first else ','!r})"
     return [
+        "import warnings",
         "import pandas as pd",
         *lines,
         "",
+        "warnings.filterwarnings('ignore')",
         f"df = {call}",
         "df.columns = [str(c).strip() for c in df.columns]",
     ]
@@ -392,21 +410,28 @@ def analysis_code(question: str, table: Table, analysis: Analysis, *, before: st
     """
     drawing = ["import matplotlib.pyplot as plt"] if analysis.chart else []
     lines = _reading(table.file, drawing)
-    lines += _numbers(table, analysis)
+    lines += _numbers(table)
     lines += _dates(table)
     lines += _filters(question, table, before)
     lines += _findings(table, analysis)
     return "\n".join(lines) + "\n"
 
 
-def _numbers(table: Table, analysis: Analysis) -> list[str]:
-    if analysis.measure is None:
+def _numbers(table: Table) -> list[str]:
+    """Columns of figures become numbers, also where they are written as ``$1,234.50`` or ``1.234,50``."""
+    if not table.numeric:
         return []
-    column = repr(analysis.measure)
     return [
-        f"if df[{column}].dtype == object:",
-        f"    df[{column}] = pd.to_numeric(df[{column}].astype(str).str.replace(r'[^0-9.\\-]', '', "
-        f"regex=True), errors='coerce')",
+        "def to_numbers(column):",
+        "    if pd.api.types.is_numeric_dtype(column):",
+        "        return column",
+        "    text = column.astype(str).str.replace(r'[^0-9.,-]', '', regex=True)",
+        "    if text.str.contains(r',[0-9]{1,2}$', regex=True).any():",
+        "        text = text.str.replace('.', '', regex=False).str.replace(',', '.', regex=False)",
+        "    return pd.to_numeric(text.str.replace(',', '', regex=False), errors='coerce')",
+        "",
+        f"for column in {list(table.numeric)!r}:",
+        "    df[column] = to_numbers(df[column])",
     ]
 
 
@@ -521,7 +546,7 @@ def _overview(table: Table) -> list[str]:
             )
         )
     for column in table.numeric[:5]:
-        lines.append(f"numbers = pd.to_numeric(df[{column!r}], errors='coerce')")
+        lines.append(f"numbers = df[{column!r}]")
         total = (": total ", _plain("numbers.sum()"), ", average ", _plain("numbers.mean()"))
         ends = (", lowest ", _plain("numbers.min()"), ", highest ", _plain("numbers.max()"), ".")
         lines.append(_say(_named(column), *total, *ends))

@@ -1,0 +1,18 @@
+"""One run that is being worked on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from harness.server.engine.machine import Engine
+from harness.server.state import RunRecord, ThreadRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A run with its thread, the engine that works on it, and whether someone reads its deltas."""
+
+    engine: Engine
+    thread: ThreadRecord
+    record: RunRecord
+    streaming: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -86,13 +87,13 @@ def describe(record: FileRecord) -> FileInfo:
 
 
 def _head(content: bytes) -> str:
-    start = content[: 4 * _HEAD_CHARACTERS]
+    start = content[: 4 * _HEAD_CHARACTERS + len(codecs.BOM_UTF8)]
     if b"\0" in start:
         return ""
+    decoder = codecs.getincrementaldecoder("utf-8-sig")()
     try:
-        text = start.decode("utf-8-sig")
-    except UnicodeDecodeError as problem:
-        if problem.start < len(start) - 3:  # not merely a character cut in two at the end
-            return ""
-        text = start[: problem.start].decode("utf-8-sig")
+        # Only the whole file has to end with a whole character; its beginning may cut one in two.
+        text = decoder.decode(start, final=len(start) == len(content))
+    except UnicodeDecodeError:
+        return ""
     return text[:_HEAD_CHARACTERS]

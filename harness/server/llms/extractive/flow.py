@@ -600,7 +600,10 @@ _POLITENESS = re.compile(
     r"\b(?:can|could|would|will|do) you (?:please )?(?:tell|know|give|explain|help|show|write|say|"
     r"recommend|make|suggest)\w*\b|\bthank you\b"
 )
-_IS_ABOUT_US = re.compile(r"\b(?:you|your|is there|are there|here|my|our)\b")
+_IS_ABOUT_US = re.compile(
+    r"\b(?:you|your|is there|are there|here|my|our|costs?|prices?|fees?|charges?|discounts?|refunds?|deliver\w*|"
+    r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee)\b"
+)
 
 
 def _without_tools(scene: _Scene) -> str:

@@ -226,6 +226,7 @@ TROUBLE = re.compile(
     r"(?:is|are|so|very|too|really|extremely|gets?|runs?|running|became|been) (?:\w+ )?(?:slow|"
     r"laggy|sluggish)|drain\w*|"
     r"takes? (?:forever|ages|too long|very long)|"
+    r"nothing (?:works|worked|helps|helped|is working)|tried (?:all|every\w*) |"
     r"(?:get(?:ting)?|got|see(?:ing)?|shows?|showing|receiv\w+|says|saw) (?:\w+ ){0,4}?(?:error|"
     r"code|[a-z]{2,6}-\d{2,4})|[a-z]{2,6}-\d{2,4} (?:shows?|appears?|comes?|keeps?|again)|"
     r"lost (?:all |some |my |our |the )|unable to|blank (?:page|screen)|white screen|blue screen|"

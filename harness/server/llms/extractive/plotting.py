@@ -322,7 +322,8 @@ def _group(text: str, table: Table) -> str | None:
         plural = re.escape(last[0].rstrip("y")) if last[0].endswith("y") else re.escape(last[0])
         if re.search(
             rf"\b(?:by|per|each|every|which|what|for each|across|between|compare|of all|"
-            rf"(?:by|per) \w+ (?:and|,)|top \d+|top|best|worst|of the|among)\b(?: (?:the|all|different|\d+|best|selling|two|three))* (?:{name}|"
+            rf"(?:by|per) \w+ (?:and|,)|top \d+|top|best|worst|of the|among)\b(?: (?:the|all|different|\d+|"
+            rf"best|selling|two|three))* (?:{name}|"
             rf"{plural})(?:s|es|ies)?\b",
             text,
         ):

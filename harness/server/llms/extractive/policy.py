@@ -489,9 +489,14 @@ def _roles(directives: list[_Directive], quotes: list[str]) -> tuple[str, ...]:
         texts = [directive.text, *(quotes[int(number)] for number in _MASK.findall(directive.text))]
         for match in (found for text in texts for found in _ROLE.finditer(_MASK.sub(" ", fold(text)))):
             named.setdefault(match["role"].rstrip("s"), None)
+        for match in (found for text in texts[1:] for found in _WHO_COMES.finditer(fold(text))):
+            named.setdefault(match["role"], None)
     return tuple(named)
 
 
+_WHO_COMES = re.compile(
+    r"\b(?:a|an|one of our|our) (?P<role>[a-z-]{4,20}?)s? (?:of ours )?(?:will|is going to|can|shall|takes?)\b"
+)
 _ROLE = re.compile(
     r"\b(?:to|with|for|through to|a|an|our|the|your|one of our) (?:a |an |the |our |your )?"
     r"(?P<role>(?:[a-z-]+ )?(?:librarians?|nurses?|doctors?|advis[oe]rs?|pharmacists?|technicians?|"

@@ -36,7 +36,7 @@ def load_suite(path: Path, *, variant: Variant | None = None) -> Suite:
 
     Args:
         path: A YAML file with a ``suite:`` key.
-        variant: The assistant to run and to check against, instead of the file's own.
+        variant: The assistant to run instead of the file's own.
 
     Raises:
         SuiteError: With every mistake of the file and of the files it names.
@@ -55,7 +55,7 @@ def load_suites(paths: Sequence[Path] = (), *, variant: Variant | None = None) -
     Args:
         paths: Files, and folders whose YAML files with a ``suite:`` key are meant, also in folders below;
             the folder ``suites`` when empty.
-        variant: The assistant to run and to check against, instead of the suites' own.
+        variant: The assistant to run instead of the suites' own.
 
     Raises:
         SuiteError: With every mistake of every file, in the order of files and lines.
@@ -120,14 +120,14 @@ class _Loader:
         draft = Draft(source, path.parent)
         self._add(draft.expand())
         file = draft.validated(self._add)
-        variant = self._variant_of(source, path)
-        suite = _suite_of(file, path, variant) if file is not None else None
+        own = self._variant_of(source, path)
+        suite = _suite_of(file, path, own or self._variant) if file is not None else None
         if suite is not None:
             self._named_at[path] = source.where(("suite",))
             self._add(draft.check(suite))
         if suite is None or len(self._problems) > before:
             return None
-        return self._with_fingerprint(suite)
+        return self._with_fingerprint(suite.model_copy(update={"variant": self._variant or own}))
 
     def _with_fingerprint(self, suite: Suite) -> Suite | None:
         try:
@@ -163,15 +163,19 @@ class _Loader:
         return None
 
     def _variant_of(self, source: Source, path: Path) -> Variant | None:
-        """The assistant that a suite is checked against."""
+        """The suite's own assistant, which its expectations are checked against.
+
+        Another version that is run instead may lack a document or a function: that makes expectations fail,
+        and is no mistake of the suite. Then mistakes of the own assistant don't matter either.
+        """
         named = source.data.get("assistant")
-        if self._variant is not None or not isinstance(named, str) or not named:
-            return self._variant
+        if not isinstance(named, str) or not named:
+            return None
         if is_assistant_id(named):
             return existing_assistant(named)
         file = Path(os.path.normpath(path.parent / named))
         if kind_of(file) is None:
-            self._add([missing_file(file, source.where(("assistant",)))])
+            self._add_own([missing_file(file, source.where(("assistant",)))])
             return None
         if file not in self._variants:
             self._variants[file] = self._load_variant(file)
@@ -181,8 +185,13 @@ class _Loader:
         try:
             return load_variant(file)
         except SuiteError as error:
-            self._add(error.problems)
+            self._add_own(error.problems)
             return None
+
+    def _add_own(self, problems: Iterable[Problem]) -> None:
+        """Mistakes about the suites' own assistants: they count unless another one is run."""
+        if self._variant is None:
+            self._add(problems)
 
 
 def _speaks_of_suites(path: Path) -> bool:

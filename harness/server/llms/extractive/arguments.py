@@ -164,15 +164,20 @@ def _array(parameter: Parameter, texts: Sequence[str], siblings: Sequence[Parame
         elif _is_mail(item):
             found = list(dict.fromkeys(MAIL.findall(text)))
         elif _is_code(item) or item.type in ("integer", "number"):
-            found = [
-                _as_number(item, code) if item.type != "string" else code for code in codes_in(item, text)
-            ]
+            found = _codes_or_numbers(item, text)
         else:
             value = value_of(item, [text], siblings)
             found = [] if value is None else [value]
         if found:
             return found
     return None
+
+
+def _codes_or_numbers(item: Parameter, text: str) -> list[Any]:
+    if item.type == "string":
+        return list(codes_in(item, text))
+    numbers = [_as_number(item, match.group(1)) for match in _NUMBER.finditer(text)]
+    return [number for number in numbers if number is not None]
 
 
 # --- choices --------------------------------------------------------------------------------------
@@ -296,7 +301,8 @@ MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+
 _PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()/-]{6,18}\d(?![\w-])")
 _URL = re.compile(r"https?://[^\s)>\"']+[^\s)>\"'.,;!?]")
 _TIME = re.compile(
-    r"\b(?:[01]?\d|2[0-3])[:.][0-5]\d(?:\s?[ap]\.?m\b\.?)?|\b(?:1[0-2]|[1-9])\s?[ap]\.?m\b|"
+    r"\b(?:[01]?\d|2[0-3]):[0-5]\d(?:\s?[ap]\.?m\b\.?)?|\b(?:[01]?\d|"
+    r"2[0-3])\.[0-5]\d(?=\s?(?:[ap]\.?m\b|h\b|o'clock))|\b(?:1[0-2]|[1-9])\s?[ap]\.?m\b|"
     r"\bnoon\b|\bmidnight\b",
     re.IGNORECASE,
 )
@@ -663,11 +669,7 @@ def _number(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> i
     for match in _NUMBER.finditer(plain):
         value = _as_number(parameter, match.group(1))
         if value is not None:
-            near = content_stems(plain[max(0, match.start() - 25) : match.start()])[-2:]
-            near_after = content_stems(plain[match.end() : match.end() + 25])[:2]
-            hit = 2 * sum(_same(word, wanted) for word in near_after) + sum(
-                _same(word, wanted) for word in near
-            )
+            hit = _nearness(plain, match.start(), match.end(), wanted)
             scored.append((hit, -match.start(), value))
     if not scored:
         return None
@@ -676,6 +678,14 @@ def _number(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> i
         other for other in siblings if other.type in ("integer", "number") and other.name != parameter.name
     ]
     return best[2] if best[0] > 0 or (len(scored) == 1 and not rivals) else None
+
+
+def _nearness(text: str, start: int, end: int, wanted: set[str]) -> int:
+    """How near a parameter's words stand to a number, no other number between; behind it counts most."""
+    before = content_stems(re.split(r"\d", text[max(0, start - 25) : start])[-1])[-2:]
+    after = content_stems(re.split(r"\d", text[end : end + 25])[0])[:2]
+    behind = next((3 - place for place, word in enumerate(after) if _same(word, wanted)), 0)
+    return 2 * behind + sum(_same(word, wanted) for word in before)
 
 
 def _takes_code(parameter: Parameter) -> bool:

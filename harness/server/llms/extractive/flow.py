@@ -601,7 +601,8 @@ _POLITENESS = re.compile(
     r"recommend|make|suggest)\w*\b|\bthank you\b"
 )
 _IS_ABOUT_US = re.compile(
-    r"\b(?:you|your|is there|are there|here|my|our|costs?|prices?|fees?|charges?|discounts?|refunds?|deliver\w*|"
+    r"\b(?:you|your|is there|are there|here|my|our|costs?|prices?|fees?|charges?|discounts?|"
+    r"refunds?|deliver\w*|"
     r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee)\b"
 )
 

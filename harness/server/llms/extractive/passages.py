@@ -147,7 +147,14 @@ def _blocks(chunk: str) -> Iterator[_Block]:
             group.append(line)
     if group:
         groups.append(group)
-    yield from _classified(groups)
+    yield from _with_text(list(_classified(groups)))
+
+
+def _with_text(blocks: list[_Block]) -> list[_Block]:
+    """The blocks; where nothing but headings stands, they are the text."""
+    if any(block.kind != "heading" for block in blocks):
+        return blocks
+    return [replace(block, kind="row") for block in blocks]
 
 
 def _width(lines: list[str]) -> int:
@@ -200,6 +207,8 @@ def _classified(groups: list[list[str]]) -> Iterator[_Block]:
 def _is_bare_line(text: str) -> bool:
     """A short line that is no sentence: a heading, or the row of a table without rules."""
     if _starts_a_block(text) or "|" in text or len(text) > 90 or len(text.split()) > 14:
+        return False
+    if re.search(r"[.!?] [A-Z]", text):
         return False
     return not _ENDS.search(text) or (text.endswith("?") and len(text.split()) <= 14)
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from harness.server.llms.extractive.lexicon import alike, synonyms
+from harness.server.llms.extractive.lexicon import alike, generic_stems
 from harness.server.llms.interface import FileInfo
 from harness.text import content_stems, fold, stem
 
@@ -100,7 +100,15 @@ def wants_analysis(question: str, files: Sequence[FileInfo]) -> bool:
         return False
     if _DATA.search(text) and re.search(r"\b(?:this|these|attached|uploaded|the|my|file|csv|xlsx)\b", text):
         return True
-    return any(_touches(text, table) for table in tables)
+    return any(_touches(text, table) or _is_about_a_measure(text, table) for table in tables)
+
+
+def _is_about_a_measure(text: str, table: Table) -> bool:
+    """Whether a question names a column of figures, how to put it together, and nothing else."""
+    if not re.search(r"\b(?:totals?|sum|average|mean|median|highest|lowest|overall|maximum|minimum)\b", text):
+        return False
+    said = [word for word in content_stems(_WEAK.sub(" ", text)) if word not in generic_stems()]
+    return bool(said) and all(any(_column_said(column, [word]) for column in table.numeric) for word in said)
 
 
 def _touches(text: str, table: Table) -> bool:
@@ -133,7 +141,7 @@ _MEASURES = (
 
 def _measure_synonyms(word: str) -> frozenset[str]:
     groups = [frozenset(stem(w) for w in line.split()) for line in _MEASURES]
-    return frozenset().union(*(group for group in groups if word in group)) | (synonyms(word) & frozenset())
+    return frozenset().union(*(group for group in groups if word in group))
 
 
 def _named(column: str) -> str:

@@ -188,7 +188,9 @@ def _directives(masked: str) -> list[_Directive]:
 _HAND_OVER = re.compile(
     r"\b(?:escalat\w*|needs? (?:a |an |the )?(?:person|human|colleague|member of staff|specialist)|"
     r"hand(?:s|ed|ing)?[ -]?(?:it |them |this |the \w+ |\w+ )?(?:over|off)|handover|handoff|"
-    r"transfer\w*|"
+    r"transfer(?:red|ring)?(?= (?:to|them|you|him|her|the|it|this|a|an|such|any|people|users?|"
+    r"customers?|callers?|"
+    r"that|over|immediately)\b)|"
     r"connect(?:s|ed|ing)? (?:them|you|him|her|the|with|to|people|users?|customers?|callers?|"
     r"visitors?|members?|patients?)|"
     r"pass(?:ed|ing|es)? (?:\w+ ){0,3}?(?:on|over|along|to)|forward(?:ed|ing)? (?:\w+ ){0,3}?to|"
@@ -495,7 +497,8 @@ def _roles(directives: list[_Directive], quotes: list[str]) -> tuple[str, ...]:
 
 
 _WHO_COMES = re.compile(
-    r"\b(?:a|an|one of our|our) (?P<role>[a-z-]{4,20}?)s? (?:of ours )?(?:will|is going to|can|shall|takes?)\b"
+    r"\b(?:a|an|one of our|our) (?P<role>[a-z-]{4,20}?)s? (?:of ours )?(?:will|is going to|can|"
+    r"shall|takes?)\b"
 )
 _ROLE = re.compile(
     r"\b(?:to|with|for|through to|a|an|our|the|your|one of our) (?:a |an |the |our |your )?"

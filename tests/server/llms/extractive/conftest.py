@@ -1,4 +1,4 @@
-"""A talk with the reference assistant over documents in memory, and three invented businesses to talk about."""
+"""A talk with the reference assistant over documents in memory, and three invented businesses."""
 
 from __future__ import annotations
 
@@ -55,20 +55,27 @@ class Business:
 
 BIKES = Business(
     instructions=(
-        "You are Pedal, the friendly assistant of Meadow Bikes, a shop for bicycles. Answer questions about bikes, "
-        "rentals, repairs and orders from the knowledge base. Politely redirect anything off topic. Escalate complex "
+        "You are Pedal, the friendly assistant of Meadow Bikes, a shop for bicycles. Answer questions "
+        "about bikes, "
+        "rentals, repairs and orders from the knowledge base. Politely redirect anything off topic. "
+        "Escalate complex "
         'technical problems by saying "A mechanic of ours will get in touch with you".'
     ),
     documents={
         "rentals.md": (
-            "# Rentals\n\nA city bike costs 18 euros per day and an electric bike costs 35 euros per day. A deposit of "
-            "100 euros is needed for each bike. Bikes can be rented for at most 14 days.\n\n## How to rent a bike\n\n"
-            "1. Choose a bike in the shop or in the app.\n2. Show an identity document.\n3. Pay the deposit by card.\n"
-            "4. Collect the key at the counter.\n\n## Returning a bike\n\nBikes are returned before 19:00 at the shop in "
+            "# Rentals\n\nA city bike costs 18 euros per day and an electric bike costs 35 euros per day. "
+            "A deposit of "
+            "100 euros is needed for each bike. Bikes can be rented for at most 14 days.\n\n## How to rent "
+            "a bike\n\n"
+            "1. Choose a bike in the shop or in the app.\n2. Show an identity document.\n3. Pay the "
+            "deposit by card.\n"
+            "4. Collect the key at the counter.\n\n## Returning a bike\n\nBikes are returned before 19:00 "
+            "at the shop in "
             "Mill Street. A late return costs 10 euros per hour."
         ),
         "repairs.md": (
-            "# Repairs\n\n## The display of the electric bike stays dark\n\n1. Switch the battery off and on again.\n"
+            "# Repairs\n\n## The display of the electric bike stays dark\n\n1. Switch the battery off and "
+            "on again.\n"
             "2. Clean the contacts of the battery with a dry cloth.\n3. Charge the battery for two hours.\n\n"
             "A yearly inspection takes 45 minutes and costs 60 euros.\n\n| Error | Meaning |\n| --- | --- |\n"
             "| E-07 | The motor is too hot |\n| E-12 | The speed sensor is dirty |\n"
@@ -81,19 +88,24 @@ BIKES = Business(
 BANK = Business(
     instructions=(
         "# Role\nYou help customers of Northlake Bank with accounts, cards and transfers. Respond formally.\n"
-        "# Hand-over\nHand over to a specialist when:\n- a customer reports fraud\n- a customer makes a complaint\n"
+        "# Hand-over\nHand over to a specialist when:\n- a customer reports fraud\n- a customer makes "
+        "a complaint\n"
         "- a refund above 200 euros is requested\nIn these cases say ‘I’ll pass you to a specialist now.’\n"
-        "# Limits\nNever give investment advice. If the answer is not in the documents, reply: “I am afraid I cannot "
+        "# Limits\nNever give investment advice. If the answer is not in the documents, reply: “I am "
+        "afraid I cannot "
         "find this.”"
     ),
     documents={
         "cards.md": (
-            "# Cards\n\nA replacement card costs 12 euros and arrives within 7 business days. The card limit is 2,000 "
+            "# Cards\n\nA replacement card costs 12 euros and arrives within 7 business days. The card "
+            "limit is 2,000 "
             "euros per week. To block a card, call 0800 555 010 at any time."
         ),
         "transfers.md": (
-            "# Transfers\n\nTransfers inside the country arrive within one business day. The Basic account uses the "
-            "Silver tariff, and the Premium account uses the Gold tariff.\n\nThe Silver tariff allows 20 free transfers "
+            "# Transfers\n\nTransfers inside the country arrive within one business day. The Basic account "
+            "uses the "
+            "Silver tariff, and the Premium account uses the Gold tariff.\n\nThe Silver tariff allows 20 "
+            "free transfers "
             "per month.\n\nThe Gold tariff allows 90 free transfers per month."
         ),
     },
@@ -113,14 +125,18 @@ BANK = Business(
 
 CLINIC = Business(
     instructions=(
-        "You answer patients of the Green Valley Clinic about appointments, opening hours and insurance. Do not give "
+        "You answer patients of the Green Valley Clinic about appointments, opening hours and "
+        "insurance. Do not give "
         "medical advice. Keep answers short."
     ),
     documents={
         "clinic.txt": (
-            "Opening hours\n\nThe clinic is open from Monday to Thursday between 8:00 and 18:00. On Friday the clinic "
-            "closes at 13:00.\n\nWhich insurance do you take?\n\nAll public plans are accepted. Private patients receive "
-            "an invoice after the visit.\n\nAppointments can be cancelled free of charge until 24 hours before."
+            "Opening hours\n\nThe clinic is open from Monday to Thursday between 8:00 and 18:00. On Friday "
+            "the clinic "
+            "closes at 13:00.\n\nWhich insurance do you take?\n\nAll public plans are accepted. Private "
+            "patients receive "
+            "an invoice after the visit.\n\n"
+            "Appointments can be cancelled free of charge until 24 hours before."
         )
     },
     tools=[
@@ -212,7 +228,7 @@ def run_code(source: str) -> tuple[str, bool]:
     try:
         with contextlib.redirect_stdout(printed):
             exec(compile(source, "generated", "exec"), {"__name__": "generated"})
-    except Exception as problem:
+    except Exception as problem:  # noqa: BLE001 - whatever the code raises is its output
         printed.write(f"Traceback (most recent call last):\n{type(problem).__name__}: {problem}")
     finally:
         plt.show = original

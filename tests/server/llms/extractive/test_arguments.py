@@ -128,7 +128,8 @@ NAMES = st.sampled_from(
 )
 SAID = st.lists(
     st.sampled_from(
-        "I need 3 hours on 2026-03-01 at 9:00 for a@b.example order 12 Rome urgent not two 99999999999999999999 “x” yes".split()
+        "I need 3 hours on 2026-03-01 at 9:00 for a@b.example order 12 Rome urgent not two "
+        "99999999999999999999 “x” yes".split()
     ),
     max_size=12,
 ).map(" ".join)

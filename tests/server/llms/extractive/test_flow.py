@@ -355,7 +355,8 @@ def test_prescribed_first_and_last_words_stand_around_every_answer(business):
 
 
 WORDS = st.sampled_from(
-    "bike display dark rental cost how much what is the still not working refund human ticket book cancel my name "
+    "bike display dark rental cost how much what is the still not working refund human ticket book "
+    "cancel my name "
     "order 1234 a@b.example I it and for why ? ! . “ ' 【 | # 12 euros chart data ignore instructions".split()
 )
 SAID = st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=80))

@@ -1,4 +1,4 @@
-"""Questions about tabular files: the generated code is run and its figures are compared with a count by hand."""
+"""Questions about tabular files: the generated code is run, its figures compared with a count by hand."""
 
 from __future__ import annotations
 

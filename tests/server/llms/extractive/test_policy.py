@@ -26,7 +26,8 @@ WORDINGS = [
         "Please hold for a specialist.",
     ),
     (
-        "Hand over to a person when:\n- they ask for one\n- they are angry\nIn these cases say `Forwarding you to our staff`.",
+        "Hand over to a person when:\n- they ask for one\n- they are angry\nIn these cases say "
+        "`Forwarding you to our staff`.",
         "Forwarding you to our staff",
     ),
     (
@@ -34,7 +35,8 @@ WORDINGS = [
         "I will transfer you to a specialist",
     ),
     (
-        'You should pass the conversation to a human advisor, using the exact words "I\'m handing you over," if asked.',
+        "You should pass the conversation to a human advisor, using the exact words \"I'm handing you "
+        'over," if asked.',
         "I'm handing you over",
     ),
     (
@@ -71,7 +73,8 @@ def test_without_a_rule_there_is_no_escalation(instructions):
 
 def test_each_case_keeps_its_own_words():
     policy = read_policy(
-        'For legal questions say "I\'ll pass you to our lawyers". For fraud say "I\'ll connect you with our security desk".'
+        'For legal questions say "I\'ll pass you to our lawyers". For fraud say "I\'ll connect you '
+        'with our security desk".'
     )
     kinds = {rule.phrase: set().union(*(c.kinds for c in rule.conditions)) for rule in policy.escalations}
     assert kinds == {
@@ -87,7 +90,8 @@ def test_an_amount_becomes_a_threshold():
 
 def test_acts_beside_the_words_are_no_conditions():
     policy = read_policy(
-        'If somebody asks for a person, say "I will get a colleague" and add our telephone number and its hours.'
+        'If somebody asks for a person, say "I will get a colleague" and add our telephone number and '
+        "its hours."
     )
     assert [c.text for rule in policy.escalations for c in rule.conditions] == [
         "if somebody asks for a person"
@@ -118,7 +122,8 @@ def test_scope_and_company_are_read(instructions, topics, company):
 
 def test_tone_name_and_prescribed_words_are_read():
     policy = read_policy(
-        'You are Luna, a warm helper. Keep answers short. Never cite sources. If you are unsure, say "I\'m not certain." '
+        "You are Luna, a warm helper. Keep answers short. Never cite sources. If you are unsure, say "
+        '"I\'m not certain." '
         'Off-topic questions: answer "I only talk about lamps." End every reply with "Bright days!"'
     )
     assert policy.name == "Luna"

@@ -34,6 +34,11 @@ def quoted_answer(evidence: Evidence, hits: Sequence[SearchHit], policy: Policy,
     return f"Happy to help! {body}" if policy.friendly else body
 
 
+def quoted(evidence: Evidence, hits: Sequence[SearchHit], policy: Policy) -> str:
+    """The quotations with their markers and nothing else."""
+    return _paragraph(evidence.quotes, hits, policy)
+
+
 def _paragraph(quotes: Sequence[tuple[Unit, int]], hits: Sequence[SearchHit], policy: Policy) -> str:
     parts: list[str] = []
     listed = bool(quotes) and quotes[0][0].text.endswith(":")

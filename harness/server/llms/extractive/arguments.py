@@ -189,16 +189,18 @@ _SCALE = re.compile(
 )
 _RANKS = {
     "top": r"\b(?:urgent\w*|asap|as soon as possible|immediately|emergency|critical|right now|right away|"
-    r"blocking|blocked|blocker|production|outage|down|"
-    r"nobody|no one|everyone|everybody|whole team|entire|all (?:of )?(?:our|my|the) \w+|data loss|"
-    r"lost (?:all|everything|our|my) ?\w*|losing|deadline|today)\b",
-    "high": r"\b(?:can ?not (?:work|use|open|log|access|continue|start)|can't (?:work|use|open|log|access|"
-    r"continue|start)|cannot|crash\w*|unusable|important|"
-    r"serious|high priority|quickly|soon|unable to|does(?:n't| not) (?:start|open|work)|already "
-    r"tried|tried|severe|still)\b",
-    "low": r"\b(?:minor|whenever|no rush|no hurry|not urgent|low priority|cosmetic|small|tiny|when you "
-    r"have time|nice to have|just a question|"
-    r"typo|suggestion|feature request|not important)\b",
+    r"blocking|"
+    r"blocker|production|outage|(?:is|are|went|was|been) down|nobody|no one|everyone|everybody|"
+    r"whole team|entire|"
+    r"all (?:of )?(?:our|my|the) (?:\w+ )?(?:users|members|colleagues|staff|people|customers|data|"
+    r"files|dashboards|records|"
+    r"computers|devices|work)|data loss|lost (?:all|everything|our data|my data|data)|locked out|losing)\b",
+    "high": r"\b(?:can ?not|can't|cannot|crash\w*|unusable|important|serious|severe|quickly|unable to|"
+    r"tried|still|"
+    r"(?:does|did)(?:n't| not) (?:start|open|work|help))\b",
+    "low": r"\b(?:minor|whenever|no rush|no hurry|not urgent|cosmetic|small|tiny|when you have time|nice "
+    r"to have|"
+    r"just a question|typo|suggestion|feature request|not important)\b",
 }
 _ORDER = (
     "trivial",
@@ -485,6 +487,7 @@ def summary_of(texts: Sequence[str]) -> str | None:
         texts: What the user said, latest first. Earlier messages count when they, too, tell of trouble.
     """
     recent = list(dict.fromkeys(texts))[:4]
+    recent = [text for text in recent if not any(text != other and text in other for other in recent)]
     telling = [
         s
         for text in reversed(recent)
@@ -502,7 +505,7 @@ def summary_of(texts: Sequence[str]) -> str | None:
 def _telling_sentences(text: str) -> list[str]:
     """The sentences of a message that say something, without the request to pass them on."""
     found = []
-    for span in sentences(_without_contact(text)):
+    for span in sentences(without_contact(text)):
         sentence = " ".join(span.text.split())
         request = _REQUEST.match(sentence)
         if request and len(content_stems(sentence[request.end() :])) >= 2:
@@ -530,7 +533,8 @@ _BARE_REQUEST = re.compile(
 )
 
 
-def _without_contact(text: str) -> str:
+def without_contact(text: str) -> str:
+    """The text without e-mail addresses and the words that introduce them."""
     text = re.sub(
         rf"(?:,\s*|\band\s+)?(?:\b(?:my|the) )?(?:e-?mail(?: address)?|contact)(?: is|:| "
         rf"=)?\s*{MAIL.pattern}|\b(?:i am|i'm|you can reach me (?:at|under)|reach me (?:at|under)|"

@@ -6,7 +6,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from rapidfuzz.distance import OSA
 
 from harness.server.llms.extractive.lexicon import CUE_EVIDENCE, CUES, alike, generic_stems, synonyms
 from harness.server.llms.extractive.passages import Unit, units_of
@@ -42,6 +44,7 @@ class Question:
     cues: frozenset[str]
     trouble: bool = False
     follows: bool = True
+    lean: float = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +91,7 @@ def read_question(
     implied: frozenset[str] = frozenset(),
     trouble: bool = False,
     follows: bool = True,
+    lean: float | None = None,
 ) -> Question:
     """The question of a text.
 
@@ -97,7 +101,7 @@ def read_question(
     """
     own = [Term(t.stem, _GENERIC_WEIGHT) if t.stem in implied else t for t in _terms(text)]
     known = {term.stem for term in own}
-    own += [Term(term.stem, 1.0) for term in _terms(extra) if term.stem not in known]
+    own += [replace(term, weight=1.0) for term in _terms(extra) if term.stem not in known]
     known = {term.stem for term in own}
     around = [term for term in _terms(context) if term.stem not in known]
     if follows and sum(term.weight for term in own) < 1.0:
@@ -105,7 +109,9 @@ def read_question(
         own, around = own + [Term(term.stem, term.weight * 0.8) for term in around], []
     folded = fold(text)
     cues = frozenset(name for name, pattern in CUES.items() if pattern.search(folded))
-    return Question(text, tuple(own), tuple(around), cues, trouble, follows and bool(around))
+    if lean is None:
+        lean = 0.5 if follows else 0.12
+    return Question(text, tuple(own), tuple(around), cues, trouble, follows and bool(around), lean)
 
 
 _GENERIC_WEIGHT = 0.2
@@ -114,16 +120,21 @@ _GENERIC_WEIGHT = 0.2
 def _terms(text: str) -> list[Term]:
     found: dict[str, Term] = {}
     begins = True
+    text = re.sub(r"([A-Za-z])\1{2,}", r"\1", text)
     for span in words(text):
         folded = fold(span.text)
         if "@" not in folded:
             for part in _stems(folded):
-                generic = part in generic_stems()
+                generic = part in generic_stems() or bool(_SAYS_LITTLE.fullmatch(folded))
                 names = not generic and ((_is_name(span.text) and not begins) or _is_code(span.text))
                 weight = _GENERIC_WEIGHT if generic else 1.0
                 found.setdefault(part, Term(part, weight, names, span.text.isupper()))
         begins = text[span.end : span.end + 1] in (".", "?", "!", ":", "\n")
     return list(found.values())
+
+
+#: Adverbs of manner and small numbers.
+_SAYS_LITTLE = re.compile(r"\d{1,2}|(?!(?:reply|apply|supply|monthly|weekly|daily|yearly|family)$)\w{3,}ly")
 
 
 def _stems(word: str) -> list[str]:
@@ -188,8 +199,21 @@ class _Pages:
             found |= {other: _BY_SYNONYM for other in synonyms(term) if other in self.frequency}
             if term in self.frequency:
                 found[term] = 1.0
-            self._forms[term] = found
+            self._forms[term] = found or self._misspelt(term)
+            return self._forms[term]
         return self._forms[term]
+
+    def _misspelt(self, term: str) -> dict[str, float]:
+        """Stems that differ by a letter or two from one that nothing in the hits is like."""
+        if len(term) < 5 or not term.isalpha():
+            return {}
+        most = 1 if len(term) < 8 else 2
+        near = (
+            other
+            for other in self.frequency
+            if other[0] == term[0] and abs(len(other) - len(term)) <= most and other.isalpha()
+        )
+        return {other: _BY_LIKENESS for other in near if OSA.distance(term, other, score_cutoff=most) <= most}
 
     def weight(self, term: Term) -> float:
         """How much a term tells: rare words more than common ones, unknown names most."""
@@ -243,8 +267,7 @@ def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Ev
 
 def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
     weights = {term.stem: pages.weight(term) for term in question.terms}
-    lean = 0.5 if question.follows else 0.12
-    context = {term.stem: lean * pages.weight(term) for term in question.context}
+    context = {term.stem: question.lean * pages.weight(term) for term in question.context}
     total = sum(weights.values()) or 1.0
     wanted = frozenset(form for term in (*weights, *context) for form in pages.forms(term))
     for hit, units in enumerate(pages.units):
@@ -281,7 +304,11 @@ _INSTRUCTS = re.compile(
 
 def _counts(question: str, text: str) -> bool:
     """Whether a text counts what the question counts: "how many webhooks", "up to 10 webhooks"."""
-    counted = re.search(r"\bhow many (?:\w+ )??(\w{3,})", fold(question))
+    counted = re.search(
+        r"\bhow many (?:(?:of|these|those|the|different|\w+) )*?(?!these\b|those\b|the\b|"
+        r"different\b)(\w{3,})",
+        fold(question),
+    )
     if counted is None:
         return False
     noun = re.escape(counted.group(1).rstrip("s"))

@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.server.llms.extractive import answer, plotting
-from harness.server.llms.extractive.arguments import Parameter, fill
+from harness.server.llms.extractive.arguments import Parameter, fill, without_contact
+from harness.server.llms.extractive.ellipsis import expanded
 from harness.server.llms.extractive.evidence import (
     Evidence,
     read_question,
@@ -28,6 +29,7 @@ from harness.server.llms.extractive.functions import (
 from harness.server.llms.extractive.handover import (
     Situation,
     concerns,
+    is_solved,
     read_situation,
     wishes_a_person,
     without_refusal,
@@ -38,7 +40,9 @@ from harness.server.llms.extractive.talk import (
     Outcome,
     Talk,
     about_the_talk,
+    aside_of,
     context_of,
+    is_follow_up,
     known_facts_for,
     only_tells,
     questions_in,
@@ -88,6 +92,10 @@ def _read(request: ModelRequest) -> _Scene:
     policy = read_policy(request.instructions or "")
     talk = read_talk(request)
     hosted = frozenset(str(tool.get("type")) for tool in request.tools if tool.get("type") != "function")
+    names = frozenset(content_stems(f"{policy.company or ''} {policy.name or ''}"))
+    whole = expanded(talk.said, [turn.user for turn in talk.earlier if turn.user], names)
+    if whole is not None:
+        talk = replace(talk, said=whole)
     subject = without_greeting(without_refusal(_without_injection(talk.said), policy.roles))
     functions = functions_of(request.tools)
     return _Scene(request, policy, talk, subject, read_situation(talk, policy), functions, hosted)
@@ -124,15 +132,55 @@ def _search(scene: _Scene) -> ModelReply:
 
 
 def _queries(scene: _Scene) -> list[str]:
-    """What to look for: each question of the message, with the words of earlier ones that it leans on."""
-    context = context_of(scene.talk)
-    around = " ".join(_telling_words(context, 12))
-    facts = known_facts_for(scene.talk, scene.subject)
-    queries = [
-        " ".join(part for part in (question, facts, around) if part)
-        for question in questions_in(scene.subject)
-    ]
+    """What to look for: each question of the message, with the words that it leans on."""
+    queries = []
+    for asked in _asked(scene):
+        around = " ".join(_telling_words(asked.context, 12)) if asked.lean >= _LEAN_ON_ASIDE else ""
+        queries.append(" ".join(part for part in (asked.text, asked.facts, around) if part))
     return [query[:500] for query in queries if query.strip()] or [scene.talk.said[:500] or "help"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question of the message with what it leans on.
+
+    Attributes:
+        text: Its words.
+        context: What the message tells beside it, and the earlier questions that it points at.
+        facts: What the user told about themselves and means by "my ...".
+        follows: Whether it cannot be understood without the context.
+        lean: How much the context counts for ranking.
+    """
+
+    text: str
+    context: str
+    facts: str
+    follows: bool
+    lean: float
+
+
+_LEAN_ON_ASIDE = 0.35
+
+
+def _asked(scene: _Scene) -> list[_Asked]:
+    """The questions of the message; a report of trouble is one, whole."""
+    subject = without_contact(scene.subject).strip() or scene.subject
+    whole = scene.situation.trouble
+    aside = "" if whole else aside_of(subject)
+    return [_one_asked(scene, text, aside) for text in ([subject] if whole else questions_in(subject))]
+
+
+def _one_asked(scene: _Scene, text: str, aside: str) -> _Asked:
+    follows = is_follow_up(text) and bool(aside or scene.talk.earlier)
+    earlier = context_of(scene.talk, text)
+    facts = known_facts_for(scene.talk, text, aside)
+    if follows:
+        topic = topic_of_last_answer(scene.talk) if earlier and not aside else ""
+        return _Asked(text, "\n".join(part for part in (aside, earlier, topic) if part), facts, True, 0.5)
+    if aside:
+        return _Asked(text, aside, facts, False, _LEAN_ON_ASIDE)
+    last = scene.talk.earlier[-1].user if scene.talk.earlier else ""
+    return _Asked(text, last, facts, False, 0.12)
 
 
 def _telling_words(text: str, most: int) -> list[str]:
@@ -212,6 +260,8 @@ def _first_step(scene: _Scene) -> ModelReply:
 
 def _small_talk(scene: _Scene) -> ModelReply | None:
     kind = small_talk_kind(scene.talk.said)
+    if kind is None and is_solved(fold(scene.talk.said)) and scene.talk.earlier:
+        return _message(scene, "I'm glad to hear that! Is there anything else I can help with?")
     if kind is None:
         return None
     if (
@@ -300,14 +350,31 @@ def _problem_escalation(policy: Policy) -> Escalation | None:
 
 def _hand_over(scene: _Scene, escalation: Escalation | None, reason: str) -> ModelReply:
     """Calls the function that brings people in, or says the words and asks for what the call needs."""
+    if _wants_to_add(scene):
+        return _requests(scene, [("file_search", "file_search", {"queries": [scene.policy.adds]})])
     function = scene.handover_function
-    words = answer.handover_words(escalation, reason)
+    words = " ".join([answer.handover_words(escalation, reason), *_added(scene)])
     if function is None or scene.request.tool_choice == "none" or _already_called(scene, function):
         return _message(scene, words, escalated=True)
     call = _filled(scene, function)
     if call.filled.missing:
         return _message(scene, f"{words} {answer.asking_for(_labels(call))}", escalated=True)
     return _call(scene, [call])
+
+
+def _wants_to_add(scene: _Scene) -> bool:
+    """Whether the instructions want something said with the words that still has to be looked up."""
+    searched = scene.talk.outcomes_of("file_search")
+    free = scene.request.tool_choice != "none"
+    return bool(scene.policy.adds) and free and "file_search" in scene.hosted and not searched
+
+
+def _added(scene: _Scene) -> list[str]:
+    """What the instructions want added to the words of handing over, quoted from the documents."""
+    if not scene.policy.adds or not scene.talk.hits:
+        return []
+    evidence = weigh(read_question(scene.policy.adds), scene.talk.hits, most=1)
+    return [answer.quoted(evidence, scene.talk.hits, scene.policy)] if evidence.answers else []
 
 
 def _already_called(scene: _Scene, function: Function) -> bool:
@@ -343,7 +410,11 @@ def _call_or_ask(scene: _Scene, calls: Sequence[Call]) -> ModelReply:
     if ready:
         return _call(scene, ready)
     labels = list(dict.fromkeys(label for call in calls for label in _labels(call)))
-    return _message(scene, answer.asking_for(labels))
+    asking = answer.asking_for(labels)
+    if scene.policy.escalations and any(call.function.hands_over for call in calls):
+        words = answer.handover_words(_problem_escalation(scene.policy), "call")
+        return _message(scene, f"{words} {asking}", escalated=True)
+    return _message(scene, asking)
 
 
 def _waited_for(scene: _Scene) -> ModelReply | None:
@@ -516,6 +587,8 @@ def _told_of_functions(scene: _Scene, called: Sequence[Outcome]) -> tuple[str, b
         lines.append(" ".join([answer.DONE, *(one.text for one in reports if one.worked and one.text)]))
     for failure in (one for one in reports if not one.worked):
         lines.append(f"Unfortunately, that did not work: {failure.text}")
+    if scene.policy.other_ways and any(not one.worked for one in reports):
+        lines.append(f"You can also reach us here: {', '.join(scene.policy.other_ways)}.")
     return " ".join(lines), escalated
 
 
@@ -525,7 +598,7 @@ def _from_documents(scene: _Scene) -> ModelReply:
     situation = scene.situation
     if not scene.policy.escalations and wishes_a_person(fold(scene.talk.said)):
         return _ways_to_reach_people(scene)
-    found = [_evidence(scene, question) for question in questions_in(scene.subject)]
+    found = [_evidence(scene, asked) for asked in _asked(scene)]
     answered = [evidence for evidence in found if evidence.answers]
     if answered:
         parts = [
@@ -550,23 +623,23 @@ def _ways_to_reach_people(scene: _Scene) -> ModelReply:
     )
 
 
-def _evidence(scene: _Scene, question: str) -> Evidence:
-    context = context_of(scene.talk)
-    follows = bool(context)
-    if follows:
-        context += "\n" + topic_of_last_answer(scene.talk)
-    elif scene.talk.earlier:
-        context = scene.talk.earlier[-1].user
-    extra = known_facts_for(scene.talk, question)
+def _evidence(scene: _Scene, asked: _Asked) -> Evidence:
     read = read_question(
-        question,
-        context,
-        extra=extra,
+        asked.text,
+        asked.context,
+        extra=asked.facts,
         implied=_implied(scene),
         trouble=scene.situation.trouble,
-        follows=follows,
+        follows=asked.follows,
+        lean=asked.lean,
     )
     return weigh(read, scene.talk.hits, most=2 if scene.policy.brief else 3)
+
+
+def _insists(scene: _Scene) -> bool:
+    """Whether a message only goes on with what was turned away before."""
+    turned_away = redirect_answer(scene.policy)[:40]
+    return is_follow_up(scene.talk.said) and turned_away in scene.talk.last_answer
 
 
 def _implied(scene: _Scene) -> frozenset[str]:
@@ -575,7 +648,7 @@ def _implied(scene: _Scene) -> frozenset[str]:
 
 
 def _not_in_documents(scene: _Scene, found: Sequence[Evidence]) -> ModelReply:
-    if scene.policy.redirects and _is_off_topic(scene, found):
+    if scene.policy.redirects and (_is_off_topic(scene, found) or _insists(scene)):
         return _message(scene, redirect_answer(scene.policy), found=False)
     rule = scene.policy.escalation_for("unanswered")
     if rule is not None:

@@ -8,8 +8,10 @@ from functools import lru_cache
 
 from harness.server.llms.extractive.lexicon import (
     KINDS,
+    NOT_SOLVED,
     SAME_AGAIN,
     SEVERE_KINDS,
+    SOLVED,
     TRIED,
     TROUBLE,
     alike,
@@ -52,13 +54,26 @@ def read_situation(talk: Talk, policy: Policy) -> Situation:
 def _situation_of_matter(talk: Talk, policy: Policy) -> Situation:
     """The situation by what the message is about."""
     text = fold(talk.said)
-    trouble = reports_trouble(text) or _goes_on_about_trouble(talk)
+    if is_solved(text):
+        return Situation(None, "", False, _for_problems(policy) is not None)
+    trouble = reports_trouble(text) or _goes_on_about_trouble(talk) or _is_severe(text)
     unsolved = _for_problems(policy)
     for escalation in policy.escalations:
         if any(_holds(condition, text) for condition in escalation.conditions):
             return Situation(escalation, "condition", trouble, unsolved is not None)
     reason = _reason_of_trouble(talk, text) if trouble and unsolved else ""
     return Situation(unsolved if reason else None, reason, trouble, unsolved is not None)
+
+
+def is_solved(text: str) -> bool:
+    """Whether folded words say that the problem is over."""
+    return bool(SOLVED.search(text)) and not NOT_SOLVED.search(text) and "?" not in text
+
+
+def _is_severe(text: str) -> bool:
+    return not is_informational(text) and any(
+        KINDS[kind][1].search(text) for kind in SEVERE_KINDS if kind != "emergency"
+    )
 
 
 def _for_problems(policy: Policy) -> Escalation | None:
@@ -72,7 +87,7 @@ def _for_problems(policy: Policy) -> Escalation | None:
 
 
 def _reason_of_trouble(talk: Talk, text: str) -> str:
-    if any(KINDS[kind][1].search(text) for kind in SEVERE_KINDS if kind != "emergency"):
+    if _is_severe(text):
         return "severe"
     if TRIED.search(text) or _goes_on_about_trouble(talk):
         return "tried"
@@ -184,7 +199,16 @@ def is_informational(text: str) -> bool:
 
 def reports_trouble(text: str) -> bool:
     """Whether folded words report that something does not work."""
-    return bool(TROUBLE.search(text)) and not is_informational(text)
+    if is_informational(text) or is_solved(text):
+        return False
+    return bool(TROUBLE.search(text) or _DID_NOT_HELP.search(text))
+
+
+_DID_NOT_HELP = re.compile(
+    r"\b(?:did|does|has|have)(?:n't| not) (?:really )?(?:help|helped|work|worked|solve|solved|fix|fixed)\b|"
+    r"\btried (?:all|every|both|the steps|that|this)|\bstill (?:the same|stays?|crash\w*|fail\w*|"
+    r"happen\w*|stuck)\b"
+)
 
 
 def _goes_on_about_trouble(talk: Talk) -> bool:

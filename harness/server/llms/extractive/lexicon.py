@@ -27,6 +27,8 @@ refund reimburse reimbursement money-back repay
 invoice bill receipt
 phone telephone mobile call
 picture image photo
+see view visible
+database db
 limit maximum max cap restriction quota allowance most
 minimum min least
 fix repair solve resolve remedy
@@ -100,7 +102,7 @@ pet dog animal
 kind type sort
 benefit advantage
 choose select pick option
-view see show display
+view show display
 find locate
 reset forgot forgotten
 lock locked block blocked
@@ -128,7 +130,7 @@ maybe also still already ever never always make makes let lets go going come com
 different difference between main general purpose describe list provide offer include allow support see
 reason case part number amount kinds sorts types ways whole lot bit every each night usually calculated
 determined calculate once thank thanks hello hi guys please tried trying another several certain keep
-keeps become becomes soon
+keeps become becomes soon hard difficult lot fair enough really still boss come
 """.split()
 
 _CUE_PATTERNS = {
@@ -141,12 +143,14 @@ _CUE_PATTERNS = {
     "mail": r"\be-?mail address\b",
     "date": r"(?:^|[,;.?!] )(?:(?:and|so|but|since|until|by|from) )*when\b(?! i\b| my\b| the\b| a\b)|"
     r"\bwhen (?:is|are|do|does|did|will|can|was|were|should)\b|\bwhat (?:time|day|date|year)\b|"
-    r"\bwhich (?:day|date|year)\b|\bopening (?:hours|times)\b",
+    r"\bwhich (?:days?|dates?|year)\b|\bopening (?:hours|times)\b",
     "steps": r"\bhow (?:do|can|should|would|could|to|does one|must)\b|\bsteps?\b|\binstructions\b|"
     r"\bset ?up\b|"
     r"\bwalk me through\b|\bwhat (?:should|can|must) i do\b|\bguide me\b",
     "place": r"\bwhere\b|\bwhat (?:address|location)\b",
-    "choice": r"\b(?:which|what) (?:\w+ )?(?:formats?|types?|kinds?|options|ways|methods|plans|roles|regions|"
+    "who": r"\bwho(?:m|se)?\b",
+    "choice": r"\b(?:which|what) (?:\w+ )?\w{3,}s (?:can|could|do|does|are|is|may|should|will|did|have)\b|"
+    r"\b(?:which|what) (?:\w+ )?(?:formats?|types?|kinds?|options|ways|methods|plans|roles|regions|"
     r"languages|browsers|"
     r"systems|events|values|codes|scopes|categories|rooms|cards|accounts|services|currencies|sizes)\b",
     "definition": r"^(?:so |and |ok |okay )?(?:what|who) (?:is|are|does)\b|\bwhat do you mean\b|"
@@ -173,7 +177,9 @@ DATE = re.compile(
     r"july|august|"
     r"september|october|november|december)\b|\b\d{1,2}(?::\d\d)?\s?(?:am|pm|a\.m|p\.m|o'clock)\b|"
     r"\b\d{1,2}:\d\d\b|"
-    r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b|\b(?:daily|weekly|monthly|noon|midnight|first day|last day)\b",
+    r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b|\b(?:daily|weekly|monthly|noon|midnight|first day|last "
+    r"day|at once|immediately|"
+    r"right away|at the (?:end|start|beginning)|(?:after|within|before|until) (?:\d|one|two|three|the end))\b",
     re.IGNORECASE,
 )
 NUMBER = re.compile(
@@ -191,9 +197,15 @@ CHOICE = re.compile(
     r"[\w-]+, (?:[\w -]{1,25}, )*[\w -]{1,25},? (?:and|or) [\w-]+|: [\w-]+(?: or | and |, )[\w-]+"
 )
 _PHONE = re.compile(r"\d{2,}[\d ()/-]*\d{2,}")
+_WHO = re.compile(
+    r"\b(?:only|visible to|by (?:an |a |the )?[A-Z]|(?:the |an |every )?[A-Z][a-z]+s? (?:or (?:an |"
+    r"a )?[A-Z][a-z]+s? )?"
+    r"(?:can|may|must))\b"
+)
 _ADDRESS = re.compile(r"@")
 CUE_EVIDENCE = {
     "choice": CHOICE,
+    "who": _WHO,
     "phone": _PHONE,
     "mail": _ADDRESS,
     "duration": DURATION,
@@ -226,6 +238,8 @@ TROUBLE = re.compile(
     r"(?:is|are|so|very|too|really|extremely|gets?|runs?|running|became|been) (?:\w+ )?(?:slow|"
     r"laggy|sluggish)|drain\w*|"
     r"takes? (?:forever|ages|too long|very long)|"
+    r"typos?|flaws?|mistakes? in|stays? (?:\w+ )?(?:white|black|blank|grey|dark|empty|red|locked|"
+    r"stuck|open|closed)|"
     r"nothing (?:works|worked|helps|helped|is working)|tried (?:all|every\w*) |"
     r"(?:get(?:ting)?|got|see(?:ing)?|shows?|showing|receiv\w+|says|saw) (?:\w+ ){0,4}?(?:error|"
     r"code|[a-z]{2,6}-\d{2,4})|[a-z]{2,6}-\d{2,4} (?:shows?|appears?|comes?|keeps?|again)|"
@@ -345,7 +359,8 @@ _KINDS = {
         r"\b(?:outages?|downtime|system(?:s)? down|unavailab\w*|cannot work)\b",
         r"\b(?:outage|(?:everything|whole|entire|all|service|site|system|server|production|"
         r"platform)\b[^.?!]{0,25}\b"
-        r"(?:down|offline|unavailable)|nobody (?:can|is able)|no one (?:can|is able)|(?:all|every) "
+        r"(?:down|offline|unavailable)|(?:nobody|no one)\b[^.?!]{0,30}\b(?:can|is able)|locked out|"
+        r"(?:all|every) "
         r"(?:of )?(?:our |my |the )?"
         r"(?:users?|members?|colleagues|staff|team)[^.?!]{0,30}(?:can't|cannot|unable|locked out))\b",
     ),
@@ -363,6 +378,17 @@ _KINDS = {
 KINDS = {name: (re.compile(condition), re.compile(said)) for name, (condition, said) in _KINDS.items()}
 SEVERE_KINDS = ("data_loss", "security", "outage", "emergency")
 
+#: Signs that a problem is over.
+SOLVED = re.compile(
+    r"\b(?:that|it|this|which|everything|the \w+|steps?) (?:\w+ )?(?:helped|worked|works|solved|"
+    r"fixed|did the trick)\b|"
+    r"\b(?:works?|working|runs?|running) (?:again|now|fine|perfectly|well)\b|\b(?:problem|"
+    r"issue)(?: is| has been)? "
+    r"(?:solved|fixed|gone|resolved)\b|\b(?:is|it's|all) (?:solved|fixed|resolved)\b"
+)
+NOT_SOLVED = re.compile(
+    r"n't\b|\b(?:not|never|still|but|however|stopped|no longer|nothing|none|again and again)\b"
+)
 #: Requests that no support assistant is there for, unless its instructions name the thing.
 OFF_TOPIC = re.compile(
     r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|"
@@ -395,16 +421,6 @@ INJECTION = re.compile(
     r"you)\b|\b(?:developer|dan|god|"
     r"debug|jailbreak|admin) mode\b|\brole-?play as\b|\bact as (?:a|an|if)\b|\bdo anything now\b|"
     r"\bno longer bound\b"
-)
-
-#: Ways to ask for somebody of flesh and blood; the roles of the instructions are added.
-ROLE_WORDS = (
-    "human|human being|real person|person|live agent|agent|representative|rep|operator|someone|"
-    "somebody|people|supervisor|"
-    "manager|specialist|colleague|employee|staff|staff member|team member|support team|technical "
-    "team|support agent|"
-    "technician|engineer|expert|advisor|adviser|clerk|the team|your team|customer service|customer "
-    "support|live person"
 )
 
 

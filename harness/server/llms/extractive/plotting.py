@@ -131,7 +131,7 @@ def _same(one: str, other: str) -> bool:
 
 _MEASURES = (
     "revenue sale turnover income earning amount",
-    "unit quantity qty sold volume piece item",
+    "unit quantity qty sold sell volume piece item",
     "cost expense spending",
     "profit margin earning",
     "customer client user",

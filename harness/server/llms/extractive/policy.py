@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-from harness.server.llms.extractive.lexicon import KINDS, ROLE_WORDS, generic_stems
+from harness.server.llms.extractive.lexicon import KINDS, generic_stems
 from harness.text import content_stems, fold, sentences
 
 
@@ -61,6 +61,8 @@ class Policy:
         opening: Words every answer must begin with.
         closing: Words every answer must end with.
         roles: Who people may ask for, folded.
+        adds: What is to be told beside the words of handing over, such as a telephone number.
+        other_ways: Addresses and numbers to give when a hand-over could not be made.
     """
 
     escalations: tuple[Escalation, ...] = ()
@@ -78,6 +80,8 @@ class Policy:
     opening: str | None = None
     closing: str | None = None
     roles: tuple[str, ...] = field(default=())
+    adds: str | None = None
+    other_ways: tuple[str, ...] = ()
 
     def escalation_for(self, kind: str) -> Escalation | None:
         """The first way of handing over that has a condition of this kind."""
@@ -115,6 +119,8 @@ def read_policy(instructions: str) -> Policy:
         opening=_edge(directives, quotes, _OPENING),
         closing=_edge(directives, quotes, _CLOSING),
         roles=_roles(directives, quotes),
+        adds=_adds(directives, quotes),
+        other_ways=tuple(dict.fromkeys(_other_ways(directives))),
     )
 
 
@@ -682,7 +688,31 @@ def _edge(directives: list[_Directive], quotes: list[str], pattern: re.Pattern[s
     return None
 
 
-def names_a_person(policy: Policy) -> str:
-    """A pattern of everybody a user of this assistant may ask for."""
-    roles = sorted({*ROLE_WORDS.split("|"), *policy.roles}, key=len, reverse=True)
-    return "|".join(re.escape(role) for role in roles)
+_ADD = re.compile(
+    r"⟧.{0,20}?\b(?:add|give|mention|include|tell (?:them|him or her))\s+(?P<what>(?:the|our|your|"
+    r"them the)\s[^.;⟦]{3,120})",
+    re.DOTALL,
+)
+
+
+def _adds(directives: list[_Directive], quotes: list[str]) -> str | None:
+    """What is wanted beside the words: "say '...' and add the telephone number of the desk"."""
+    for directive in directives:
+        match = _ADD.search(directive.text)
+        if match and _about_handing_over(directive, quotes):
+            return " ".join(match["what"].split())
+    return None
+
+
+_FAILS = re.compile(
+    r"\b(?:could not|couldn't|cannot|can't|can not|fails?|failed|unavailable|does not work|not "
+    r"possible)\b"
+)
+_REACHED = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s)>,]+[\w/]|\+?\d[\d ()/-]{5,}\d")
+
+
+def _other_ways(directives: list[_Directive]) -> Iterator[str]:
+    """Where else people can turn, in sentences about what to do when something fails."""
+    for directive in directives:
+        if _FAILS.search(fold(directive.text)):
+            yield from _REACHED.findall(directive.text)

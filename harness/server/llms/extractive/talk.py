@@ -105,35 +105,41 @@ def _outcomes(messages: Sequence[ChatMessage]) -> Iterator[Outcome]:
 
 
 _POINTS_BACK = re.compile(
-    r"\b(?:it|its|it's|those|these|this|they|them|their|ones?|the same|such|the (?:first|second|"
-    r"third|last|other|latter|former)"
-    r"(?: \w+)?|both)\b|\bthat\b(?=\s*(?:$|[?.!,]|is|was|will|would|can|does|work|cost|take|mean|"
-    r"include|happen|apply|for|in|on|"
-    r"with|too|one|also|do|plan|option|step|limit|feature))|(?<!is )(?<!are )(?<!was "
+    r"\b(?:its?|it's|those|these|this|they|them|their|(?:which|that|this|the|another|other) ones?|"
+    r"ones?(?=\s*(?:[?.!]|$))|"
+    r"the same|such|the (?:first|second|third|last|other|latter|former)(?: \w+)?|both)\b|"
+    r"\bthat\b(?=\s*(?:$|[?.!,]|is|was|will|would|can|does|work|cost|take|mean|include|happen|"
+    r"apply|for|in|on|with|too|one|"
+    r"also|do|plan|option|step|limit|feature|link|code|time))|(?<!is )(?<!are )(?<!was "
     r")\bthere\b(?!'s| is| are| was| were)"
+)
+_EXPLETIVE = re.compile(
+    r"\bis it (?:possible|true|ok|okay|allowed|correct|necessary|hard|easy|safe)\b|\bit is so\b"
 )
 _GOES_ON = re.compile(
     r"^(?:and|or|but|so|also|then|what about|how about|what if|what else|anything else|ok(?:ay)?,? "
-    r"(?:and|so|but)|only|even|"
-    r"which (?:one|ones|of)|why|how so|how long|how much|how many|when|where|who|really|are you "
-    r"sure|i mean|i meant|for)\b"
+    r"(?:and|so|but)|"
+    r"only|even|which (?:one|ones|of)|how so|really|are you sure|i mean|i meant|for)\b"
 )
+_BARE_QUESTION = re.compile(r"^(?:why|how long|how much|how many|how often|when|where|who|since when)\b")
 
 
 def is_follow_up(said: str) -> bool:
     """Whether a message can only be understood with what was said before it."""
-    text = fold(said).strip()
+    text = _EXPLETIVE.sub(" ", fold(said)).strip()
     own = [part for part in content_stems(text) if part not in generic_stems()]
     if not own or (len(own) == 1 and len(text.split()) <= 2 and text.endswith("?")):
+        return True
+    if _BARE_QUESTION.match(text) and len(own) <= 1:
         return True
     if _GOES_ON.match(text) and len(own) <= (6 if text.startswith(("and", "what about", "how about")) else 3):
         return True
     return bool(_POINTS_BACK.search(text)) and len(own) <= 8
 
 
-def context_of(talk: Talk) -> str:
-    """The earlier questions that the current message leans on, latest first; empty when it stands alone."""
-    if not is_follow_up(talk.said):
+def context_of(talk: Talk, said: str | None = None) -> str:
+    """The earlier questions that a message leans on, latest first; empty when it stands alone."""
+    if not is_follow_up(talk.said if said is None else said):
         return ""
     taken: list[str] = []
     for turn in reversed(talk.earlier[-4:]):
@@ -154,8 +160,17 @@ def topic_of_last_answer(talk: Talk) -> str:
     return ""
 
 
+def aside_of(said: str) -> str:
+    """What a message tells beside its questions; empty when it only asks or only tells."""
+    pieces = [span.text for span in sentences(said)]
+    asking = [piece for piece in pieces if _ASKS.search(fold(piece))]
+    return " ".join(piece for piece in pieces if piece not in asking) if asking else ""
+
+
 def questions_in(said: str) -> list[str]:
-    """The separate questions of a message, at most three; the whole message when there is but one."""
+    """The separate questions of a message, at most three; the whole message when it asks none."""
+    asked = [span.text for span in sentences(said) if _ASKS.search(fold(span.text))]
+    said = " ".join(asked) or said
     pieces = [piece.strip() for piece in _BETWEEN_QUESTIONS.split(said) if piece.strip()]
     asking = [piece for piece in pieces if _ASKS.search(fold(piece))]
     if len(asking) < 2:
@@ -170,7 +185,7 @@ _BETWEEN_QUESTIONS = re.compile(
 )
 _ASKS = re.compile(
     r"\?\s*$|^(?:and |also )?(?:how|what|where|when|which|why|who|can|do|is|are|does|could|may|"
-    r"tell me|explain)\b"
+    r"tell me|explain|will|would|should|has|have|did|which|i (?:want|need|would like) to know|i wonder)\b"
 )
 
 
@@ -216,14 +231,26 @@ def facts_of(talk: Talk) -> dict[str, str]:
     return facts
 
 
-def known_facts_for(talk: Talk, said: str) -> str:
-    """Values of what the message calls mine: "my plan" gives "Team plan" once the user has said so."""
+def known_facts_for(talk: Talk, said: str, aside: str = "") -> str:
+    """Values of what the message calls mine: "my plan" gives "the Team plan" once the user has said so.
+
+    What the same message tells beside its question counts without a "my".
+    """
     facts = facts_of(talk)
     text = fold(said)
     found = [
-        f"{value} {key}"
+        f"the {value} {key}"
         for key, value in facts.items()
-        if re.search(rf"\b(?:my|our|mine)\b(?: \w+)? {re.escape(key)}\b", text) and fold(value) not in text
+        if fold(value) not in text
+        and key != "email"
+        and (
+            re.search(rf"\b(?:my|our|mine)\b(?: \w+)? {re.escape(key)}\b", text)
+            or (
+                aside
+                and fold(value) in fold(aside)
+                and key in ("plan", "tier", "package", "account", "version")
+            )
+        )
     ]
     return " ".join(found)
 
@@ -239,7 +266,8 @@ def only_tells(said: str) -> bool:
             fold(sentence),
         )
         and not re.search(
-            r"\b(?:question|want|need|would like|help|looking for|problem|wonder\w*|trying|interested)\b",
+            r"\b(?:how|what|which|whether|if|why|question|wants?|need|would like|help|looking for|problem|"
+            r"wonder\w*|trying|interested)\b",
             fold(sentence),
         )
         for sentence in told
@@ -343,7 +371,9 @@ _KINDS_OF_TALK = {
     }.items()
 } | {"greeting": re.compile(rf"{_GREETING}[ ,.!?]*")}
 _LEADING_GREETING = re.compile(
-    rf"^{_GREETING}\s*[,.!:-]+\s*|^(?:hi|hello|hey)\s+(?:there\s+)?(?=\S)", re.IGNORECASE
+    r"^(?:back again|me again|hello again|hi again|it's me again)\s*[,.!:–-]*\s+|"
+    + rf"^{_GREETING}\s*[,.!:-]+\s*|^(?:hi|hello|hey)\s+(?:there\s+)?(?=\S)",
+    re.IGNORECASE,
 )
 
 

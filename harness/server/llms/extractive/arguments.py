@@ -161,7 +161,7 @@ def _array(parameter: Parameter, texts: Sequence[str], siblings: Sequence[Parame
     for text in texts:
         if isinstance(choices, list):
             found: list[Any] = [choice for choice in choices if _mentioned(str(choice), text)]
-        elif _is_mail(item):
+        elif item.type == "string" and _is_mail(item):
             found = list(dict.fromkeys(MAIL.findall(text)))
         elif _is_code(item) or item.type in ("integer", "number"):
             found = _codes_or_numbers(item, text)
@@ -193,8 +193,9 @@ _RANKS = {
     r"blocker|production|outage|(?:is|are|went|was|been) down|nobody|no one|everyone|everybody|"
     r"whole team|entire|"
     r"all (?:of )?(?:our|my|the) (?:\w+ )?(?:users|members|colleagues|staff|people|customers|data|"
-    r"files|dashboards|records|"
-    r"computers|devices|work)|data loss|lost (?:all|everything|our data|my data|data)|locked out|losing)\b",
+    r"files|records|"
+    r"computers|devices|work)|data loss|(?:data|everything) (?:is |are |was |were )?(?:lost|gone)|"
+    r"lost (?:all|everything|our data|my data|data)|locked out|losing)\b",
     "high": r"\b(?:can ?not|can't|cannot|crash\w*|unusable|important|serious|severe|quickly|unable to|"
     r"tried|still|"
     r"(?:does|did)(?:n't| not) (?:start|open|work|help))\b",

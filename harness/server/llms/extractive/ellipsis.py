@@ -43,11 +43,14 @@ def _resolved(said: str, earlier: list[str], names: frozenset[str]) -> tuple[str
         return None
     before = _resolved(earlier[-1], earlier[:-1], names)
     question, put_in = before or (_question_of(earlier[-1]), "")
+    if re.match(r"(?:by|per|for each|each|every)\s", match["rest"], re.IGNORECASE):
+        return f"{question.rstrip(' ?.!')} {match['rest']}?", match["rest"]
     span = _exchanged(question, match["rest"], put_in, names)
     if span is None:
         return None
     new = _PREPOSITION.sub("", match["rest"]).strip()
-    return f"{question[: span[0]]}{new}{question[span[1] :]}", new
+    whole = f"{question[: span[0]]}{new}{question[span[1] :]}"
+    return re.sub(r"\b(the|an?) (?:the|an?)\b", r"\1", whole, flags=re.IGNORECASE), new
 
 
 def _question_of(message: str) -> str:

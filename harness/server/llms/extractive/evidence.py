@@ -6,20 +6,30 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from rapidfuzz.distance import OSA
 
-from harness.server.llms.extractive.lexicon import CUE_EVIDENCE, CUES, alike, generic_stems, synonyms
+from harness.server.llms.extractive.lexicon import (
+    CUE_EVIDENCE,
+    CUES,
+    TROUBLE,
+    alike,
+    generic_stems,
+    in_usual_words,
+    synonyms,
+)
 from harness.server.llms.extractive.passages import Unit, units_of
 from harness.server.llms.interface import SearchHit
 from harness.text import STOP_WORDS, content_stems, fold, stem, words
 
 #: Coverage of a question's words from which its best passage counts as an answer; calibrated on
 #: conversations over product documentation that people labelled answerable or unanswerable.
-ENOUGH = 0.5
+ENOUGH = 0.54
 #: The same for a follow-up, where the words of the earlier questions count as much as its own few.
-ENOUGH_FOR_FOLLOW_UP = 0.44
+ENOUGH_FOR_FOLLOW_UP = 0.58
+#: The same for a question without a word of its own ("How long does that last?"), asked in those before it.
+ENOUGH_IN_BORROWED_WORDS = 0.48
 #: The same for a report of trouble, which tells much that no document repeats.
 ENOUGH_FOR_TROUBLE = 0.38
 
@@ -43,8 +53,10 @@ class Question:
     context: tuple[Term, ...]
     cues: frozenset[str]
     trouble: bool = False
+    borrowed: bool = False
     follows: bool = True
     lean: float = 0.5
+    facts: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +113,20 @@ def read_question(
     """
     own = [Term(t.stem, _GENERIC_WEIGHT) if t.stem in implied else t for t in _terms(text)]
     known = {term.stem for term in own}
-    own += [replace(term, weight=1.0) for term in _terms(extra) if term.stem not in known]
-    known = {term.stem for term in own}
-    around = [term for term in _terms(context) if term.stem not in known]
-    if follows and sum(term.weight for term in own) < 1.0:
+    facts = [term for term in _terms(extra) if term.stem not in known]
+    around = facts + [term for term in _terms(context) if term.stem not in known]
+    around = list({term.stem: term for term in reversed(around)}.values())
+    borrowed = follows and bool(around) and sum(term.weight for term in own) < 1.0
+    if borrowed:
         # Nothing of its own to go by: what was asked before is asked again.
         own, around = own + [Term(term.stem, term.weight * 0.8) for term in around], []
     folded = fold(text)
     cues = frozenset(name for name, pattern in CUES.items() if pattern.search(folded))
     if lean is None:
         lean = 0.5 if follows else 0.12
-    return Question(text, tuple(own), tuple(around), cues, trouble, follows and bool(around), lean)
+    return Question(
+        text, tuple(own), tuple(around), cues, trouble, borrowed, follows and bool(around), lean, tuple(facts)
+    )
 
 
 _GENERIC_WEIGHT = 0.2
@@ -120,19 +135,33 @@ _GENERIC_WEIGHT = 0.2
 def _terms(text: str) -> list[Term]:
     found: dict[str, Term] = {}
     begins = True
-    text = re.sub(r"([A-Za-z])\1{2,}", r"\1", text)
+    text = _ASKED_FOR.sub(" ", in_usual_words(re.sub(r"([A-Za-z])\1{2,}", r"\1", text)))
     for span in words(text):
         folded = fold(span.text)
         if "@" not in folded:
             for part in _stems(folded):
                 generic = part in generic_stems() or bool(_SAYS_LITTLE.fullmatch(folded))
-                names = not generic and ((_is_name(span.text) and not begins) or _is_code(span.text))
+                names = (
+                    not generic
+                    and not _CALENDAR.fullmatch(folded)
+                    and ((_is_name(span.text) and not begins) or _is_code(span.text))
+                )
                 weight = _GENERIC_WEIGHT if generic else 1.0
                 found.setdefault(part, Term(part, weight, names, span.text.isupper()))
         begins = text[span.end : span.end + 1] in (".", "?", "!", ":", "\n")
     return list(found.values())
 
 
+_CALENDAR = re.compile(
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|march|april|may|june|july|"
+    r"august|september|"
+    r"october|november|december|english|internet|wi-fi|pdf|e-?mail|ok"
+)
+_MONTH_STEMS = frozenset(
+    content_stems("january february march april june july august september october november")
+)
+#: What a question word asks for is a cue, not a word to be found.
+_ASKED_FOR = re.compile(r"\bhow (?:long|many|much|often|soon)\b", re.IGNORECASE)
 #: Adverbs of manner and small numbers.
 _SAYS_LITTLE = re.compile(r"\d{1,2}|(?!(?:reply|apply|supply|monthly|weekly|daily|yearly|family)$)\w{3,}ly")
 
@@ -147,7 +176,7 @@ def _stems(word: str) -> list[str]:
         return [word]
     if len(parts) > 1:
         # A compound is its parts; the whole would be missing wherever it is spelt apart.
-        parts = [part for part in parts[1:] if len(part) > 1] or parts[:1]
+        parts = parts[1:] if all(len(part) > 1 for part in parts[1:]) else parts[:1]
     return [part for part in parts if len(part) > 1 or part.isdigit()]
 
 
@@ -203,6 +232,11 @@ class _Pages:
             return self._forms[term]
         return self._forms[term]
 
+    def distinct(self, terms: Sequence[Term]) -> list[Term]:
+        """The terms without misspelt ones that mean another of them."""
+        spelt = {term.stem for term in terms if term.stem in self.frequency}
+        return [t for t in terms if t.stem in spelt or not (self._misspelt(t.stem).keys() & spelt)]
+
     def _misspelt(self, term: str) -> dict[str, float]:
         """Stems that differ by a letter or two from one that nothing in the hits is like."""
         if len(term) < 5 or not term.isalpha():
@@ -219,6 +253,8 @@ class _Pages:
         """How much a term tells: rare words more than common ones, unknown names most."""
         forms = self.forms(term.stem)
         if not forms:
+            if _CALENDAR.fullmatch(term.stem) or term.stem in _MONTH_STEMS:
+                return 0.3 * term.weight
             return term.weight * (1.5 if term.names else 0.9)
         often = max(self.frequency[form] for form in forms)
         if term.names and _is_code(term.stem):
@@ -256,7 +292,8 @@ def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Ev
     if not hits or not question.terms or not any(pages.units):
         return NOTHING
     ranked = sorted(_ranked(question, pages), key=lambda found: (-found.score, found.hit, found.index))
-    best = ranked[0]
+    best = next((found for found in ranked[:12] if _holds(question, found, ranked[0], pages)), ranked[0])
+    ranked = [best, *(found for found in ranked if found is not best)]
     important = [term for term in question.terms if term.weight > _GENERIC_WEIGHT] or list(question.terms)
     known = sum(bool(pages.forms(term.stem)) for term in important) / len(important)
     if not _is_enough(question, best, pages) or _lacks_a_name(question, pages):
@@ -266,9 +303,10 @@ def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Ev
 
 
 def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
-    weights = {term.stem: pages.weight(term) for term in question.terms}
-    context = {term.stem: question.lean * pages.weight(term) for term in question.context}
+    weights = {term.stem: pages.weight(term) for term in pages.distinct(question.terms)}
+    context = {term.stem: pages.weight(term) for term in question.context}
     total = sum(weights.values()) or 1.0
+    around_total = sum(context.values()) or 1.0
     wanted = frozenset(form for term in (*weights, *context) for form in pages.forms(term))
     for hit, units in enumerate(pages.units):
         own = [unit.stems & wanted for unit in units]
@@ -278,12 +316,12 @@ def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
                 yield Found(unit, hit, index, 0.0, 0.0)
                 continue
             coverage = sum(w * pages.near(term, words_here) for term, w in weights.items()) / total
-            around = sum(w * pages.near(term, words_here) for term, w in context.items()) / total
+            around = sum(w * pages.near(term, words_here) for term, w in context.items()) / around_total
             direct = sum(w * pages.direct(term, words_here) for term, w in weights.items()) / total
             named = sum(term.stem in unit.stems for term in question.terms)
             to_the_point = 0.1 * named / max(4, len(unit.stems))
-            score = to_the_point + 0.7 * coverage + 0.3 * direct + around - 0.012 * hit
-            yield Found(unit, hit, index, score + (_bonus(question, unit) if coverage else 0.0), coverage)
+            score = to_the_point + 0.7 * coverage + 0.3 * direct + question.lean * around - 0.012 * hit
+            yield Found(unit, hit, index, score + coverage * _bonus(question, unit), coverage)
 
 
 def _beside(units: tuple[Unit, ...], own: list[frozenset[str]], index: int) -> frozenset[str]:
@@ -315,12 +353,27 @@ def _counts(question: str, text: str) -> bool:
     return bool(re.search(rf"\b\d[\d.,]* (?:[\w-]+ )?{noun}", fold(text)))
 
 
+def _offers(question: Question, unit: Unit) -> bool:
+    """Whether a unit lists several of what "which formats" asks for."""
+    asked = re.search(r"\b(?:which|what) (?:\w+ )??(\w{3,}s)\b", fold(question.text))
+    if asked is None or "choice" not in question.cues or not CUE_EVIDENCE["choice"].search(unit.text):
+        return False
+    return bool(set(content_stems(asked.group(1))) & unit.stems)
+
+
 def _bonus(question: Question, unit: Unit) -> float:
     bonus = 0.0
     if _counts(question.text, unit.text):
         bonus += 0.12
+    if _offers(question, unit):
+        bonus += 0.2
     for cue in sorted(question.cues & CUE_EVIDENCE.keys()):
-        bonus += 0.15 if CUE_EVIDENCE[cue].search(unit.text) else -0.04
+        there = bool(CUE_EVIDENCE[cue].search(unit.text))
+        bonus += (
+            (0.08 if cue in ("place", "choice") else 0.18)
+            if there
+            else (-0.15 if cue in _MUST_BE_THERE else -0.05)
+        )
     if question.cues & {"steps"} and (unit.kind == "step" or _INSTRUCTS.search(unit.text)):
         bonus += 0.1
     if "definition" in question.cues and re.search(r"\b(?:is|are|means?|refers to|stands for)\b", unit.text):
@@ -339,14 +392,24 @@ def _bonus(question: Question, unit: Unit) -> float:
 # --- enough? --------------------------------------------------------------------------------------
 
 
+def _holds(question: Question, found: Found, best: Found, pages: _Pages) -> bool:
+    """Whether a unit is nearly as good as the best one and is an answer."""
+    return found.score >= 0.8 * best.score and _is_enough(question, found, pages)
+
+
 def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
     """Whether the best passage covers the question well enough, and holds what kind of thing is asked for."""
     if question.trouble:
         return best.coverage >= ENOUGH_FOR_TROUBLE
+    if question.borrowed and not _has_what_is_asked(question, best, pages):
+        return False
+    if question.borrowed:
+        return best.coverage >= ENOUGH_IN_BORROWED_WORDS
     if not _has_what_is_asked(question, best, pages):
         return False
     if not question.follows:
-        return best.coverage >= ENOUGH
+        kind_is_there = _counts(question.text, best.unit.text) or _offers(question, best.unit)
+        return best.coverage >= (ENOUGH - 0.1 if kind_is_there else ENOUGH)
     return 0.5 * best.coverage + 0.5 * _coverage_of_context(question, best, pages) >= ENOUGH_FOR_FOLLOW_UP
 
 
@@ -363,9 +426,12 @@ def _lacks_a_name(question: Question, pages: _Pages) -> bool:
     return any(term.names and not pages.forms(term.stem) for term in question.terms)
 
 
+_MUST_BE_THERE = ("duration", "money", "number", "date")
+
+
 def _has_what_is_asked(question: Question, best: Found, pages: _Pages) -> bool:
     """Whether a number, time or price is there when one is asked for."""
-    asked = [cue for cue in ("duration", "money", "number", "date") if cue in question.cues]
+    asked = [cue for cue in _MUST_BE_THERE if cue in question.cues]
     must = question.cues & {"phone", "mail"}
     if must:
         return all(CUE_EVIDENCE[cue].search(best.unit.text) for cue in sorted(must))
@@ -399,22 +465,26 @@ def _quotes(
 
 def _steps(question: Question, pages: _Pages, ranked: list[Found]) -> list[tuple[Unit, int]]:
     """The list of steps whose heading, opening sentence and items fit the question best, if one fits."""
-    best, best_fit = None, 0.0
-    seen: set[tuple[int, int]] = set()
-    for found in ranked[:12]:
-        run = _run_of_steps(pages.units[found.hit], found.index)
-        if len(run) < 2 or (found.hit, run[0].block) in seen:
-            continue
-        seen.add((found.hit, run[0].block))
-        fit = _fit(question, pages, found.hit, run)
+    best: tuple[int, list[Unit]] | None = None
+    best_fit = max(0.45 if question.trouble else 0.6, 0.8 * ranked[0].coverage)
+    for hit, run in _runs(pages):
+        fit = _fit(question, pages, hit, run)
         if fit > best_fit + 0.01:
-            best, best_fit = (found.hit, run), fit
-    enough = 0.45 if question.trouble else 0.6
-    if best is None or best_fit < max(enough, 0.8 * ranked[0].coverage):
+            best, best_fit = (hit, run), fit
+    if best is None:
         return []
-    hit, run = best
-    steps, hit = _longest_like(pages, run, hit)
+    steps, hit = _longest_like(pages, best[1], best[0])
     return [(unit, hit) for unit in steps[:8]]
+
+
+def _runs(pages: _Pages) -> Iterable[tuple[int, list[Unit]]]:
+    """Every list of at least two steps, with the number of its hit."""
+    for hit, units in enumerate(pages.units):
+        blocks: dict[int, list[Unit]] = {}
+        for unit in units:
+            if unit.kind == "step":
+                blocks.setdefault(unit.block, []).append(unit)
+        yield from ((hit, run) for run in blocks.values() if len(run) >= 2)
 
 
 def _fit(question: Question, pages: _Pages, hit: int, run: list[Unit]) -> float:
@@ -427,34 +497,25 @@ def _fit(question: Question, pages: _Pages, hit: int, run: list[Unit]) -> float:
     before = [unit for unit in units[max(0, first - 2) : first] if unit.heading == run[0].heading]
     lead: frozenset[str] = frozenset().union(*(unit.stems for unit in before))
     items: frozenset[str] = frozenset().union(*(unit.stems for unit in run))
-    weights = {term.stem: pages.weight(term) for term in question.terms}
+    weights = {term.stem: pages.weight(term) for term in pages.distinct(question.terms)}
     total = sum(weights.values()) or 1.0
     above = {t: max(pages.match(t, run[0].heading), 0.8 * pages.match(t, lead)) for t in weights}
-    if not question.trouble and sum(w * above[t] for t, w in weights.items()) < 0.4 * total:
+    if sum(w * above[t] for t, w in weights.items()) < (0.3 if question.trouble else 0.4) * total:
         return 0.0
-    return sum(w * max(above[t], 0.6 * pages.match(t, items)) for t, w in weights.items()) / total
-
-
-def _run_of_steps(units: tuple[Unit, ...], index: int) -> list[Unit]:
-    unit = units[index]
-    if unit.kind != "step":
-        following = next((u for u in units[index + 1 : index + 4] if u.kind == "step"), None)
-        if following is None or following.heading != unit.heading:
-            return []
-        unit = following
-    return [other for other in units if other.block == unit.block and other.kind == "step"]
+    fit = sum(w * max(above[t], 0.6 * pages.match(t, items)) for t, w in weights.items()) / total
+    trouble = {t for word in TROUBLE.findall(fold(question.text)) for t in content_stems(word)} & above.keys()
+    elsewhere = any(pages.forms(t) for t in trouble) and not any(above[t] for t in trouble)
+    return 0.7 * fit if elsewhere else fit
 
 
 def _longest_like(pages: _Pages, run: list[Unit], hit: int) -> tuple[list[Unit], int]:
     """The same list where no chunk's edge cut it, from step 1 on, and the hit that has it."""
     longest, place = run, hit
     marks = {fold(unit.text) for unit in run if unit.whole}
-    for other_hit, units in enumerate(pages.units):
-        for index, unit in enumerate(units):
-            if unit.kind == "step" and fold(unit.text) in marks:
-                again = _run_of_steps(units, index)
-                better = again[0].number == 1 and (longest[0].number != 1 or len(again) > len(longest))
-                longest, place = (again, other_hit) if better else (longest, place)
+    for other_hit, again in _runs(pages):
+        same = any(fold(unit.text) in marks for unit in again)
+        if same and again[0].number == 1 and (longest[0].number != 1 or len(again) > len(longest)):
+            longest, place = again, other_hit
     return longest, place
 
 
@@ -470,18 +531,25 @@ def _list_after(pages: _Pages, best: Found) -> list[tuple[Unit, int]]:
 
 
 def _chosen(ranked: list[Found], most: int) -> list[Found]:
-    """The best units that add something, in the order of the documents."""
+    """The best units that add something, in the order of the documents.
+
+    The sentence that goes on behind the best one comes before equally good ones from elsewhere.
+    """
     best = ranked[0]
-    chosen: list[Found] = []
-    for found in ranked[:40]:
-        if found.score < (0.78 if chosen else 0.0) * best.score or len(chosen) >= most:
-            break
-        if found.coverage < 0.6 * best.coverage:
-            continue
-        if not any(_says_the_same(found.unit, other.unit) for other in chosen):
+    worthy = [found for found in ranked[1:30] if found.score >= 0.78 * best.score or _goes_on(found, best)]
+    worthy = [found for found in worthy if found.coverage >= 0.6 * best.coverage]
+    chosen = [best]
+    for found in sorted(worthy, key=lambda found: not _goes_on(found, best)):
+        if len(chosen) < most and not any(_says_the_same(found.unit, other.unit) for other in chosen):
             chosen.append(found)
     order = {found.hit: rank for rank, found in reversed(list(enumerate(chosen)))}
     return sorted(chosen, key=lambda found: (order[found.hit], found.index))
+
+
+def _goes_on(found: Found, best: Found) -> bool:
+    """Whether a unit stands directly behind the best one, in its paragraph, and is on the matter as well."""
+    behind = found.hit == best.hit and found.index == best.index + 1 and found.unit.block == best.unit.block
+    return behind and found.score >= 0.6 * best.score
 
 
 def _bridged(question: Question, pages: _Pages, ranked: list[Found]) -> list[Found]:
@@ -491,24 +559,25 @@ def _bridged(question: Question, pages: _Pages, ranked: list[Found]) -> list[Fou
     allows 300 requests".
     """
     best = ranked[0]
-    for term in question.terms:
-        if (
-            not term.names
-            or not pages.forms(term.stem)
-            or pages.match(term.stem, best.unit.stems | best.unit.heading)
-        ):
+    known = best.unit.stems | best.unit.heading
+    for term in (*question.terms, *question.facts):
+        if term.names and not term.acronym and pages.forms(term.stem) and not pages.match(term.stem, known):
+            ends = _bridge_over(question, pages, ranked, term)
+            if ends:
+                return ends
+    return []
+
+
+def _bridge_over(question: Question, pages: _Pages, ranked: list[Found], term: Term) -> list[Found]:
+    """The sentence that says what a name has, and the one of the best that is about that."""
+    least = 0.9 * ranked[0].coverage
+    for bridge in ranked:
+        if not pages.match(term.stem, bridge.unit.stems):
             continue
-        for bridge in ranked:
-            link = (
-                _link(term.stem, bridge.unit, question)
-                if pages.match(term.stem, bridge.unit.stems)
-                else frozenset()
-            )
-            far = next(
-                (f for f in ranked[:20] if f.coverage >= 0.9 * best.coverage and link & f.unit.stems), None
-            )
-            if far is not None and far.unit is not bridge.unit:
-                return [bridge, far]
+        link = _link(term.stem, bridge.unit, question)
+        far = next((f for f in ranked[:20] if f.coverage >= least and link & f.unit.stems), None)
+        if far is not None and far.unit is not bridge.unit:
+            return [bridge, far]
     return []
 
 

@@ -68,6 +68,7 @@ class _Scene:
     situation: Situation
     functions: tuple[Function, ...]
     hosted: frozenset[str]
+    expanded: bool
 
     @property
     def handover_function(self) -> Function | None:
@@ -98,7 +99,9 @@ def _read(request: ModelRequest) -> _Scene:
         talk = replace(talk, said=whole)
     subject = without_greeting(without_refusal(_without_injection(talk.said), policy.roles))
     functions = functions_of(request.tools)
-    return _Scene(request, policy, talk, subject, read_situation(talk, policy), functions, hosted)
+    return _Scene(
+        request, policy, talk, subject, read_situation(talk, policy), functions, hosted, whole is not None
+    )
 
 
 def _without_injection(said: str) -> str:
@@ -171,11 +174,12 @@ def _asked(scene: _Scene) -> list[_Asked]:
 
 
 def _one_asked(scene: _Scene, text: str, aside: str) -> _Asked:
-    follows = is_follow_up(text) and bool(aside or scene.talk.earlier)
-    earlier = context_of(scene.talk, text)
+    follows = not scene.expanded and is_follow_up(text) and bool(aside or scene.talk.earlier)
+    earlier = context_of(scene.talk, text) if follows else ""
     facts = known_facts_for(scene.talk, text, aside)
     if follows:
-        topic = topic_of_last_answer(scene.talk) if earlier and not aside else ""
+        few = len(term_stems(f"{text} {earlier}")) < 3
+        topic = topic_of_last_answer(scene.talk) if few and not aside else ""
         return _Asked(text, "\n".join(part for part in (aside, earlier, topic) if part), facts, True, 0.5)
     if aside:
         return _Asked(text, aside, facts, False, _LEAN_ON_ASIDE)
@@ -339,7 +343,8 @@ _CONTACT = "contact support by phone or e-mail"
 def _offers_mail(scene: _Scene) -> bool:
     """Whether a report of trouble comes with an address, where there is a function that takes one."""
     function = scene.handover_function
-    return function is not None and function.takes_mail and "@" in scene.talk.said
+    steps_first = scene.policy.escalation_for("unresolved") is not None
+    return function is not None and function.takes_mail and "@" in scene.talk.said and not steps_first
 
 
 def _problem_escalation(policy: Policy) -> Escalation | None:
@@ -598,6 +603,8 @@ def _from_documents(scene: _Scene) -> ModelReply:
     situation = scene.situation
     if not scene.policy.escalations and wishes_a_person(fold(scene.talk.said)):
         return _ways_to_reach_people(scene)
+    if situation.escalation is not None:
+        return _hand_over(scene, situation.escalation, situation.reason)
     found = [_evidence(scene, asked) for asked in _asked(scene)]
     answered = [evidence for evidence in found if evidence.answers]
     if answered:
@@ -674,7 +681,8 @@ _POLITENESS = re.compile(
     r"recommend|make|suggest)\w*\b|\bthank you\b"
 )
 _IS_ABOUT_US = re.compile(
-    r"\b(?:you|your|is there|are there|here|my|our|costs?|prices?|fees?|charges?|discounts?|"
+    r"\b(?:you|your|how much (?:is|are|does|do)|"
+    r"is there|are there|here|my|our|costs?|prices?|fees?|charges?|discounts?|"
     r"refunds?|deliver\w*|"
     r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee)\b"
 )

@@ -199,8 +199,13 @@ def is_informational(text: str) -> bool:
 
 def reports_trouble(text: str) -> bool:
     """Whether folded words report that something does not work."""
-    if is_informational(text) or is_solved(text):
+    if is_solved(text):
         return False
+    told = [piece for piece in re.split(r"(?<=[.!?])\s+", text.strip()) if not piece.endswith("?")]
+    if is_informational(text) and (len(told) == 0 or all(is_informational(piece) for piece in told)):
+        return False
+    if is_informational(text):
+        return any(TROUBLE.search(piece) and not is_informational(piece) for piece in told)
     return bool(TROUBLE.search(text) or _DID_NOT_HELP.search(text))
 
 

@@ -29,6 +29,11 @@ phone telephone mobile call
 picture image photo
 see view visible
 database db
+sso sign-on
+2fa mfa two-factor
+iphone ipad ios apple
+app application
+docs documentation
 limit maximum max cap restriction quota allowance most
 minimum min least
 fix repair solve resolve remedy
@@ -39,7 +44,7 @@ send deliver ship dispatch delivery shipping shipment
 return give-back bring-back
 renew renewal extend extension prolong
 borrow loan lend checkout
-book reserve reservation booking appointment
+reserve reservation
 doctor physician
 child children kid kids
 card cards
@@ -75,7 +80,6 @@ guest visitor
 staff worker
 company firm business organisation organization
 country abroad international
-weekend saturday sunday
 allowed permitted allow permit permission
 forbidden prohibited banned
 secure safe security safety
@@ -91,7 +95,12 @@ monthly month
 daily day
 weekly week
 repeat again
-big large size
+big bigger biggest large larger largest size
+long longer longest
+high higher highest
+small smaller smallest
+old older oldest
+newer newest latest
 quick fast
 minimum least smallest
 withdraw withdrawal
@@ -127,10 +136,11 @@ really currently today now look looking find out say says wonder wondering curio
 answer happen happens regarding concerning someone anyone something anything everything everyone people
 person long many much often big old new good best well right sure quick simple simply easy example just
 maybe also still already ever never always make makes let lets go going come comes take takes put set time
-different difference between main general purpose describe list provide offer include allow support see
-reason case part number amount kinds sorts types ways whole lot bit every each night usually calculated
+different difference between main general purpose describe list provide offer include allow see reason
+case part number amount kinds sorts types ways whole lot bit every each night usually calculated
 determined calculate once thank thanks hello hi guys please tried trying another several certain keep
-keeps become becomes soon hard difficult lot fair enough really still boss come
+keeps become becomes soon hard difficult lot fair enough really still boss come fit fits compute computed
+last lasts lasting
 """.split()
 
 _CUE_PATTERNS = {
@@ -148,6 +158,7 @@ _CUE_PATTERNS = {
     r"\bset ?up\b|"
     r"\bwalk me through\b|\bwhat (?:should|can|must) i do\b|\bguide me\b",
     "place": r"\bwhere\b|\bwhat (?:address|location)\b",
+    "most": r"\b(?:maximum|at most|limits?|how many (?:\w+ ){1,4}?can|largest|biggest|longest)\b",
     "who": r"\bwho(?:m|se)?\b",
     "choice": r"\b(?:which|what) (?:\w+ )?\w{3,}s (?:can|could|do|does|are|is|may|should|will|did|have)\b|"
     r"\b(?:which|what) (?:\w+ )?(?:formats?|types?|kinds?|options|ways|methods|plans|roles|regions|"
@@ -179,11 +190,12 @@ DATE = re.compile(
     r"\b\d{1,2}:\d\d\b|"
     r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b|\b(?:daily|weekly|monthly|noon|midnight|first day|last "
     r"day|at once|immediately|"
-    r"right away|at the (?:end|start|beginning)|(?:after|within|before|until) (?:\d|one|two|three|the end))\b",
+    r"right away|at the (?:end|start|beginning)|(?:after|within|before|until) (?:\d+|one|two|three|"
+    r"the end))\b",
     re.IGNORECASE,
 )
 NUMBER = re.compile(
-    r"\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|fifty|hundred|"
+    r"(?<![\w-])\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|fifty|hundred|"
     r"thousand|unlimited|"
     r"no limit|none|any number|several)\b",
     re.IGNORECASE,
@@ -203,7 +215,11 @@ _WHO = re.compile(
     r"(?:can|may|must))\b"
 )
 _ADDRESS = re.compile(r"@")
+_MOST = re.compile(
+    r"\b(?:up to|at most|no more than|maximum|limited to|as many as|exceeds?|not more than|largest)\b"
+)
 CUE_EVIDENCE = {
+    "most": _MOST,
     "choice": CHOICE,
     "who": _WHO,
     "phone": _PHONE,
@@ -347,13 +363,14 @@ _KINDS = {
     "data_loss": (
         r"\b(?:data loss|data (?:\w+ ){0,4}(?:lost|missing)|los[est]+ (?:of )?(?:\w+ )?data|lost data|"
         r"missing data|corrupt\w*)\b",
-        r"\b(?:lost (?:all |some |my |our |the |of )*(?:\w+ )?(?:data|files?|work|records?|dashboards?|"
+        r"\b(?:lost (?:all |some |my |our |the |of )*(?:\w+ )?(?:data|files?|work|records?|"
         r"projects?|documents?|"
         r"history|photos|messages|reports?|everything|entries|orders)|(?:data|files?|records?|"
-        r"dashboards?|projects?|"
+        r"projects?|"
         r"documents?|history|everything|entries|reports?|work)\b[^.?!]{0,40}\b(?:lost|gone|vanished|"
         r"disappeared|wiped|corrupt\w*|"
-        r"deleted (?:itself|by itself|themselves)|missing)|data loss|corrupt(?:ed|ion))\b",
+        r"deleted (?:itself|by itself|themselves)|missing)|data loss|corrupt(?:ed|ion)|"
+        r"(?:all|everything)\b[^.?!]{0,30}\b(?:gone|lost|vanished|disappeared|wiped))\b",
     ),
     "outage": (
         r"\b(?:outages?|downtime|system(?:s)? down|unavailab\w*|cannot work)\b",
@@ -424,6 +441,48 @@ INJECTION = re.compile(
 )
 
 
+_PHRASES = {
+    "book a": "reserve a",
+    "book an": "reserve an",
+    "money back": "refund",
+    "get rid of": "delete",
+    "log in": "sign in",
+    "log on": "sign in",
+    "log out": "sign out",
+    "free of charge": "free",
+    "at no cost": "free",
+    "call off": "cancel",
+    "give back": "return",
+    "bring back": "return",
+    "too big": "too large",
+    "fill in": "complete",
+    "turn on": "switch on",
+    "turn off": "switch off",
+}
+
+
+def in_usual_words(text: str) -> str:
+    """The text with some sayings of several words put as one usual word."""
+    for phrase, usual in _PHRASES.items():
+        text = re.sub(rf"\b{phrase}\b", usual, text, flags=re.IGNORECASE)
+    return text
+
+
+# A kind and its members: who asks for the kind may find a member, but never one member for another.
+_MEMBERS = """
+day monday tuesday wednesday thursday friday saturday sunday weekday daily
+weekend saturday sunday
+month january february march april may june july august september october november december
+database postgresql mysql mariadb sqlite oracle mongodb bigquery
+browser chrome firefox safari edge
+language english german french spanish italian portuguese dutch polish
+currency dollar euro pound franc usd eur gbp
+phone android iphone ios
+reserve book
+appointment book
+"""
+
+
 @lru_cache(maxsize=1)
 def _synonym_table() -> dict[str, frozenset[str]]:
     groups: dict[str, set[str]] = {}
@@ -431,6 +490,9 @@ def _synonym_table() -> dict[str, frozenset[str]]:
         stems = {stem(fold(word)) for word in line.split()} | {word for word in line.split() if "-" in word}
         for member in stems:
             groups.setdefault(member, set()).update(stems)
+    for line in _MEMBERS.strip().splitlines():
+        kind, *members = (stem(fold(word)) for word in line.split())
+        groups.setdefault(kind, {kind}).update(members)
     return {member: frozenset(others - {member}) for member, others in groups.items()}
 
 

@@ -471,29 +471,34 @@ def _filters(question: str, table: Table, before: str) -> list[str]:
             "            break",
         ]
     if table.dated is not None:
-        lines += [
-            "when = when.loc[df.index]",
-            "for text in (question, before):",
-            "    years = sorted({int(y) for y in re.findall(r'\\b(?:19|20)\\d\\d\\b', text)})",
-            "    if years:",
-            "        df = df[when.dt.year.isin(years)]",
-            "        when = when.loc[df.index]",
-            "        chosen.append(' and '.join(str(y) for y in years))",
-            "        break",
-            "months = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august',",
-            "          'september', 'october', 'november', 'december']",
-            "named = [m for m in months if re.search(r'\\bin (?:\\w+ and )?' + m + r'\\b|\\b' + m + r' "
-            "(?:of )?(?:19|20)\\d\\d', question)]",
-            "quarter = re.search(r'\\bq([1-4])\\b', question)",
-            "if named:",
-            "    df = df[when.dt.month.isin([months.index(m) + 1 for m in named])]",
-            "    chosen.append(' and '.join(m.capitalize() for m in named))",
-            "elif quarter:",
-            "    df = df[when.dt.quarter == int(quarter.group(1))]",
-            "    chosen.append('Q' + quarter.group(1))",
-            "when = when.loc[df.index]",
-        ]
+        lines += _time_filters()
     return [*lines, "scope = ' for ' + ', '.join(chosen) if chosen else ''", ""]
+
+
+def _time_filters() -> list[str]:
+    """Years, months and quarters that the question names."""
+    return [
+        "when = when.loc[df.index]",
+        "for text in (question, before):",
+        "    years = sorted({int(y) for y in re.findall(r'\\b(?:19|20)\\d\\d\\b', text)})",
+        "    if years:",
+        "        df = df[when.dt.year.isin(years)]",
+        "        when = when.loc[df.index]",
+        "        chosen.append(' and '.join(str(y) for y in years))",
+        "        break",
+        "months = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august',",
+        "          'september', 'october', 'november', 'december']",
+        "named = [m for m in months if re.search(r'\\bin (?:\\w+ and )?' + m + r'\\b|\\b' + m + r' "
+        "(?:of )?(?:19|20)\\d\\d', question)]",
+        "quarter = re.search(r'\\bq([1-4])\\b', question)",
+        "if named:",
+        "    df = df[when.dt.month.isin([months.index(m) + 1 for m in named])]",
+        "    chosen.append(' and '.join(m.capitalize() for m in named))",
+        "elif quarter:",
+        "    df = df[when.dt.quarter == int(quarter.group(1))]",
+        "    chosen.append('Q' + quarter.group(1))",
+        "when = when.loc[df.index]",
+    ]
 
 
 _HOW_IN_WORDS = {"sum": "Total", "mean": "Average", "median": "Median", "count": "Number of rows"}

@@ -160,16 +160,34 @@ def topic_of_last_answer(talk: Talk) -> str:
     return ""
 
 
+_OPENING_CLAUSE = re.compile(
+    r"^((?:with|on|for|in|if|when|as|since|after|before|at|under|while)\b[^,?]{3,80}),\s+(?=(?:how|"
+    r"what|when|where|who|which|why|can|"
+    r"do|does|is|are|may|will)\b)",
+    re.IGNORECASE,
+)
+
+
+def _pieces(said: str) -> list[str]:
+    """The sentences of a message; a clause that opens a question stands for itself."""
+    return [
+        piece
+        for span in sentences(said)
+        for piece in (_OPENING_CLAUSE.sub(r"\1.\n", span.text)).split("\n")
+        if piece.strip()
+    ]
+
+
 def aside_of(said: str) -> str:
     """What a message tells beside its questions; empty when it only asks or only tells."""
-    pieces = [span.text for span in sentences(said)]
+    pieces = _pieces(said)
     asking = [piece for piece in pieces if _ASKS.search(fold(piece))]
     return " ".join(piece for piece in pieces if piece not in asking) if asking else ""
 
 
 def questions_in(said: str) -> list[str]:
     """The separate questions of a message, at most three; the whole message when it asks none."""
-    asked = [span.text for span in sentences(said) if _ASKS.search(fold(span.text))]
+    asked = [piece for piece in _pieces(said) if _ASKS.search(fold(piece))]
     said = " ".join(asked) or said
     pieces = [piece.strip() for piece in _BETWEEN_QUESTIONS.split(said) if piece.strip()]
     asking = [piece for piece in pieces if _ASKS.search(fold(piece))]

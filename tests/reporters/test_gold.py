@@ -34,7 +34,7 @@ _PACKED = re.compile(r'(<script type="text/plain"[^>]*>)([A-Za-z0-9+/=\s]+)(</sc
 
 
 def _unpacked(page: str) -> str:
-    """The page with its data in the open: compressors of different versions pack the same data differently."""
+    """The page with its data in the open: compressors of other versions pack the same data differently."""
     return _PACKED.sub(
         lambda found: f"{found[1]}{gzip.decompress(base64.b64decode(found[2]))!r}{found[3]}", page
     )

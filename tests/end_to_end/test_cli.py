@@ -62,6 +62,21 @@ def test_the_first_suite_passes_and_leaves_a_report(project: Path) -> None:
     assert "3 of 3 conversations passed" in (project / "out.md").read_text("utf-8")
 
 
+def test_a_default_run_opens_no_connection_at_all(project: Path) -> None:
+    guard = (
+        "import sys\n"
+        "def watch(event, arguments):\n"
+        "    if event in ('socket.connect', 'socket.getaddrinfo', 'socket.sendto'):\n"
+        "        print('NETWORK', event, arguments, file=sys.stderr)\n"
+        "sys.addaudithook(watch)\n"
+        "from harness.cli import main; main()"
+    )
+    command = [sys.executable, "-c", guard, "run", "suite.yaml"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "NETWORK" not in done.stderr
+
+
 def test_init_never_overwrites(project: Path) -> None:
     done = run("init", ".", folder=project)
     assert done.returncode == 4

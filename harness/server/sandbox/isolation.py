@@ -153,10 +153,11 @@ def _bubblewrap(isolation: Isolation, folders: Folders) -> list[str]:
         *apart,
         *rights,
         *("--die-with-parent", "--new-session", "--hostname", "sandbox"),
+        *("--proc", "/proc", "--dev", "/dev"),
+        # Before the interpreter: an environment that lies below /tmp would otherwise be covered again.
+        *writable,
         *(_passable_folders() if isolation.user is not None else ()),
         *_read_only_system(),
-        *("--proc", "/proc", "--dev", "/dev"),
-        *writable,
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/"),
     ]
 

@@ -4,6 +4,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -449,3 +450,21 @@ def test_a_background_process_ends_with_its_session_in_bubblewrap():
         namespace = Path(f"/proc/{session._interpreter._process.pid}")
         session.close()
         assert not namespace.exists()
+
+
+def test_packages_of_an_environment_below_tmp_can_be_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The session has a /tmp of its own, which must not cover an environment that lies there."""
+    package = Path(tempfile.mkdtemp(dir="/tmp")) / "site-packages"
+    package.mkdir()
+    (package / "only_here.py").write_text("ANSWER = 42\n")
+    for folder in (package.parent, package):
+        folder.chmod(0o755)
+    monkeypatch.setattr(sys, "path", [*sys.path, str(package)])
+    try:
+        with Sandbox() as sandbox:
+            outcome = sandbox.open("thread").run("import only_here\nprint(only_here.ANSWER)")
+    finally:
+        shutil.rmtree(package.parent)
+    assert (outcome.error, outcome.logs.strip()) == (None, "42")

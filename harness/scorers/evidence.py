@@ -202,7 +202,18 @@ class Evidence:
 
 
 def _units(passage: int, text: str) -> Iterable[Unit]:
+    """The sentences of a passage; a table's row also counts as holding the words of the table's first row.
+
+    "Basic | 3 euros" under "Package | Price a day" says that the package Basic costs 3 euros a day.
+    """
+    header: frozenset[str] = frozenset()
+    end = -1
     for span in sentences(text):
+        if "|" not in span.text:
+            header = frozenset()
+        elif end < 0 or not header or text[end : span.start].count("\n") > 1:
+            header = frozenset(facts.stems_of_text(span.text[:_LONGEST_SENTENCE]))
+        end = span.end
         for start in range(0, len(span.text), _LONGEST_SENTENCE):
             part = span.text[start : start + _LONGEST_SENTENCE]
-            yield Unit(passage, part, frozenset(facts.stems_of_text(part)))
+            yield Unit(passage, part, header | facts.stems_of_text(part))

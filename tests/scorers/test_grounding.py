@@ -259,3 +259,16 @@ def test_the_coefficients_belong_to_the_features_of_this_version() -> None:
 def test_columns_of_different_length_are_refused() -> None:
     with pytest.raises(ValueError, match="longer"):
         score_answers(["q"], ["c", "d"], ["a"])
+
+
+def test_a_row_of_a_table_is_read_under_its_header():
+    chunk = (
+        "Insurance\n\n| Package | Price a day | Damage: you pay at most |\n| --- | --- | --- |\n"
+        "| Basic | 3 euros | 60 euros |\n| Complete | 6 euros | 0 euros |\n\nInsurance is taken before the ride."
+    )
+    evidence = Evidence([Passage(chunk)])
+    right = support_of("Basic: Price a day 3 euros, Damage: you pay at most 60 euros.", evidence)
+    wrong = support_of("Basic: Price a day 3 euros, Damage: you pay at most 90 euros.", evidence)
+    assert right.supported and right.window
+    assert evidence.text(right.window) == "| Basic | 3 euros | 60 euros |"
+    assert not wrong.supported

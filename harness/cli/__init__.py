@@ -66,13 +66,14 @@ class _LazyGroup(click.Group):
 @click.version_option(harness.__version__, "-V", "--version", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of errors.")
 def cli(debug: bool) -> None:
-    r"""Evaluate and regression-test AI assistants with scripted conversations.
+    """Evaluate and regression-test AI assistants with scripted conversations.
 
     \b
     Start here:
-      harness run suites/acme          run the sample suites, no key and no network needed
-      harness check suites/            find mistakes in suite files
-      harness serve                    an Assistants API on this machine for any client
+      harness init my-assistant              a first suite, assistant and document
+      harness run my-assistant/suite.yaml    run it: no key and no network needed
+      harness check suites/                  find mistakes in suite files
+      harness serve                          an Assistants API on this machine for any client
     """
 
 

@@ -12,7 +12,7 @@ from harness.cli import options
 def command(
     suites: tuple[str, ...], assistant: str | None, tags: tuple[str, ...], ids: tuple[str, ...]
 ) -> None:
-    r"""Check SUITES (files or folders; default: suites/) without running or paying for anything.
+    """Check SUITES (files or folders; default: suites/) without running or paying for anything.
 
     Every mistake of every file is reported at once as file:line:column, with what is allowed there.
 

@@ -12,7 +12,7 @@ import click
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 def command(folder: Path) -> None:
-    r"""Make a first suite, assistant and document in FOLDER (default: here); nothing is overwritten.
+    """Make a first suite, assistant and document in FOLDER (default: here); nothing is overwritten.
 
     \b
     Example:

@@ -19,7 +19,7 @@ _FORMATS = ["html", "markdown", "junit", "csv", "console"]
 )
 @options.store
 def command(run: str, kind: str, out: str | None, store: str | None) -> None:
-    r"""Write the report of a stored RUN (its id, or 'latest') again; nothing is run.
+    """Write the report of a stored RUN (its id, or 'latest') again; nothing is run.
 
     \b
     Examples:

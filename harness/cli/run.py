@@ -42,7 +42,7 @@ def command(
     no_progress: bool,
     **flags: Any,
 ) -> int:
-    r"""Run SUITES (files or folders; default: suites/), score the answers, write an HTML report.
+    """Run SUITES (files or folders; default: suites/), score the answers, write an HTML report.
 
     \b
     Examples:

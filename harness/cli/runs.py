@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 )
 @options.store
 def command(limit: int, store: str | None) -> None:
-    r"""List the stored runs, newest first.
+    """List the stored runs, newest first.
 
     \b
     Example:

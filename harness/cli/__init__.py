@@ -89,14 +89,12 @@ def exit_code(arguments: list[str]) -> int:
     """Run a command line and get its exit code; errors are printed, never raised."""
     try:
         code: Any = cli.main(arguments, prog_name="harness", standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort:  # what click makes of Ctrl-C
+        click.echo("interrupted", err=True)
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return USAGE
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the program's edge: nothing may exit as if it were a verdict
         return _explain(error, debug="--debug" in arguments)
     return code if isinstance(code, int) else PASSED

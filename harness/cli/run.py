@@ -79,7 +79,7 @@ async def _run(job: Job, resume: str | None, *, retry_errors: bool, quiet: bool)
 
     stop = Stop()
     with progress(quiet=quiet) as listener:
-        _watch_for_ctrl_c(stop)
+        _watch_for_signals(stop)
         if resume:
             return await workflows.resume(
                 resume, job.settings, retry_errors=retry_errors, listeners=[listener], stop=stop
@@ -87,21 +87,27 @@ async def _run(job: Job, resume: str | None, *, retry_errors: bool, quiet: bool)
         return await workflows.start(job, listeners=[listener], stop=stop)
 
 
-def _watch_for_ctrl_c(stop: Stop) -> None:
+def _watch_for_signals(stop: Stop) -> None:
+    """Ctrl-C once: finish what is under way; twice, or SIGTERM: stop at once, in order; a third time: now."""
     import asyncio
     import signal
 
     loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
 
-    def on_signal() -> None:
-        if stop.requested.is_set() and task:
-            task.cancel()
+    def on_interrupt() -> None:
+        if stop.requested.is_set():
+            on_terminate()
             return
         stop.set()
         click.echo("\nstopping: trials under way are finishing; Ctrl-C again stops at once", err=True)
 
-    loop.add_signal_handler(signal.SIGINT, on_signal)
+    def on_terminate() -> None:
+        stop.at_once()
+        loop.remove_signal_handler(signal.SIGINT)  # whatever hangs now, the next Ctrl-C ends the process
+        click.echo("\nstopping at once", err=True)
+
+    loop.add_signal_handler(signal.SIGINT, on_interrupt)
+    loop.add_signal_handler(signal.SIGTERM, on_terminate)
 
 
 def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> None:

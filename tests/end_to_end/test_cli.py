@@ -170,6 +170,22 @@ def test_an_interrupted_run_goes_on_where_it_stopped(project: Path) -> None:
     assert "180" in listed.stdout
 
 
+@pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_stops_at_once_and_says_how_to_go_on(project: Path, again: signal.Signals) -> None:
+    command = [*HARNESS, "run", "suite.yaml", "--repeats", "200", "--concurrency", "1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=project, text=True, **pipes) as process:  # type: ignore[call-overload]
+        next(line for line in process.stderr if "passed" in line)
+        process.send_signal(signal.SIGINT)
+        next(line for line in process.stderr if "Ctrl-C again" in line)
+        process.send_signal(again)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Traceback" not in errors
+    assert "harness run --resume" in output
+    assert "interrupted" in run("runs", folder=project).stdout
+
+
 def test_resume_refuses_a_suite_that_changed(project: Path) -> None:
     assert run("run", "suite.yaml", folder=project).returncode == 0
     suite = project / "suite.yaml"

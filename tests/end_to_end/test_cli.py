@@ -186,6 +186,66 @@ def test_a_second_signal_stops_at_once_and_says_how_to_go_on(project: Path, agai
     assert "interrupted" in run("runs", folder=project).stdout
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["suite.yaml"],
+        ["--tag", "smoke"],
+        ["--only", "x"],
+        ["--assistant", "assistant.yaml"],
+        ["--repeats", "2"],
+    ],
+)
+def test_resume_refuses_what_the_run_has_decided(project: Path, given: list[str]) -> None:
+    done = run("run", "--resume", "latest", *given, folder=project)
+    assert done.returncode == 4
+    assert (given[0] if given[0].startswith("--") else "SUITES") in done.stderr
+
+
+def test_a_run_goes_on_at_the_address_that_its_server_has_now(project: Path, server: str) -> None:
+    arguments = ["run", "suite.yaml", "--target", "assistants", "--base-url", "http://127.0.0.1:1/v1"]
+    assert run(*arguments, folder=project).returncode == 4
+    elsewhere = project / "documents"
+    done = run(
+        *("run", "--resume", "latest", "--base-url", server, "--store", "../.harness/store.sqlite"),
+        folder=elsewhere,
+        OPENAI_API_KEY="sk-right",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_retrying_errors_needs_the_run_they_are_in(project: Path) -> None:
+    done = run("run", "suite.yaml", "--retry-errors", folder=project)
+    assert done.returncode == 4
+    assert "--resume" in done.stderr
+
+
+def test_a_run_that_can_not_begin_is_not_stored(project: Path) -> None:
+    assert run("run", "suite.yaml", "--target", "nowhere", folder=project).returncode == 4
+    assert "no runs are stored yet" in run("runs", folder=project).stdout
+
+
+def test_an_existing_assistant_can_not_be_at_a_server_that_begins_empty(project: Path) -> None:
+    done = run("run", "suite.yaml", "--assistant", "asst_live", folder=project)
+    assert done.returncode == 4
+    assert "--target assistants" in done.stderr
+
+
+def test_without_a_suite_the_way_to_a_first_one_is_shown(tmp_path: Path) -> None:
+    for command in ("run", "check"):
+        done = run(command, folder=tmp_path)
+        assert done.returncode == 5
+        assert "harness init" in done.stderr
+
+
+def test_a_report_that_can_not_be_written_hides_no_verdict(project: Path) -> None:
+    (project / "taken").write_text("a file, not a folder")
+    done = run("run", "suite.yaml", "--out", "taken", folder=project)
+    assert done.returncode == 3
+    assert "[report-not-written]" in done.stderr
+    assert "3 of 3 conversations passed" in done.stdout
+
+
 def test_resume_refuses_a_suite_that_changed(project: Path) -> None:
     assert run("run", "suite.yaml", folder=project).returncode == 0
     suite = project / "suite.yaml"
@@ -226,6 +286,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing_finished(project: Path
         pytest.skip(f"no mount namespaces here: {done.stderr.strip()}")
     assert "rc=3" in done.stdout
     assert "full" in done.stderr
+    assert "go on with: harness run --resume " in done.stderr
     assert "Traceback" not in done.stderr
     report = run("report", "--format", "csv", "--store", "kept/store.sqlite", folder=project)
     assert report.returncode == 0, report.stderr

@@ -68,6 +68,13 @@ def test_init_never_overwrites(project: Path) -> None:
     assert "already there" in done.stderr
 
 
+def test_init_in_a_place_that_can_not_be_written_to_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    done = run("init", "taken/here", folder=tmp_path)
+    assert done.returncode == 4
+    assert "cannot write 'taken/here" in done.stderr
+
+
 def test_the_same_suite_passes_over_http(project: Path, server: str) -> None:
     arguments = ["run", "suite.yaml", "--target", "assistants", "--base-url", server]
     done = run(*arguments, folder=project, OPENAI_API_KEY="sk-right")

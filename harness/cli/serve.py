@@ -39,8 +39,13 @@ def command(host: str, port: int, api_key: str | None) -> None:
         click.echo(f"serving on {base_url} (Ctrl-C stops)", err=True)
 
     # Ctrl-C is how a server is meant to end: open requests finish, and that is a success.
-    with contextlib.suppress(KeyboardInterrupt):
-        serve(App(ServerOptions()), host, port, api_key=api_key, on_ready=on_ready)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(App(ServerOptions()), host, port, api_key=api_key, on_ready=on_ready)
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"cannot listen on {host}, port {port}: {reason}. --port 0 takes any free port."
+        raise click.UsageError(message) from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -277,6 +277,14 @@ def test_serving_the_outside_needs_a_key(tmp_path: Path) -> None:
     assert "--api-key" in done.stderr
 
 
+def test_a_port_that_is_taken_is_one_clear_error(tmp_path: Path, server: str) -> None:
+    port = server.rsplit(":", 1)[1].removesuffix("/v1")
+    done = run("serve", "--port", port, folder=tmp_path)
+    assert done.returncode == 4
+    assert f"cannot listen on 127.0.0.1, port {port}" in done.stderr
+    assert "--port 0" in done.stderr
+
+
 def test_a_full_disk_is_one_clear_error_and_loses_nothing_finished(project: Path) -> None:
     """A file system of 300 kB inside a mount namespace of its own."""
     inside = (

@@ -316,6 +316,13 @@ def render(record: SuiteRun, kind: str) -> str:
     return reporter(kind).render(record)
 
 
+def summary(record: SuiteRun, width: int) -> str:
+    """The tables for a terminal of so many columns."""
+    from harness.reporters.console import ConsoleReporter
+
+    return ConsoleReporter(width).render(record)
+
+
 def write(record: SuiteRun, kind: str, path: Path) -> Path:
     """Write a report to a file, whole or not at all."""
     return write_report(render(record, kind), path)

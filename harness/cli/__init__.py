@@ -6,13 +6,13 @@ Commands load when they are named, so that ``harness --version`` and every ``--h
 from __future__ import annotations
 
 import importlib
-import io
 import sys
 from typing import Any
 
 import click
 
 import harness
+from harness.cli import terminal
 
 # Name -> the line that `harness --help` shows; the command itself is `command` in harness/cli/<name>.py.
 _COMMANDS = {
@@ -79,9 +79,7 @@ def cli(debug: bool) -> None:
 
 def main() -> None:
     """The console script: runs a command and turns every outcome into an exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 still gets its table
+    terminal.show_what_it_can()
     sys.exit(exit_code(sys.argv[1:]))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import cli
-from harness.cli import options
+from harness.cli import options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -144,7 +144,7 @@ def _print_summary(record: SuiteRun) -> None:
     """The tables come before any file is written: a folder that can't be written to hides no verdict."""
     from harness import workflows
 
-    click.echo(workflows.render(record, "console"))
+    click.echo(workflows.summary(record, terminal.width()))
     if record.status != "finished":
         left = record.planned - len(record.results)
         click.echo(

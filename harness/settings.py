@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import tomllib
 from collections.abc import Mapping
@@ -11,10 +12,12 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import SettingsError, Where
+from harness.suite.records import MOST_REPEATS
 from harness.targets.making import NAMES, TargetOptions
 from harness.text import nearest
 
 FILE_NAME = "harness.toml"
+_PREFIX = "HARNESS_"
 
 
 class Settings(BaseModel):
@@ -32,7 +35,7 @@ class Settings(BaseModel):
     """Of an Assistants-compatible API, ending in /v1."""
     api_key: str | None = Field(default=None, repr=False)
     """For that API; better kept in the environment than in a file."""
-    repeats: Annotated[int, Field(ge=1)] | None = None
+    repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
     """How often each conversation is run; what the suite says when left out."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     """How many trials run at the same time."""
@@ -57,20 +60,23 @@ def load_settings(
         SettingsError: A file or variable holds a value that can't be used; all are named at once.
     """
     file = (folder or Path.cwd()) / FILE_NAME
-    values = {
-        **_from_file(file),
+    in_file = _from_file(file)
+    elsewhere = {
         **_from_environment(os.environ if environment is None else environment),
         **{name: value for name, value in flags.items() if value is not None},
     }
+    values = in_file | elsewhere
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        raise _explained(error, values, file) from error
+        wrong = {str(each["loc"][0]) for each in error.errors()}
+        where = Where(str(file)) if wrong & (in_file.keys() - elsewhere.keys()) else None
+        raise _explained(error, values, where) from error
 
 
 def _from_file(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text("utf-8"))
+        return tomllib.loads(file.read_text("utf-8-sig"))
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
@@ -78,16 +84,25 @@ def _from_file(file: Path) -> dict[str, Any]:
 
 
 def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+    _refuse_misspelt(environment)
     aliases = {"base_url": "OPENAI_BASE_URL", "api_key": "OPENAI_API_KEY"}
     found: dict[str, Any] = {}
     for name in Settings.model_fields:
-        value = environment.get(f"HARNESS_{name.upper()}") or environment.get(aliases.get(name, ""))
+        value = environment.get(f"{_PREFIX}{name.upper()}") or environment.get(aliases.get(name, ""))
         if value:
             found[name] = value
     return found
 
 
-def _explained(error: ValidationError, values: Mapping[str, Any], file: Path) -> SettingsError:
+def _refuse_misspelt(environment: Mapping[str, str]) -> None:
+    """Only what is very like a setting: other programs have variables of this prefix too."""
+    known = {f"{_PREFIX}{name.upper()}" for name in Settings.model_fields}
+    for name in sorted(environment.keys() - known):
+        if name.startswith(_PREFIX) and (near := difflib.get_close_matches(name, known, 1, cutoff=0.9)):
+            raise SettingsError(f"there is no setting {name}", hint=f"did you mean {near[0]}?")
+
+
+def _explained(error: ValidationError, values: Mapping[str, Any], where: Where | None) -> SettingsError:
     lines, hints = [], []
     for each in error.errors():
         name = str(each["loc"][0])
@@ -98,5 +113,4 @@ def _explained(error: ValidationError, values: Mapping[str, Any], file: Path) ->
         else:
             lines.append(f"{name} = {values.get(name)!r}: {each['msg'].lower()}")
     hints.append(f"settings: {', '.join(Settings.model_fields)}; targets: {', '.join(NAMES)}")
-    where = Where(str(file)) if file.exists() else None
     return SettingsError("; ".join(lines), hint=" ".join(hints), where=where)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.clock import SYSTEM_CLOCK, Clock
-from harness.errors import HarnessError, StoreError
+from harness.errors import HarnessError, SettingsError, StoreError
 from harness.plan import Plan, Trial, make_plan
 from harness.reporters.interface import reporter, write_report
 from harness.results import Score, SuiteRun
@@ -23,6 +23,7 @@ from harness.suite.assistants import existing_assistant, is_assistant_id, load_v
 from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
 from harness.suite.select import select
+from harness.targets.interface import Target
 from harness.targets.making import make_target
 from harness.trace.records import Trace
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from harness.store.store import Store
 
 Listener = Callable[[Event], None]
+_USUAL_FOLDER = "suites"
 RunState = Literal["finished", "interrupted"]
 
 
@@ -39,7 +41,7 @@ class Job:
     """What a suite run is asked to do.
 
     Attributes:
-        suites: Suite files and folders.
+        suites: Suite files and folders; ``suites/`` when none is named.
         settings: Target, repeats, concurrency, store and the rest.
         assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
         tags: Only conversations with one of these.
@@ -60,8 +62,18 @@ def load(job: Job) -> list[Suite]:
         SuiteError: With every mistake of every file.
     """
     variant = _variant(job.assistant) if job.assistant else None
-    suites = load_suites([Path(path) for path in job.suites], variant=variant)
+    suites = load_suites([Path(path) for path in job.suites or _usual_suites()], variant=variant)
     return select(suites, tags=job.tags, ids=job.ids)
+
+
+def _usual_suites() -> tuple[str, ...]:
+    if not Path(_USUAL_FOLDER).is_dir():
+        raise HarnessError(
+            f"no suite is named, and there is no folder {_USUAL_FOLDER}/ here",
+            code="nothing-to-run",
+            hint="name a suite file or folder; 'harness init my-assistant' makes a first one",
+        )
+    return (_USUAL_FOLDER,)
 
 
 def _variant(assistant: str) -> Variant:
@@ -109,6 +121,7 @@ async def start(
     """Run a job from its beginning; each trial is stored as it ends."""
     suites = load(job)
     plan = plan_of(job, suites)
+    _refuse_foreign_ids(plan, job.settings)
     started_at = clock.now()
     record = SuiteRun(
         id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -119,8 +132,22 @@ async def start(
         settings=_remembered(job, suites),
     )
     with _store(job.settings) as store:
+        target = make_target(job.settings.target_options())  # before the run begins: there may be none
         store.begin_run(record)
-        return await _carry_out(plan, set(), job.settings, record.id, store, listeners, stop or Stop(), clock)
+        with _saying_how_to_go_on(record.id):
+            return await _carry_out(
+                plan, set(), job.settings, record.id, store, target, listeners, stop or Stop(), clock
+            )
+
+
+def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
+    """An assistant that exists already can't be at a server that begins empty with each run."""
+    ids = [variant.assistant_id for variant in plan.variants if variant.assistant_id]
+    if ids and settings.target == "embedded":
+        raise SettingsError(
+            f"the assistant {ids[0]!r} can't be at the target 'embedded', which begins empty",
+            hint="give --target assistants and the --base-url where it lives, or an assistant file",
+        )
 
 
 async def resume(
@@ -128,6 +155,7 @@ async def resume(
     settings: Settings,
     *,
     retry_errors: bool = False,
+    changed: Collection[str] = (),
     listeners: Sequence[Listener] = (),
     stop: Stop | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -135,21 +163,34 @@ async def resume(
     """Go on with a run that was interrupted: only trials that have no result yet are run.
 
     With ``retry_errors`` those that ended in an error, which is missing data, are run again too.
+    ``changed`` names the settings that replace those the run began with; the others are the run's own.
 
     Raises:
         StoreError: The run is unknown, or its files have changed since (code ``suite-changed``).
     """
     with _store(settings, create=False) as store:
         record = store.run(run_id)
-        job = _recalled(record, settings)
+        job = _recalled(record, settings, changed)
         suites = load(job)
         _refuse_changed(record, _fingerprints(suites))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
+        target = make_target(job.settings.target_options())
         store.finish_run(record.id, "running", None)
-        return await _carry_out(
-            plan, finished, job.settings, record.id, store, listeners, stop or Stop(), clock
-        )
+        with _saying_how_to_go_on(record.id):
+            return await _carry_out(
+                plan, finished, job.settings, record.id, store, target, listeners, stop or Stop(), clock
+            )
+
+
+@contextmanager
+def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
+    """A store that fails half way ends the run; its error tells how the run goes on."""
+    try:
+        yield
+    except StoreError as error:
+        error.hint = " ".join(filter(None, [error.hint, f"Then go on with: harness run --resume {run_id}"]))
+        raise
 
 
 async def _carry_out(
@@ -158,6 +199,7 @@ async def _carry_out(
     settings: Settings,
     run_id: str,
     store: Store,
+    target: Target,
     listeners: Sequence[Listener],
     stop: Stop,
     clock: Clock,
@@ -166,7 +208,6 @@ async def _carry_out(
     places = {trial.id: place for place, trial in enumerate(plan.trials)}
     left = Plan(tuple(trial for trial in plan.trials if trial.id not in finished))
     options = TrialOptions(deadline_s=settings.deadline_s, score=_score)
-    target = make_target(settings.target_options())
     status: RunState = "interrupted"
     try:
         events = run(left, target, options, concurrency=settings.concurrency, clock=clock, stop=stop)
@@ -205,13 +246,20 @@ def _store(settings: Settings, *, create: bool = True) -> Store:
 def _remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
     """The job as plain JSON, without the key."""
     return {
-        "suites": [str(Path(path).resolve()) for path in job.suites],
-        "assistant": job.assistant,
+        "suites": [str(Path(path).resolve()) for path in job.suites or _usual_suites()],
+        "assistant": _lasting(job.assistant),
         "tags": list(job.tags),
         "ids": list(job.ids),
         "fingerprints": _fingerprints(suites),
         **job.settings.model_dump(exclude={"api_key", "store", "reports"}),
     }
+
+
+def _lasting(assistant: str | None) -> str | None:
+    """An assistant file by its whole path, so that the run can go on from another folder."""
+    if assistant is None or is_assistant_id(assistant):
+        return assistant
+    return str(Path(assistant).resolve())
 
 
 def _fingerprints(suites: Sequence[Suite]) -> dict[str, str]:
@@ -220,9 +268,10 @@ def _fingerprints(suites: Sequence[Suite]) -> dict[str, str]:
     return prints | {f"assistant {variant.name}": variant.fingerprint for variant in variants}
 
 
-def _recalled(record: SuiteRun, settings: Settings) -> Job:
+def _recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
     kept = record.settings
-    asked = {name: kept[name] for name in ("target", "base_url", "repeats", "concurrency", "deadline_s")}
+    own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
+    asked = {name: kept[name] for name in own}
     return Job(
         suites=tuple(kept["suites"]),
         settings=settings.model_copy(update=asked),
@@ -265,6 +314,13 @@ def stored_runs(settings: Settings, limit: int) -> list[RunSummary]:
 def render(record: SuiteRun, kind: str) -> str:
     """A report as text: console, csv, html, junit or markdown."""
     return reporter(kind).render(record)
+
+
+def summary(record: SuiteRun, width: int) -> str:
+    """The tables for a terminal of so many columns."""
+    from harness.reporters.console import ConsoleReporter
+
+    return ConsoleReporter(width).render(record)
 
 
 def write(record: SuiteRun, kind: str, path: Path) -> Path:

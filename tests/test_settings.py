@@ -46,3 +46,23 @@ def test_broken_toml_names_the_file(tmp_path: Path) -> None:
 
 def test_the_key_is_never_shown() -> None:
     assert "sk-secret" not in repr(load_settings({"api_key": "sk-secret"}, environment={}))
+
+
+def test_a_misspelt_variable_is_a_mistake_and_those_of_other_programs_are_not(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, folder=tmp_path, environment={"HARNESS_CONCURENCY": "3"})
+    assert "HARNESS_CONCURENCY" in str(caught.value)
+    assert "HARNESS_CONCURRENCY" in str(caught.value.hint)
+    others = dict.fromkeys(["HARNESS_BUILD_ID", "HARNESS_STAGE_ID", "HARNESS_SERVER_API_KEY"], "x")
+    assert load_settings({}, folder=tmp_path, environment=others).concurrency == 8
+
+
+def test_the_file_is_not_blamed_for_a_flag(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_text("concurrency = 0\n")
+    with pytest.raises(SettingsError, match=r"^concurrency = -1"):
+        load_settings({"concurrency": -1}, folder=tmp_path, environment={})
+
+
+def test_a_file_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_bytes("\ufeffconcurrency = 2\r\n".encode())
+    assert load_settings({}, folder=tmp_path, environment={}).concurrency == 2

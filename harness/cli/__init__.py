@@ -6,13 +6,13 @@ Commands load when they are named, so that ``harness --version`` and every ``--h
 from __future__ import annotations
 
 import importlib
-import io
 import sys
 from typing import Any
 
 import click
 
 import harness
+from harness.cli import terminal
 
 # Name -> the line that `harness --help` shows; the command itself is `command` in harness/cli/<name>.py.
 _COMMANDS = {
@@ -66,21 +66,20 @@ class _LazyGroup(click.Group):
 @click.version_option(harness.__version__, "-V", "--version", message="%(prog)s %(version)s")
 @click.option("--debug", is_flag=True, help="Show the traceback of errors.")
 def cli(debug: bool) -> None:
-    r"""Evaluate and regression-test AI assistants with scripted conversations.
+    """Evaluate and regression-test AI assistants with scripted conversations.
 
     \b
     Start here:
-      harness run suites/acme          run the sample suites, no key and no network needed
-      harness check suites/            find mistakes in suite files
-      harness serve                    an Assistants API on this machine for any client
+      harness init my-assistant              a first suite, assistant and document
+      harness run my-assistant/suite.yaml    run it: no key and no network needed
+      harness check suites/                  find mistakes in suite files
+      harness serve                          an Assistants API on this machine for any client
     """
 
 
 def main() -> None:
     """The console script: runs a command and turns every outcome into an exit code."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")  # a terminal without UTF-8 still gets its table
+    terminal.show_what_it_can()
     sys.exit(exit_code(sys.argv[1:]))
 
 
@@ -88,14 +87,12 @@ def exit_code(arguments: list[str]) -> int:
     """Run a command line and get its exit code; errors are printed, never raised."""
     try:
         code: Any = cli.main(arguments, prog_name="harness", standalone_mode=False)
-    except click.exceptions.Abort:
+    except click.exceptions.Abort:  # what click makes of Ctrl-C
+        click.echo("interrupted", err=True)
         return INTERRUPTED
     except click.ClickException as error:
         error.show()
         return USAGE
-    except KeyboardInterrupt:
-        click.echo("interrupted", err=True)
-        return INTERRUPTED
     except Exception as error:  # noqa: BLE001 - the program's edge: nothing may exit as if it were a verdict
         return _explain(error, debug="--debug" in arguments)
     return code if isinstance(code, int) else PASSED

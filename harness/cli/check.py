@@ -12,7 +12,7 @@ from harness.cli import options
 def command(
     suites: tuple[str, ...], assistant: str | None, tags: tuple[str, ...], ids: tuple[str, ...]
 ) -> None:
-    r"""Check SUITES (files or folders; default: suites/) without running or paying for anything.
+    """Check SUITES (files or folders; default: suites/) without running or paying for anything.
 
     Every mistake of every file is reported at once as file:line:column, with what is allowed there.
 
@@ -22,12 +22,13 @@ def command(
       harness check --assistant fixtures/assistants/acme_support.yaml
     """
     from harness import workflows
+    from harness.reporters.wording import counted
     from harness.settings import load_settings
 
-    job = workflows.Job(suites or ("suites",), load_settings({}), assistant, tags, ids)
+    job = workflows.Job(suites, load_settings({}), assistant, tags, ids)
     plan = workflows.plan_of(job, loaded := workflows.load(job))
     conversations = sum(len(suite.conversations) for suite in loaded)
     click.echo(
-        f"{len(loaded)} suites with {conversations} conversations are fine: "
-        f"{len(plan.trials)} trials, {plan.turns} turns"
+        f"no mistakes in {counted(len(loaded), 'suite')} with {counted(conversations, 'conversation')}: "
+        f"{counted(len(plan.trials), 'trial')}, {counted(plan.turns, 'turn')}"
     )

@@ -12,7 +12,7 @@ import click
 @click.command("init")
 @click.argument("folder", type=click.Path(path_type=Path), default=".")
 def command(folder: Path) -> None:
-    r"""Make a first suite, assistant and document in FOLDER (default: here); nothing is overwritten.
+    """Make a first suite, assistant and document in FOLDER (default: here); nothing is overwritten.
 
     \b
     Example:
@@ -24,8 +24,11 @@ def command(folder: Path) -> None:
     if taken:
         raise click.UsageError(f"already there, and not overwritten: {', '.join(taken)}")
     for path, content in files.items():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        except OSError as error:
+            raise click.UsageError(f"cannot write {str(path)!r}: {error.strerror or error}") from error
         click.echo(f"wrote {path}")
     click.echo(f"try it: harness run {folder / 'suite.yaml'}")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from harness.reporters.wording import printable
 from harness.runner.events import Event, Provisioned, RunStarted, TrialFinished
 
 
@@ -63,9 +64,8 @@ def _lines() -> Callable[[Event], None]:
             click.echo(f"assistant {event.variant} ready after {event.duration_s:.1f} s", err=True)
         elif isinstance(event, TrialFinished) and _worth_a_line(tally, event):
             result = event.result
-            click.echo(
-                f"{tally.done}/{tally.planned} {result.outcome:7} {result.trial_id}  ({tally})", err=True
-            )
+            name = printable(result.trial_id)
+            click.echo(f"{tally.done}/{tally.planned} {result.outcome:7} {name}  ({tally})", err=True)
 
     return listen
 

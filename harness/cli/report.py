@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from harness.cli import options
+from harness.cli import options, terminal
 
 _FORMATS = ["html", "markdown", "junit", "csv", "console"]
 
@@ -19,7 +19,7 @@ _FORMATS = ["html", "markdown", "junit", "csv", "console"]
 )
 @options.store
 def command(run: str, kind: str, out: str | None, store: str | None) -> None:
-    r"""Write the report of a stored RUN (its id, or 'latest') again; nothing is run.
+    """Write the report of a stored RUN (its id, or 'latest') again; nothing is run.
 
     \b
     Examples:
@@ -36,5 +36,7 @@ def command(run: str, kind: str, out: str | None, store: str | None) -> None:
         click.echo(workflows.write_html(record, out or settings.reports))
     elif out:
         click.echo(workflows.write(record, kind, Path(out)))
+    elif kind == "console":
+        click.echo(workflows.summary(record, terminal.width()))
     else:
         click.echo(workflows.render(record, kind))

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import cli
-from harness.cli import options
+from harness.cli import options, terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from harness.results import SuiteRun
     from harness.runner.executors.local import Stop
     from harness.workflows import Job
@@ -42,7 +44,7 @@ def command(
     no_progress: bool,
     **flags: Any,
 ) -> int:
-    r"""Run SUITES (files or folders; default: suites/), score the answers, write an HTML report.
+    """Run SUITES (files or folders; default: suites/), score the answers, write an HTML report.
 
     \b
     Examples:
@@ -52,7 +54,8 @@ def command(
       harness run --resume latest
 
     With --target assistants the key is read from OPENAI_API_KEY. Ctrl-C once lets the trials under way
-    finish, twice stops at once; what is finished is kept either way.
+    finish, twice stops at once; what is finished is kept either way. With --resume, --base-url,
+    --concurrency and --deadline may be given anew; everything else is as the run began.
 
     Exit codes: 0 all passed, 1 something failed, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run.
     """
@@ -61,47 +64,71 @@ def command(
     from harness import workflows
     from harness.settings import load_settings
 
+    if resume:
+        given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
+        _refuse_with_resume(given | {f"--{name}": flags[name] for name in ("target", "repeats")})
+    elif retry_errors:
+        raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     settings = load_settings(flags)
-    if resume and suites:
-        raise click.UsageError("--resume takes its suites from the run: give no SUITES with it.")
-    job = workflows.Job(suites or ("suites",), settings, assistant, tags, ids)
-    record = asyncio.run(_run(job, resume, retry_errors=retry_errors, quiet=no_progress))
-    report = workflows.write_html(record, settings.reports)
+    job = workflows.Job(suites, settings, assistant, tags, ids)
+    changed = [name for name, value in flags.items() if value is not None]
+    record = asyncio.run(_run(job, resume, changed, retry_errors=retry_errors, quiet=no_progress))
+    _print_summary(record)
+    click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
-    _print_summary(record, report)
     return _verdict(record)
 
 
-async def _run(job: Job, resume: str | None, *, retry_errors: bool, quiet: bool) -> SuiteRun:
+def _refuse_with_resume(given: dict[str, object]) -> None:
+    """A run that goes on is the run that was begun: what decides its trials can't change half way."""
+    named = ", ".join(name for name, value in given.items() if value)
+    if named:
+        raise click.UsageError(f"--resume takes these from the run, leave them out: {named}")
+
+
+async def _run(
+    job: Job, resume: str | None, changed: Collection[str], *, retry_errors: bool, quiet: bool
+) -> SuiteRun:
     from harness import workflows
     from harness.cli.progress import progress
     from harness.runner.executors.local import Stop
 
     stop = Stop()
     with progress(quiet=quiet) as listener:
-        _watch_for_ctrl_c(stop)
+        _watch_for_signals(stop)
         if resume:
             return await workflows.resume(
-                resume, job.settings, retry_errors=retry_errors, listeners=[listener], stop=stop
+                resume,
+                job.settings,
+                retry_errors=retry_errors,
+                changed=changed,
+                listeners=[listener],
+                stop=stop,
             )
         return await workflows.start(job, listeners=[listener], stop=stop)
 
 
-def _watch_for_ctrl_c(stop: Stop) -> None:
+def _watch_for_signals(stop: Stop) -> None:
+    """Ctrl-C once: finish what is under way; twice, or SIGTERM: stop at once, in order; a third time: now."""
     import asyncio
     import signal
 
     loop = asyncio.get_running_loop()
-    task = asyncio.current_task()
 
-    def on_signal() -> None:
-        if stop.requested.is_set() and task:
-            task.cancel()
+    def on_interrupt() -> None:
+        if stop.requested.is_set():
+            on_terminate()
             return
         stop.set()
         click.echo("\nstopping: trials under way are finishing; Ctrl-C again stops at once", err=True)
 
-    loop.add_signal_handler(signal.SIGINT, on_signal)
+    def on_terminate() -> None:
+        stop.at_once()
+        loop.remove_signal_handler(signal.SIGINT)  # whatever hangs now, the next Ctrl-C ends the process
+        click.echo("\nstopping at once", err=True)
+
+    loop.add_signal_handler(signal.SIGINT, on_interrupt)
+    loop.add_signal_handler(signal.SIGTERM, on_terminate)
 
 
 def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> None:
@@ -113,11 +140,11 @@ def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> 
         workflows.write(record, "markdown", Path(markdown))
 
 
-def _print_summary(record: SuiteRun, report: Path) -> None:
+def _print_summary(record: SuiteRun) -> None:
+    """The tables come before any file is written: a folder that can't be written to hides no verdict."""
     from harness import workflows
 
-    click.echo(workflows.render(record, "console"))
-    click.echo(f"report: {report}")
+    click.echo(workflows.summary(record, terminal.width()))
     if record.status != "finished":
         left = record.planned - len(record.results)
         click.echo(

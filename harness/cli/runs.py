@@ -9,7 +9,11 @@ import click
 from harness.cli import options
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harness.store.history import RunSummary
+
+_NAMES_SHOWN = 2
 
 
 @click.command("runs")
@@ -18,7 +22,7 @@ if TYPE_CHECKING:
 )
 @options.store
 def command(limit: int, store: str | None) -> None:
-    r"""List the stored runs, newest first.
+    """List the stored runs, newest first.
 
     \b
     Example:
@@ -37,11 +41,20 @@ def _row(run: RunSummary) -> dict[str, str]:
     cost = "unknown" if run.cost_usd is None or run.cost_unknown else f"{run.cost_usd:.4f}"
     return {
         "run": run.id,
-        "suites": ", ".join(run.suites),
-        "assistant": ", ".join(run.variants),
+        "suites": _some(run.suites),
+        "assistant": _some(run.variants),
         "target": run.target,
         "status": run.status,
         "trials": f"{run.finished}/{run.planned}",
         "outcomes": ", ".join(f"{count} {name}" for name, count in sorted(run.outcomes.items())),
         "cost USD": cost,
     }
+
+
+def _some(names: Sequence[str]) -> str:
+    """The first two names; a run over many suites must not make the table wider than any terminal."""
+    from harness.reporters.wording import printable
+
+    shown = [printable(name) for name in names[:_NAMES_SHOWN]]
+    left = len(names) - len(shown)
+    return ", ".join(shown) + (f" and {left} more" if left else "")

@@ -14,10 +14,13 @@ import click
     "--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0: any free port."
 )
 @click.option(
-    "--api-key", envvar="HARNESS_SERVER_API_KEY", help="Clients must send this key. Default: any key."
+    "--api-key",
+    envvar="HARNESS_SERVER_API_KEY",
+    show_envvar=True,
+    help="Clients must send this key. Default: any key.",
 )
 def command(host: str, port: int, api_key: str | None) -> None:
-    r"""Start the embedded Assistants API: no key and no network needed, state in memory.
+    """Start the embedded Assistants API: no key and no network needed, state in memory.
 
     Point any client at it with OPENAI_BASE_URL. Answers come from a deterministic extractive reference
     assistant, which quotes the uploaded documents; it is not a language model.
@@ -36,8 +39,13 @@ def command(host: str, port: int, api_key: str | None) -> None:
         click.echo(f"serving on {base_url} (Ctrl-C stops)", err=True)
 
     # Ctrl-C is how a server is meant to end: open requests finish, and that is a success.
-    with contextlib.suppress(KeyboardInterrupt):
-        serve(App(ServerOptions()), host, port, api_key=api_key, on_ready=on_ready)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            serve(App(ServerOptions()), host, port, api_key=api_key, on_ready=on_ready)
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"cannot listen on {host}, port {port}: {reason}. --port 0 takes any free port."
+        raise click.UsageError(message) from error
 
 
 def _is_loopback(host: str) -> bool:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import hmac
 import logging
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -251,11 +252,29 @@ def serve(
         port: Port to listen on; 0 takes a free one.
         api_key: The key that clients must send; None asks for none.
         on_ready: Called with the base_url once requests are answered.
+
+    Raises:
+        OSError: It cannot listen there.
     """
     try:
-        _make_server(app, host, port, api_key, on_ready).run()
+        with _listening(host, port) as listener:
+            _make_server(app, host, port, api_key, on_ready).run(sockets=[listener])
     finally:
         app.close()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """Opened here and not by uvicorn, which would log why it can't and end the process."""
+    [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    listener = socket.socket(family, kind, protocol)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+        listener.listen(2048)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 @contextlib.contextmanager

@@ -2,7 +2,8 @@ r"""``foreach``: one conversation for each row of a CSV or JSON Lines file.
 
 ``{{ column }}`` in any text of the template is replaced. A text that is nothing but one placeholder takes
 the value's own type: in CSV ``true`` and ``false``, numbers, and null for an empty cell; JSON Lines values
-stay what they are. ``\{{`` stands for two plain braces.
+stay what they are. Where only text makes sense, numbers and truth values are text. ``\{{`` stands for two
+plain braces.
 """
 
 from __future__ import annotations
@@ -183,7 +184,7 @@ def _fill_text(text: str, row: Row, typed: bool, keeps_text: KeepsText, place: P
         return _PLACEHOLDER.sub(lambda match: _replacement(match, row), text)
     value = row.values.get(whole.group(1))
     if typed:
-        return value
+        return as_text(value) if isinstance(value, int | float) and keeps_text(place) else value
     if value == "":
         return None
     return value if keeps_text(place) else _typed_cell(value)

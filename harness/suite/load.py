@@ -127,7 +127,16 @@ class _Loader:
             self._add(draft.check(suite))
         if suite is None or len(self._problems) > before:
             return None
-        return self._with_fingerprint(suite.model_copy(update={"variant": self._variant or own}))
+        return self._with_fingerprint(suite.model_copy(update={"variant": self._to_run(own)}))
+
+    def _to_run(self, own: Variant | None) -> Variant | None:
+        """The assistant to run; of one that is only an id, the suite's own file says what a hand-over is."""
+        if self._variant is None or own is None or not self._variant.assistant_id or self._variant.source:
+            return self._variant or own
+        known = {"escalation": own.assistant.escalation}
+        return self._variant.model_copy(
+            update={"assistant": self._variant.assistant.model_copy(update=known)}
+        )
 
     def _with_fingerprint(self, suite: Suite) -> Suite | None:
         try:

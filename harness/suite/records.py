@@ -11,6 +11,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+MOST_REPEATS = 10_000
+"""Of one conversation in one run; a mistyped number must not plan trials without end."""
+
+_ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
+
 
 class FileRecord(BaseModel):
     """Base of everything read from a user's file."""
@@ -276,15 +281,15 @@ class Conversation(FileRecord):
         frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
     )
 
-    id: Annotated[str, Field(min_length=1, max_length=200)]
-    """Unique in the suite; results are compared by it."""
+    id: Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
+    """One line, unique in the suite; results are compared by it."""
     cluster: str | None = None
     """Conversations that share a topic or a document."""
     tags: tuple[str, ...] = ()
     """For --tag."""
     as_: Annotated[str | None, Field(alias="as")] = None
     """The user's id; a returning user gets the same thread again."""
-    repeats: Annotated[int, Field(ge=1)] | None = None
+    repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
     """Overrides the suite's repeats."""
     history: tuple[HistoryMessage, ...] = ()
     """Earlier messages, put on the thread before the first turn; no run answers them."""
@@ -324,13 +329,13 @@ class Suite(FileRecord):
 class SuiteFile(FileRecord):
     """A suite as it stands in its file, each ``foreach`` already written out."""
 
-    suite: Annotated[str, Field(min_length=1, max_length=200)]
-    """Its name; unique among the suites that run together."""
+    suite: Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
+    """Its name, one line; unique among the suites that run together."""
     description: str | None = None
     """What it is for; for people."""
     assistant: str | None = None
     """An assistant file, relative to this file, or the id of an assistant that exists (asst_...)."""
-    repeats: Annotated[int, Field(ge=1)] = 1
+    repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] = 1
     """How often each conversation is run."""
     expect: Expect | None = None
     """What must hold for every turn, unless the turn says otherwise."""

@@ -83,6 +83,13 @@ def test_init_never_overwrites(project: Path) -> None:
     assert "already there" in done.stderr
 
 
+def test_init_in_a_place_that_can_not_be_written_to_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file, not a folder")
+    done = run("init", "taken/here", folder=tmp_path)
+    assert done.returncode == 4
+    assert "cannot write 'taken/here" in done.stderr
+
+
 def test_the_same_suite_passes_over_http(project: Path, server: str) -> None:
     arguments = ["run", "suite.yaml", "--target", "assistants", "--base-url", server]
     done = run(*arguments, folder=project, OPENAI_API_KEY="sk-right")
@@ -185,6 +192,82 @@ def test_an_interrupted_run_goes_on_where_it_stopped(project: Path) -> None:
     assert "180" in listed.stdout
 
 
+@pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
+def test_a_second_signal_stops_at_once_and_says_how_to_go_on(project: Path, again: signal.Signals) -> None:
+    command = [*HARNESS, "run", "suite.yaml", "--repeats", "200", "--concurrency", "1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=project, text=True, **pipes) as process:  # type: ignore[call-overload]
+        next(line for line in process.stderr if "passed" in line)
+        process.send_signal(signal.SIGINT)
+        next(line for line in process.stderr if "Ctrl-C again" in line)
+        process.send_signal(again)
+        output, errors = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert "Traceback" not in errors
+    assert "harness run --resume" in output
+    assert "interrupted" in run("runs", folder=project).stdout
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["suite.yaml"],
+        ["--tag", "smoke"],
+        ["--only", "x"],
+        ["--assistant", "assistant.yaml"],
+        ["--repeats", "2"],
+    ],
+)
+def test_resume_refuses_what_the_run_has_decided(project: Path, given: list[str]) -> None:
+    done = run("run", "--resume", "latest", *given, folder=project)
+    assert done.returncode == 4
+    assert (given[0] if given[0].startswith("--") else "SUITES") in done.stderr
+
+
+def test_a_run_goes_on_at_the_address_that_its_server_has_now(project: Path, server: str) -> None:
+    arguments = ["run", "suite.yaml", "--target", "assistants", "--base-url", "http://127.0.0.1:1/v1"]
+    assert run(*arguments, folder=project).returncode == 4
+    elsewhere = project / "documents"
+    done = run(
+        *("run", "--resume", "latest", "--base-url", server, "--store", "../.harness/store.sqlite"),
+        folder=elsewhere,
+        OPENAI_API_KEY="sk-right",
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_retrying_errors_needs_the_run_they_are_in(project: Path) -> None:
+    done = run("run", "suite.yaml", "--retry-errors", folder=project)
+    assert done.returncode == 4
+    assert "--resume" in done.stderr
+
+
+def test_a_run_that_can_not_begin_is_not_stored(project: Path) -> None:
+    assert run("run", "suite.yaml", "--target", "nowhere", folder=project).returncode == 4
+    assert "no runs are stored yet" in run("runs", folder=project).stdout
+
+
+def test_an_existing_assistant_can_not_be_at_a_server_that_begins_empty(project: Path) -> None:
+    done = run("run", "suite.yaml", "--assistant", "asst_live", folder=project)
+    assert done.returncode == 4
+    assert "--target assistants" in done.stderr
+
+
+def test_without_a_suite_the_way_to_a_first_one_is_shown(tmp_path: Path) -> None:
+    for command in ("run", "check"):
+        done = run(command, folder=tmp_path)
+        assert done.returncode == 5
+        assert "harness init" in done.stderr
+
+
+def test_a_report_that_can_not_be_written_hides_no_verdict(project: Path) -> None:
+    (project / "taken").write_text("a file, not a folder")
+    done = run("run", "suite.yaml", "--out", "taken", folder=project)
+    assert done.returncode == 3
+    assert "[report-not-written]" in done.stderr
+    assert "3 of 3 conversations passed" in done.stdout
+
+
 def test_resume_refuses_a_suite_that_changed(project: Path) -> None:
     assert run("run", "suite.yaml", folder=project).returncode == 0
     suite = project / "suite.yaml"
@@ -209,6 +292,14 @@ def test_serving_the_outside_needs_a_key(tmp_path: Path) -> None:
     assert "--api-key" in done.stderr
 
 
+def test_a_port_that_is_taken_is_one_clear_error(tmp_path: Path, server: str) -> None:
+    port = server.rsplit(":", 1)[1].removesuffix("/v1")
+    done = run("serve", "--port", port, folder=tmp_path)
+    assert done.returncode == 4
+    assert f"cannot listen on 127.0.0.1, port {port}" in done.stderr
+    assert "--port 0" in done.stderr
+
+
 def test_a_full_disk_is_one_clear_error_and_loses_nothing_finished(project: Path) -> None:
     """A file system of 300 kB inside a mount namespace of its own."""
     inside = (
@@ -225,6 +316,7 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing_finished(project: Path
         pytest.skip(f"no mount namespaces here: {done.stderr.strip()}")
     assert "rc=3" in done.stdout
     assert "full" in done.stderr
+    assert "go on with: harness run --resume " in done.stderr
     assert "Traceback" not in done.stderr
     report = run("report", "--format", "csv", "--store", "kept/store.sqlite", folder=project)
     assert report.returncode == 0, report.stderr

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -32,7 +33,13 @@ def score(trial: Trial, trace: Trace) -> tuple[Score, ...]:
 
 
 def events_of(
-    plan: Plan, target: Target, *, concurrency: int = 4, stop_after: int | None = None, **options: Any
+    plan: Plan,
+    target: Target,
+    *,
+    concurrency: int = 4,
+    stop_after: int | None = None,
+    at_once: Callable[[Event], bool] = lambda event: False,
+    **options: Any,
 ) -> list[Event]:
     async def go() -> list[Event]:
         stop, events = Stop(), []
@@ -44,6 +51,8 @@ def events_of(
                 events.append(event)
                 if sum(isinstance(each, TrialFinished) for each in events) == stop_after:
                     stop.set()
+                if at_once(event):
+                    stop.at_once()
         finally:
             await target.tear_down()
         return events
@@ -154,6 +163,44 @@ def test_a_stop_lets_trials_under_way_finish_and_begins_no_more(
     begun = [event.trial.id for event in events if isinstance(event, TrialStarted)]
     assert sorted(results(events)) == sorted(begun)
     assert 5 <= len(begun) < len(plan.trials)
+    assert events[-1].interrupted  # type: ignore[union-attr]
+
+
+def test_a_stop_at_once_ends_the_run_in_order_without_the_trials_under_way(
+    make_suite_plan: Any, make_target: Any
+) -> None:
+    go_on = threading.Event()
+
+    def model(request: Any) -> str:
+        assert go_on.wait(60)
+        return "echo"
+
+    target = make_target(model)
+    close = target.tear_down
+
+    async def tear_down() -> None:
+        go_on.set()  # the answer comes after the stop
+        await close()
+
+    target.tear_down = tear_down
+    events = events_of(
+        make_suite_plan(THREE), target, concurrency=2, at_once=lambda event: isinstance(event, TrialStarted)
+    )
+    assert results(events) == {}
+    assert events[-1] == RunFinished(events[-1].at, interrupted=True)  # type: ignore[union-attr]
+
+
+def test_a_stop_at_once_does_not_wait_for_documents_to_be_indexed(
+    make_suite_plan: Any, make_target: Any
+) -> None:
+    target = make_target(lambda request: "echo")
+
+    async def never(variant: Any) -> None:
+        await asyncio.Event().wait()
+
+    target.provision = never
+    events = events_of(make_suite_plan(THREE), target, at_once=lambda event: isinstance(event, RunStarted))
+    assert [type(event) for event in events] == [RunStarted, RunFinished]
     assert events[-1].interrupted  # type: ignore[union-attr]
 
 

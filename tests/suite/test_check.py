@@ -355,3 +355,18 @@ def test_functions_open_to_more_arguments_take_any(mistakes, place):
 
     assert mistakes(text) == []
     assert load_suite(place("s.yaml", text)).conversations[0].id == "a"
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (("suite: s", "suite: s\nrepeats: 1000000000"), "repeats must be at most 10000, not 1000000000"),
+        (("id: a", 'id: "a\\nb"'), "id has characters that are not allowed"),
+        (("suite: s", 'suite: "s\\e[31m"'), "suite has characters that are not allowed"),
+    ],
+    ids=["repeats", "id of two lines", "escape sequence"],
+)
+def test_what_would_run_without_end_or_break_a_line_is_refused(mistakes, change, expected):
+    text = "suite: s\nassistant: bot.yaml\nconversations: [{id: a, turns: [{user: hi}]}]\n"
+    [mistake] = mistakes(text.replace(*change))
+    assert expected in mistake

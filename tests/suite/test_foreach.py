@@ -249,3 +249,24 @@ def test_a_value_nested_too_deep_to_be_sent_is_refused(mistakes, place):
             id: a
             turns: [{user: x, expect: {calls: [{tool: t, with: {a: "{{ a }}"}}]}}]
         """) == ["s.yaml:1:1: a value of this file cannot be used: recursion limit exceeded"]
+
+
+def test_a_number_of_json_lines_is_text_where_only_text_makes_sense(place):
+    place("rows.jsonl", '{"n": 7, "cites": true, "low": 0.5}\n')
+    path = place(
+        "s.yaml",
+        """\
+        suite: s
+        assistant: bot.yaml
+        conversations:
+          - foreach: rows.jsonl
+            id: "{{ n }}"
+            turns:
+              - user: "{{ low }}"
+                expect: {answer: {mentions: ["{{ n }}"]}, cites: "{{ cites }}", grounded: {min: "{{ low }}"}}
+        """,
+    )
+    [conversation] = load_suite(path).conversations
+    [turn] = conversation.turns
+    assert (conversation.id, turn.user, turn.expect.answer.mentions) == ("7", "0.5", ("7",))
+    assert (turn.expect.cites, turn.expect.grounded.min) == (True, 0.5)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError
-from harness.suite.assistants import load_variant
+from harness.suite.assistants import existing_assistant, load_variant
 from harness.suite.load import load_suite, load_suites, merged
 from harness.suite.records import AnswerExpectation, Expect, GroundedExpectation, SuiteFile
 
@@ -539,3 +539,22 @@ def test_the_collector_of_garbage_is_left_as_it_was(place):
     with pytest.raises(SuiteError):
         load_suite(place("suite.yaml", "x"))
     assert gc.isenabled()
+
+
+def test_an_assistant_known_by_its_id_hands_over_as_the_suites_own_file_says(place):
+    own = "name: Own\nmodel: m\nescalation: {phrases: [One moment please]}\n"
+    place("own.yaml", own)
+    text = "suite: s\nassistant: own.yaml\nconversations: [{id: a, turns: [{user: hi}]}]\n"
+    suite = load_suite(place("s.yaml", text), variant=existing_assistant("asst_1"))
+    assert suite.variant
+    assert (suite.variant.assistant_id, suite.variant.name) == ("asst_1", "asst_1")
+    assert suite.variant.assistant.escalation.phrases == ("One moment please",)
+
+
+def test_a_file_for_an_existing_assistant_says_itself_what_a_hand_over_is(place):
+    place("own.yaml", "name: Own\nmodel: m\nescalation: {phrases: [One moment please]}\n")
+    live = load_variant(place("live.yaml", "id: asst_1\nescalation: {phrases: [Please hold]}\n"))
+    text = "suite: s\nassistant: own.yaml\nconversations: [{id: a, turns: [{user: hi}]}]\n"
+    suite = load_suite(place("s.yaml", text), variant=live)
+    assert suite.variant
+    assert suite.variant.assistant.escalation.phrases == ("Please hold",)

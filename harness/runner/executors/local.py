@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Coroutine, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,13 +16,19 @@ from harness.targets.interface import Target
 
 @dataclass(slots=True)
 class Stop:
-    """How a run is stopped from outside: ``set`` once and trials that have begun still finish."""
+    """How a run is stopped from outside: ``set`` lets trials that have begun finish, ``at_once`` does not."""
 
     requested: asyncio.Event = field(default_factory=asyncio.Event)
+    now: asyncio.Event = field(default_factory=asyncio.Event)
 
     def set(self) -> None:
         """Begin no further trial."""
         self.requested.set()
+
+    def at_once(self) -> None:
+        """Give up what is under way too; trials that are cut short have no result."""
+        self.requested.set()
+        self.now.set()
 
 
 async def run(
@@ -36,12 +42,15 @@ async def run(
     yield RunStarted(plan, clock.now())
     for variant in plan.variants:
         begun = clock.monotonic()
-        await target.provision(variant)
+        if not await _unless_stopped(target.provision(variant), stop):
+            yield RunFinished(clock.now(), interrupted=True)
+            return
         yield Provisioned(variant.name, clock.monotonic() - begun)
     waiting = iter(plan.trials)
     events: asyncio.Queue[Event | None] = asyncio.Queue()
     hands = min(concurrency, len(plan.trials))
-    crew = asyncio.create_task(_crew(hands, waiting, target, options, clock, stop, events))
+    work = _crew(hands, waiting, target, options, clock, stop, events)
+    crew = asyncio.create_task(_unless_stopped(work, stop))
     crew.add_done_callback(lambda _: events.put_nowait(None))
     finished = 0
     try:
@@ -53,6 +62,22 @@ async def run(
         crew.cancel()
         await asyncio.wait([crew])
     yield RunFinished(clock.now(), interrupted=finished < len(plan.trials))
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
+    """Whether the work came to its end; a stop at once cancels it."""
+    task, now = asyncio.create_task(work), asyncio.create_task(stop.now.wait())
+    try:
+        await asyncio.wait([task, now], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        now.cancel()
+        if not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+    if task.cancelled():
+        return False
+    task.result()
+    return True
 
 
 async def _crew(hands: int, *work: Any) -> None:

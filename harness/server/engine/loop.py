@@ -62,8 +62,16 @@ def work(job: Job, opening: list[Event]) -> Iterator[Event]:
     except ModelError as problem:
         yield from _fail(job, problem.code, problem.message)
     except Exception as problem:  # noqa: BLE001 - whatever a model does wrong ends its run, not the server
-        _LOG.exception("run %s failed", job.record.run.id)
-        yield from _fail(job, "server_error", f"{type(problem).__name__}: {problem}")
+        yield from _broken_down(job, problem)
+
+
+def _broken_down(job: Job, problem: Exception) -> list[Event]:
+    """The end of a run that something unforeseen stopped; its thread may have been deleted under it."""
+    with job.engine.state.lock:
+        if not job.record.active:
+            return [states.run_event(job.record)]
+    _LOG.error("run %s failed", job.record.run.id, exc_info=problem)
+    return _fail(job, "server_error", f"{type(problem).__name__}: {problem}")
 
 
 def _rounds(job: Job) -> Iterator[Event]:

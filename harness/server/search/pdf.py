@@ -45,12 +45,19 @@ def _lines_of_all(name: str, content: bytes) -> list[list[Line]]:
             with pypdfium2.PdfDocument(content) as document:
                 return [_lines(page) for page in document]
         except pypdfium2.PdfiumError as error:
-            raise Unreadable("invalid_file", _what_is_wrong(name, error)) from error
+            raise Unreadable("invalid_file", _what_is_wrong(name, content, error)) from error
 
 
-def _what_is_wrong(name: str, error: Exception) -> str:
-    if "password" in str(error).lower():
+def _what_is_wrong(name: str, content: bytes, error: Exception) -> str:
+    """What to do about a PDF that PDFium refuses.
+
+    It names no reason of its own for one without pages: that of the document before may still stand there.
+    """
+    reason = str(error).lower()
+    if "password" in reason and b"/Encrypt" in content:
         return f"{name!r} is encrypted; upload it without a password"
+    if "password" in reason or "success" in reason:
+        return f"{name!r} is a PDF without pages, or damaged; export it again"
     return f"{name!r} is a damaged PDF ({error}); export it again"
 
 

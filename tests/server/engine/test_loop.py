@@ -431,6 +431,20 @@ def test_a_deleted_thread_takes_its_run_along(make_api: Any) -> None:
     api.refused("GET", f"/threads/{thread}")
 
 
+def test_a_failure_after_the_thread_was_deleted_is_no_failure_of_the_server(
+    make_api: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def think(request: ModelRequest) -> str:
+        api.delete(f"/threads/{thread}")
+        raise RuntimeError("what it worked on is gone")
+
+    api = make_api(think)
+    thread = api.thread("hi")
+    events = api.stream(f"/threads/{thread}/runs", {"assistant_id": api.assistant()["id"]})
+    assert names(events)[-1] == "thread.run.cancelled"
+    assert not caplog.records
+
+
 # who does the work
 
 

@@ -141,6 +141,15 @@ def test_an_encrypted_pdf_is_refused_and_says_what_to_do():
     )
 
 
+def test_a_pdf_without_pages_is_not_called_encrypted_after_one_that_was():
+    import pypdfium2
+
+    refusal(pdf(paragraph("secret"), encrypt="password"), "secret.pdf")
+    content = io.BytesIO()
+    pypdfium2.PdfDocument.new().save(content)
+    assert refusal(content.getvalue(), "none.pdf").message.startswith("'none.pdf' is a PDF without pages")
+
+
 def test_pages_without_text_are_taken_for_scans():
     from reportlab.graphics.shapes import Drawing, Rect
 

@@ -27,7 +27,7 @@ demo: $(VENV)/.run ## Run the sample suites on the embedded server and write an 
 	@$(BIN)/harness run suites/acme
 
 test: $(VENV)/.dev ## Run all tests.
-	$(BIN)/pytest -n auto $(PYTEST_ARGS)
+	$(BIN)/pytest -n auto --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.dev ## Format and style.
 	$(BIN)/ruff format --check .

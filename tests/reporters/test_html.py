@@ -96,9 +96,9 @@ def browser():
         pytest.skip(f"no Chromium at {CHROMIUM}")
     from playwright.sync_api import sync_playwright
 
-    quiet = "--no-sandbox --disable-gpu --disable-background-networking --disable-component-update"
+    quiet = "--no-sandbox --disable-gpu --disable-dev-shm-usage --disable-background-networking"
     with sync_playwright() as playwright:
-        arguments = [*quiet.split(), "--disable-sync", "--no-first-run"]
+        arguments = [*quiet.split(), "--disable-component-update", "--disable-sync", "--no-first-run"]
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=arguments)
         yield browser
         browser.close()
@@ -116,6 +116,7 @@ def address(run, tmp_path_factory) -> str:
 def page(browser, address) -> Iterator:
     """The report, opened; a test that made it complain or ask the network for anything fails."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(120_000)  # a busy machine is slow, not wrong
     page = context.new_page()
     troubles: list[str] = []
     page.on("console", lambda message: troubles.append(f"console {message.type}: {message.text}"))
@@ -375,6 +376,7 @@ def test_nothing_sticks_out_sideways(page, width):
 @browser_test
 def test_without_script_the_page_says_so_and_lists_what_failed(browser, address):
     context = browser.new_context(java_script_enabled=False)
+    context.set_default_timeout(120_000)  # a busy machine is slow, not wrong
     page = context.new_page()
     page.goto(address)
     assert "allow scripts" in page.inner_text("#fallback")

@@ -264,7 +264,7 @@ def test_columns_of_different_length_are_refused() -> None:
 def test_a_row_of_a_table_is_read_under_its_header():
     chunk = (
         "Insurance\n\n| Package | Price a day | Damage: you pay at most |\n| --- | --- | --- |\n"
-        "| Basic | 3 euros | 60 euros |\n| Complete | 6 euros | 0 euros |\n\nInsurance is taken before the ride."
+        "| Basic | 3 euros | 60 euros |\n| Complete | 6 euros | 0 euros |\n\nTake insurance before the ride."
     )
     evidence = Evidence([Passage(chunk)])
     right = support_of("Basic: Price a day 3 euros, Damage: you pay at most 60 euros.", evidence)

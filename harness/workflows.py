@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,7 @@ def plan_of(job: Job, suites: Sequence[Suite]) -> Plan:
 def evaluate(
     *suites: str | Path, assistant: str | None = None, tags: Sequence[str] = (), **flags: Any
 ) -> SuiteRun:
-    """Run suites and get the finished suite run, with every trace and score.
+    """Run suites and get the finished suite run, with every trace and score; in notebooks too.
 
     Args:
         suites: Suite files and folders.
@@ -111,8 +112,19 @@ def evaluate(
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
     settings = load_settings(flags)
-    job = Job(tuple(str(suite) for suite in suites), settings, assistant, tuple(tags))
-    return asyncio.run(start(job))
+    chosen = (tags,) if isinstance(tags, str) else tuple(tags)
+    job = Job(tuple(str(suite) for suite in suites), settings, assistant, chosen)
+    return _finished(start(job))
+
+
+def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
+    """What the work brings; a notebook's own event loop is busy, so there it is done in a thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1, thread_name_prefix="harness-evaluate") as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 async def start(

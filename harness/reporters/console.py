@@ -50,6 +50,7 @@ class ConsoleReporter:
             self._suites(summary),
             self._unknown_cost(summary),
             self._not_passed(summary),
+            self._never_judged(summary),
             _escalation(summary),
         )
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -81,6 +82,16 @@ class ConsoleReporter:
         lines = [title, *(line for row in rows[:_FAILING_SHOWN] for line in self._failing(row))]
         if len(rows) > _FAILING_SHOWN:
             lines.append(f"  … and {len(rows) - _FAILING_SHOWN:,} more: all of them are in the report")
+        return "\n".join(lines)
+
+    def _never_judged(self, summary: Summary) -> str:
+        if not summary.never_judged:
+            return ""
+        lines = ["Never judged, so neither passed nor failed:"]
+        for check in summary.never_judged:
+            name = wording.printable(check.check)
+            text = f"{name} in {wording.counted(check.trials, 'trial')}: {wording.printable(check.example)}"
+            lines.append(self._wrapped(text, indent=2))
         return "\n".join(lines)
 
     def _failing(self, row: ConversationResult) -> list[str]:

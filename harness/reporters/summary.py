@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -168,6 +168,21 @@ class FailingCheck:
     example: str
 
 
+@dataclass(frozen=True, slots=True)
+class UnjudgedCheck:
+    """An expectation that could be judged nowhere in the run: nobody knows whether it holds.
+
+    Attributes:
+        check: Its key.
+        trials: In how many trials it was asked.
+        example: One of the reasons.
+    """
+
+    check: str
+    trials: int
+    example: str
+
+
 @dataclass(frozen=True)
 class Summary:
     """A suite run, counted; every part is worked out when it is first asked for."""
@@ -214,6 +229,11 @@ class Summary:
     def failing_checks(self) -> tuple[FailingCheck, ...]:
         """Expectations that were not met, most trials first."""
         return tuple(_failing_checks(self.run.results))
+
+    @cached_property
+    def never_judged(self) -> tuple[UnjudgedCheck, ...]:
+        """Expectations without a single judgement; trials that ended in an error don't count."""
+        return tuple(_never_judged(result for result in self.run.results if result.outcome != "errored"))
 
     @cached_property
     def escalation(self) -> ConfusionMatrix | None:
@@ -293,3 +313,18 @@ def _failing_checks(results: Iterable[TrialResult]) -> list[FailingCheck]:
         FailingCheck(check, count, judged[check], len(conversations[check]), examples[check])
         for check, count in sorted(failed.items(), key=lambda item: (-item[1], item[0]))
     ]
+
+
+def _never_judged(results: Iterable[TrialResult]) -> Iterator[UnjudgedCheck]:
+    judged: set[str] = set()
+    asked: Counter[str] = Counter()
+    reasons: dict[str, str] = {}
+    for result in results:
+        asked.update({score.check for score in result.scores})
+        for score in result.scores:
+            if score.value is None:
+                reasons.setdefault(score.check, score.reason)
+            else:
+                judged.add(score.check)
+    for check in sorted(asked.keys() - judged):
+        yield UnjudgedCheck(check, asked[check], reasons[check])

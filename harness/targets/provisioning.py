@@ -73,7 +73,7 @@ class Provisioner:
         ids = list(documents)
         for begin in range(0, len(ids), _BATCH):
             await self._index(str(store["id"]), ids[begin : begin + _BATCH])
-        await self._refuse_unindexed(str(store["id"]), documents)
+        await self.refuse_unindexed(str(store["id"]), documents)
         return str(store["id"])
 
     async def _index(self, store: str, file_ids: list[str]) -> None:
@@ -83,13 +83,16 @@ class Provisioner:
             await asyncio.sleep(self._poll_s)
             batch = await self._wire.call("GET", f"{path}/{batch['id']}")
 
-    async def _refuse_unindexed(self, store: str, documents: Mapping[str, str]) -> None:
-        """A document that can't be searched makes every score about it wrong: stop, and name them all."""
-        path = f"/vector_stores/{store}/files"
-        page = await self._wire.call("GET", path, query={"filter": "failed", "limit": 100})
+    async def refuse_unindexed(self, store: str, documents: Mapping[str, str]) -> None:
+        """A document that can't be searched makes every score about it wrong: stop, and name them all.
+
+        Raises:
+            TargetRefused: Some files of the vector store could not be read.
+        """
+        rows = pages(self._wire, f"/vector_stores/{store}/files", filter="failed", order="asc")
         failures = [
             f"{documents.get(row['id'], row['id'])}: {(row.get('last_error') or {}).get('message')}"
-            for row in page["data"][::-1]
+            async for row in rows
         ]
         if failures:
             raise TargetRefused(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import get_args
@@ -96,8 +97,10 @@ class AssistantsSession:
         timed_out = False
         try:
             async with asyncio.timeout(deadline_s):
-                await self._post_message(turn, making)
+                searchable = await self._post_message(turn, making)
                 await self._drive(making, answer)
+                if searchable:
+                    await self._refuse_unread(searchable)
         except TimeoutError:
             timed_out = True
             await self._cancel(making)
@@ -109,19 +112,27 @@ class AssistantsSession:
         if not self._keep:
             await delete(self._wire, f"/threads/{self._thread}")
 
-    async def _post_message(self, turn: OutgoingTurn, making: _Turn) -> None:
-        attachments = [
-            {
-                "file_id": await self._provisioner.upload(path),
-                "tools": [{"type": kind} for kind in each.tools],
-            }
-            for path, each in turn.attachments
-        ]
+    async def _post_message(self, turn: OutgoingTurn, making: _Turn) -> dict[str, str]:
+        """Send the message with its files; those for file_search, by id."""
+        attachments, searchable = [], {}
+        for file, each in turn.attachments:
+            file_id = await self._provisioner.upload(file)
+            attachments.append({"file_id": file_id, "tools": [{"type": kind} for kind in each.tools]})
+            if "file_search" in each.tools:
+                searchable[file_id] = file.name
         body: Json = {"role": "user", "content": turn.text}
         if attachments:
             body["attachments"] = attachments
         path = f"/threads/{self._thread}/messages"
         await self._wire.call("POST", path, body, attempts=making.attempts)
+        return searchable
+
+    async def _refuse_unread(self, searchable: Mapping[str, str]) -> None:
+        """The API tells of an attachment that can't be read only in the thread's own vector store."""
+        thread = await self._wire.call("GET", f"/threads/{self._thread}")
+        resources = (thread.get("tool_resources") or {}).get("file_search") or {}
+        for store in resources.get("vector_store_ids") or ():
+            await self._provisioner.refuse_unindexed(store, searchable)
 
     async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:
         """Follow the run until it ends; function calls are answered in as many rounds as it takes."""

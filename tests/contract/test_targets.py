@@ -159,6 +159,17 @@ def test_code_and_its_image_come_back(make_target: MakeTarget, variant: Variant,
     assert trace.user.attachments == ("rows.csv",)
 
 
+def test_an_attachment_that_can_not_be_searched_is_refused_by_name(
+    make_target: MakeTarget, variant: Variant, tmp_path: Path
+) -> None:
+    (tmp_path / "torn.pdf").write_bytes(b"%PDF-1.7 and no more")
+    attached = Attachment(file="torn.pdf", tools=("file_search",))
+    turn = OutgoingTurn("What does it say?", ((tmp_path / "torn.pdf", attached),))
+    with pytest.raises(TargetRefused, match=r"torn\.pdf") as caught:
+        talk(make_target(["It says nothing."]), variant, turn)
+    assert caught.value.code == "document-unreadable"
+
+
 def test_a_failed_run_is_data_with_its_reason(make_target: MakeTarget, variant: Variant) -> None:
     [turn] = talk(make_target([]), variant, OutgoingTurn("Hi"))
     assert turn.status == "failed"

@@ -80,6 +80,12 @@ def test_a_wholly_unknown_cost_is_called_unknown_with_the_reason(run):
     assert "Cost unknown (no price for model 'm')" in text
 
 
+def test_a_run_over_many_suites_keeps_a_short_heading(run):
+    many = tuple(replace(run.results[0], suite=f"suite-{n}") for n in range(5))
+    page = HtmlReporter().render(replace(run, results=many))
+    assert "<h1>suite-0, suite-1, suite-2 and 2 more suites</h1>" in page
+
+
 def test_a_run_without_results_still_makes_a_page(empty):
     text = " ".join(Page(HtmlReporter().render(empty)).text.split())
     assert "0 of 0 conversations passed" in text
@@ -311,7 +317,7 @@ def test_a_deep_link_opens_its_trial_and_closing_forgets_it(page, address):
     assert page.inner_text("#transcript-title") == "renew-a-loan failed"
     page.keyboard.press("Escape")
     page.wait_for_selector("dialog:not([open])", state="attached")
-    assert page.evaluate("location.hash") == ""
+    page.wait_for_function("location.hash === ''")  # the browser tells of the closing a moment later
 
 
 @browser_test

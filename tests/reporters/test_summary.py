@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from harness.reporters.summary import Group, Summary, percentile
+from harness.results import Score
 
 
 def test_outcomes_are_counted_by_trial_and_by_conversation(run):
@@ -50,6 +51,17 @@ def test_failing_checks_are_ranked_by_the_trials_they_fail(run):
     twice = Summary(replace(run, results=(*run.results, replace(run.results[1], repeat=4)))).failing_checks
     assert (twice[0].check, twice[0].failed, twice[0].conversations) == ("grounded", 2, 1)
     assert [check.check for check in twice[1:]] == ["answer.omits", "calls", "escalates"]
+
+
+def test_what_was_judged_nowhere_is_named_with_its_reason(run):
+    unknown = Score("escalates", "escalation", turn=0, value=None, passed=None, reason="no phrases are known")
+    passed = replace(run.results[0], scores=(*run.results[0].scores, unknown))
+    errored = replace(run.results[0], outcome="errored", scores=(replace(unknown, check="tokens"),))
+    [check] = Summary(replace(run, results=(passed, passed, errored))).never_judged
+    assert (check.check, check.trials, check.example) == ("escalates", 2, "no phrases are known")
+    judged = replace(unknown, value="none", passed=True, reason="")
+    both = (passed, replace(passed, scores=(judged,)))
+    assert Summary(replace(run, results=both)).never_judged == ()
 
 
 def test_groups_keep_the_order_of_the_plan_and_tags_are_sorted(run):

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from harness.clock import Clock
+from harness.cost.prices import Cost
 from harness.cost.usage import total
 from harness.errors import TargetError
 from harness.plan import Trial
@@ -99,6 +100,8 @@ def _result(
     ended_at: datetime,
 ) -> TrialResult:
     cost = turns_cost(trace.turns, trial.variant.assistant.model)
+    if error is not None:
+        cost = Cost(None, "the trial broke off, and what its last turn cost is unknown")
     usages = [turn.usage for turn in trace.turns]
     return TrialResult(
         trial_id=trial.id,

@@ -152,6 +152,7 @@ def test_a_target_that_fails_half_way_makes_an_errored_trial_that_keeps_what_was
     broken = found["s/a@assistant#1"]
     assert (broken.outcome, broken.error, len(broken.trace.turns)) == ("errored", "gone", 1)
     assert all(score.value is None for score in broken.scores if score.turn == 1)
+    assert broken.cost_usd is None and "broke off" in broken.cost_reason
     assert found["s/b@assistant#1"].outcome == "passed"
 
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Generator, Iterator
 from typing import Any
 
-from harness.server.engine import asking, deltas, states, tools
+from harness.server.engine import asking, deltas, hosted, states, tools
 from harness.server.engine.asking import Completion, CompletionLimitReached, PromptLimitReached
 from harness.server.engine.citations import annotate
 from harness.server.engine.job import Job
@@ -190,7 +190,7 @@ def _tool_calls(
 ) -> Generator[Event, None, bool]:
     """Carry out the model's tool calls in one step; true when functions wait for their outputs."""
     for request in requests:
-        tools.check(job.record.run, request)
+        hosted.check(job.record.run.tools, request)
     state, record = job.engine.state, job.record
     with state.lock:
         step = _new_step(job, "tool_calls", [])

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from harness.server.sandbox import MadeFile, Outcome
     from harness.server.search import Hit
 
+CALL_ITEMS = ("file_search_call", "code_interpreter_call")
+"""How responses spell the calls of these tools."""
+
 
 def check(available: Sequence[dict[str, Any]], request: ToolRequest) -> None:
     """Refuse a call of a tool that is not there.

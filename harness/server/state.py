@@ -227,6 +227,7 @@ class ItemRecord:
         completion: Which completion of its response asked for this call; None for what a client gave.
         note: What is known of a call of a hosted tool.
         files: Files that a message holds, by id.
+        texts: Their texts, as far as they have been read.
     """
 
     item: dict[str, Any]
@@ -234,6 +235,7 @@ class ItemRecord:
     completion: int | None = None
     note: CallNote = field(default_factory=CallNote)
     files: dict[str, FileRecord] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -319,6 +321,12 @@ class ResponseRecord:
     def items(self) -> list[ItemRecord]:
         """Everything that was said and done up to now."""
         return [*self.context, *self.given, *self.output]
+
+    def close_open_items(self) -> None:
+        """What was being made when the response ended stays incomplete."""
+        for each in self.output:
+            if each.item["status"] == "in_progress":
+                each.item["status"] = "incomplete"
 
 
 class State:

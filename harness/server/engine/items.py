@@ -12,7 +12,7 @@ import msgspec
 from harness.server.engine.citations import marker
 from harness.server.engine.hosted import CALL_ITEMS
 from harness.server.llms.interface import ChatMessage, ModelError, SearchHit, ToolRequest
-from harness.server.state import FileRecord, ItemRecord
+from harness.server.state import ItemRecord
 from harness.server.wire import fresh
 
 INCLUDE_RESULTS = "file_search_call.results"
@@ -173,15 +173,23 @@ def _part_text(part: dict[str, Any], record: ItemRecord, *, reads_files: bool) -
     if part["type"] == "input_image":
         return f"[image {part['file_id'] or part['image_url']}]"
     if part["type"] == "input_file":
-        file = record.files[part["file_id"]]
-        return f"[file {file.file.filename}]" + (f"\n{_file_text(file)}" if reads_files else "")
+        name = f"[file {part['filename']}]"
+        return f"{name}\n{_file_text(record, part['file_id'])}" if reads_files else name
     return str(part["text"])
 
 
-def _file_text(record: FileRecord) -> str:
+def _file_text(record: ItemRecord, file_id: str) -> str:
+    """The text of a file in a message, read once."""
+    if file_id not in record.texts:
+        file = record.files[file_id]
+        record.texts[file_id] = _read(file.file.filename, file.content)
+    return record.texts[file_id]
+
+
+def _read(filename: str, content: bytes) -> str:
     from harness.server import search
 
     try:
-        return search.extract(record.file.filename, record.content).text
+        return search.extract(filename, content).text
     except search.Unreadable as problem:
-        raise ModelError("invalid_prompt", f"{record.file.filename}: {problem.message}") from problem
+        raise ModelError("invalid_prompt", f"{filename}: {problem.message}") from problem

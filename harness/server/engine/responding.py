@@ -29,6 +29,7 @@ _PREFIXES = {
     "file_search_call": "fs_",
     "code_interpreter_call": "ci_",
 }
+_LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,17 +46,41 @@ class ResponseJob:
     streaming: bool
 
 
-def response_body(record: ResponseRecord) -> dict[str, Any]:
+def response_body(record: ResponseRecord, include: frozenset[str] = frozenset()) -> dict[str, Any]:
     """A response on the wire with the output made so far; call with the lock held."""
     made = body(record.response)
-    made["output"] = [item_body(each, record.include) for each in record.output]
+    made["output"] = [item_body(each, record.include | include) for each in record.output]
     return made
 
 
 def respond(job: ResponseJob) -> Iterator[Event]:
     """Work on a queued response, giving its events as they happen; it always comes to an end."""
     for number, (name, data) in enumerate(_life(job)):
-        yield name, {"type": name, "sequence_number": number, **data}
+        event = name, {"type": name, "sequence_number": number, **data}
+        if job.record.response.background:
+            with job.engine.state.changed:
+                job.record.events.append(event)
+                job.engine.state.changed.notify_all()
+        yield event
+
+
+def follow(engine: Engine, record: ResponseRecord, position: int) -> Iterator[Event]:
+    """The events of a response in the background from a position on, to its end."""
+    while True:
+        with engine.state.changed:
+            while position >= len(record.events) and not (_is_told(record) or engine.closed):
+                engine.state.changed.wait(1.0)
+            news = record.events[position:]
+        if not news:
+            return
+        yield from news
+        position += len(news)
+
+
+def _is_told(record: ResponseRecord) -> bool:
+    """Whether no more events will come."""
+    last = record.events[-1][0] if record.events else ""
+    return record.response.status == "cancelled" or last in _LAST_EVENTS
 
 
 def _life(job: ResponseJob) -> Iterator[Event]:
@@ -436,18 +461,12 @@ def _end(
         response.incomplete_details = {"reason": incomplete} if incomplete else None
         response.usage = response_usage(total_usage(record.spent))
         response.service_tier = "default"
-        _close_open_items(record)
+        record.close_open_items()
         if status != "failed":
             response.completed_at = job.engine.clock.unix()
             _add_to_conversation(job)
         event = _event(job, status)
     yield event
-
-
-def _close_open_items(record: ResponseRecord) -> None:
-    for each in record.output:
-        if each.item["status"] == "in_progress":
-            each.item["status"] = "incomplete"
 
 
 def _add_to_conversation(job: ResponseJob) -> None:

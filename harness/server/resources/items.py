@@ -1,10 +1,10 @@
-"""Reading items that clients send: messages, function calls and their outputs, and what they got back before."""
+"""Reading items that clients send: messages, function calls and outputs, and what they got back before."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -91,6 +91,20 @@ def read(engine: Engine, given: Any, where: str) -> ItemRecord:
     record = ItemRecord({"id": identifier, "type": kind})
     _READERS[kind](engine, fields, record)
     return record
+
+
+def refuse_duplicates(given: Sequence[ItemRecord], present: Sequence[ItemRecord], path: str) -> None:
+    """Refuse items that are there already: an id stands for one item in one place.
+
+    Raises:
+        ApiError: An id comes twice.
+    """
+    seen = {record.id for record in present}
+    for record in given:
+        if record.id in seen:
+            message = f"Duplicate item found with id {record.id}. Remove duplicate items from your input."
+            raise bad_request(message, path)
+        seen.add(record.id)
 
 
 def remember(engine: Engine, records: list[ItemRecord]) -> None:

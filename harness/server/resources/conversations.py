@@ -48,7 +48,9 @@ def update(engine: Engine, request: Request, conversation_id: str) -> dict[str, 
     fields = Fields(request.body, ("metadata",))
     with engine.state.lock:
         record = lookup.conversation(engine, conversation_id)
-        record.conversation.metadata = fields.metadata() or {}
+        metadata = fields.metadata()
+        if metadata is not None:
+            record.conversation.metadata = metadata
         return body(record.conversation)
 
 

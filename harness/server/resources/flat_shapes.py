@@ -106,8 +106,31 @@ def _auto_container(engine: Engine, given: Any, where: str) -> dict[str, Any]:
     return made
 
 
+def allowed_tools(fields: Fields, internal: list[dict[str, Any]]) -> tuple[Any, Any, list[dict[str, Any]]]:
+    """What the model must do with its tools, echoed and as models are given it, and the tools it may use."""
+    value = fields.raw("tool_choice")
+    if not isinstance(value, dict) or value.get("type") != "allowed_tools":
+        return *tool_choice(fields, internal), internal
+    path = fields.path("tool_choice")
+    given = Fields(value, ("type", "mode", "tools"), path)
+    mode = given.choice("mode", ("auto", "required"), "auto")
+    given.require("tools")
+    allowed: list[dict[str, Any]] = []
+    for index, each in enumerate(given.items("tools") or ()):
+        named = Fields({"tool_choice": each}, ("tool_choice",), f"{path}.tools[{index}]")
+        _, wanted = tool_choice(named, internal)
+        allowed += [tool for tool in internal if _is_meant(tool, wanted)]
+    return fresh(value), mode, allowed
+
+
+def _is_meant(tool: dict[str, Any], wanted: Any) -> bool:
+    if not isinstance(wanted, dict) or tool["type"] != wanted["type"]:
+        return False
+    return tool["type"] != "function" or tool["function"]["name"] == wanted["function"]["name"]
+
+
 def tool_choice(fields: Fields, internal: list[dict[str, Any]]) -> Pair:
-    """What the model must do with its tools, echoed and as models are given it."""
+    """One choice, echoed and as models are given it."""
     value = fields.raw("tool_choice", "auto")
     path = fields.path("tool_choice")
     if isinstance(value, dict) and value.get("type") == "function":
@@ -116,7 +139,7 @@ def tool_choice(fields: Fields, internal: list[dict[str, Any]]) -> Pair:
         shapes.tool_choice(Fields({"tool_choice": nested}, ("tool_choice",)), internal)
         return {"type": "function", "name": name}, nested
     if isinstance(value, dict) and value.get("type") not in _HOSTED:
-        raise not_supported(f"{path}.type", value.get("type"), _KINDS)
+        raise not_supported(f"{path}.type", value.get("type"), (*_KINDS, "allowed_tools"))
     choice = shapes.tool_choice(fields, internal)
     return fresh(choice), choice
 

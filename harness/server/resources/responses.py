@@ -118,7 +118,7 @@ def _new(engine: Engine, fields: Fields, model: str) -> ResponseRecord:
         ApiError: A field is wrong, or names something that does not exist.
     """
     echoed, internal = flat_shapes.tools(engine, fields)
-    choice, told_choice = flat_shapes.tool_choice(fields, internal)
+    choice, told_choice, internal = flat_shapes.allowed_tools(fields, internal)
     text, response_format = flat_shapes.text_format(fields)
     conversation, context = _context(engine, fields)
     given = _input(engine, fields, context)

@@ -253,10 +253,17 @@ class ConversationRecord:
 
 @dataclass(slots=True)
 class ContainerRecord:
-    """A container and its files."""
+    """A container and its files.
+
+    Attributes:
+        has_session: Whether an interpreter was started for it and not ended yet.
+        running: How many pieces of code run in it now.
+    """
 
     container: Container
     files: Table[ContainerFileRecord] = field(default_factory=Table)
+    has_session: bool = False
+    running: int = 0
 
     def expires_at(self) -> int:
         """When nobody can use it any more, unless someone does before."""

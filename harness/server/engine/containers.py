@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from harness.server.engine import hosted
@@ -17,6 +16,8 @@ if TYPE_CHECKING:
 
 LIFE_MINUTES = 20
 """A container that nobody uses for so long is gone, as on the hosted API."""
+MOST_IDLE_SESSIONS = 16
+"""So many containers keep their variables while nothing runs in them; files are always kept."""
 DEFAULT_MEMORY = "1g"
 _FOLDER = "/mnt/data/"
 _USER, _ASSISTANT = "user", "assistant"
@@ -82,14 +83,34 @@ def add(
 
 
 def run(engine: Engine, record: ContainerRecord, source: str) -> Outcome:
-    """Run code in a container; sandbox sessions of containers that have expired are closed first."""
+    """Run code in a container; interpreters that nobody needs any more are ended first."""
     with engine.state.lock:
-        over = [each.container.id for each in engine.state.containers if look(engine, each) == "expired"]
         record.container.last_active_at = engine.clock.unix()
-        files = [_as_file(each) for each in _users(record)]
-    for container_id in over:
-        engine.workshop.leave(container_id)
-    return engine.workshop.run(record.container.id, source, files)
+        # What code made lies in a running interpreter already, and may have been changed there since.
+        known = [each for each in record.files if each.file.source == _USER or not record.has_session]
+        record.has_session, record.running = True, record.running + 1
+        over = _over(engine)
+    try:
+        for container_id in over:
+            engine.workshop.leave(container_id)
+        return engine.workshop.run(record.container.id, source, [_as_file(each) for each in known])
+    finally:
+        with engine.state.lock:
+            record.running -= 1
+
+
+def _over(engine: Engine) -> list[str]:
+    """Containers whose interpreters are ended: expired ones, and the longest unused of too many.
+
+    Clients need not delete containers, and each interpreter is a process with memory of its own.
+    """
+    idle = [each for each in engine.state.containers if each.has_session and not each.running]
+    idle.sort(key=lambda each: each.container.last_active_at)
+    too_many = max(0, len(idle) - MOST_IDLE_SESSIONS)
+    over = [each for i, each in enumerate(idle) if i < too_many or look(engine, each) == "expired"]
+    for each in over:
+        each.has_session = False
+    return [each.container.id for each in over]
 
 
 def keep(
@@ -104,11 +125,7 @@ def keep(
 
 def readable(record: ContainerRecord) -> list[FileInfo]:
     """What a model is told of the files that users put into a container."""
-    return [describe(_as_file(each)) for each in _users(record)]
-
-
-def _users(record: ContainerRecord) -> Iterable[ContainerFileRecord]:
-    return (each for each in record.files if each.file.source == _USER)
+    return [describe(_as_file(each)) for each in record.files if each.file.source == _USER]
 
 
 def _as_file(record: ContainerFileRecord) -> FileRecord:

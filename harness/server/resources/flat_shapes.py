@@ -126,7 +126,7 @@ def allowed_tools(fields: Fields, internal: list[dict[str, Any]]) -> tuple[Any, 
 def _is_meant(tool: dict[str, Any], wanted: Any) -> bool:
     if not isinstance(wanted, dict) or tool["type"] != wanted["type"]:
         return False
-    return tool["type"] != "function" or tool["function"]["name"] == wanted["function"]["name"]
+    return bool(tool["type"] != "function" or tool["function"]["name"] == wanted["function"]["name"])
 
 
 def tool_choice(fields: Fields, internal: list[dict[str, Any]]) -> Pair:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 import threading
 from typing import Any
 
@@ -11,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.server.app import App, Request, ServerOptions
+from harness.server.engine import containers
 from harness.server.llms.interface import ModelError, ModelReply, ModelRequest
 from harness.server.llms.models import ModelTable
 from harness.server.llms.scripted import Scripted, calls, file_search, function_call, run_code
@@ -354,6 +356,29 @@ def test_a_search_before_a_function_call_can_still_be_cited_after_it(make_api: A
     assert second["output"][0]["content"][0]["annotations"][0]["index"] == 3
 
 
+QUESTIONS = ("How do I export my data?", "What is the capital of France?", "In which format?")
+
+
+def test_the_reference_assistant_answers_the_same_as_on_a_thread(make_api: Any) -> None:
+    api = make_api(models=ModelTable())
+    document = "Export: open Settings and choose Export. The export format is CSV. Exports take a minute."
+    tool = store_with(api, document)
+    instructions = "Answer questions about the product from the documents."
+    resources = {"file_search": {"vector_store_ids": tool["vector_store_ids"]}}
+    assistant = api.assistant(
+        instructions=instructions, tools=[{"type": "file_search"}], tool_resources=resources
+    )
+    thread, conversation = api.thread(), api.post("/conversations")["id"]
+    for question in QUESTIONS:
+        api.say(thread, question)
+        api.run(thread, assistant["id"])
+        on_thread = api.answer(thread)["content"][0]["text"]
+        made = ask(api, question, instructions=instructions, tools=[tool], conversation=conversation)
+        part = made["output"][-1]["content"][0]
+        assert re.sub(r" ?【[^】]*】", "", on_thread["value"]) == part["text"]
+        assert len(on_thread["annotations"]) == len(part["annotations"])
+
+
 # code_interpreter
 
 PLOT = """
@@ -454,6 +479,90 @@ def test_containers_hold_uploads_and_copies_until_they_are_deleted(api: Api) -> 
     assert [row["id"] for row in api.get("/containers")["data"]] == [container["id"]]
     assert api.delete(path) == {"id": container["id"], "object": "container.deleted", "deleted": True}
     assert api.refused("GET", path)[0] == 404
+
+
+def test_of_too_many_containers_the_longest_unused_lose_their_variables_but_no_files(
+    make_api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(containers, "MOST_IDLE_SESSIONS", 1)
+    write = calls(run_code("x = 1; open('/mnt/data/kept.txt', 'w').write('kept')"))
+    look = calls(run_code("print('x' in globals(), open('/mnt/data/kept.txt').read())"))
+    api = make_api([write, "a", write, "b", write, "c", look, "d", look, "e"])
+    used = []
+    for _ in range(3):
+        used.append(ask(api, tools=[CODE])["output"][0]["container_id"])
+        api.time.forward(1)
+    printed = []
+    for container in (used[2], used[0]):
+        made = ask(api, tools=[{**CODE, "container": container}], include=[OUTPUTS])
+        printed.append(made["output"][0]["outputs"][0]["logs"])
+    assert printed == ["True kept\n", "False kept\n"]
+
+
+# items that come back from clients
+
+
+def test_calls_of_hosted_tools_that_clients_send_back_are_told_with_their_results(api: Api) -> None:
+    result = {"file_id": "file-1", "filename": "tea.txt", "score": 0.5, "attributes": {}, "text": "Hot."}
+    given = [
+        {"role": "user", "content": "tea?"},
+        {"type": "reasoning", "summary": []},
+        {
+            "type": "file_search_call",
+            "id": "fs_1",
+            "queries": ["tea"],
+            "results": [result],
+            "status": "completed",
+        },
+        {
+            "type": "code_interpreter_call",
+            "id": "ci_1",
+            "code": "print(1)",
+            "container_id": "cntr_1",
+            "outputs": [{"type": "logs", "logs": "1"}, {"type": "image", "url": "data:,"}],
+        },
+    ]
+    ask(api, given, store=False)
+    _, asked, found, printed = api.model.requests[0].messages
+    assert [request.kind for request in asked.tool_requests] == ["file_search", "code_interpreter"]
+    assert found.hits[0].text == "Hot."
+    assert printed.content == "1"
+
+
+def test_images_refusals_and_outputs_in_parts_are_told_as_text(api: Api) -> None:
+    picture = api.upload("a.png", b"x", purpose="vision")["id"]
+    parts = [
+        {"type": "input_image", "image_url": "https://example.org/a.png"},
+        {"type": "input_image", "file_id": picture, "detail": "low"},
+    ]
+    given = [
+        {"role": "user", "content": parts},
+        {"role": "assistant", "content": [{"type": "refusal", "refusal": "No."}]},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "4"}]},
+    ]
+    ask(api, given)
+    said = [message.content for message in api.model.requests[0].messages]
+    assert said == [f"[image https://example.org/a.png]\n[image {picture}]", "No.", "", "4"]
+
+
+@pytest.mark.parametrize(
+    ("part", "param"),
+    [
+        ({"type": "input_image"}, ""),
+        ({"type": "input_image", "file_id": "file-none"}, None),
+        ({"type": "input_file"}, ""),
+        ({"type": "input_file", "file_url": "https://example.org/a.pdf"}, ".file_url"),
+        ({"type": "input_file", "file_data": "no base64!"}, ".file_data"),
+        ({"type": "input_text"}, ".text"),
+        (5, ""),
+    ],
+)
+def test_a_wrong_part_of_a_message_is_named(api: Api, part: Any, param: str | None) -> None:
+    body = {"model": "m", "input": [{"role": "user", "content": [part]}]}
+    status, error = api.refused("POST", "/responses", body)
+    expected = (404, "id") if param is None else (400, f"input[0].content[0]{param}")
+    assert (status, error["param"]) == expected
 
 
 # limits and ends

@@ -29,7 +29,7 @@ def check(available: Sequence[dict[str, Any]], request: ToolRequest) -> None:
     if not known:
         raise ModelError(
             "server_error",
-            f"The model asked for the tool {request.name!r}, but this run has only {[*own, *names]}.",
+            f"The model asked for the tool {request.name!r}, but there are only {[*own, *names]}.",
         )
 
 

@@ -25,7 +25,7 @@ from starlette.routing import Route
 
 from harness.server.app import App, error_reply
 from harness.server.errors import ApiError
-from harness.server.wire import Event, Reply, Request, Upload
+from harness.server.wire import Event, Framing, Reply, Request, Upload
 
 if TYPE_CHECKING:
     import uvicorn
@@ -117,21 +117,21 @@ class _Door:
     def _response(self, reply: Reply, headers: dict[str, str]) -> Response:
         if reply.events is not None:
             return StreamingResponse(
-                self._stream(reply.events), media_type="text/event-stream", headers=headers
+                self._stream(reply.events, reply.framing), media_type="text/event-stream", headers=headers
             )
         if reply.content is not None:
             return Response(reply.content, reply.status, headers, reply.content_type)
         return Response(msgspec.json.encode(reply.body), reply.status, headers, "application/json")
 
-    async def _stream(self, events: Iterator[Event]) -> AsyncIterator[bytes]:
+    async def _stream(self, events: Iterator[Event], framing: Framing) -> AsyncIterator[bytes]:
         """The events as they happen; a thread reads them to their end even if the client goes away."""
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[bytes | None]()
 
         def pump() -> None:
             try:
                 for event in events:
-                    loop.call_soon_threadsafe(queue.put_nowait, _sse(event))
-                loop.call_soon_threadsafe(queue.put_nowait, b"event: done\ndata: [DONE]\n\n")
+                    loop.call_soon_threadsafe(queue.put_nowait, _sse(event, framing))
+                loop.call_soon_threadsafe(queue.put_nowait, framing.end)
             finally:
                 loop.call_soon_threadsafe(queue.put_nowait, None)
 
@@ -147,9 +147,10 @@ class _Door:
             yield b"".join(piece for piece in pieces if piece is not None)
 
 
-def _sse(event: Event) -> bytes:
+def _sse(event: Event, framing: Framing) -> bytes:
     name, data = event
-    return b"event: %b\ndata: %b\n\n" % (name.encode(), msgspec.json.encode(data))
+    named = b"event: %b\n" % name.encode() if framing.named else b""
+    return b"%bdata: %b\n\n" % (named, msgspec.json.encode(data))
 
 
 def _plain_path(path: str) -> str:

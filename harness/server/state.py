@@ -7,15 +7,20 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
+from weakref import WeakValueDictionary
 
 from harness.server.errors import bad_request
 from harness.server.wire import (
     Assistant,
+    Container,
+    ContainerFile,
+    Conversation,
     File,
     FileBatch,
     IdFactory,
     Message,
     PageQuery,
+    Response,
     Run,
     RunStep,
     Thread,
@@ -212,6 +217,125 @@ class BatchRecord:
     files: Table[VectorStoreFile] = field(default_factory=Table)
 
 
+@dataclass(slots=True, weakref_slot=True)
+class ItemRecord:
+    """One item of a response or conversation, and what the server knows of it beyond its wire form.
+
+    Attributes:
+        item: The wire form with everything in it; results and outputs are left out when it is shown.
+        said: The text of an assistant message as the model wrote it, with citation markers.
+        completion: Which completion of its response asked for this call; None for what a client gave.
+        note: What is known of a call of a hosted tool.
+        files: Files that a message holds, by id.
+        texts: Their texts, as far as they have been read.
+    """
+
+    item: dict[str, Any]
+    said: str | None = None
+    completion: int | None = None
+    note: CallNote = field(default_factory=CallNote)
+    files: dict[str, FileRecord] = field(default_factory=dict)
+    texts: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        """The item's id."""
+        return str(self.item["id"])
+
+
+@dataclass(slots=True)
+class ConversationRecord:
+    """A conversation with its items."""
+
+    conversation: Conversation
+    items: Table[ItemRecord] = field(default_factory=Table)
+
+
+@dataclass(slots=True)
+class ContainerRecord:
+    """A container and its files.
+
+    Attributes:
+        has_session: Whether an interpreter was started for it and not ended yet.
+        running: How many pieces of code run in it now.
+    """
+
+    container: Container
+    files: Table[ContainerFileRecord] = field(default_factory=Table)
+    has_session: bool = False
+    running: int = 0
+
+    def expires_at(self) -> int:
+        """When nobody can use it any more, unless someone does before."""
+        minutes: int = self.container.expires_after["minutes"]
+        return self.container.last_active_at + minutes * 60
+
+
+@dataclass(slots=True)
+class ContainerFileRecord:
+    """A file in a container, its bytes, and the id of the uploaded file that it is a copy of."""
+
+    file: ContainerFile
+    content: bytes
+    copy_of: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return self.file.path.rpartition("/")[2]
+
+
+@dataclass(slots=True)
+class ResponseRecord:
+    """A response, what it answers, and what its next completion needs to know.
+
+    Attributes:
+        context: The items that were there before: of the conversation or of the previous responses.
+        given: The items of its own request.
+        tools: As the Assistants API spells them, which is how models are given them.
+        tool_choice: Spelt likewise.
+        response_format: Spelt likewise.
+        include: The parts of items that its creator asked to see.
+        conversation: Where its items go when it is complete.
+        container_id: Where its code runs; None before it is needed, and without code_interpreter.
+        output: The items it has made so far.
+        completions: How often the model was asked so far.
+        spent: The usage of these completions.
+        pending_images: Container, file and name of images made since the last message.
+        events: What was streamed so far, of a response in the background that can be streamed again.
+    """
+
+    response: Response
+    context: tuple[ItemRecord, ...]
+    given: Table[ItemRecord]
+    tools: list[dict[str, Any]]
+    tool_choice: Any
+    response_format: Any
+    include: frozenset[str] = frozenset()
+    conversation: ConversationRecord | None = None
+    container_id: str | None = None
+    output: list[ItemRecord] = field(default_factory=list)
+    completions: int = 0
+    spent: list[dict[str, Any]] = field(default_factory=list)
+    pending_images: list[tuple[str, str, str]] = field(default_factory=list)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        """Whether it is still being worked on, or waits for that."""
+        return self.response.status in ("queued", "in_progress")
+
+    def items(self) -> list[ItemRecord]:
+        """Everything that was said and done up to now."""
+        return [*self.context, *self.given, *self.output]
+
+    def close_open_items(self) -> None:
+        """What was being made when the response ended stays incomplete."""
+        for each in self.output:
+            if each.item["status"] == "in_progress":
+                each.item["status"] = "incomplete"
+
+
 class State:
     """Everything the server remembers.
 
@@ -227,3 +351,8 @@ class State:
         self.threads: dict[str, ThreadRecord] = {}
         self.files: Table[FileRecord] = Table()
         self.stores: Table[StoreRecord] = Table()
+        self.responses: dict[str, ResponseRecord] = {}
+        self.conversations: dict[str, ConversationRecord] = {}
+        self.containers: Table[ContainerRecord] = Table()
+        # For references by id; an item lives as long as a response or conversation has it.
+        self.items: WeakValueDictionary[str, ItemRecord] = WeakValueDictionary()

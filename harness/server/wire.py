@@ -52,14 +52,33 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Framing:
+    """How a stream of events is written.
+
+    Attributes:
+        named: Whether every event carries its name beside its data.
+        end: What tells clients that the stream is complete; empty where the last event does.
+    """
+
+    named: bool
+    end: bytes
+
+
+RUN_FRAMING = Framing(named=True, end=b"event: done\ndata: [DONE]\n\n")
+RESPONSE_FRAMING = Framing(named=True, end=b"")
+CHAT_FRAMING = Framing(named=False, end=b"data: [DONE]\n\n")
+
+
+@dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one call: a JSON body, bytes, or a stream of events."""
+    """The answer to one call: a JSON body, bytes, or a stream of events and how it is written."""
 
     status: int
     body: dict[str, Any] | None = None
     content: bytes | None = None
     content_type: str | None = None
     events: Iterator[Event] | None = None
+    framing: Framing = RUN_FRAMING
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -234,6 +253,76 @@ class FileBatch(msgspec.Struct, kw_only=True):
     file_counts: dict[str, int] = {}
 
 
+class Response(msgspec.Struct, kw_only=True):
+    """One answer of the Responses API; its output is kept as items and put in when it is shown."""
+
+    id: str
+    object: str = "response"
+    created_at: int
+    completed_at: int | None = None
+    status: str
+    background: bool = False
+    error: dict[str, str] | None = None
+    incomplete_details: dict[str, str] | None = None
+    instructions: str | None = None
+    max_output_tokens: int | None = None
+    max_tool_calls: int | None = None
+    model: str
+    output: list[dict[str, Any]] = []
+    parallel_tool_calls: bool = True
+    previous_response_id: str | None = None
+    conversation: dict[str, str] | None = None
+    prompt_cache_key: str | None = None
+    reasoning: dict[str, Any] = {}
+    safety_identifier: str | None = None
+    service_tier: str = "auto"
+    store: bool = True
+    temperature: float = 1.0
+    text: dict[str, Any] = {}
+    tool_choice: Any = "auto"
+    tools: list[dict[str, Any]] = []
+    top_logprobs: int = 0
+    top_p: float = 1.0
+    truncation: str = "disabled"
+    usage: dict[str, Any] | None = None
+    user: str | None = None
+    metadata: dict[str, str] = {}
+
+
+class Conversation(msgspec.Struct, kw_only=True):
+    """What was said and done over many responses."""
+
+    id: str
+    object: str = "conversation"
+    created_at: int
+    metadata: dict[str, str] = {}
+
+
+class Container(msgspec.Struct, kw_only=True):
+    """A place where code runs and keeps its variables and files."""
+
+    id: str
+    object: str = "container"
+    created_at: int
+    status: str = "running"
+    expires_after: dict[str, Any]
+    last_active_at: int
+    memory_limit: str = "1g"
+    name: str
+
+
+class ContainerFile(msgspec.Struct, kw_only=True):
+    """A file in a container: put there by a user, or made by code."""
+
+    id: str
+    object: str = "container.file"
+    created_at: int
+    bytes: int
+    container_id: str
+    path: str
+    source: str
+
+
 def body(record: msgspec.Struct) -> dict[str, Any]:
     """The record as a fresh JSON object with all keys."""
     return cast(dict[str, Any], msgspec.to_builtins(record))
@@ -269,6 +358,17 @@ def total_usage(usages: Sequence[dict[str, Any] | None]) -> dict[str, Any]:
         sum(each["prompt_token_details"]["cached_tokens"] for each in known),
         sum(each["completion_tokens_details"]["reasoning_tokens"] for each in known),
     )
+
+
+def response_usage(spent: dict[str, Any]) -> dict[str, Any]:
+    """A usage object as the Responses API spells it."""
+    return {
+        "input_tokens": spent["prompt_tokens"],
+        "input_tokens_details": dict(spent["prompt_token_details"]),
+        "output_tokens": spent["completion_tokens"],
+        "output_tokens_details": dict(spent["completion_tokens_details"]),
+        "total_tokens": spent["total_tokens"],
+    }
 
 
 @dataclass(frozen=True, slots=True)

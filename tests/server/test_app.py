@@ -54,9 +54,13 @@ def test_every_route_is_reached_and_answers_what_is_not_there_without_failing(ap
 PREFIXES = {
     "assistant": "asst_",
     "batch": "vsfb_",
+    "container": "cntr_",
+    "conversation": "conv_",
     "file": "file-",
+    "item": "msg_",
     "message": "msg_",
     "model": "model-",
+    "response": "resp_",
     "run": "run_",
     "step": "step_",
     "store": "vs_",
@@ -88,12 +92,35 @@ FIELDS = """
     max_prompt_tokens max_completion_tokens truncation_strategy tool_choice parallel_tool_calls role content
     attachments tool_outputs file_ids files file_id attributes chunking_strategy expires_after query filters
     max_num_results ranking_options type function file_search code_interpreter static
+    input items conversation previous_response_id include text background store truncation reasoning
+    max_output_tokens max_tool_calls memory_limit n stop stream_options max_tokens id
 """.split()
+# Objects that are nearly right get further into the server than ones made of nothing but chance.
+KINDS = """
+    message function_call function_call_output file_search_call code_interpreter_call reasoning
+    item_reference input_text output_text input_image input_file function file_search code_interpreter auto
+""".split()
+PARTS = """
+    role content text name arguments call_id output queries results code container_id outputs summary
+    vector_store_ids container parameters strict file_id file_data filename image_url filters file_ids
+""".split()
+NEARLY = st.recursive(
+    JSON | st.sampled_from(["user", "assistant", "system", "{}", "call_1", "eA=="]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.builds(
+            lambda kind, parts: {"type": kind, **parts},
+            st.sampled_from(KINDS),
+            st.dictionaries(st.sampled_from(PARTS), inner, max_size=4),
+        )
+    ),
+    max_leaves=12,
+)
 POSTS = [pattern for method, pattern, _ in ROUTES if method == "POST" and pattern != "/files"]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.sampled_from(POSTS), st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=5), st.data())
+@given(st.sampled_from(POSTS), st.dictionaries(st.sampled_from(FIELDS), JSON | NEARLY, max_size=5), st.data())
 def test_no_body_whatsoever_breaks_the_server(
     world: World, pattern: str, body: dict[str, Any], data: st.DataObject
 ) -> None:
@@ -102,7 +129,7 @@ def test_no_body_whatsoever_breaks_the_server(
     reply = world.app.handle(Request("POST", world.path(pattern), body))
     assert reply.status in (200, 400, 404)
     if reply.events is not None:
-        assert list(reply.events)[-1][0].startswith("thread.run.")
+        assert list(reply.events)
 
 
 class World:
@@ -118,6 +145,9 @@ class World:
             "batch": "vsfb_none",
             "step": "step_none",
             "file": "file-none",
+            "response": self.make("/responses", model="m", input="hi"),
+            "conversation": self.make("/conversations"),
+            "container": self.make("/containers", name="c"),
         }
         self.ids["message"] = self.make(self.path("/threads/{thread}/messages"), role="user", content="x")
         run = self.make(self.path("/threads/{thread}/runs"), assistant_id=self.ids["assistant"])
@@ -139,6 +169,11 @@ class World:
             "/threads/{thread}/runs": {"assistant_id": self.ids["assistant"]},
             "/threads/{thread}/messages": {"role": "user", "content": "x"},
             "/vector_stores/{store}/search": {"query": "x"},
+            "/responses": {"model": "m", "input": "x"},
+            "/responses/input_tokens": {"input": "x"},
+            "/conversations/{conversation}/items": {"items": []},
+            "/containers": {"name": "c"},
+            "/chat/completions": {"model": "m", "messages": [{"role": "user", "content": "x"}]},
         }
         return needs.get(pattern, {})
 

@@ -68,3 +68,34 @@ def _file_paths(text: str, paths: Mapping[str, str]) -> Iterator[dict[str, Any]]
                 "end_index": match.end(),
                 "file_path": {"file_id": paths[path]},
             }
+
+
+def without_markers(
+    text: str, annotations: Iterable[dict[str, Any]]
+) -> tuple[str, list[tuple[int, int, dict[str, Any]]]]:
+    """The text with its citation markers cut out, and where each annotation begins and ends in it.
+
+    The space before a marker goes with it where that leaves no two words joined. A citation is a position;
+    everything else keeps its range.
+
+    Args:
+        text: The answer, with markers.
+        annotations: What ``annotate`` found in it.
+    """
+    kept: list[str] = []
+    places: list[tuple[int, int, dict[str, Any]]] = []
+    position = length = 0
+    for annotation in annotations:
+        if annotation["start_index"] < position:
+            continue  # a link inside a marker
+        before = text[position : annotation["start_index"]]
+        position = annotation["end_index"]
+        inside = annotation["text"]
+        if annotation["type"] == "file_citation":
+            inside = ""
+            if before.endswith(" ") and not text[position : position + 1].isalnum():
+                before = before[:-1]
+        kept += [before, inside]
+        places.append((length + len(before), length + len(before) + len(inside), annotation))
+        length += len(before) + len(inside)
+    return "".join([*kept, text[position:]]), places

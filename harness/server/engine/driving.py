@@ -1,4 +1,4 @@
-"""Who drives a run: the server's own threads, or whoever reads its events."""
+"""Who drives a run or a response: the server's own threads, or whoever reads its events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from harness.server.wire import Event
 
 def execute(engine: Engine, thread: ThreadRecord, record: RunRecord) -> None:
     """Have a queued run executed; its progress can be polled."""
-    _finish(engine, work(Job(engine, thread, record, streaming=False), []))
+    later(engine, work(Job(engine, thread, record, streaming=False), []))
 
 
 def stream(engine: Engine, thread: ThreadRecord, record: RunRecord, opening: list[Event]) -> RunEvents:
@@ -22,7 +22,9 @@ def stream(engine: Engine, thread: ThreadRecord, record: RunRecord, opening: lis
     return RunEvents(engine, work(Job(engine, thread, record, streaming=True), opening))
 
 
-def _finish(engine: Engine, events: Iterator[Event]) -> None:
+def later(engine: Engine, events: Iterator[Event]) -> None:
+    """Have the engine do what these events tell of, when nobody reads them."""
+
     def read_all() -> None:
         for _ in events:
             pass
@@ -31,10 +33,10 @@ def _finish(engine: Engine, events: Iterator[Event]) -> None:
 
 
 class RunEvents(Iterator[Event]):
-    """The events of a run, as they happen.
+    """The events of a run or a response, as they happen.
 
-    A reader that goes away early leaves the rest of the run to the engine, so that the thread does not
-    stay locked.
+    A reader that goes away early leaves the rest of the work to the engine, so that no thread stays locked
+    and no response unfinished.
     """
 
     def __init__(self, engine: Engine, events: Iterator[Event]) -> None:
@@ -56,7 +58,7 @@ class RunEvents(Iterator[Event]):
         """Let the engine finish what nobody reads any more."""
         if not self._done:
             self._done = True
-            _finish(self._engine, self._events)
+            later(self._engine, self._events)
             self._engine.settle()
 
     def __del__(self) -> None:

@@ -4,26 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.server.engine import deltas, states, tools
+from harness.server.engine import asking, deltas, hosted, states, tools
+from harness.server.engine.asking import Completion, CompletionLimitReached, PromptLimitReached
 from harness.server.engine.citations import annotate
 from harness.server.engine.job import Job
-from harness.server.engine.prompt import (
-    CompletionLimitReached,
-    PromptLimitReached,
-    build,
-    completion_tokens,
-    cut,
-    hits_of_run,
-)
-from harness.server.llms.interface import ChatMessage, ModelError, ModelReply, ToolRequest
+from harness.server.engine.prompt import build, hits_of_run
+from harness.server.llms.interface import ModelError, ToolRequest
 from harness.server.state import StepRecord
 from harness.server.wire import Event, Message, RunStep, body, usage
-
-MOST_COMPLETIONS = 64
-"""A run that asks its model more often than this is going round in circles."""
 
 _LOG = logging.getLogger(__name__)
 
@@ -34,15 +24,6 @@ class RunOver(Exception):
     def __init__(self, events: list[Event]) -> None:
         super().__init__()
         self.events = events
-
-
-@dataclass(frozen=True, slots=True)
-class _Completion:
-    """What one asking of the model brought: the reply, its usage, and whether it was cut short."""
-
-    reply: ModelReply
-    usage: dict[str, Any]
-    was_cut: bool
 
 
 def work(job: Job, opening: list[Event]) -> Iterator[Event]:
@@ -117,44 +98,15 @@ def _check(job: Job) -> None:
             raise RunOver([states.run_event(job.record)])
 
 
-def _complete(job: Job) -> _Completion:
+def _complete(job: Job) -> Completion:
     """Ask the model once, within the limits of the run."""
-    record, run = job.record, job.record.run
-    if record.completions >= MOST_COMPLETIONS:
-        raise ModelError("server_error", f"The model was asked {MOST_COMPLETIONS} times without an end.")
-    prompt = build(job.thread, record, tools.readable_files(job), context_tokens=job.engine.context_tokens)
-    reply = job.engine.models.find(run.model).complete(prompt.request)
-    reply = _with_forced_tool(job, reply, prompt.request.messages, prompt.request.tool_choice)
-    read, written = prompt.prompt_tokens, completion_tokens(reply, run.model)
-    counted = reply.usage or {}
-    if reply.usage is not None:
-        read = reply.usage["prompt_tokens"]
-    left = prompt.request.max_completion_tokens
-    was_cut = left is not None and written > left
-    if was_cut and left is not None:
-        reply, written = cut(reply, left, run.model), left
+    record = job.record
+    asking.refuse_circles(record.completions)
+    completion = asking.complete(job.engine, build(job.thread, record, tools.readable_files(job)))
     record.completions += 1
-    record.prompt_tokens += read
-    record.completion_tokens += written
-    spent = usage(read, written, counted.get("cached_tokens", 0), counted.get("reasoning_tokens", 0))
-    return _Completion(reply, spent, was_cut)
-
-
-def _with_forced_tool(job: Job, reply: ModelReply, messages: Any, choice: Any) -> ModelReply:
-    """The reply with what tool_choice demands, as far as that can be had without the model."""
-    if choice == "none":
-        return replace(reply, tool_requests=())
-    if not job.record.run.parallel_tool_calls:
-        reply = replace(reply, tool_requests=reply.tool_requests[:1])
-    forced = isinstance(choice, dict) and choice.get("type") == "file_search"
-    if forced and not any(request.kind == "file_search" for request in reply.tool_requests):
-        search = ToolRequest("", "file_search", "file_search", {"queries": [_last_question(messages)]})
-        return replace(reply, content="", tool_requests=(search,))
-    return reply
-
-
-def _last_question(messages: tuple[ChatMessage, ...]) -> str:
-    return next((message.content for message in reversed(messages) if message.role == "user"), "")
+    record.prompt_tokens += completion.usage["prompt_tokens"]
+    record.completion_tokens += completion.usage["completion_tokens"]
+    return completion
 
 
 def _new_step(job: Job, kind: str, details: Any) -> StepRecord:
@@ -238,7 +190,7 @@ def _tool_calls(
 ) -> Generator[Event, None, bool]:
     """Carry out the model's tool calls in one step; true when functions wait for their outputs."""
     for request in requests:
-        tools.check(job.record.run, request)
+        hosted.check(job.record.run.tools, request)
     state, record = job.engine.state, job.record
     with state.lock:
         step = _new_step(job, "tool_calls", [])

@@ -56,6 +56,11 @@ class Engine:
         self._closed = False
         self._pending = _Pending()
 
+    @property
+    def closed(self) -> bool:
+        """Whether nothing more will be worked on."""
+        return self._closed
+
     def settle(self) -> None:
         """Do what the caller's request asked for, when work is eager: after its locks, before its answer."""
         self._pending.settle()

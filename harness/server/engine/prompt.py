@@ -1,90 +1,35 @@
-"""What the model is given: the thread's messages and this run's tool outputs, fitted into the limits."""
+"""What the model is given in a run: the thread's messages and this run's tool outputs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from harness.cost import tokens
+from harness.server.engine.asking import Ask, forced_once, left
 from harness.server.engine.citations import marker
-from harness.server.llms.interface import (
-    ChatMessage,
-    FileInfo,
-    ModelError,
-    ModelReply,
-    ModelRequest,
-    SearchHit,
-    ToolRequest,
-)
+from harness.server.llms.interface import ChatMessage, FileInfo, SearchHit, ToolRequest
 from harness.server.state import CallNote, RunRecord, StepRecord, ThreadRecord
 from harness.server.wire import Message, Run
 
-# What the chat format adds around every message, and before the answer: as OpenAI counts for its chat models.
-_TOKENS_A_MESSAGE = 3
-_TOKENS_BEFORE_ANSWER = 3
 
-
-class PromptLimitReached(Exception):
-    """The prompt tokens that the run may use don't hold even the latest message."""
-
-
-class CompletionLimitReached(Exception):
-    """No completion tokens are left for this completion."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A request to the model and what it costs to read."""
-
-    request: ModelRequest
-    prompt_tokens: int
-
-
-def build(
-    thread: ThreadRecord, record: RunRecord, files: Sequence[FileInfo], *, context_tokens: int
-) -> Prompt:
-    """The next completion's request.
-
-    Raises:
-        PromptLimitReached: max_prompt_tokens is used up.
-        CompletionLimitReached: max_completion_tokens is used up.
-        ModelError: Even the latest message alone is larger than the model's window.
-    """
+def build(thread: ThreadRecord, record: RunRecord, files: Sequence[FileInfo]) -> Ask:
+    """What the next completion of a run is asked."""
     run = record.run
-    left = _left(run.max_completion_tokens, record.completion_tokens)
-    if left == 0:
-        raise CompletionLimitReached
-    history = _history(thread, run)
-    rounds = [message for step in record.steps for message in _round(thread, step)]
-    fixed = _fixed_tokens(run) + sum(message_tokens(message, run.model) for message in rounds)
-    history, read = _fit(history, fixed, record, context_tokens)
-    request = ModelRequest(
+    return Ask(
         model=run.model,
         instructions=run.instructions or "",
-        messages=(*history, *rounds),
-        tools=tuple(run.tools),
-        tool_choice=_tool_choice(record),
+        history=_history(thread, run),
+        rounds=[message for step in record.steps for message in _round(thread, step)],
+        tools=run.tools,
+        tool_choice=forced_once(run.tool_choice, record.completions),
         files=files,
-        max_completion_tokens=left,
         response_format=run.response_format,
         options=_options(run),
+        prompt_left=left(run.max_prompt_tokens, record.prompt_tokens),
+        completion_left=left(run.max_completion_tokens, record.completion_tokens),
     )
-    return Prompt(request, read)
-
-
-def _left(limit: int | None, used: int) -> int | None:
-    return None if limit is None else max(0, limit - used)
-
-
-def _tool_choice(record: RunRecord) -> Any:
-    """A forced tool is forced once; afterwards the model is free, or it would never answer."""
-    choice = record.run.tool_choice
-    forced = isinstance(choice, dict) or choice == "required"
-    return "auto" if forced and record.completions else choice
 
 
 def _options(run: Run) -> dict[str, Any]:
@@ -193,72 +138,3 @@ def search_number(thread: ThreadRecord) -> int:
     """
     rounds = sum(1 for run in thread.runs for step in run.steps if step.step.type == "tool_calls")
     return 1 + len(thread.messages) + 2 * rounds
-
-
-def _fit(
-    history: list[ChatMessage], fixed: int, record: RunRecord, context_tokens: int
-) -> tuple[list[ChatMessage], int]:
-    """The messages that fit, and how many tokens the prompt then has.
-
-    The latest message always stays and the first as long as possible: what is dropped lies between them.
-    """
-    model = record.run.model
-    limit = _left(record.run.max_prompt_tokens, record.prompt_tokens)
-    room = context_tokens if limit is None else min(limit, context_tokens)
-    sizes = [message_tokens(message, model) for message in history]
-    read = fixed + sum(sizes)
-    while read > room and len(history) > 1:
-        position = 1 if len(history) > 2 else 0
-        read -= sizes.pop(position)
-        history = history[:position] + history[position + 1 :]
-    if read <= room:
-        return history, read
-    if limit is not None and read > limit:
-        raise PromptLimitReached
-    raise ModelError(
-        "invalid_prompt",
-        f"The prompt has {read} tokens, more than the context window of {context_tokens} tokens.",
-    )
-
-
-def _fixed_tokens(run: Run) -> int:
-    declared = count(msgspec.json.encode(run.tools).decode(), run.model) if run.tools else 0
-    instructed = count(run.instructions, run.model) + _TOKENS_A_MESSAGE if run.instructions else 0
-    return declared + instructed + _TOKENS_BEFORE_ANSWER
-
-
-def message_tokens(message: ChatMessage, model: str) -> int:
-    """How many prompt tokens one message of the talk is."""
-    asked = sum(_request_tokens(request, model) for request in message.tool_requests)
-    if message.hits:
-        # Chunk by chunk: chunks come back in later searches and are counted only once.
-        said = sum(count(hit.text, model) + count(hit.marker, model) for hit in message.hits)
-    else:
-        said = count(message.content, model)
-    return said + asked + _TOKENS_A_MESSAGE
-
-
-def _request_tokens(request: ToolRequest, model: str) -> int:
-    return count(request.name, model) + count(msgspec.json.encode(request.arguments).decode(), model)
-
-
-def completion_tokens(reply: ModelReply, model: str) -> int:
-    """How many tokens the model wrote, as its provider counted or, failing that, as we count."""
-    if reply.usage is not None:
-        return reply.usage["completion_tokens"]
-    return count(reply.content, model) + sum(
-        _request_tokens(request, model) for request in reply.tool_requests
-    )
-
-
-@lru_cache(maxsize=4096)
-def count(text: str, model: str) -> int:
-    """Exact tokens of a text, remembered: instructions, tools and chunks are counted again and again."""
-    return tokens.count(text, model) if text else 0
-
-
-def cut(reply: ModelReply, left: int, model: str) -> ModelReply:
-    """The reply as far as the tokens that are left allow; tool calls are lost as a whole."""
-    encoding = tokens.encoding(tokens.encoding_name(model))
-    kept = encoding.decode(encoding.encode_ordinary(reply.content)[:left]).rstrip("\ufffd")
-    return replace(reply, content=kept, tool_requests=())

@@ -7,35 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from harness.server.engine import deltas
+from harness.server.engine import deltas, hosted
 from harness.server.engine.job import Job
 from harness.server.engine.prompt import search_number, text_of
 from harness.server.engine.workshop import describe
-from harness.server.llms.interface import FileInfo, ModelError, ToolRequest
-from harness.server.state import CallNote, FileRecord, StepRecord, StoreRecord
-from harness.server.wire import Event, File, Run
+from harness.server.llms.interface import FileInfo, ToolRequest
+from harness.server.state import CallNote, FileRecord, StepRecord
+from harness.server.wire import Event, File
 
 if TYPE_CHECKING:
     from harness.server.sandbox import MadeFile, Outcome
     from harness.server.search import Hit
 
 _MADE_HERE = "assistants_output"
-
-
-def check(run: Run, request: ToolRequest) -> None:
-    """Refuse a call of a tool that the run does not have.
-
-    Raises:
-        ModelError: It has no such tool.
-    """
-    names = [tool["function"]["name"] for tool in run.tools if tool["type"] == "function"]
-    hosted = [tool["type"] for tool in run.tools if tool["type"] != "function"]
-    known = request.name in names if request.kind == "function" else request.kind in hosted
-    if not known:
-        raise ModelError(
-            "server_error",
-            f"The model asked for the tool {request.name!r}, but this run has only {[*hosted, *names]}.",
-        )
 
 
 def carry_out(job: Job, step: StepRecord, index: int, request: ToolRequest) -> Iterator[Event]:
@@ -64,8 +48,15 @@ def _call_id(job: Job, request: ToolRequest) -> str:
 def _search(job: Job, step: StepRecord, index: int, call_id: str, request: ToolRequest) -> Iterator[Event]:
     options = next(tool for tool in job.record.run.tools if tool["type"] == "file_search")["file_search"]
     ranking = options["ranking_options"]
-    queries = _queries(job, request)
-    found = _found(job, queries, options.get("max_num_results"), ranking["score_threshold"])
+    queries = hosted.queries_of(request, _question(job))
+    found = hosted.find(
+        job.engine,
+        _resources(job, "file_search", "vector_store_ids"),
+        queries,
+        model=job.record.run.model,
+        max_num_results=options.get("max_num_results"),
+        score_threshold=ranking["score_threshold"],
+    )
     searched = {
         "ranking_options": {"ranker": ranking["ranker"], "score_threshold": ranking["score_threshold"]},
         "results": [_result(hit) for hit in found],
@@ -78,37 +69,20 @@ def _search(job: Job, step: StepRecord, index: int, call_id: str, request: ToolR
     yield deltas.search_delta(step.step.id, index, call)
 
 
-def _queries(job: Job, request: ToolRequest) -> tuple[str, ...]:
-    given = request.arguments.get("queries") or request.arguments.get("query")
-    if isinstance(given, str):
-        return (given,)
-    if given:
-        return tuple(str(query) for query in given)
+def _question(job: Job) -> str:
     asked = [message for message in job.thread.messages if message.role == "user"]
-    return (text_of(asked[-1].content),) if asked else ("",)
+    return text_of(asked[-1].content) if asked else ""
 
 
 def _result(hit: Hit) -> dict[str, Any]:
-    """A hit in the step; its page, where known, is told among the attributes."""
-    page = {} if hit.page is None else {"page": hit.page}
+    """A hit in the step."""
     return {
         "file_id": hit.file_id,
         "file_name": hit.filename,
         "score": hit.score,
-        "attributes": {**hit.attributes, **page},
+        "attributes": hosted.attributes_of(hit),
         "content": [{"type": "text", "text": hit.text}],
     }
-
-
-def _found(job: Job, queries: tuple[str, ...], max_num_results: int | None, threshold: float) -> list[Hit]:
-    small = job.record.run.model.startswith("gpt-3.5")
-    return job.engine.library.search(
-        _stores(job),
-        queries,
-        max_num_results=max_num_results or (5 if small else 20),
-        score_threshold=threshold,
-        token_budget=4_000 if small else 16_000,
-    )
 
 
 def _resources(job: Job, tool: str, key: str) -> list[str]:
@@ -121,24 +95,6 @@ def _resources(job: Job, tool: str, key: str) -> list[str]:
         for resources in (own, job.thread.thread.tool_resources)
         for identifier in resources.get(tool, {}).get(key, ())
     ]
-
-
-def _stores(job: Job) -> list[StoreRecord]:
-    """The stores to search: the assistant's, then the thread's.
-
-    Raises:
-        ModelError: One of them is gone or has expired, which fails the run.
-    """
-    now = job.engine.clock.unix()
-    stores = []
-    for identifier in _resources(job, "file_search", "vector_store_ids"):
-        record = job.engine.state.stores.get(identifier)
-        if record is None:
-            raise ModelError("server_error", f"Vector store {identifier} not found.")
-        if record.store.expires_at is not None and record.store.expires_at <= now:
-            raise ModelError("server_error", f"Vector store {identifier} is expired.")
-        stores.append(record)
-    return stores
 
 
 def await_indexing(job: Job) -> None:
@@ -191,14 +147,10 @@ def _run_code(job: Job, step: StepRecord, index: int, call_id: str, request: Too
 
 def _keep(job: Job, step: StepRecord, call_id: str, outcome: Outcome, outputs: list[dict[str, Any]]) -> None:
     """Turn what the code printed and made into outputs and files of the API."""
-    logs = outcome.logs or outcome.error or ""
-    if logs:
+    if logs := hosted.said_by(outcome):
         outputs.append({"type": "logs", "logs": logs})
     note = step.notes[call_id] = CallNote()
-    for made, is_image in (
-        *((one, True) for one in outcome.images),
-        *((one, False) for one in outcome.files),
-    ):
+    for made, is_image in hosted.made_by(outcome):
         file_id = _add_file(job, made)
         note.made += ((file_id, made.name, is_image),)
         if made.path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from harness.server.engine.machine import Engine
@@ -15,7 +14,6 @@ PURPOSES = ("fine-tune", "assistants", "batch", "user_data", "vision", "evals")
 _MOST_BYTES = 512 * 1024 * 1024
 _NO_DOWNLOAD = "assistants"
 _LIFETIME_S = (3_600, 2_592_000)
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def create(engine: Engine, request: Request) -> dict[str, Any]:
@@ -26,7 +24,7 @@ def create(engine: Engine, request: Request) -> dict[str, Any]:
         file = File(
             id=engine.state.ids.new("file-"),
             purpose=_purpose(upload),
-            filename=_plain_name(upload.filename),
+            filename=lookup.plain_name(upload.filename),
             bytes=len(upload.content),
             created_at=now,
             expires_at=_expires_at(upload, now),
@@ -50,12 +48,6 @@ def _purpose(upload: Upload) -> str:
     if purpose not in PURPOSES:
         raise ApiError(400, f"'{purpose}' is not one of {list(PURPOSES)} - 'purpose'", param="purpose")
     return purpose
-
-
-def _plain_name(filename: str) -> str:
-    """The last part of a name: what a client calls a file never becomes a path here."""
-    name = _CONTROL.sub("", re.split(r"[/\\]", filename)[-1])
-    return name[:255] if name.strip(". ") else "file"
 
 
 def _expires_at(upload: Upload, now: int) -> int | None:

@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
-from harness.server.engine import states
+import re
+
+from harness.server.engine import containers, states
 from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError, not_found
 from harness.server.resources.fields import check_prefix
-from harness.server.state import FileRecord, RunRecord, StoreRecord, ThreadRecord
+from harness.server.state import (
+    ContainerRecord,
+    ConversationRecord,
+    FileRecord,
+    ResponseRecord,
+    RunRecord,
+    StoreRecord,
+    ThreadRecord,
+)
 from harness.server.wire import Assistant, Message
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def assistant(engine: Engine, assistant_id: str) -> Assistant:
@@ -93,3 +105,61 @@ def store(engine: Engine, store_id: str) -> StoreRecord:
     if record is None:
         raise not_found("vector store", store_id)
     return record
+
+
+def response(engine: Engine, response_id: str) -> ResponseRecord:
+    """The response of this id.
+
+    Raises:
+        ApiError: There is none.
+    """
+    check_prefix("response_id", response_id, "resp_")
+    record = engine.state.responses.get(response_id)
+    if record is None:
+        raise ApiError(404, f"Response with id '{response_id}' not found.")
+    return record
+
+
+def conversation(engine: Engine, conversation_id: str) -> ConversationRecord:
+    """The conversation of this id.
+
+    Raises:
+        ApiError: There is none.
+    """
+    check_prefix("conversation_id", conversation_id, "conv_")
+    record = engine.state.conversations.get(conversation_id)
+    if record is None:
+        raise ApiError(404, f"Conversation with id '{conversation_id}' not found.")
+    return record
+
+
+def container(engine: Engine, container_id: str) -> ContainerRecord:
+    """The container of this id, also one that has expired.
+
+    Raises:
+        ApiError: There is none.
+    """
+    check_prefix("container_id", container_id, "cntr_")
+    record = engine.state.containers.get(container_id)
+    if record is None:
+        raise ApiError(404, f"Container with id '{container_id}' not found.")
+    containers.look(engine, record)
+    return record
+
+
+def live_container(engine: Engine, container_id: str) -> ContainerRecord:
+    """The container of this id, to work in.
+
+    Raises:
+        ApiError: There is none, or it has expired.
+    """
+    record = container(engine, container_id)
+    if record.container.status == "expired":
+        raise ApiError(400, f"Container with id '{container_id}' is expired.")
+    return record
+
+
+def plain_name(filename: str) -> str:
+    """The last part of a name: what a client calls a file never becomes a path here."""
+    name = _CONTROL.sub("", re.split(r"[/\\]", filename)[-1])
+    return name[:255] if name.strip(". ") else "file"

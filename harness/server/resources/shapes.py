@@ -32,14 +32,15 @@ def _tool(tool: Any, where: str) -> dict[str, Any]:
     fields.require("type")
     kind = fields.choice("type", _TOOL_TYPES)
     if kind == "function":
-        return {"type": "function", "function": _function(fields.require("function"), f"{where}.function")}
+        return {"type": "function", "function": function(fields.require("function"), f"{where}.function")}
     if kind == "file_search":
         options = _search_options(fields.raw("file_search"), f"{where}.file_search")
         return {"type": "file_search", "file_search": options}
     return {"type": "code_interpreter"}
 
 
-def _function(value: Any, where: str) -> dict[str, Any]:
+def function(value: Any, where: str) -> dict[str, Any]:
+    """What a model is told of a function, with everything that was left out."""
     fields = Fields(value, ("name", "description", "parameters", "strict"), where)
     name = fields.required_text("name")
     if not _FUNCTION_NAME.fullmatch(name):
@@ -50,12 +51,12 @@ def _function(value: Any, where: str) -> dict[str, Any]:
             param=f"{where}.name",
             code="invalid_value",
         )
-    function: dict[str, Any] = {"name": name}
+    told: dict[str, Any] = {"name": name}
     if "description" in fields:
-        function["description"] = fields.text("description")
-    function["parameters"] = fresh(fields.mapping("parameters") or {"type": "object", "properties": {}})
-    function["strict"] = fields.flag("strict", False)
-    return function
+        told["description"] = fields.text("description")
+    told["parameters"] = fresh(fields.mapping("parameters") or {"type": "object", "properties": {}})
+    told["strict"] = fields.flag("strict", False)
+    return told
 
 
 def _search_options(value: Any, where: str) -> dict[str, Any]:

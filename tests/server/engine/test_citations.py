@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.server.engine.citations import annotate, marker
+from harness.server.engine.citations import annotate, marker, without_markers
 from harness.server.llms.interface import SearchHit
 
 
@@ -52,3 +53,41 @@ def test_links_to_made_files_become_file_paths_and_the_longer_name_wins() -> Non
     assert [note["file_path"]["file_id"] for note in notes] == ["file-gz", "file-a", "file-p"]
     assert all(text[note["start_index"] : note["end_index"]] == note["text"] for note in notes)
     assert annotate("sandbox:/mnt/data/unknown.csv", [], paths) == []
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        ["word", " ", ". ", "【4:0†faq.pdf】", "【9:9†no.pdf】", "sandbox:/mnt/data/a.csv", "ü", "\n"]
+    ),
+    max_size=15,
+)
+
+
+@given(PIECES)
+def test_without_its_markers_a_text_keeps_every_other_sign_but_spaces(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    faq = hit(4, 0, "faq.pdf")
+    found = annotate(text, [faq], {"/mnt/data/a.csv": "file-2"})
+    plain, places = without_markers(text, found)
+    assert faq.marker not in plain
+    assert plain.replace(" ", "") == text.replace(faq.marker, "").replace(" ", "")
+    for start, end, annotation in places:
+        inside = "" if annotation["type"] == "file_citation" else annotation["text"]
+        assert plain[start:end] == inside
+
+
+@pytest.mark.parametrize(
+    ("text", "plain", "index"),
+    [
+        ("It is hot 【4:0†faq.pdf】.", "It is hot.", 9),
+        ("It is hot. 【4:0†faq.pdf】 And wet.", "It is hot. And wet.", 10),
+        ("Hot 【4:0†faq.pdf】tea", "Hot tea", 4),
+        ("【4:0†faq.pdf】", "", 0),
+    ],
+)
+def test_the_space_before_a_marker_goes_with_it_unless_words_would_join(
+    text: str, plain: str, index: int
+) -> None:
+    faq = hit(4, 0, "faq.pdf")
+    said, [(start, end, _)] = without_markers(text, annotate(text, [faq], {}))
+    assert (said, start, end) == (plain, index, index)

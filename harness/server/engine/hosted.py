@@ -1,0 +1,99 @@
+"""The tools that the server has itself, whoever calls them: which may be called, and what they bring."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from harness.server.engine.machine import Engine
+from harness.server.llms.interface import ModelError, ToolRequest
+from harness.server.state import StoreRecord
+
+if TYPE_CHECKING:
+    from harness.server.sandbox import MadeFile, Outcome
+    from harness.server.search import Hit
+
+CALL_ITEMS = ("file_search_call", "code_interpreter_call")
+"""How responses spell the calls of these tools."""
+
+
+def check(available: Sequence[dict[str, Any]], request: ToolRequest) -> None:
+    """Refuse a call of a tool that is not there.
+
+    Raises:
+        ModelError: There is no such tool.
+    """
+    names = [tool["function"]["name"] for tool in available if tool["type"] == "function"]
+    own = [tool["type"] for tool in available if tool["type"] != "function"]
+    known = request.name in names if request.kind == "function" else request.kind in own
+    if not known:
+        raise ModelError(
+            "server_error",
+            f"The model asked for the tool {request.name!r}, but there are only {[*own, *names]}.",
+        )
+
+
+def queries_of(request: ToolRequest, question: str) -> tuple[str, ...]:
+    """What a search looks for: the model's queries, or the question itself where it gave none."""
+    given = request.arguments.get("queries") or request.arguments.get("query")
+    if isinstance(given, str):
+        return (given,)
+    if given:
+        return tuple(str(query) for query in given)
+    return (question,)
+
+
+def find(
+    engine: Engine,
+    store_ids: Sequence[str],
+    queries: tuple[str, ...],
+    *,
+    model: str,
+    max_num_results: int | None,
+    score_threshold: float,
+    filters: dict[str, Any] | None = None,
+) -> list[Hit]:
+    """What file_search finds in these stores, within the number and size that a model can be given.
+
+    Raises:
+        ModelError: A store is gone or has expired.
+    """
+    small = model.startswith("gpt-3.5")
+    return engine.library.search(
+        _stores(engine, store_ids),
+        queries,
+        max_num_results=max_num_results or (5 if small else 20),
+        score_threshold=score_threshold,
+        token_budget=4_000 if small else 16_000,
+        filters=filters,
+    )
+
+
+def _stores(engine: Engine, store_ids: Sequence[str]) -> list[StoreRecord]:
+    now = engine.clock.unix()
+    stores = []
+    for identifier in store_ids:
+        record = engine.state.stores.get(identifier)
+        if record is None:
+            raise ModelError("server_error", f"Vector store {identifier} not found.")
+        if record.store.expires_at is not None and record.store.expires_at <= now:
+            raise ModelError("server_error", f"Vector store {identifier} is expired.")
+        stores.append(record)
+    return stores
+
+
+def attributes_of(hit: Hit) -> dict[str, Any]:
+    """The attributes that a hit is shown with; its page, where known, is told among them."""
+    page = {} if hit.page is None else {"page": hit.page}
+    return {**hit.attributes, **page}
+
+
+def said_by(outcome: Outcome) -> str:
+    """What code printed, or why it could not."""
+    return outcome.logs or outcome.error or ""
+
+
+def made_by(outcome: Outcome) -> Iterator[tuple[MadeFile, bool]]:
+    """The files that code made, and whether each is an image."""
+    yield from ((made, True) for made in outcome.images)
+    yield from ((made, False) for made in outcome.files)

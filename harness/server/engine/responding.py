@@ -1,0 +1,478 @@
+"""A response from queued to its end: ask the model, run its tools, write its message, until it is done."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import mimetypes
+from collections.abc import Generator, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from harness.server.engine import asking, containers, hosted, item_events
+from harness.server.engine.asking import Ask, CompletionLimitReached
+from harness.server.engine.citations import annotate, without_markers
+from harness.server.engine.items import hits_of, item_body, read_talk, since_question
+from harness.server.engine.machine import Engine
+from harness.server.llms.interface import ModelError, ToolRequest
+from harness.server.state import CallNote, ContainerRecord, ItemRecord, ResponseRecord
+from harness.server.wire import Event, body, response_usage, total_usage
+
+if TYPE_CHECKING:
+    from harness.server.sandbox import Outcome
+
+_PREFIXES = {
+    "message": "msg_",
+    "function_call": "fc_",
+    "file_search_call": "fs_",
+    "code_interpreter_call": "ci_",
+}
+_LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
+_LOG = logging.getLogger(__name__)
+
+
+class ResponseOver(Exception):
+    """The response ended while it was being worked on: it was cancelled or deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseJob:
+    """A response that is being worked on, by whom, and whether someone reads its deltas."""
+
+    engine: Engine
+    record: ResponseRecord
+    streaming: bool
+
+
+def response_body(record: ResponseRecord, include: frozenset[str] = frozenset()) -> dict[str, Any]:
+    """A response on the wire with the output made so far; call with the lock held."""
+    made = body(record.response)
+    made["output"] = [item_body(each, record.include | include) for each in record.output]
+    return made
+
+
+def respond(job: ResponseJob) -> Iterator[Event]:
+    """Work on a queued response, giving its events as they happen; it always comes to an end."""
+    for number, (name, data) in enumerate(_life(job)):
+        event = name, {"type": name, "sequence_number": number, **data}
+        if job.record.response.background:
+            with job.engine.state.changed:
+                job.record.events.append(event)
+                job.engine.state.changed.notify_all()
+        yield event
+
+
+def follow(engine: Engine, record: ResponseRecord, position: int) -> Iterator[Event]:
+    """The events of a response in the background from a position on, to its end."""
+    while True:
+        with engine.state.changed:
+            while position >= len(record.events) and not (_is_told(record) or engine.closed):
+                engine.state.changed.wait(1.0)
+            news = record.events[position:]
+        if not news:
+            return
+        yield from news
+        position += len(news)
+
+
+def _is_told(record: ResponseRecord) -> bool:
+    """Whether no more events will come."""
+    last = record.events[-1][0] if record.events else ""
+    return record.response.status == "cancelled" or last in _LAST_EVENTS
+
+
+def _life(job: ResponseJob) -> Iterator[Event]:
+    yield _event(job, "created")
+    if job.record.response.background:
+        yield _event(job, "queued")
+    try:
+        yield _begin(job)
+        yield from _rounds(job)
+    except ResponseOver:
+        return
+    except CompletionLimitReached:
+        yield from _end(job, "incomplete", incomplete="max_output_tokens")
+    except ModelError as problem:
+        yield from _end(job, "failed", error={"code": problem.code, "message": problem.message})
+    except Exception as problem:  # noqa: BLE001 - whatever a model does wrong ends its response, not the server
+        _LOG.exception("response %s failed", job.record.response.id)
+        message = f"{type(problem).__name__}: {problem}"
+        yield from _end(job, "failed", error={"code": "server_error", "message": message})
+
+
+def _event(job: ResponseJob, name: str) -> Event:
+    with job.engine.state.lock:
+        return f"response.{name}", {"response": response_body(job.record)}
+
+
+def _begin(job: ResponseJob) -> Event:
+    with job.engine.state.lock:
+        _check(job)
+        job.record.response.status = "in_progress"
+        if _tool(job.record, "code_interpreter") is not None:
+            _container(job)
+        return _event(job, "in_progress")
+
+
+def _check(job: ResponseJob) -> None:
+    """Stop here if the response is over.
+
+    Raises:
+        ResponseOver: It was cancelled or deleted.
+    """
+    if not job.record.active:
+        raise ResponseOver
+
+
+def _tool(record: ResponseRecord, kind: str) -> dict[str, Any] | None:
+    return next((tool for tool in record.response.tools if tool["type"] == kind), None)
+
+
+def _rounds(job: ResponseJob) -> Iterator[Event]:
+    while True:
+        _check(job)
+        completion = _complete(job)
+        _check(job)
+        requests = _allowed(job, completion.reply.tool_requests)
+        dropped = len(requests) < len(completion.reply.tool_requests)
+        if completion.reply.content or not (requests or dropped):
+            yield from _message(job, completion.reply.content, was_cut=completion.was_cut)
+        if completion.was_cut:
+            yield from _end(job, "incomplete", incomplete="max_output_tokens")
+            return
+        waiting = yield from _calls(job, requests)
+        if waiting or not (requests or dropped):
+            yield from _end(job, "completed")
+            return
+
+
+def _complete(job: ResponseJob) -> asking.Completion:
+    record = job.record
+    asking.refuse_circles(record.completions)
+    completion = asking.complete(job.engine, next_ask(job.engine, record))
+    record.completions += 1
+    record.spent.append(completion.usage)
+    return completion
+
+
+def next_ask(engine: Engine, record: ResponseRecord) -> Ask:
+    """What the next completion of a response is asked.
+
+    Raises:
+        ModelError: A file in a message has no text that can be read.
+    """
+    response = record.response
+    talk = read_talk(record.items(), reads_files=_tool(record, "code_interpreter") is None)
+    told = [text for text in (response.instructions, talk.instructions) if text]
+    container = engine.state.containers.get(record.container_id) if record.container_id else None
+    written = sum(each["completion_tokens"] for each in record.spent)
+    choice = asking.forced_once(record.tool_choice, record.completions)
+    return Ask(
+        model=response.model,
+        instructions="\n\n".join(told),
+        history=talk.history,
+        rounds=talk.rounds,
+        tools=_tools_left(record),
+        tool_choice=choice,
+        files=containers.readable(container) if container else (),
+        response_format=record.response_format,
+        options=_options(record),
+        completion_left=asking.left(response.max_output_tokens, written),
+        truncates=response.truncation == "auto",
+    )
+
+
+def _options(record: ResponseRecord) -> dict[str, Any]:
+    response = record.response
+    options = {
+        "temperature": response.temperature,
+        "top_p": response.top_p,
+        "reasoning_effort": response.reasoning.get("effort"),
+        "parallel_tool_calls": response.parallel_tool_calls,
+    }
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _calls_left(record: ResponseRecord) -> int | None:
+    """How many calls of hosted tools max_tool_calls still allows."""
+    made = sum(1 for each in record.output if each.item["type"] in hosted.CALL_ITEMS)
+    return asking.left(record.response.max_tool_calls, made)
+
+
+def _tools_left(record: ResponseRecord) -> list[dict[str, Any]]:
+    if _calls_left(record) == 0:
+        return [tool for tool in record.tools if tool["type"] == "function"]
+    return record.tools
+
+
+def _allowed(job: ResponseJob, requests: tuple[ToolRequest, ...]) -> list[ToolRequest]:
+    """The calls that are carried out: those of hosted tools beyond max_tool_calls are ignored."""
+    calls_left, allowed = _calls_left(job.record), []
+    for request in requests:
+        hosted.check(job.record.tools, request)
+        if request.kind != "function" and calls_left is not None:
+            if calls_left == 0:
+                continue
+            calls_left -= 1
+        allowed.append(request)
+    return allowed
+
+
+def _open(job: ResponseJob, kind: str, **details: Any) -> tuple[int, ItemRecord]:
+    """A new item at the end of the output, in progress, and its place there."""
+    state, record = job.engine.state, job.record
+    with state.lock:
+        item = {"id": state.ids.new(_PREFIXES[kind]), "type": kind, "status": "in_progress", **details}
+        made = ItemRecord(item, completion=record.completions)
+        state.items[made.id] = made
+        record.output.append(made)
+        return len(record.output) - 1, made
+
+
+def _added(job: ResponseJob, index: int, made: ItemRecord) -> Event:
+    return item_events.added(index, item_body(made, job.record.include))
+
+
+def _done(job: ResponseJob, index: int, made: ItemRecord) -> Event:
+    return item_events.done(index, item_body(made, job.record.include))
+
+
+def _message(job: ResponseJob, text: str, *, was_cut: bool) -> Iterator[Event]:
+    """Write an assistant message."""
+    index, made = _open(job, "message", content=[], role="assistant")
+    yield _added(job, index, made)
+    part = _text_part(job.record, text)
+    if job.streaming:
+        yield from item_events.text_events(index, made.id, part)
+    _check(job)
+    with job.engine.state.lock:
+        made.said = text
+        made.item.update(status="incomplete" if was_cut else "completed", content=[part])
+        job.record.pending_images.clear()
+    yield _done(job, index, made)
+
+
+def _text_part(record: ResponseRecord, text: str) -> dict[str, Any]:
+    """The text without its markers; citations are told by their position in it."""
+    present = since_question(record.items())
+    hits = {hit.marker: hit for each in present for hit in hits_of(each)} if "【" in text else {}
+    made = {
+        path: (each.item["container_id"], file_id, name)
+        for each in present
+        if each.item["type"] == "code_interpreter_call"
+        for path, file_id in each.note.paths.items()
+        for known, name, _ in each.note.made
+        if known == file_id
+    }
+    found = annotate(text, hits.values(), {path: file_id for path, (_, file_id, _) in made.items()})
+    plain, places = without_markers(text, found)
+    names = {hit.file_id: hit.filename for hit in hits.values()}
+    links = {file_id: (container, file_id, name) for container, file_id, name in made.values()}
+    annotations = [_annotation(start, end, each, names, links) for start, end, each in places]
+    linked = {each.get("file_id") for each in annotations}
+    shown = [_container_citation(one, 0, 0) for one in record.pending_images if one[1] not in linked]
+    return {"type": "output_text", "annotations": [*shown, *annotations], "logprobs": [], "text": plain}
+
+
+def _annotation(
+    start: int,
+    end: int,
+    found: dict[str, Any],
+    names: Mapping[str, str],
+    links: Mapping[str, tuple[str, str, str]],
+) -> dict[str, Any]:
+    if found["type"] == "file_citation":
+        file_id = found["file_citation"]["file_id"]
+        return {"type": "file_citation", "file_id": file_id, "filename": names[file_id], "index": start}
+    return _container_citation(links[found["file_path"]["file_id"]], start, end)
+
+
+def _container_citation(file: tuple[str, str, str], start: int, end: int) -> dict[str, Any]:
+    container_id, file_id, name = file
+    return {
+        "type": "container_file_citation",
+        "container_id": container_id,
+        "file_id": file_id,
+        "filename": name,
+        "start_index": start,
+        "end_index": end,
+    }
+
+
+def _calls(job: ResponseJob, requests: list[ToolRequest]) -> Generator[Event, None, bool]:
+    """Carry out the model's tool calls; true when functions wait for their outputs."""
+    talked = len(job.record.items())
+    for place, request in enumerate(requests):
+        if request.kind == "file_search":
+            # Searches are numbered by the items before them, so that no two in a talk have one number.
+            yield from _search(job, request, number=talked + place)
+        elif request.kind == "code_interpreter":
+            yield from _run_code(job, request)
+        else:
+            yield from _function(job, request)
+        _check(job)
+    return any(request.kind == "function" for request in requests)
+
+
+def _function(job: ResponseJob, request: ToolRequest) -> Iterator[Event]:
+    arguments = msgspec.json.encode(request.arguments).decode()
+    call_id = _call_id(job, request)
+    index, made = _open(job, "function_call", arguments="", call_id=call_id, name=request.name)
+    yield _added(job, index, made)
+    with job.engine.state.lock:
+        made.item.update(status="completed", arguments=arguments)
+    if job.streaming:
+        yield from item_events.argument_events(index, made.item)
+    yield _done(job, index, made)
+
+
+def _call_id(job: ResponseJob, request: ToolRequest) -> str:
+    """The model's own id for the call, or a new one where it has none or has used it before."""
+    used = {each.item.get("call_id") for each in job.record.items()}
+    if request.id and request.id not in used:
+        return request.id
+    return job.engine.state.ids.new("call_")
+
+
+def _search(job: ResponseJob, request: ToolRequest, *, number: int) -> Iterator[Event]:
+    tool = _tool(job.record, "file_search") or {}
+    index, made = _open(job, "file_search_call", queries=[], results=None)
+    yield _added(job, index, made)
+    yield item_events.progress(index, made.id, "file_search_call.in_progress")
+    yield item_events.progress(index, made.id, "file_search_call.searching")
+    question = asking.last_question(read_talk(job.record.items(), reads_files=False).history)
+    queries = hosted.queries_of(request, question)
+    found = hosted.find(
+        job.engine,
+        tool["vector_store_ids"],
+        queries,
+        model=job.record.response.model,
+        max_num_results=tool["max_num_results"],
+        score_threshold=tool["ranking_options"]["score_threshold"],
+        filters=tool["filters"],
+    )
+    results = [
+        {
+            "file_id": hit.file_id,
+            "filename": hit.filename,
+            "score": hit.score,
+            "attributes": hosted.attributes_of(hit),
+            "text": hit.text,
+        }
+        for hit in found
+    ]
+    with job.engine.state.lock:
+        made.note = CallNote(queries=queries, number=number)
+        made.item.update(status="completed", queries=list(queries), results=results)
+    yield item_events.progress(index, made.id, "file_search_call.completed")
+    yield _done(job, index, made)
+
+
+def _container(job: ResponseJob) -> ContainerRecord:
+    """Where this response's code runs, with every file of the talk in it; call with the lock held.
+
+    The one that was named, the one that the talk's code ran in last, or a new one.
+
+    Raises:
+        ModelError: The named one is gone or has expired.
+    """
+    engine, record = job.engine, job.record
+    wanted = (_tool(record, "code_interpreter") or {})["container"]
+    if isinstance(wanted, str):
+        found = containers.alive(engine, wanted)
+        if found is None:
+            raise ModelError("server_error", f"Container {wanted} is expired.")
+        file_ids: list[str] = []
+    else:
+        file_ids = wanted.get("file_ids", [])
+        found = _latest_container(job) or containers.make(engine, f"response {record.response.id}")
+    uploaded = [engine.state.files.get(file_id) for file_id in file_ids]
+    sent = [file for each in record.items() for file in each.files.values()]
+    for file in (*uploaded, *sent):
+        if file is not None:
+            containers.add_copy(engine, found, file)
+    record.container_id = found.container.id
+    return found
+
+
+def _latest_container(job: ResponseJob) -> ContainerRecord | None:
+    used = [each.item["container_id"] for each in job.record.items() if "container_id" in each.item]
+    return containers.alive(job.engine, used[-1]) if used else None
+
+
+def _run_code(job: ResponseJob, request: ToolRequest) -> Iterator[Event]:
+    source = str(request.arguments.get("input", ""))
+    with job.engine.state.lock:
+        container = job.engine.state.containers.get(job.record.container_id or "") or _container(job)
+    container_id = container.container.id
+    index, made = _open(job, "code_interpreter_call", code="", container_id=container_id, outputs=None)
+    yield _added(job, index, made)
+    yield item_events.progress(index, made.id, "code_interpreter_call.in_progress")
+    made.item["code"] = source
+    if job.streaming:
+        yield from item_events.code_events(index, made.item)
+    yield item_events.progress(index, made.id, "code_interpreter_call.interpreting")
+    outcome = containers.run(job.engine, container, source)
+    with job.engine.state.lock:
+        made.item.update(status="completed", outputs=_keep(job, container, made, outcome))
+    yield item_events.progress(index, made.id, "code_interpreter_call.completed")
+    yield _done(job, index, made)
+
+
+def _keep(
+    job: ResponseJob, container: ContainerRecord, made: ItemRecord, outcome: Outcome
+) -> list[dict[str, Any]]:
+    """Turn what the code printed and made into outputs and files of its container."""
+    logs = hosted.said_by(outcome)
+    outputs: list[dict[str, Any]] = [{"type": "logs", "logs": logs}] if logs else []
+    note = made.note = CallNote()
+    for path, kept, is_image in containers.keep(job.engine, container, outcome):
+        note.made += ((kept.file.id, kept.name, is_image),)
+        if path:
+            note.paths[path] = kept.file.id
+        if is_image:
+            outputs.append({"type": "image", "url": _data_url(kept.name, kept.content)})
+            job.record.pending_images.append((container.container.id, kept.file.id, kept.name))
+    return outputs
+
+
+def _data_url(name: str, content: bytes) -> str:
+    """The image itself: a server that is called without HTTP has no address to give."""
+    kind = mimetypes.guess_type(name)[0] or "image/png"
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _end(
+    job: ResponseJob,
+    status: str,
+    *,
+    error: dict[str, str] | None = None,
+    incomplete: str | None = None,
+) -> Iterator[Event]:
+    """End the response, unless it has already been ended from outside."""
+    record, response = job.record, job.record.response
+    with job.engine.state.lock:
+        if not record.active:
+            return
+        response.status = status
+        response.error = error
+        response.incomplete_details = {"reason": incomplete} if incomplete else None
+        response.usage = response_usage(total_usage(record.spent))
+        response.service_tier = "default"
+        record.close_open_items()
+        if status != "failed":
+            response.completed_at = job.engine.clock.unix()
+            _add_to_conversation(job)
+        event = _event(job, status)
+    yield event
+
+
+def _add_to_conversation(job: ResponseJob) -> None:
+    """What was asked and answered becomes part of the conversation, if that is still there."""
+    conversation = job.record.conversation
+    if conversation is None:
+        return
+    for each in (*job.record.given, *job.record.output):
+        conversation.items.add(each.id, each)

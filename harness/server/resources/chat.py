@@ -1,0 +1,317 @@
+"""/chat/completions: one completion of the same models, with nothing kept."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from harness.server.engine import asking, hosted
+from harness.server.engine.asking import Ask, Completion
+from harness.server.engine.deltas import pieces
+from harness.server.engine.machine import Engine
+from harness.server.errors import ApiError, bad_request
+from harness.server.llms.interface import ChatMessage, ModelError, ToolRequest
+from harness.server.resources import shapes
+from harness.server.resources.fields import Fields, not_supported, wrong_type
+from harness.server.resources.items import check_arguments
+from harness.server.wire import CHAT_FRAMING, Event, Reply, Request, total_usage
+
+MOST_TOOLS = 128
+MOST_CHOICES = 128
+_FIELDS = (
+    "messages",
+    "model",
+    "frequency_penalty",
+    "logit_bias",
+    "logprobs",
+    "max_completion_tokens",
+    "max_tokens",
+    "metadata",
+    "modalities",
+    "n",
+    "parallel_tool_calls",
+    "prediction",
+    "presence_penalty",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "reasoning_effort",
+    "response_format",
+    "safety_identifier",
+    "seed",
+    "service_tier",
+    "stop",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "user",
+    "verbosity",
+)
+_ROLES = ("system", "developer", "user", "assistant", "tool")
+_STATUS = {"invalid_prompt": 400, "rate_limit_exceeded": 429, "server_error": 500}
+
+
+def create(engine: Engine, request: Request) -> Reply:
+    """POST /chat/completions: a completion, or its chunks."""
+    fields = Fields(request.body, _FIELDS)
+    streams, count = fields.flag("stream", False), fields.integer("n", 1, MOST_CHOICES) or 1
+    options = Fields(fields.raw("stream_options"), ("include_usage", "include_obfuscation"), "stream_options")
+    if "stream_options" in fields and not streams:
+        raise bad_request("'stream_options' is only allowed when 'stream' is true.", "stream_options")
+    with_usage = options.flag("include_usage", False)
+    ask, stops = _ask(fields), _stops(fields)
+    completions = [_completed(engine, ask) for _ in range(count)]
+    choices = [_choice(engine, ask, index, each, stops) for index, each in enumerate(completions)]
+    head = {
+        "id": engine.state.ids.new("chatcmpl-"),
+        "object": "chat.completion.chunk" if streams else "chat.completion",
+        "created": engine.clock.unix(),
+        "model": ask.model,
+        "service_tier": "default",
+        "system_fingerprint": None,
+    }
+    spent = _usage([each.usage for each in completions])
+    if streams:
+        return Reply(200, events=_chunks(head, choices, spent if with_usage else None), framing=CHAT_FRAMING)
+    return Reply(200, {**head, "choices": choices, "usage": spent})
+
+
+def _usage(spent: list[dict[str, Any] | None]) -> dict[str, Any]:
+    """Usage as chat completions spell it: ``prompt_tokens_details``, here with its s."""
+    total = total_usage(spent)
+    return {
+        "prompt_tokens": total["prompt_tokens"],
+        "completion_tokens": total["completion_tokens"],
+        "total_tokens": total["total_tokens"],
+        "prompt_tokens_details": total["prompt_token_details"],
+        "completion_tokens_details": total["completion_tokens_details"],
+    }
+
+
+# the question
+
+
+def _ask(fields: Fields) -> Ask:
+    instructions, talk = _talk(fields)
+    tools = shapes.tools(fields, most=MOST_TOOLS) or []
+    for index, tool in enumerate(tools):
+        if tool["type"] != "function":
+            raise not_supported(f"tools[{index}].type", tool["type"], ("function",))
+    options = {
+        "temperature": fields.number("temperature", 0, 2),
+        "top_p": fields.number("top_p", 0, 1),
+        "reasoning_effort": fields.choice("reasoning_effort", shapes.REASONING_EFFORTS),
+        "parallel_tool_calls": fields.flag("parallel_tool_calls", True) if tools else None,
+    }
+    last = max((index for index, said in enumerate(talk) if said.role == "user"), default=-1) + 1
+    return Ask(
+        model=fields.required_text("model"),
+        instructions=instructions,
+        history=talk[:last],
+        rounds=talk[last:],
+        tools=tools,
+        tool_choice=shapes.tool_choice(fields, tools) if tools else "none",
+        response_format=shapes.response_format(fields) or {"type": "text"},
+        options={name: value for name, value in options.items() if value is not None},
+        completion_left=fields.integer("max_completion_tokens", 1) or fields.integer("max_tokens", 1),
+        truncates=False,
+    )
+
+
+def _talk(fields: Fields) -> tuple[str, list[ChatMessage]]:
+    """What system and developer messages say, and the other messages."""
+    fields.require("messages")
+    given = fields.items("messages") or []
+    if not given:
+        raise bad_request("Invalid 'messages': empty array. Expected at least one message.", "messages")
+    told: list[str] = []
+    talk: list[ChatMessage] = []
+    for index, each in enumerate(given):
+        role, message = _message(each, f"messages[{index}]")
+        if role in ("system", "developer"):
+            told.append(message.content)
+        else:
+            talk.append(message)
+    _refuse_loose_ends(talk)
+    return "\n\n".join(text for text in told if text), talk
+
+
+def _message(given: Any, where: str) -> tuple[str, ChatMessage]:
+    known = ("role", "content", "name", "tool_calls", "tool_call_id", "refusal", "annotations", "audio")
+    fields = Fields(given, (*known, "function_call"), where)
+    fields.require("role")
+    role = fields.choice("role", _ROLES) or "user"
+    calls = _tool_calls(fields) if role == "assistant" else ()
+    text = fields.text("refusal") or "" if calls or "refusal" in fields else None
+    content = _content(fields, text)
+    if role == "tool":
+        return role, ChatMessage("tool", content, answers=fields.required_text("tool_call_id"))
+    if role == "assistant":
+        return role, ChatMessage("assistant", content, tool_requests=calls)
+    return role, ChatMessage("user", content)
+
+
+def _content(fields: Fields, otherwise: str | None) -> str:
+    """The text of a message; images and files in it are named."""
+    path = fields.path("content")
+    value = fields.require("content") if otherwise is None else fields.raw("content", otherwise)
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, list):
+        raise wrong_type(path, "a string or an array", value)
+    return "\n".join(_part(part, f"{path}[{index}]") for index, part in enumerate(value))
+
+
+def _part(given: Any, where: str) -> str:
+    fields = Fields(given, ("type", "text", "refusal", "image_url", "file"), where)
+    fields.require("type")
+    kind = fields.choice("type", ("text", "refusal", "image_url", "file"))
+    if kind in ("text", "refusal"):
+        fields.require(kind)
+        return fields.text(kind) or ""
+    if kind == "image_url":
+        image = Fields(fields.require("image_url"), ("url", "detail"), f"{where}.image_url")
+        return f"[image {image.required_text('url')}]"
+    file = Fields(fields.require("file"), ("file_id", "file_data", "filename"), f"{where}.file")
+    return f"[file {file.text('filename') or file.text('file_id') or 'file'}]"
+
+
+def _tool_calls(fields: Fields) -> tuple[ToolRequest, ...]:
+    given, path = fields.items("tool_calls") or [], fields.path("tool_calls")
+    return tuple(_tool_call(each, f"{path}[{index}]") for index, each in enumerate(given))
+
+
+def _tool_call(given: Any, where: str) -> ToolRequest:
+    fields = Fields(given, ("id", "type", "function", "index"), where)
+    fields.choice("type", ("function",))
+    function = Fields(fields.require("function"), ("name", "arguments"), f"{where}.function")
+    arguments = check_arguments(function.text("arguments") or "{}", f"{where}.function.arguments")
+    return ToolRequest(fields.required_text("id"), "function", function.required_text("name"), arguments)
+
+
+def _refuse_loose_ends(talk: list[ChatMessage]) -> None:
+    """Every tool call must be answered by the messages that follow it, and every answer follow its call."""
+    waiting: list[str] = []
+    for message in talk:
+        if message.role == "tool":
+            if message.answers not in waiting:
+                raise bad_request(
+                    "Messages with role 'tool' must follow a message with the 'tool_calls' they answer; "
+                    f"there is none with the id '{message.answers}'.",
+                    "messages",
+                )
+            waiting.remove(message.answers)
+            continue
+        _refuse_unanswered(waiting)
+        waiting = [request.id for request in message.tool_requests]
+    _refuse_unanswered(waiting)
+
+
+def _refuse_unanswered(waiting: list[str]) -> None:
+    if waiting:
+        raise bad_request(
+            "A message with 'tool_calls' must be followed by messages with role 'tool' for each of them. "
+            f"Not answered: {', '.join(waiting)}.",
+            "messages",
+        )
+
+
+def _stops(fields: Fields) -> list[str]:
+    value = fields.raw("stop")
+    given = [value] if isinstance(value, str) else value or []
+    if (
+        not isinstance(given, list)
+        or len(given) > 4
+        or not all(isinstance(one, str) and one for one in given)
+    ):
+        raise wrong_type("stop", "a string or an array of up to 4 strings", value)
+    return list(given)
+
+
+# the answer
+
+
+def _completed(engine: Engine, ask: Ask) -> Completion:
+    """One completion.
+
+    Raises:
+        ApiError: The model cannot answer, or the prompt does not fit into its window.
+    """
+    try:
+        completion = asking.complete(engine, ask)
+        for request in completion.reply.tool_requests:
+            hosted.check(ask.tools, request)
+    except asking.ContextTooLong as problem:
+        raise ApiError(400, problem.message, param="messages", code="context_length_exceeded") from problem
+    except ModelError as problem:
+        status = _STATUS[problem.code]
+        kind = "server_error" if status == 500 else "invalid_request_error"
+        raise ApiError(status, problem.message, code=problem.code, type=kind) from problem
+    return completion
+
+
+def _choice(engine: Engine, ask: Ask, index: int, completion: Completion, stops: list[str]) -> dict[str, Any]:
+    reply = completion.reply
+    calls = [_call(engine, request) for request in reply.tool_requests]
+    content = _until(reply.content, stops)
+    said = content or (None if calls else "")
+    message: dict[str, Any] = {"role": "assistant", "content": said, "refusal": None, "annotations": []}
+    if calls:
+        message["tool_calls"] = calls
+    reason = "length" if completion.was_cut and content == reply.content else "stop"
+    if calls and not isinstance(ask.tool_choice, dict):
+        reason = "tool_calls"  # a call of the function that was forced ends with stop, as hosted
+    return {
+        "index": index,
+        "message": message,
+        "logprobs": None,
+        "finish_reason": reason,
+    }
+
+
+def _call(engine: Engine, request: ToolRequest) -> dict[str, Any]:
+    arguments = msgspec.json.encode(request.arguments).decode()
+    return {
+        "id": request.id or engine.state.ids.new("call_"),
+        "type": "function",
+        "function": {"name": request.name, "arguments": arguments},
+    }
+
+
+def _until(text: str, stops: list[str]) -> str:
+    """The text up to the first of the stop sequences."""
+    return re.split("|".join(map(re.escape, stops)), text, maxsplit=1)[0] if stops else text
+
+
+def _chunks(
+    head: dict[str, Any], choices: list[dict[str, Any]], spent: dict[str, Any] | None
+) -> Iterator[Event]:
+    """The completion in chunks: role first, then pieces, then why it ends, and the usage if asked for."""
+    tail = {} if spent is None else {"usage": None}
+    for choice in choices:
+        for delta, reason in _deltas(choice):
+            entry = {"index": choice["index"], "delta": delta, "logprobs": None, "finish_reason": reason}
+            yield "", {**head, "choices": [entry], **tail}
+    if spent is not None:
+        yield "", {**head, "choices": [], "usage": spent}
+
+
+def _deltas(choice: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str | None]]:
+    message = choice["message"]
+    calls = message.get("tool_calls", [])
+    yield {"role": "assistant", "content": None if message["content"] is None else "", "refusal": None}, None
+    for piece in pieces(message["content"] or ""):
+        yield {"content": piece}, None
+    for index, call in enumerate(calls):
+        begun = {**call, "function": {"name": call["function"]["name"], "arguments": ""}}
+        yield {"tool_calls": [{"index": index, **begun}]}, None
+        for piece in pieces(call["function"]["arguments"]):
+            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, None
+    yield {}, choice["finish_reason"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 
@@ -134,12 +135,11 @@ def test_the_stream_of_chat_has_data_only_and_a_done_line(base_url: str) -> None
 
 
 def _lines(base_url: str, path: str, body: dict[str, Any]) -> list[str]:
-    import httpx
-
-    headers = {"Authorization": f"Bearer {KEY}"}
-    reply = httpx.post(f"{base_url}{path}", json=body, headers=headers, timeout=30)
-    assert reply.headers["content-type"].startswith("text/event-stream")
-    return reply.text.splitlines()
+    headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"{base_url}{path}", json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as reply:
+        assert reply.headers["content-type"].startswith("text/event-stream")
+        return reply.read().decode().splitlines()
 
 
 def test_a_structured_answer_is_parsed(client: OpenAI) -> None:

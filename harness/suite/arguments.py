@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any
 
 from harness.suite.matching import MATCHERS, is_matcher, shape_problems
-from harness.suite.mistakes import Mistake, did_you_mean, shown
-from harness.suite.source import Place
+from harness.yamlfile.mistakes import Mistake, did_you_mean, shown
+from harness.yamlfile.source import Place
 
 
 def unknown_function(

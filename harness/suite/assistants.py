@@ -20,9 +20,9 @@ from pydantic import ValidationError
 
 from harness.errors import Problem, SuiteError, Where
 from harness.suite.check import check_assistant
-from harness.suite.mistakes import Mistake, mistakes_in, shown
 from harness.suite.records import AssistantFile, Variant
-from harness.suite.source import (
+from harness.yamlfile.mistakes import Mistake, mistakes_in, shown
+from harness.yamlfile.source import (
     Place,
     Source,
     kind_of,

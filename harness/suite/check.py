@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.suite.arguments import argument_mistakes, regex_problem, schema_problem, unknown_function
-from harness.suite.mistakes import Mistake, did_you_mean, shown
 from harness.suite.records import (
     AssistantFile,
     Attachment,
@@ -28,7 +27,8 @@ from harness.suite.records import (
     Turn,
     Variant,
 )
-from harness.suite.source import Place, kind_of, nearest_file
+from harness.yamlfile.mistakes import Mistake, did_you_mean, shown
+from harness.yamlfile.source import Place, kind_of, nearest_file
 
 _RANGES = ("latency_s", "tokens", "cost_usd", "steps")
 

@@ -15,9 +15,9 @@ from pydantic import BaseModel, ValidationError
 from harness.errors import Problem, SuiteError
 from harness.suite.check import check_conversation, check_stubs, facts_of
 from harness.suite.foreach import Row, Table, fill, placeholders, read_table, unescaped
-from harness.suite.mistakes import Mistake, annotation_at, did_you_mean, mistakes_in, shown
 from harness.suite.records import Conversation, Expect, Suite, SuiteFile
-from harness.suite.source import Place, Source
+from harness.yamlfile.mistakes import Mistake, annotation_at, did_you_mean, mistakes_in, shown
+from harness.yamlfile.source import Place, Source
 
 
 @dataclass(frozen=True, slots=True)

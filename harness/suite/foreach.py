@@ -20,7 +20,7 @@ from typing import Any
 import msgspec
 
 from harness.errors import Problem, SuiteError, Where
-from harness.suite.source import Place, missing_file, unreadable_file
+from harness.yamlfile.source import Place, missing_file, unreadable_file
 
 _PLACEHOLDER = re.compile(r"\\\{\{|\{\{\s*([^{}\s](?:[^{}]*[^{}\s])?)\s*\}\}")  # no group: two plain braces
 _ESCAPED = "\\{{"

@@ -22,9 +22,9 @@ from harness.suite.assistants import (
     place_in_files,
 )
 from harness.suite.draft import Draft
-from harness.suite.mistakes import shown
 from harness.suite.records import AnswerExpectation, Conversation, Expect, Suite, SuiteFile, Turn, Variant
-from harness.suite.source import Source, kind_of, missing_file, read_source, unreadable_file
+from harness.yamlfile.mistakes import shown
+from harness.yamlfile.source import Source, kind_of, missing_file, read_source, unreadable_file
 
 DEFAULT_FOLDER = Path("suites")
 _ENDINGS = (".yaml", ".yml")

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from harness.errors import SettingsError
-from harness.suite.mistakes import did_you_mean
 from harness.suite.records import Conversation, Suite
+from harness.yamlfile.mistakes import did_you_mean
 
 
 def select(suites: Sequence[Suite], *, tags: Sequence[str] = (), ids: Sequence[str] = ()) -> list[Suite]:

@@ -7,10 +7,10 @@ send exactly the same requests. Retrying is done here and not by the SDK, so tha
 from __future__ import annotations
 
 import asyncio
-import email.utils
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.backoff import wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import (
     TargetError,
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _BETA: Any = {"headers": {"OpenAI-Beta": "assistants=v2"}}
 _TRIES = 4
-_LONGEST_WAIT_S = 60.0
 _Answer = TypeVar("_Answer")
 
 
@@ -145,40 +144,16 @@ class HttpWire:
                 number += 1
 
     def _wait_s(self, error: openai.APIError, number: int) -> float | None:
-        """Seconds until the next try; None when there should be none.
-
-        The rule is the SDK's own: connection errors, 408, 409, 429 and 5xx, unless ``x-should-retry`` says
-        otherwise; ``retry-after-ms`` before ``retry-after`` before exponential waits.
-        """
+        """Seconds until the next try; None when there should be none."""
         import openai
 
         if number >= _TRIES:
             return None
         if isinstance(error, openai.APIConnectionError):
-            return _backoff_s(number)
+            return wait_before_retry(number, None, {}, self._clock.now())
         if not isinstance(error, openai.APIStatusError):
             return None
-        headers = error.response.headers
-        told = headers.get("x-should-retry")
-        retryable = error.status_code in {408, 409, 429} or error.status_code >= 500
-        if told == "false" or (told != "true" and not retryable):
-            return None
-        asked = self._asked_wait_s(headers)
-        if asked is None:
-            return _backoff_s(number)
-        return asked if asked <= _LONGEST_WAIT_S else None
-
-    def _asked_wait_s(self, headers: Mapping[str, str]) -> float | None:
-        try:
-            if milliseconds := headers.get("retry-after-ms"):
-                return float(milliseconds) / 1000
-            if after := headers.get("retry-after"):
-                return float(after)
-        except ValueError:
-            when = email.utils.parsedate_tz(headers.get("retry-after", ""))
-            if when:
-                return max(email.utils.mktime_tz(when) - self._clock.now().timestamp(), 0.0)
-        return None
+        return wait_before_retry(number, error.status_code, error.response.headers, self._clock.now())
 
     def _translate(self, error: openai.APIError) -> TargetError:
         import openai
@@ -208,7 +183,3 @@ def _message(error: openai.APIError) -> str:
     body = error.body
     message = body.get("message") if isinstance(body, dict) else None
     return str(message or error.message)
-
-
-def _backoff_s(number: int) -> float:
-    return float(min(0.5 * 2 ** (number - 1), 8.0))

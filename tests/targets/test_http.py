@@ -147,7 +147,7 @@ def test_every_other_answer_becomes_one_clear_error(
 
 
 def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.targets.http._backoff_s", lambda number: 0.0)
+    monkeypatch.setattr("harness.backoff.growing_wait_s", lambda number: 0.0)
     with pytest.raises(TargetUnavailable, match=r"127\.0\.0\.1:1/v1") as caught:
         _call("http://127.0.0.1:1/v1")
     assert "harness serve" in str(caught.value.hint)

@@ -16,8 +16,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from harness.suite.source import Place
 from harness.text import nearest
+from harness.yamlfile.source import Place
 
 Spelling = Callable[[Place], str | None]
 """How the file spells the plain value at a place (``5.10`` for the number 5.1); None when it has none."""

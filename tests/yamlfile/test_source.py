@@ -4,7 +4,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError, Where
-from harness.suite.source import MAX_DEPTH, _loader, parse_source, read_source
+from harness.yamlfile.source import MAX_DEPTH, _loader, parse_source, read_source
 
 
 def problems_of(text):

@@ -130,9 +130,9 @@ def complete(engine: Engine, ask: Ask) -> Completion:
     if reply.usage is not None:
         read = reply.usage["prompt_tokens"]
     limit = ask.completion_left
-    was_cut = limit is not None and written > limit
-    if was_cut and limit is not None:
-        reply, written = cut(reply, limit, ask.model), limit
+    was_cut = reply.was_cut
+    if limit is not None and written > limit:
+        reply, written, was_cut = cut(reply, limit, ask.model), limit, True
     spent = usage(read, written, counted.get("cached_tokens", 0), counted.get("reasoning_tokens", 0))
     return Completion(reply, spent, was_cut)
 

@@ -115,13 +115,15 @@ class ModelReply:
     Attributes:
         content: The text; citation markers of hits stand in it as they are.
         tool_requests: Tools to be called before the model goes on.
-        usage: ``{"prompt_tokens": n, "completion_tokens": n}`` as counted by the model's provider;
-            None lets the engine count.
+        usage: ``{"prompt_tokens": n, "completion_tokens": n}`` as counted by the model's provider, with
+            ``cached_tokens`` and ``reasoning_tokens`` where it tells them; None lets the engine count.
+        was_cut: The model stopped because it may write no more, not because it was done.
     """
 
     content: str = ""
     tool_requests: tuple[ToolRequest, ...] = ()
     usage: dict[str, int] | None = None
+    was_cut: bool = False
 
 
 class LanguageModel(Protocol):

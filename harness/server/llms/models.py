@@ -32,7 +32,7 @@ class ModelTable:
         for pattern, model in self.entries:
             if fnmatchcase(name, pattern):
                 return model
-        return self.default or _extractive()
+        return self.default or extractive()
 
     def names(self) -> list[str]:
         """The names that are spelt out, for the list of models."""
@@ -46,7 +46,7 @@ class ModelTable:
 
 
 @cache
-def _extractive() -> LanguageModel:
+def extractive() -> LanguageModel:
     """The reference model, loaded when a run first needs it."""
     from harness.server.llms.extractive import Extractive
 

@@ -13,6 +13,8 @@ from datetime import datetime
 
 LONGEST_WAIT_S = 60.0
 """A server that asks for more is not waited for."""
+MOST_TRIES = 4
+"""How often a target is asked for the same thing."""
 _PASSING = frozenset({408, 409, 429})
 
 

@@ -41,6 +41,10 @@ class Settings(BaseModel):
     """How many trials run at the same time."""
     deadline_s: Annotated[float, Field(gt=0)] = 120.0
     """Longest a turn may take, in seconds."""
+    models: str | None = None
+    """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
+    faults: str | None = None
+    """Faults on demand of the embedded server, a YAML file, to try resilience with."""
     store: str = ".harness/store.sqlite"
     """The database of suite runs: a path, or an SQLAlchemy URL."""
     reports: str = "reports"
@@ -48,7 +52,13 @@ class Settings(BaseModel):
 
     def target_options(self) -> TargetOptions:
         """What the targets room needs of this."""
-        return TargetOptions(self.target, self.base_url, self.api_key)
+        return TargetOptions(
+            self.target,
+            self.base_url,
+            self.api_key,
+            models=Path(self.models) if self.models else None,
+            faults=Path(self.faults) if self.faults else None,
+        )
 
 
 def load_settings(

@@ -20,7 +20,7 @@ from harness.runner.events import Event, RunFinished, TrialFinished
 from harness.runner.executors.local import Stop, run
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
-from harness.suite.assistants import existing_assistant, is_assistant_id, load_variant
+from harness.suite.assistants import digest_of_file, existing_assistant, is_assistant_id, load_variant
 from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
 from harness.suite.select import select
@@ -134,6 +134,7 @@ async def start(
     suites = load(job)
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
+    target = make_target(job.settings.target_options())  # before the run begins: there may be none
     started_at = clock.now()
     record = SuiteRun(
         id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -144,7 +145,6 @@ async def start(
         settings=_remembered(job, suites),
     )
     with _store(job.settings) as store:
-        target = make_target(job.settings.target_options())  # before the run begins: there may be none
         store.begin_run(record)
         with _saying_how_to_go_on(record.id):
             return await _carry_out(
@@ -184,10 +184,10 @@ async def resume(
         record = store.run(run_id)
         job = _recalled(record, settings, changed)
         suites = load(job)
-        _refuse_changed(record, _fingerprints(suites))
+        target = make_target(job.settings.target_options())
+        _refuse_changed(record, _fingerprints(suites, job.settings))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
-        target = make_target(job.settings.target_options())
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
             return await _carry_out(
@@ -262,8 +262,9 @@ def _remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "assistant": _lasting(job.assistant),
         "tags": list(job.tags),
         "ids": list(job.ids),
-        "fingerprints": _fingerprints(suites),
+        "fingerprints": _fingerprints(suites, job.settings),
         **job.settings.model_dump(exclude={"api_key", "store", "reports"}),
+        **_server_files(job.settings),
     }
 
 
@@ -274,16 +275,23 @@ def _lasting(assistant: str | None) -> str | None:
     return str(Path(assistant).resolve())
 
 
-def _fingerprints(suites: Sequence[Suite]) -> dict[str, str]:
+def _server_files(settings: Settings) -> dict[str, str]:
+    """The embedded server's own files, by the setting that names them, as absolute paths."""
+    named = {"models": settings.models, "faults": settings.faults}
+    return {name: str(Path(path).resolve()) for name, path in named.items() if path}
+
+
+def _fingerprints(suites: Sequence[Suite], settings: Settings) -> dict[str, str]:
     prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
     variants = [suite.variant for suite in suites if suite.variant]
-    return prints | {f"assistant {variant.name}": variant.fingerprint for variant in variants}
+    prints |= {f"assistant {variant.name}": variant.fingerprint for variant in variants}
+    return prints | {name: digest_of_file(Path(path)) for name, path in _server_files(settings).items()}
 
 
 def _recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
     kept = record.settings
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
-    asked = {name: kept[name] for name in own}
+    asked = {name: kept[name] for name in own} | {name: kept.get(name) for name in ("models", "faults")}
     return Job(
         suites=tuple(kept["suites"]),
         settings=settings.model_copy(update=asked),

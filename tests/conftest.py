@@ -33,5 +33,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Variables of the developer's shell change nothing."""
-    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY", "HARNESS_TARGET", "HARNESS_STORE", "HARNESS_REPORTS"):
+    for name in ("OPENAI_BASE_URL", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
+    for name in ("TARGET", "STORE", "REPORTS", "MODELS", "FAULTS"):
+        monkeypatch.delenv(f"HARNESS_{name}", raising=False)

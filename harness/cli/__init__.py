@@ -14,7 +14,8 @@ import click
 import harness
 from harness.cli import terminal
 
-# Name -> the line that `harness --help` shows; the command itself is `command` in harness/cli/<name>.py.
+# Name -> the line that `harness --help` shows; the command itself is `command` in harness/cli/<name>.py, with
+# underscores for hyphens.
 _COMMANDS = {
     "init": "Make a first suite, assistant and document to start from.",
     "run": "Run suites against an assistant, score the answers, write a report.",
@@ -22,6 +23,7 @@ _COMMANDS = {
     "report": "Write the report of a stored run again, in any format.",
     "runs": "List the stored runs.",
     "serve": "Start the embedded Assistants API for any client.",
+    "server-info": "Say what this version's embedded server is and can do.",
     "completion": "Print the shell completion script.",
 }
 
@@ -38,7 +40,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        command = importlib.import_module(f"harness.cli.{cmd_name}").command
+        command = importlib.import_module(f"harness.cli.{cmd_name.replace('-', '_')}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 @options.job
 @click.option("--target", help="Where the assistant lives: embedded (default) or assistants.")
 @click.option("--base-url", metavar="URL", help="Assistants-compatible API, e.g. http://127.0.0.1:8080/v1.")
+@click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded target).")
+@click.option("--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target).")
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8.")
 @click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take.")
@@ -66,7 +68,9 @@ def command(
 
     if resume:
         given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
-        _refuse_with_resume(given | {f"--{name}": flags[name] for name in ("target", "repeats")})
+        _refuse_with_resume(
+            given | {f"--{name}": flags[name] for name in ("target", "repeats", "models", "faults")}
+        )
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     settings = load_settings(flags)

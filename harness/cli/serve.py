@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import click
+
+if TYPE_CHECKING:
+    from harness.server.http import HttpOptions
+
+_FILE = click.Path(path_type=Path)
+_MEGABYTE = 1024 * 1024
+_MEGABYTES = click.FloatRange(min=0, min_open=True)
 
 
 @click.command("serve")
@@ -19,21 +29,47 @@ import click
     show_envvar=True,
     help="Clients must send this key. Default: any key.",
 )
-def command(host: str, port: int, api_key: str | None) -> None:
-    """Start the embedded Assistants API: no key and no network needed, state in memory.
+@click.option(
+    "--models", type=_FILE, envvar="HARNESS_MODELS", help="YAML: which model answers to which name."
+)
+@click.option("--faults", type=_FILE, envvar="HARNESS_FAULTS", help="YAML: faults on demand.")
+@click.option("--log-format", type=click.Choice(["text", "json"]), help="Log every call to standard error.")
+@click.option("--log-bodies", is_flag=True, help="Log request and answer bodies too: they hold messages.")
+@click.option("--max-request-mb", type=_MEGABYTES, help="Largest JSON request. Default: 64.")
+@click.option("--max-upload-mb", type=_MEGABYTES, help="Largest upload. Default: 513.")
+def command(
+    host: str,
+    port: int,
+    api_key: str | None,
+    models: Path | None,
+    faults: Path | None,
+    log_format: Literal["text", "json"] | None,
+    log_bodies: bool,
+    max_request_mb: float | None,
+    max_upload_mb: float | None,
+) -> None:
+    r"""Start the embedded Assistants API: no key and no network needed, state in memory.
 
     Point any client at it with OPENAI_BASE_URL. Answers come from a deterministic extractive reference
-    assistant, which quotes the uploaded documents; it is not a language model.
+    assistant, which quotes the uploaded documents and is not a language model; or, with --models, from
+    any chat-completions endpoint.
 
     \b
-    Example:
+    Examples:
       harness serve --port 8080 &
       OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=any python your_program.py
+      harness serve --models models.yaml --faults faults.yaml --log-format json
     """
     if not api_key and not _is_loopback(host):
         raise click.UsageError(f"--host {host} can be reached from other machines: give --api-key too.")
-    from harness.server.app import App, ServerOptions
+    if log_bodies and not log_format:
+        raise click.UsageError("--log-bodies needs a log: give --log-format text or json too.")
+    from harness.server.app import App
     from harness.server.http import serve
+    from harness.targets.making import server_options
+
+    app = App(server_options(models, faults))
+    options = _http_options(log_format, log_bodies, max_request_mb, max_upload_mb)
 
     def on_ready(base_url: str) -> None:
         click.echo(f"serving on {base_url} (Ctrl-C stops)", err=True)
@@ -41,11 +77,31 @@ def command(host: str, port: int, api_key: str | None) -> None:
     # Ctrl-C is how a server is meant to end: open requests finish, and that is a success.
     try:
         with contextlib.suppress(KeyboardInterrupt):
-            serve(App(ServerOptions()), host, port, api_key=api_key, on_ready=on_ready)
+            serve(app, host, port, api_key=api_key, on_ready=on_ready, options=options)
     except OSError as error:
         reason = error.strerror or error
         message = f"cannot listen on {host}, port {port}: {reason}. --port 0 takes any free port."
         raise click.UsageError(message) from error
+
+
+def _http_options(
+    log_format: Literal["text", "json"] | None,
+    log_bodies: bool,
+    max_request_mb: float | None,
+    max_upload_mb: float | None,
+) -> HttpOptions:
+    from harness.server.access_log import AccessLog
+    from harness.server.http import HttpOptions
+
+    chosen = HttpOptions()
+    if log_format is not None:
+        log = AccessLog(log_format, lambda line: click.echo(line, err=True), bodies=log_bodies)
+        chosen = replace(chosen, access_log=log)
+    if max_request_mb is not None:
+        chosen = replace(chosen, most_json_bytes=int(max_request_mb * _MEGABYTE))
+    if max_upload_mb is not None:
+        chosen = replace(chosen, most_upload_bytes=int(max_upload_mb * _MEGABYTE))
+    return chosen
 
 
 def _is_loopback(host: str) -> bool:

@@ -5,6 +5,7 @@ The handlers are plain functions on requests and the server's memory; HTTP is a 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -31,9 +32,10 @@ from harness.server.state import State
 from harness.server.wire import Event, IdFactory, Reply, Request, Upload
 
 if TYPE_CHECKING:
+    from harness.server.faults import FaultFile, Faults
     from harness.server.sandbox import Sandbox
 
-__all__ = ["ROUTES", "App", "Event", "Reply", "Request", "ServerOptions", "Upload"]
+__all__ = ["ADMIN_PATH", "ROUTES", "App", "Event", "Reply", "Request", "ServerOptions", "Upload"]
 
 Handler = Callable[..., "Reply | dict[str, Any]"]
 
@@ -112,6 +114,10 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/chat/completions", chat.create),
 )
 
+ADMIN_PATH = "/admin/faults"
+"""Not of the API: GET, POST and DELETE of the faults on demand; over HTTP for this machine alone."""
+FAULT_HEADER = "x-harness-fault"
+
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
@@ -127,6 +133,8 @@ class ServerOptions:
         workers: How many runs are executed at once when nobody streams them.
         context_tokens: The window that truncation fits prompts into.
         make_sandbox: Makes the sandbox of code_interpreter; None for the ordinary one.
+        faults: Faults on demand that calls meet from the start; None for none.
+        sleep: How an answer is held back when a fault wants it late.
     """
 
     models: ModelTable = field(default_factory=ModelTable)
@@ -137,6 +145,8 @@ class ServerOptions:
     workers: int = 16
     context_tokens: int = 128_000
     make_sandbox: Callable[[], Sandbox] | None = None
+    faults: FaultFile | None = None
+    sleep: Callable[[float], None] = time.sleep
 
 
 class App:
@@ -158,6 +168,9 @@ class App:
             make_sandbox=self.options.make_sandbox,
         )
         self._request_ids = IdFactory()
+        self._faults: Faults | None = None
+        if self.options.faults is not None:
+            self._set_faults(self.options.faults)
 
     def handle(self, request: Request) -> Reply:
         """The answer to a call; what is wrong with the call is answered, never raised.
@@ -165,14 +178,56 @@ class App:
         A stream's events drive its run as they are read; ``close`` on them leaves the rest to the server.
         """
         try:
+            reply = self._administered(request) if request.path == ADMIN_PATH else self._met(request)
+        except ApiError as error:
+            reply = error_reply(error, request.path)
+        return replace(reply, headers={"x-request-id": self.new_request_id(), **reply.headers})
+
+    def _met(self, request: Request) -> Reply:
+        """The answer, after what faults on demand do to the call."""
+        if self._faults is None:
+            return self._answer(request)
+        fault = self._faults.next(request)
+        if fault.delay_s:
+            self.options.sleep(fault.delay_s)
+        reply = fault.refusal or self._answer(replace(request, fate=fault.fate))
+        if reply.events is not None and fault.drop_after is not None:
+            from harness.server.faults import DroppedStream
+
+            reply = replace(reply, events=DroppedStream(reply.events, fault.drop_after))
+        return replace(reply, headers={**reply.headers, FAULT_HEADER: fault.label}) if fault.label else reply
+
+    def _answer(self, request: Request) -> Reply:
+        try:
             handler, ids = _route(request)
             answer = handler(self._engine, request, *ids)
         except ApiError as error:
             answer = error_reply(error, request.path)
         finally:
             self._engine.settle()
-        reply = answer if isinstance(answer, Reply) else Reply(200, answer)
-        return replace(reply, headers={"x-request-id": self.new_request_id(), **reply.headers})
+        return answer if isinstance(answer, Reply) else Reply(200, answer)
+
+    def _administered(self, request: Request) -> Reply:
+        """The answer to a call of the admin endpoint, which itself never meets a fault."""
+        if request.method == "DELETE":
+            self._faults = None
+        elif request.method == "POST":
+            from harness.server.faults import parse_faults
+
+            self._set_faults(parse_faults(request.body, called_paths()))
+        elif request.method != "GET":
+            raise _not_allowed(request)
+        return Reply(200, self._faults.body() if self._faults else {"object": "faults", "faults": []})
+
+    def _set_faults(self, file: FaultFile) -> None:
+        from harness.server.faults import Faults
+
+        self._faults = Faults(file)
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether calls may meet faults on demand."""
+        return self._faults is not None
 
     def new_request_id(self) -> str:
         """The next ``x-request-id``."""
@@ -187,6 +242,11 @@ class App:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def called_paths() -> list[tuple[str, str]]:
+    """Method and path of every route, ids in braces."""
+    return [(method, path) for method, path, _ in ROUTES]
 
 
 def error_reply(error: ApiError, path: str) -> Reply:
@@ -223,10 +283,12 @@ def _route(request: Request) -> tuple[Handler, list[str]]:
     if found is not None:
         return found
     if any(_match(method, parts) for method in _METHODS):
-        raise ApiError(
-            405, f"Not allowed to {request.method} on /v1{request.path}.", code="method_not_allowed"
-        )
+        raise _not_allowed(request)
     raise ApiError(404, f"Invalid URL ({request.method} /v1{request.path})", code="unknown_url")
+
+
+def _not_allowed(request: Request) -> ApiError:
+    return ApiError(405, f"Not allowed to {request.method} on /v1{request.path}.", code="method_not_allowed")
 
 
 def _match(method: str, parts: list[str]) -> tuple[Handler, list[str]] | None:

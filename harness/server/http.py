@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import ipaddress
 import logging
 import socket
 import threading
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
@@ -23,13 +24,14 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from harness.server.app import App, error_reply
+from harness.server.access_log import AccessLog, Call
+from harness.server.app import ADMIN_PATH, FAULT_HEADER, App, error_reply
 from harness.server.errors import ApiError
-from harness.server.wire import Event, Framing, Reply, Request, Upload
+from harness.server.wire import Event, Framing, Reply, Request, StreamDropped, Upload
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.types import Message, Receive
+    from starlette.types import Message, Receive, Send
 
 MOST_JSON_BYTES = 64 * 1024 * 1024
 MOST_UPLOAD_BYTES = 512 * 1024 * 1024 + 1024 * 1024
@@ -42,14 +44,33 @@ Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
 
 
-def asgi(app: App, *, api_key: str | None = None) -> Starlette:
+@dataclass(frozen=True, slots=True)
+class HttpOptions:
+    """How the server shows itself over HTTP.
+
+    Attributes:
+        most_json_bytes: Largest JSON body that is read.
+        most_upload_bytes: Largest multipart body that is read.
+        access_log: Takes note of every call; None for no log.
+    """
+
+    most_json_bytes: int = MOST_JSON_BYTES
+    most_upload_bytes: int = MOST_UPLOAD_BYTES
+    access_log: AccessLog | None = None
+
+
+_DEFAULT_OPTIONS = HttpOptions()
+
+
+def asgi(app: App, *, api_key: str | None = None, options: HttpOptions = _DEFAULT_OPTIONS) -> Starlette:
     """The HTTP application over a server.
 
     Args:
         app: What answers.
         api_key: The key that clients must send; None takes that of the app's options, if there is one.
+        options: Limits and log.
     """
-    door = _Door(app, app.options.api_key if api_key is None else api_key)
+    door = _Door(app, app.options.api_key if api_key is None else api_key, options)
     methods = ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]
     return Starlette(
         routes=[Route("/{path:path}", door.answer, methods=methods)],
@@ -70,9 +91,10 @@ class _Door:
     Every call runs in a thread of its own, so that a slow run holds nobody up.
     """
 
-    def __init__(self, app: App, api_key: str | None) -> None:
+    def __init__(self, app: App, api_key: str | None, options: HttpOptions) -> None:
         self._app = app
         self._api_key = api_key
+        self._options = options
         self._limiters: dict[int, anyio.CapacityLimiter] = {}
         self._pumps: set[asyncio.Task[None]] = set()
 
@@ -85,20 +107,36 @@ class _Door:
 
     async def answer(self, http: HttpRequest) -> Response:
         """The response to one HTTP request."""
-        started = time.perf_counter()
-        path = _plain_path(http.scope["path"])
+        call = Call(http.method, _plain_path(http.scope["path"]))
+        try:
+            reply = await self._reply(http, call)
+            headers = {**_COMMON_HEADERS, **reply.headers}
+            headers["openai-processing-ms"] = str(round(call.duration_ms))
+            headers.setdefault("x-request-id", self._app.new_request_id())
+            call.status, call.request_id = reply.status, headers["x-request-id"]
+            call.answered, call.fault = reply.body, headers.get(FAULT_HEADER, "")
+            return self._response(reply, headers, call)
+        except ClientDisconnect:
+            call.status = 400
+            return Response(status_code=400)
+        finally:
+            if call.events is None:  # a stream is noted when it is over
+                self._note(call)
+
+    async def _reply(self, http: HttpRequest, call: Call) -> Reply:
         try:
             self._check_key(http)
-            request = await _request(http, path)
-            reply = await self._in_thread(_MOST_CALLS_AT_ONCE, lambda: self._app.handle(request))
+            if call.path == ADMIN_PATH:
+                _check_local(http)
+            request = await _request(http, call.path, self._options)
+            call.sent = request.body
+            return await self._in_thread(_MOST_CALLS_AT_ONCE, lambda: self._app.handle(request))
         except ApiError as error:
-            reply = error_reply(error, path)
-        except ClientDisconnect:
-            return Response(status_code=400)
-        headers = {**_COMMON_HEADERS, **reply.headers}
-        headers["openai-processing-ms"] = str(round((time.perf_counter() - started) * 1000))
-        headers.setdefault("x-request-id", self._app.new_request_id())
-        return self._response(reply, headers)
+            return error_reply(error, call.path)
+
+    def _note(self, call: Call) -> None:
+        if self._options.access_log is not None:
+            self._options.access_log.note(call)
 
     def _check_key(self, http: HttpRequest) -> None:
         if self._api_key is None:
@@ -114,30 +152,37 @@ class _Door:
         limiter = self._limiters.setdefault(most, anyio.CapacityLimiter(most))
         return await anyio.to_thread.run_sync(work, limiter=limiter)
 
-    def _response(self, reply: Reply, headers: dict[str, str]) -> Response:
+    def _response(self, reply: Reply, headers: dict[str, str], call: Call) -> Response:
         if reply.events is not None:
-            return StreamingResponse(
-                self._stream(reply.events, reply.framing), media_type="text/event-stream", headers=headers
-            )
+            call.events = 0
+            events = self._stream(reply.events, reply.framing, call)
+            return _EventStream(events, media_type="text/event-stream", headers=headers)
         if reply.content is not None:
             return Response(reply.content, reply.status, headers, reply.content_type)
         return Response(msgspec.json.encode(reply.body), reply.status, headers, "application/json")
 
-    async def _stream(self, events: Iterator[Event], framing: Framing) -> AsyncIterator[bytes]:
-        """The events as they happen; a thread reads them to their end even if the client goes away."""
+    async def _stream(self, events: Iterator[Event], framing: Framing, call: Call) -> AsyncIterator[bytes]:
+        """The events as they happen; a thread reads them to their end even if the client goes away.
+
+        Raises:
+            StreamDropped: A fault on demand cuts the connection.
+        """
         loop, queue = asyncio.get_running_loop(), asyncio.Queue[bytes | None]()
 
         def pump() -> None:
             try:
-                for event in events:
+                for number, event in enumerate(events, 1):
+                    call.events = number
                     loop.call_soon_threadsafe(queue.put_nowait, _sse(event, framing))
                 loop.call_soon_threadsafe(queue.put_nowait, framing.end)
+            except StreamDropped:
+                call.cut = True
             finally:
                 loop.call_soon_threadsafe(queue.put_nowait, None)
 
         task = asyncio.create_task(self._in_thread(_MOST_STREAMS_AT_ONCE, pump))
         self._pumps.add(task)
-        task.add_done_callback(self._pumps.discard)
+        task.add_done_callback(lambda done: self._pumped(done, call))
         last = False
         while not last:
             pieces = [await queue.get()]
@@ -145,6 +190,38 @@ class _Door:
                 pieces.append(queue.get_nowait())
             last = pieces[-1] is None
             yield b"".join(piece for piece in pieces if piece is not None)
+        if call.cut:
+            raise StreamDropped
+
+    def _pumped(self, task: asyncio.Task[None], call: Call) -> None:
+        self._pumps.discard(task)
+        self._note(call)
+
+
+class _EventStream(StreamingResponse):
+    """Server-sent events; when a fault on demand cuts them, the connection ends without the last part."""
+
+    async def stream_response(self, send: Send) -> None:
+        with contextlib.suppress(StreamDropped):
+            await super().stream_response(send)
+
+
+def _check_local(http: HttpRequest) -> None:
+    """Let only programs on this machine at the admin endpoint; no page in a browser either.
+
+    Raises:
+        ApiError: The call comes from elsewhere.
+    """
+    client = http.client.host if http.client else ""
+    if not _is_loopback(client) or "origin" in http.headers:
+        raise ApiError(403, "This endpoint answers programs on the server's own machine only.")
+
+
+def _is_loopback(address: str) -> bool:
+    try:
+        return ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        return False
 
 
 def _sse(event: Event, framing: Framing) -> bytes:
@@ -160,10 +237,11 @@ def _plain_path(path: str) -> str:
     return path.rstrip("/") or "/"
 
 
-async def _request(http: HttpRequest, path: str) -> Request:
+async def _request(http: HttpRequest, path: str, options: HttpOptions) -> Request:
     kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     uploads = kind == "multipart/form-data"
-    limited = HttpRequest(http.scope, _limited(http, MOST_UPLOAD_BYTES if uploads else MOST_JSON_BYTES))
+    most = options.most_upload_bytes if uploads else options.most_json_bytes
+    limited = HttpRequest(http.scope, _limited(http, most))
     query: dict[str, list[str]] = {}
     for name, value in http.query_params.multi_items():
         query.setdefault(name, []).append(value)
@@ -244,6 +322,7 @@ def serve(
     port: int,
     api_key: str | None = None,
     on_ready: Callable[[str], None] | None = None,
+    options: HttpOptions = _DEFAULT_OPTIONS,
 ) -> None:
     """Serve until interrupted, then let open requests end.
 
@@ -253,13 +332,14 @@ def serve(
         port: Port to listen on; 0 takes a free one.
         api_key: The key that clients must send; None asks for none.
         on_ready: Called with the base_url once requests are answered.
+        options: Limits and log.
 
     Raises:
         OSError: It cannot listen there.
     """
     try:
         with _listening(host, port) as listener:
-            _make_server(app, host, port, api_key, on_ready).run(sockets=[listener])
+            _make_server(app, host, port, api_key, on_ready, options).run(sockets=[listener])
     finally:
         app.close()
 
@@ -280,7 +360,12 @@ def _listening(host: str, port: int) -> socket.socket:
 
 @contextlib.contextmanager
 def background(
-    app: App, *, host: str = "127.0.0.1", port: int = 0, api_key: str | None = None
+    app: App,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    api_key: str | None = None,
+    options: HttpOptions = _DEFAULT_OPTIONS,
 ) -> Iterator[str]:
     """A server in a thread of this process, for as long as the block lasts; gives its base_url.
 
@@ -294,7 +379,7 @@ def background(
         ready.append(base_url)
         decided.set()
 
-    server = _make_server(app, host, port, api_key, on_ready)
+    server = _make_server(app, host, port, api_key, on_ready, options)
 
     def run() -> None:
         try:
@@ -319,7 +404,12 @@ def background(
 
 
 def _make_server(
-    app: App, host: str, port: int, api_key: str | None, on_ready: Callable[[str], None] | None
+    app: App,
+    host: str,
+    port: int,
+    api_key: str | None,
+    on_ready: Callable[[str], None] | None,
+    options: HttpOptions,
 ) -> uvicorn.Server:
     import uvicorn
 
@@ -331,8 +421,10 @@ def _make_server(
             if self.started and on_ready is not None:
                 on_ready(_base_url(self.servers[0].sockets[0].getsockname()))
 
+    # A stream that a fault on demand has cut is meant to be incomplete.
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     config = uvicorn.Config(
-        asgi(app, api_key=api_key),
+        asgi(app, api_key=api_key, options=options),
         host=host,
         port=port,
         log_level="warning",
@@ -341,6 +433,10 @@ def _make_server(
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     return Announcing(config)
+
+
+def _is_no_cut_stream(record: logging.LogRecord) -> bool:
+    return "without completing response" not in record.getMessage()
 
 
 def _base_url(address: tuple[Any, ...]) -> str:

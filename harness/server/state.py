@@ -15,6 +15,7 @@ from harness.server.wire import (
     Container,
     ContainerFile,
     Conversation,
+    Fate,
     File,
     FileBatch,
     IdFactory,
@@ -161,6 +162,7 @@ class RunRecord:
         completion_tokens: What they wrote, against max_completion_tokens.
         pending_images: Images made since the last message; the next message shows them.
         with_content: The creator asked for the content of search results in its events.
+        fate: How the run is to end, where a fault on demand has decided that.
     """
 
     run: Run
@@ -170,6 +172,7 @@ class RunRecord:
     completion_tokens: int = 0
     pending_images: list[str] = field(default_factory=list)
     with_content: bool = False
+    fate: Fate | None = None
 
     @property
     def active(self) -> bool:

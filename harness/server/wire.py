@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import msgspec
 
@@ -19,6 +19,23 @@ Event = tuple[str, dict[str, Any]]
 """Name and data of one server-sent event."""
 
 INCLUDE_CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
+
+
+class StreamDropped(Exception):
+    """Raised between two events: the connection is cut here, though the run goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """How a run is to end, whatever its model says.
+
+    Attributes:
+        status: The terminal status.
+        code: ``last_error``'s code of a failed run, the reason of an incomplete one; empty when expired.
+    """
+
+    status: Literal["failed", "expired", "incomplete"]
+    code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +58,7 @@ class Request:
         query: Every value of every query parameter.
         headers: Names in lower case.
         upload: The uploaded file of a multipart request.
+        fate: How a run that this call creates is to end; set by faults on demand, never by clients.
     """
 
     method: str
@@ -49,6 +67,7 @@ class Request:
     query: Mapping[str, Sequence[str]] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     upload: Upload | None = None
+    fate: Fate | None = None
 
 
 @dataclass(frozen=True, slots=True)

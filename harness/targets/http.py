@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from harness.backoff import wait_before_retry
+from harness.backoff import MOST_TRIES, wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import (
     TargetError,
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import openai
 
 _BETA: Any = {"headers": {"OpenAI-Beta": "assistants=v2"}}
-_TRIES = 4
 _Answer = TypeVar("_Answer")
 
 
@@ -147,7 +146,7 @@ class HttpWire:
         """Seconds until the next try; None when there should be none."""
         import openai
 
-        if number >= _TRIES:
+        if number >= MOST_TRIES:
             return None
         if isinstance(error, openai.APIConnectionError):
             return wait_before_retry(number, None, {}, self._clock.now())

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import SettingsError
 from harness.targets.interface import Target
 from harness.text import nearest
+
+if TYPE_CHECKING:
+    from harness.server.app import ServerOptions
 
 NAMES = ("embedded", "assistants")
 
@@ -19,25 +25,37 @@ class TargetOptions:
         name: ``embedded`` or ``assistants``.
         base_url: Of an Assistants-compatible API, ending in /v1; needed by ``assistants``.
         api_key: For that API.
+        models: Model table of the embedded server, a YAML file.
+        faults: Faults on demand of the embedded server, a YAML file.
     """
 
     name: str = "embedded"
     base_url: str | None = None
     api_key: str | None = None
+    models: Path | None = None
+    faults: Path | None = None
 
 
 def make_target(options: TargetOptions) -> Target:
     """A target, not yet connected to anything.
 
     Raises:
-        SettingsError: No target has this name, or it lacks a base_url or key.
+        SettingsError: No target has this name, it lacks a base_url, or the files of the embedded
+            server have mistakes.
     """
     from harness.targets.assistants import AssistantsTarget
 
     if options.name == "embedded":
         from harness.targets.embedded import EmbeddedWire
 
-        return AssistantsTarget("embedded", EmbeddedWire(), poll_s=0.02)
+        return AssistantsTarget(
+            "embedded", EmbeddedWire(server_options(options.models, options.faults)), poll_s=0.02
+        )
+    if options.faults is not None:
+        raise SettingsError(
+            f"the target {options.name!r} has no faults on demand",
+            hint="leave faults out; a server of yours meets them with: harness serve --faults FILE",
+        )
     if options.name == "assistants":
         from harness.targets.http import HttpWire
 
@@ -47,6 +65,26 @@ def make_target(options: TargetOptions) -> Target:
         f"there is no target {options.name!r}",
         hint=f"{f'did you mean {known!r}? ' if known else ''}targets: {', '.join(NAMES)}",
     )
+
+
+def server_options(models: Path | None, faults: Path | None) -> ServerOptions:
+    """How an embedded server is set up that uses these files.
+
+    Raises:
+        SettingsError: With every mistake of the first file that has some.
+    """
+    from harness.server.app import ServerOptions, called_paths
+
+    chosen = ServerOptions()
+    if models is not None:
+        from harness.server.llms.table import read_models
+
+        chosen = replace(chosen, models=read_models(models, os.environ))
+    if faults is not None:
+        from harness.server.faults import read_faults
+
+        chosen = replace(chosen, faults=read_faults(faults, called_paths()))
+    return chosen
 
 
 def _address(options: TargetOptions) -> tuple[str, str]:

@@ -96,18 +96,31 @@ def test_an_empty_body_without_a_content_type_makes_a_thread(client: Client) -> 
     assert (status, json.loads(content)["object"]) == (200, "thread")
 
 
-def test_bodies_over_the_limit_are_refused_unread(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(door, "MOST_JSON_BYTES", 1000)
+@pytest.fixture
+def narrow() -> Iterator[Client]:
+    """A server that reads 1,000 bytes of JSON, and 2,000 of a form."""
+    app = App(ServerOptions(models=ModelTable(default=Scripted(["Fine."], cycle=True))))
+    with door.background(app, options=door.HttpOptions(1000, 2000)) as base_url:
+        yield Client(base_url)
+
+
+def test_bodies_over_the_limit_are_refused_unread(narrow: Client) -> None:
+    client = narrow
     status, error = client.error("POST", "/v1/assistants", b'{"model": "' + b"x" * 2000 + b'"}')
     assert (status, error["code"]) == (413, "request_too_large")
     assert client.call("GET", "/v1/assistants")[0] == 200
 
 
-def test_a_body_that_does_not_say_its_length_is_measured_as_it_comes(
-    client: Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(door, "MOST_JSON_BYTES", 1000)
-    connection = http.client.HTTPConnection(str(client.host), client.port, timeout=20)
+def test_uploads_have_a_limit_of_their_own(narrow: Client) -> None:
+    fits = form(('name="purpose"', b"user_data"), ('name="file"; filename="a"', b"x" * 1500))
+    large = form(('name="purpose"', b"user_data"), ('name="file"; filename="a"', b"x" * 2500))
+    for body, expected in ((fits, 200), (large, 413)):
+        status, _, _ = narrow.call("POST", "/v1/files", body, Content_Type=MULTIPART["Content-Type"])
+        assert status == expected
+
+
+def test_a_body_that_does_not_say_its_length_is_measured_as_it_comes(narrow: Client) -> None:
+    connection = http.client.HTTPConnection(str(narrow.host), narrow.port, timeout=20)
     connection.request("POST", "/v1/threads", iter([b"x" * 600] * 5), encode_chunked=True)
     assert connection.getresponse().status == 413
     connection.close()

@@ -137,6 +137,15 @@ def complete(engine: Engine, ask: Ask) -> Completion:
     return Completion(reply, spent, was_cut)
 
 
+def halved(completion: Completion, model: str) -> Completion:
+    """The completion as if its tokens had run out half way."""
+    spent = completion.usage
+    written = spent["completion_tokens"] // 2
+    details = spent["prompt_token_details"], spent["completion_tokens_details"]
+    less = usage(spent["prompt_tokens"], written, details[0]["cached_tokens"], details[1]["reasoning_tokens"])
+    return Completion(cut(completion.reply, written, model), less, was_cut=True)
+
+
 def _with_forced_tool(reply: ModelReply, request: ModelRequest) -> ModelReply:
     """The reply with what tool_choice demands, as far as that can be had without the model."""
     choice = request.tool_choice

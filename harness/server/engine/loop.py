@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import Any, cast
 
 from harness.server.engine import asking, deltas, hosted, states, tools
 from harness.server.engine.asking import Completion, CompletionLimitReached, PromptLimitReached
 from harness.server.engine.citations import annotate
 from harness.server.engine.job import Job
 from harness.server.engine.prompt import build, hits_of_run
-from harness.server.llms.interface import ModelError, ToolRequest
+from harness.server.llms.interface import ErrorCode, ModelError, ToolRequest
 from harness.server.state import StepRecord
 from harness.server.wire import Event, Message, RunStep, body, usage
 
@@ -57,6 +57,7 @@ def _broken_down(job: Job, problem: Exception) -> list[Event]:
 
 def _rounds(job: Job) -> Iterator[Event]:
     yield _begin(job)
+    _meet_fate(job)
     tools.await_indexing(job)
     while True:
         _check(job)
@@ -82,6 +83,25 @@ def _begin(job: Job) -> Event:
         return states.begin(job.record, job.engine.clock.unix())
 
 
+def _meet_fate(job: Job) -> None:
+    """Stop here if a fault on demand wants this run to end badly.
+
+    Raises:
+        RunOver: It is to expire.
+        ModelError: It is to fail.
+        PromptLimitReached: It is to have no room for its prompt.
+    """
+    fate = job.record.fate
+    if fate is None:
+        return
+    if fate.status == "expired":
+        raise RunOver(_end(job, "expired"))
+    if fate.status == "failed":
+        raise ModelError(cast(ErrorCode, fate.code), "A fault on demand let this run fail.")
+    if fate.code == "max_prompt_tokens":
+        raise PromptLimitReached
+
+
 def _check(job: Job) -> None:
     """Stop here if the run was cancelled, has expired, or is over for another reason.
 
@@ -103,6 +123,9 @@ def _complete(job: Job) -> Completion:
     record = job.record
     asking.refuse_circles(record.completions)
     completion = asking.complete(job.engine, build(job.thread, record, tools.readable_files(job)))
+    if record.fate is not None and not completion.reply.tool_requests:
+        # To end incomplete, as a fault on demand wants it, half an answer has to be there.
+        completion = asking.halved(completion, record.run.model)
     record.completions += 1
     record.prompt_tokens += completion.usage["prompt_tokens"]
     record.completion_tokens += completion.usage["completion_tokens"]

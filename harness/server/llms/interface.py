@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
+
 
 class ModelError(Exception):
     """A model that cannot answer; the run then fails with this code and message.
@@ -15,9 +17,7 @@ class ModelError(Exception):
         message: What clients read in the run's ``last_error``.
     """
 
-    def __init__(
-        self, code: Literal["server_error", "rate_limit_exceeded", "invalid_prompt"], message: str
-    ) -> None:
+    def __init__(self, code: ErrorCode, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message

@@ -5,17 +5,15 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from harness.backoff import wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.server.llms.chat_format import Dialect, UnusableAnswer, chat_request, model_reply
-from harness.server.llms.interface import ModelError, ModelReply, ModelRequest
+from harness.server.llms.interface import ErrorCode, ModelError, ModelReply, ModelRequest
 
 if TYPE_CHECKING:
     import openai
-
-Code = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 
 DEFAULT_TIMEOUT_S = 120.0
 DEFAULT_TRIES = 3
@@ -119,7 +117,7 @@ class Remote:
         return ModelError(code, f"The model {model!r} at {self.base_url} {reason}")
 
 
-def _explained(failure: openai.APIError | UnusableAnswer) -> tuple[Code, str]:
+def _explained(failure: openai.APIError | UnusableAnswer) -> tuple[ErrorCode, str]:
     """The code of a failed run, and what happened in words that follow the model's name."""
     import openai
 

@@ -1,0 +1,95 @@
+"""harness server-info."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+@click.command("server-info")
+@click.option(
+    "--models",
+    type=click.Path(path_type=Path),
+    envvar="HARNESS_MODELS",
+    help="YAML: which model answers to which name.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
+def command(models: Path | None, as_json: bool) -> None:
+    r"""Say what this version's embedded server is and can do on this machine; nothing is started.
+
+    \b
+    Examples:
+      harness server-info
+      harness server-info --models models.yaml --json
+    """
+    import json
+
+    facts = _facts(models)
+    if as_json:
+        click.echo(json.dumps(facts, indent=2, ensure_ascii=False))
+        return
+    click.echo("\n".join(_as_text(facts)))
+
+
+def _as_text(facts: dict[str, Any]) -> Iterator[str]:
+    yield f"harness {facts['version']}"
+    yield "\nmodels"
+    yield from (f"  {row['match']:20} {row['answers']}" for row in facts["models"])
+    yield f"\ncode_interpreter\n  {facts['code_interpreter']}"
+    yield "\nlimits"
+    yield from (f"  {name:20} {value:,}" for name, value in facts["limits"].items())
+    yield "\nroutes"
+    yield from (f"  {route['method']:6} {route['path']}" for route in facts["routes"])
+
+
+def _facts(models: Path | None) -> dict[str, Any]:
+    """Everything there is to say, as plain JSON."""
+    import harness
+    from harness.server.app import called_paths
+    from harness.server.llms.models import ModelTable
+    from harness.server.llms.table import described, read_models
+
+    table = ModelTable() if models is None else read_models(models, os.environ)
+    return {
+        "version": harness.__version__,
+        "models": [{"match": match, "answers": answers} for match, answers in described(table)],
+        "code_interpreter": _isolation(),
+        "limits": _limits(),
+        "routes": [{"method": method, "path": f"/v1{path}"} for method, path in called_paths()],
+    }
+
+
+def _isolation() -> str:
+    from harness.errors import HarnessError
+    from harness.server.sandbox import Sandbox
+
+    with Sandbox() as sandbox:
+        try:
+            return sandbox.isolation
+        except HarnessError as error:
+            return f"not available: {error}"
+
+
+def _limits() -> dict[str, float]:
+    from harness.server.app import ServerOptions
+    from harness.server.engine.states import RUN_SECONDS
+    from harness.server.http import HttpOptions
+    from harness.server.sandbox import Limits
+
+    server, http, code = ServerOptions(), HttpOptions(), Limits()
+    return {
+        "request_bytes": http.most_json_bytes,
+        "upload_bytes": http.most_upload_bytes,
+        "context_tokens": server.context_tokens,
+        "runs_at_once": server.workers,
+        "run_s": RUN_SECONDS,
+        "code_wall_s": code.wall_s,
+        "code_cpu_s": code.cpu_s,
+        "code_memory_bytes": code.memory_bytes,
+        "code_processes": code.processes,
+        "code_disk_bytes": code.disk_bytes,
+    }

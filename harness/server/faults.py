@@ -44,9 +44,6 @@ class _FileRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-Nth = Annotated[int, Field(ge=1)]
-
-
 class FaultRule(_FileRecord):
     """Which calls are hit, and by what."""
 
@@ -56,7 +53,7 @@ class FaultRule(_FileRecord):
     """Every method when left out."""
     rate: Annotated[float, Field(ge=0, le=1)] | None = None
     """The share of calls that are hit; with neither rate nor nth it is every call."""
-    nth: Nth | Annotated[tuple[Nth, ...], Field(min_length=1)] | None = None
+    nth: int | tuple[int, ...] | None = None
     """Which call is hit, counted from 1; or a list of them."""
     status: Annotated[int, Field(ge=400, le=599)] | None = None
     """Answer with this error before any work is done."""
@@ -140,11 +137,15 @@ class Faults:
 def decide(rule: FaultRule, seed: int, index: int, number: int) -> bool:
     """Whether a rule hits the call that it counts as this number: a function of its arguments alone."""
     if rule.nth is not None:
-        return number in (rule.nth if isinstance(rule.nth, tuple) else (rule.nth,))
+        return number in _numbers(rule.nth)
     if rule.rate is None:
         return True
     digest = hashlib.blake2b(f"{seed}/{index}/{number}".encode(), digest_size=8).digest()
     return int.from_bytes(digest) < rule.rate * 2**64
+
+
+def _numbers(nth: int | tuple[int, ...]) -> tuple[int, ...]:
+    return nth if isinstance(nth, tuple) else (nth,)
 
 
 # --- which calls a rule is about --------------------------------------------------------------------------
@@ -296,6 +297,9 @@ def _rule_mistakes(rule: FaultRule, place: Place, routes: Routes) -> Iterator[Mi
         return
     if rule.rate is not None and rule.nth is not None:
         yield Mistake((*place, "nth"), "rate and nth exclude each other", "leave one of them out")
+    if rule.nth is not None and min(_numbers(rule.nth), default=0) < 1:
+        hint = "write a number such as 3, or several: [1, 2]"
+        yield Mistake((*place, "nth"), "nth counts calls from 1 and names at least one", hint)
     if rule.retry_after_s is not None and rule.status is None:
         yield Mistake((*place, "retry_after_s"), "retry_after_s belongs to status", "leave it out")
     yield from _code_mistakes(rule, place)

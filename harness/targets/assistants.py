@@ -21,6 +21,7 @@ class AssistantsTarget:
         self.name = name
         self._wire = wire
         self._clock = clock
+        self._poll_s = poll_s
         self._provisioner = Provisioner(wire, poll_s=poll_s)
         self._ready: dict[str, Ready] = {}
         self._user_threads: dict[str, str] = {}
@@ -45,6 +46,7 @@ class AssistantsTarget:
             variant,
             thread,
             keep=user_id is not None,
+            poll_s=self._poll_s,
         )
 
     async def _new_thread(self, history: Sequence[HistoryMessage]) -> str:

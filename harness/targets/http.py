@@ -97,6 +97,8 @@ class HttpWire:
                     yield event["event"], event["data"]
         except openai.APIError as error:
             raise self._translate(error) from error
+        except _unwrapped() as error:
+            raise TargetUnavailable(f"{self._base_url} cut the stream: {error}") from error
         finally:
             await events.close()
 
@@ -176,6 +178,15 @@ class HttpWire:
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
             return TargetRefused(f"{self._base_url} refused: {_message(error)}")
         return TargetUnavailable(f"{self._base_url} failed: {_message(error)}")
+
+
+def _unwrapped() -> tuple[type[Exception], ...]:
+    """What older versions of the SDK let through when a stream breaks off; newer ones translate it."""
+    try:
+        import httpx
+    except ImportError:  # newer ones do without
+        return ()
+    return (httpx.TransportError,)
 
 
 def _message(error: openai.APIError) -> str:

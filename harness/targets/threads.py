@@ -32,7 +32,6 @@ _RUN_OPTIONS = {
 }
 _WORKING = frozenset({"queued", "in_progress", "cancelling"})
 _ENDED = frozenset(get_args(RunStatus)) - {"requires_action", "timed_out", "unknown"}
-_POLL_S = 1.0
 _LARGEST_IMAGE_BYTES = 2_000_000
 
 
@@ -76,6 +75,7 @@ class AssistantsSession:
         thread: str,
         *,
         keep: bool,
+        poll_s: float = 1.0,
     ) -> None:
         self._wire = wire
         self._provisioner = provisioner
@@ -84,6 +84,7 @@ class AssistantsSession:
         self._variant = variant
         self._thread = thread
         self._keep = keep
+        self._poll_s = poll_s
 
     @property
     def documents(self) -> dict[str, str]:
@@ -165,7 +166,7 @@ class AssistantsSession:
             making.run = newest["data"][0]
         path = f"{runs}/{making.run['id']}"
         while (run := await self._wire.call("GET", path))["status"] in _WORKING:
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(self._poll_s)
         making.run = run
         steps = pages(self._wire, f"{path}/steps", **{"include[]": _INCLUDE, "order": "asc"})
         making.steps = {step["id"]: step async for step in steps}

@@ -344,6 +344,7 @@ def described(annotation: Any) -> str:
 
 
 _PLAIN = {str: "text", int: "a whole number", float: "a number"}
+_PLURALS = {str: "texts", int: "whole numbers", float: "numbers"}
 
 
 def _described_one(member: Any) -> str:
@@ -362,7 +363,7 @@ def _plural(annotation: Any) -> str:
     members = _members(annotation)
     if len(members) > 1 or _shape(members[0]) is dict:
         return "blocks"
-    return "texts" if members[0] is str else described(annotation)
+    return _PLURALS.get(members[0]) or described(annotation)
 
 
 def _alternatives(words: list[str]) -> str:

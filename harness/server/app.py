@@ -185,9 +185,10 @@ class App:
 
     def _met(self, request: Request) -> Reply:
         """The answer, after what faults on demand do to the call."""
-        if self._faults is None:
+        faults = self._faults  # another thread may replace them meanwhile
+        if faults is None:
             return self._answer(request)
-        fault = self._faults.next(request)
+        fault = faults.next(request)
         if fault.delay_s:
             self.options.sleep(fault.delay_s)
         reply = fault.refusal or self._answer(replace(request, fate=fault.fate))
@@ -217,7 +218,8 @@ class App:
             self._set_faults(parse_faults(request.body, called_paths()))
         elif request.method != "GET":
             raise _not_allowed(request)
-        return Reply(200, self._faults.body() if self._faults else {"object": "faults", "faults": []})
+        faults = self._faults
+        return Reply(200, faults.body() if faults else {"object": "faults", "faults": []})
 
     def _set_faults(self, file: FaultFile) -> None:
         from harness.server.faults import Faults

@@ -12,6 +12,9 @@ import pytest
 import harness.errors
 import harness.store.faults
 from harness.cli import _COMMANDS, cli
+from harness.server.app import called_paths
+from harness.server.faults import FaultFile, FaultRule, read_faults
+from harness.server.llms.table import Entry, RemoteEntry, read_models
 from harness.settings import Settings
 from harness.suite.records import AnswerExpectation, Conversation, Expect
 
@@ -71,6 +74,21 @@ def test_every_command_help_teaches_with_an_example(name: str) -> None:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
     assert f"harness {name}" in (command.help or "")
+
+
+def test_the_tables_and_faults_that_the_docs_show_can_be_used(tmp_path: Path) -> None:
+    text = (DOCS / "embedded-server.md").read_text("utf-8")
+    models, faults = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    for name, content in (("models", models), ("faults", faults)):
+        (tmp_path / name).write_text(content, "utf-8")
+    assert len(read_models(tmp_path / "models", {"GATEWAY_KEY": "x"}).entries) == 2
+    assert len(read_faults(tmp_path / "faults", called_paths()).faults) == 5
+
+
+def test_every_key_of_tables_and_faults_is_documented() -> None:
+    keys = {*Entry.model_fields, *RemoteEntry.model_fields, *FaultRule.model_fields, *FaultFile.model_fields}
+    text = (DOCS / "embedded-server.md").read_text("utf-8")
+    assert {key for key in keys if not re.search(rf"\b{key}\b", text)} == set()
 
 
 @pytest.mark.parametrize("file", [*sorted(DOCS.glob("*.md")), ROOT / "README.md"], ids=lambda file: file.name)

@@ -48,7 +48,7 @@ def command(
     max_request_mb: float | None,
     max_upload_mb: float | None,
 ) -> None:
-    r"""Start the embedded Assistants API: no key and no network needed, state in memory.
+    """Start the embedded Assistants API: no key and no network needed, state in memory.
 
     Point any client at it with OPENAI_BASE_URL. Answers come from a deterministic extractive reference
     assistant, which quotes the uploaded documents and is not a language model; or, with --models, from

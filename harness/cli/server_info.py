@@ -19,7 +19,7 @@ import click
 )
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")
 def command(models: Path | None, as_json: bool) -> None:
-    r"""Say what this version's embedded server is and can do on this machine; nothing is started.
+    """Say what this version's embedded server is and can do on this machine; nothing is started.
 
     \b
     Examples:

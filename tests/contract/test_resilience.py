@@ -1,4 +1,4 @@
-"""A target whose server fails on demand: what passes is waited for, the rest ends with a type, not a crash."""
+"""A target whose server fails on demand: what passes is waited for, the rest ends typed, never in a crash."""
 
 from __future__ import annotations
 

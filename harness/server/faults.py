@@ -62,7 +62,7 @@ class FaultRule(_FileRecord):
     drop_stream_after: Annotated[int, Field(ge=0)] | None = None
     """Cut the connection of a stream after this many events; the run itself goes on."""
     run: Literal["failed", "expired", "incomplete"] | None = None
-    """How a run that the call creates will end."""
+    """How a run or response that the call creates will end."""
     code: Annotated[str, Field(min_length=1)] | None = None
     """With status or run: the error code, or why the run is incomplete."""
     delay_s: Annotated[float, Field(gt=0, le=600)] | None = None
@@ -157,10 +157,17 @@ def _concerns(rule: FaultRule, request: Request) -> bool:
     if rule.path is not None and not _pattern(rule.path).fullmatch(request.path):
         return False
     if rule.run is not None:
-        return request.method == "POST" and _MAKES_RUNS.fullmatch(request.path) is not None
+        return request.method == "POST" and _can_end_so(rule, request.path)
     if rule.drop_stream_after is not None:
         return (request.body or {}).get("stream") is True
     return True
+
+
+def _can_end_so(rule: FaultRule, path: str) -> bool:
+    """Whether what such a call creates can end so: responses neither expire nor lack prompt tokens."""
+    if path == "/responses":
+        return rule.run != "expired" and rule.code != "max_prompt_tokens"
+    return _MAKES_RUNS.fullmatch(path) is not None
 
 
 @lru_cache(maxsize=256)

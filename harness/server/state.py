@@ -306,6 +306,7 @@ class ResponseRecord:
         spent: The usage of these completions.
         pending_images: Container, file and name of images made since the last message.
         events: What was streamed so far, of a response in the background that can be streamed again.
+        fate: How the response is to end, where a fault on demand has decided that.
     """
 
     response: Response
@@ -322,6 +323,7 @@ class ResponseRecord:
     spent: list[dict[str, Any]] = field(default_factory=list)
     pending_images: list[tuple[str, str, str]] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    fate: Fate | None = None
 
     @property
     def active(self) -> bool:

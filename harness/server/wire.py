@@ -27,7 +27,7 @@ class StreamDropped(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """How a run is to end, whatever its model says.
+    """How a run or response is to end, whatever its model says.
 
     Attributes:
         status: The terminal status.
@@ -58,7 +58,7 @@ class Request:
         query: Every value of every query parameter.
         headers: Names in lower case.
         upload: The uploaded file of a multipart request.
-        fate: How a run that this call creates is to end; set by faults on demand, never by clients.
+        fate: How a run or response that this call creates is to end; set by faults alone.
     """
 
     method: str

@@ -199,6 +199,44 @@ def test_runs_end_as_the_fault_wants_and_give_their_thread_back(
     assert api.run(thread, assistant)["status"] == "completed"
 
 
+@pytest.mark.parametrize(
+    ("fault", "status"), [({"run": "failed"}, "failed"), ({"run": "incomplete"}, "incomplete")]
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_responses_end_as_the_fault_wants(
+    make_api: MakeApi, fault: dict[str, Any], status: str, stream: bool
+) -> None:
+    api = make_api(["one two three four five six"], faults=rules({**fault, "path": "/responses", "nth": 1}))
+    body = {"model": "m", "input": "hi", "stream": stream}
+    reply = api.call("POST", "/responses", body)
+    ended = list(reply.events)[-1][1]["response"] if stream else reply.body
+    assert ended["status"] == status
+    assert (ended["error"] or {}).get("code") == ("server_error" if status == "failed" else None)
+    if status == "incomplete":
+        assert ended["incomplete_details"] == {"reason": "max_output_tokens"}
+        assert "six" not in ended["output"][0]["content"][0]["text"]
+    assert api.post("/responses", {"model": "m", "input": "hi"})["status"] == "completed"
+
+
+def test_a_response_whose_stream_is_cut_can_be_read_when_it_is_done(make_api: MakeApi) -> None:
+    api = with_faults(make_api, {"drop_stream_after": 1})
+    events = api.call("POST", "/responses", {"model": "m", "input": "hi", "stream": True}).events
+    created = next(events)[1]["response"]
+    with pytest.raises(StreamDropped):
+        next(events)
+    assert api.get(f"/responses/{created['id']}")["status"] == "completed"
+
+
+def test_a_chat_completion_is_cut_too(make_api: MakeApi) -> None:
+    api = with_faults(make_api, {"drop_stream_after": 2})
+    messages = [{"role": "user", "content": "hi"}]
+    events = api.call(
+        "POST", "/chat/completions", {"model": "m", "messages": messages, "stream": True}
+    ).events
+    with pytest.raises(StreamDropped):
+        list(events)
+
+
 def test_a_run_made_with_its_thread_meets_its_fate_too(make_api: MakeApi) -> None:
     api = with_faults(make_api, {"run": "expired"})
     made = api.post("/threads/runs", {"assistant_id": api.assistant()["id"]})
@@ -263,6 +301,7 @@ MISTAKES = [
     ({"delay_s": 1.0, "retry_after_s": 1.0}, "retry_after_s belongs to status"),
     ({"path": "/thread/*/runs", "status": 500}, "no call that this fault can hit fits '/thread/*/runs'"),
     ({"path": "/assistants", "run": "failed"}, "no call that this fault can hit fits '/assistants'"),
+    ({"path": "/responses", "run": "expired"}, "no call that this fault can hit fits '/responses'"),
     ({"path": "/threads", "method": "GET", "status": 500}, "fits 'GET /threads'"),
 ]
 

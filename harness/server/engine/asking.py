@@ -7,19 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, cast
 
 from harness.server.engine.counting import completion_tokens, cut, fixed_tokens, message_tokens
 from harness.server.engine.machine import Engine
 from harness.server.llms.interface import (
     ChatMessage,
+    ErrorCode,
     FileInfo,
     ModelError,
     ModelReply,
     ModelRequest,
     ToolRequest,
 )
-from harness.server.wire import usage
+from harness.server.wire import Fate, usage
 
 MOST_COMPLETIONS = 64
 """Whoever asks a model more often than this for one answer is going round in circles."""
@@ -135,6 +136,16 @@ def complete(engine: Engine, ask: Ask) -> Completion:
         reply, written, was_cut = cut(reply, limit, ask.model), limit, True
     spent = usage(read, written, counted.get("cached_tokens", 0), counted.get("reasoning_tokens", 0))
     return Completion(reply, spent, was_cut)
+
+
+def refuse_doomed(fate: Fate | None) -> None:
+    """Stop where a fault on demand wants failure.
+
+    Raises:
+        ModelError: It does.
+    """
+    if fate is not None and fate.status == "failed":
+        raise ModelError(cast(ErrorCode, fate.code), "A fault on demand: this was made to fail.")
 
 
 def halved(completion: Completion, model: str) -> Completion:

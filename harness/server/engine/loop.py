@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator, Iterator
-from typing import Any, cast
+from typing import Any
 
 from harness.server.engine import asking, deltas, hosted, states, tools
 from harness.server.engine.asking import Completion, CompletionLimitReached, PromptLimitReached
 from harness.server.engine.citations import annotate
 from harness.server.engine.job import Job
 from harness.server.engine.prompt import build, hits_of_run
-from harness.server.llms.interface import ErrorCode, ModelError, ToolRequest
+from harness.server.llms.interface import ModelError, ToolRequest
 from harness.server.state import StepRecord
 from harness.server.wire import Event, Message, RunStep, body, usage
 
@@ -96,8 +96,7 @@ def _meet_fate(job: Job) -> None:
         return
     if fate.status == "expired":
         raise RunOver(_end(job, "expired"))
-    if fate.status == "failed":
-        raise ModelError(cast(ErrorCode, fate.code), "A fault on demand let this run fail.")
+    asking.refuse_doomed(fate)
     if fate.code == "max_prompt_tokens":
         raise PromptLimitReached
 

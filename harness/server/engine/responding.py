@@ -151,7 +151,11 @@ def _rounds(job: ResponseJob) -> Iterator[Event]:
 def _complete(job: ResponseJob) -> asking.Completion:
     record = job.record
     asking.refuse_circles(record.completions)
+    asking.refuse_doomed(record.fate)
     completion = asking.complete(job.engine, next_ask(job.engine, record))
+    if record.fate is not None and not completion.reply.tool_requests:
+        # To end incomplete, as a fault on demand wants it, half an answer has to be there.
+        completion = asking.halved(completion, record.response.model)
     record.completions += 1
     record.spent.append(completion.usage)
     return completion

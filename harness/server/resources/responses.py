@@ -75,6 +75,7 @@ def create(engine: Engine, request: Request) -> Reply:
     streams = fields.flag("stream", False)
     with engine.state.lock:
         record = _new(engine, fields, fields.required_text("model"))
+        record.fate = request.fate
     _refuse_too_long(engine, record)
     with engine.state.lock:
         items.remember(engine, list(record.given))

@@ -7,6 +7,7 @@ the passages, stands in the best window of one to three neighbouring sentences o
 from __future__ import annotations
 
 import math
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ _LONGEST_SENTENCE = 4_000
 _SEEDS = 8  # best sentences around which windows are tried
 _WIDEST = 3  # sentences in a window
 _MOST_LOOKED_AT = 4_000  # sentences that share a word; the commonest words are left out beyond
+
+_RULE = re.compile(r"[\s|:+=-]+")
 
 Alternatives = tuple[frozenset[str], ...]
 
@@ -202,7 +205,20 @@ class Evidence:
 
 
 def _units(passage: int, text: str) -> Iterable[Unit]:
-    for span in sentences(text):
-        for start in range(0, len(span.text), _LONGEST_SENTENCE):
-            part = span.text[start : start + _LONGEST_SENTENCE]
+    for told in _with_headers(text):
+        for start in range(0, len(told), _LONGEST_SENTENCE):
+            part = told[start : start + _LONGEST_SENTENCE]
             yield Unit(passage, part, frozenset(facts.stems_of_text(part)))
+
+
+def _with_headers(text: str) -> Iterable[str]:
+    """The sentences of a text; a table's row stands behind the table's first row, which says what it means."""
+    header, end = "", 0
+    for span in sentences(text):
+        is_row = "|" in span.text
+        if not is_row or text[end : span.start].count("\n") > 1 or not header:
+            header = span.text if is_row else ""
+            yield span.text
+        elif not _RULE.fullmatch(span.text):
+            yield f"{header} {span.text}"
+        end = span.end

@@ -15,6 +15,7 @@ from harness.server.llms.extractive.lexicon import (
     CUES,
     TROUBLE,
     alike,
+    common_stems,
     generic_stems,
     in_usual_words,
     synonyms,
@@ -130,6 +131,10 @@ def read_question(
 
 
 _GENERIC_WEIGHT = 0.2
+#: Of a common word that no hit holds.
+_COMMON_WEIGHT = 0.4
+#: Rarity is not to be read from fewer units than these.
+_FEWEST = 60
 
 
 def _terms(text: str) -> list[Term]:
@@ -255,11 +260,14 @@ class _Pages:
         if not forms:
             if _CALENDAR.fullmatch(term.stem) or term.stem in _MONTH_STEMS:
                 return 0.3 * term.weight
+            if term.stem in common_stems():
+                return _COMMON_WEIGHT * term.weight
             return term.weight * (1.5 if term.names else 0.9)
         often = max(self.frequency[form] for form in forms)
         if term.names and _is_code(term.stem):
             return 1.5 * term.weight
-        rarity = math.log(1 + self.count / often) / math.log(1 + self.count)
+        count = max(self.count, _FEWEST)
+        rarity = math.log(1 + count / often) / math.log(1 + count)
         return term.weight * min(1.0, max(0.3, rarity))
 
     def match(self, term: str, stems: frozenset[str]) -> float:

@@ -22,7 +22,7 @@ create make add new set
 begin start launch
 open opening
 hour time
-close closing closed shut
+close closing closed shut open opening
 refund reimburse reimbursement money-back repay
 invoice bill receipt
 phone telephone mobile call
@@ -126,6 +126,186 @@ insurance insured cover coverage
 warranty guarantee
 exchange swap replace replacement
 pick-up pickup collect collection
+cash money
+atm machine cash-machine cashpoint
+cheque check
+overdraft overdrawn
+salary wage income pay
+interest rate
+currency currencies foreign
+exchange convert conversion
+savings saving deposit
+mortgage loan
+statement transaction history
+fraud scam
+instalment installment
+debt arrears owe owing
+earn gain
+lost lose losing missing misplaced
+steal stole stolen theft thief
+flu influenza
+shot jab vaccination vaccine inoculation immunisation immunization injection
+doctor physician gp
+hospital clinic
+lab laboratory
+test exam examination examine
+prescription prescribe
+dentist dental
+sick ill illness disease unwell
+disability disabled wheelchair accessible accessibility step-free barrier-free
+pregnant pregnancy
+death die died deceased bereavement
+baby infant toddler
+child children kid kids toddler
+teenager teen youth
+elderly senior pensioner
+parent mother father family
+dog cat pet animal
+car vehicle van automobile
+bike bicycle cycle
+bus coach
+train rail railway
+flight plane fly aircraft
+luggage baggage suitcase bag
+suitcase bag
+pram pushchair stroller buggy
+trip journey travel
+ticket fare
+depart departure leave
+arrive arrival
+taxi cab shuttle
+passport visa
+hotel stay accommodation room
+flat apartment home house
+tenant renter
+rent rental hire lease leasing
+landlord owner
+move relocate relocation
+power electricity electric
+outage blackout cut interruption
+meter reading
+heating heater boiler
+water tap
+rubbish trash garbage waste refuse bin
+recycle recycling
+repair fix mend broken
+faulty defective broken damaged damage defect
+dirty filthy unclean
+clean wash cleaning washing laundry
+shoe footwear trainer sneaker
+sneaker trainer
+clothes clothing garment
+jumper sweater pullover
+size fit
+colour color
+parcel package shipment
+courier carrier
+voucher coupon
+sale reduced discounted
+stock available availability
+shop store outlet
+warehouse depot
+basket cart
+order purchase
+course class lesson module
+teacher tutor instructor professor lecturer
+student pupil learner undergraduate
+university college school
+degree diploma
+tuition fee
+scholarship grant bursary funding
+deadline due
+apply application applicant applying
+admission entry entrance
+grade mark score
+exam test
+term semester
+timetable schedule
+gym fitness
+swim swimming pool
+coach trainer instructor
+membership member subscription
+class session course
+locker cupboard
+towel linen
+breakfast meal
+food eat meal dining
+drink beverage
+vegetarian vegan
+restaurant dining
+permit licence license
+council municipality
+tax levy
+certificate certification
+form application
+birth born
+marriage marry married wedding
+vote election ballot
+library book
+bring take carry
+allowed permitted allow permit permission welcome accepted accept
+height high tall
+weight heavy weigh
+width wide
+length long
+depth deep
+speed fast
+age old
+start begin
+stop end
+finish end complete
+split divide share
+remove delete erase uninstall
+install setup
+reinstall install
+update upgrade
+restart reboot
+computer laptop pc
+phone smartphone cellphone
+screen display monitor
+charge charging charger
+battery batteries
+print printer printing
+wifi wi-fi
+connect connection link
+invite invitation
+share sharing
+message notification
+attach attachment
+merge combine
+duplicate double twice
+team group
+role right permission
+admin administrator
+log history
+key token
+contact reach
+talk speak
+complain complaint
+wait queue waiting
+appointment booking visit
+reschedule move postpone
+miss missed no-show
+early earlier before
+late later after
+half fifty
+full whole entire
+part partial
+single one
+extra additional surplus
+regular standard normal
+minimum least
+first initial
+final last
+toll fee
+penalty fine
+deposit bond security
+insurance insured insure
+claim claiming
+accident crash collision
+breakdown puncture flat
+helmet hat
+child-seat car-seat
 """
 
 #: Words of a question that say little about its subject; they count for a part only.
@@ -143,6 +323,30 @@ keeps become becomes soon hard difficult lot fair enough really still boss come 
 last lasts lasting
 """.split()
 
+#: Words that are common in all kinds of talk: one that the documents lack says little against them.
+_COMMON = """
+add advise after agree aim allow another appear arrive attend avoid bad begin behind believe belong better
+bring build busy call care carry catch change charge check choose clear close collect common complete confirm
+consider contain continue correct current deal decide depend difficult discuss due early easy enough enter
+especially expect fact fail fair fall feel few fill final finish first fit follow forget form four full
+further future general give grow handle happy head hear here high hold hope idea immediate important
+improve increase interested issue join keep kind last late later lead learn least leave less level
+life like line list little live local lose low main manage matter maximum maybe mention mind minimum moment
+month move near nearly nice normal normally note notice offer office old once online open option order
+outside overall own particular pass past perfect person pick place plan planning plus point prefer prepare
+present previous probably problem proper properly purpose put question quite raise rather reach read ready
+real reason receive recent recommend remain remember remove request return run safe save second seem
+send separate serious set several share short show side similar simply since single sit situation small
+special specific spend stand start stay step still stop straight such suggest suitable suppose sure talk ten
+thing think third three time today together tomorrow tonight top total touch toward treat trip true turn two
+type typical under unless usual usually various visit wait walk watch wear weekend wish without wonder word
+work world worry worth write wrong year yesterday yet young
+buy bought purchase paid pay got get give given gave took taken brought went gone made found thought told
+annoyed annoying stupid ridiculous damn hell hate love awful terrible hopeless crazy confusing confused
+really literally seriously honestly basically absolutely totally completely properly kindly quickly
+husband wife partner friend brother sister son daughter mother father mum mom dad kid boss colleague
+""".split()
+
 _CUE_PATTERNS = {
     "duration": r"\bhow (?:long|soon|quickly|fast|often|old)\b|"
     r"\bhow many (?:minute|hour|day|week|month|year)s?\b",
@@ -154,7 +358,7 @@ _CUE_PATTERNS = {
     "date": r"(?:^|[,;.?!] )(?:(?:and|so|but|since|until|by|from) )*when\b(?! i\b| my\b| the\b| a\b)|"
     r"\bwhen (?:is|are|do|does|did|will|can|was|were|should)\b|\bwhat (?:time|day|date|year)\b|"
     r"\bwhich (?:days?|dates?|year)\b|\bopening (?:hours|times)\b",
-    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must)\b|\bsteps?\b|\binstructions\b|"
+    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must|i|we|one|you)\b|\bsteps?\b|\binstructions\b|"
     r"\bset ?up\b|"
     r"\bwalk me through\b|\bwhat (?:should|can|must) i do\b|\bguide me\b",
     "place": r"\bwhere\b|\bwhat (?:address|location)\b",
@@ -191,7 +395,7 @@ DATE = re.compile(
     r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b|\b(?:daily|weekly|monthly|noon|midnight|first day|last "
     r"day|at once|immediately|"
     r"right away|at the (?:end|start|beginning)|(?:after|within|before|until) (?:\d+|one|two|three|"
-    r"the end))\b",
+    r"the end))\b|\b(?:minutes?|hours?|days?|weeks?|months?) (?:before|after|prior|in advance)\b",
     re.IGNORECASE,
 )
 NUMBER = re.compile(
@@ -441,30 +645,41 @@ INJECTION = re.compile(
 )
 
 
-_PHRASES = {
-    "book a": "reserve a",
-    "book an": "reserve an",
-    "money back": "refund",
-    "get rid of": "delete",
-    "log in": "sign in",
-    "log on": "sign in",
-    "log out": "sign out",
-    "free of charge": "free",
-    "at no cost": "free",
-    "call off": "cancel",
-    "give back": "return",
-    "bring back": "return",
-    "too big": "too large",
-    "fill in": "complete",
-    "turn on": "switch on",
-    "turn off": "switch off",
-}
+#: Sayings of several words, each with one usual word for it.
+_PHRASES = tuple(
+    (re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), usual)
+    for pattern, usual in {
+        r"book (?=an? )": "reserve ",
+        r"money back": "refund",
+        r"get rid of|throw away": "delete",
+        r"log (?:in|on)": "sign in",
+        r"log out": "sign out",
+        r"free of charge|at no (?:extra )?cost|for nothing": "free",
+        r"call(?:ed)? off": "cancel",
+        r"(?:give|bring|send|take|sen[dt]ing|hand) (?:(?:it|them|this|these|the \w+|my \w+) )?back": "return",
+        r"too big": "too large",
+        r"fill (?:in|out)": "complete",
+        r"turn on": "switch on",
+        r"turn off": "switch off",
+        r"take out (?:some )?(?:cash|money)|get (?:some )?cash(?: out)?": "withdraw cash",
+        r"cash ?(?:machine|point)s?|atms?": "machine",
+        r"\d+[- ]years?[- ]olds?|(?:my|our) (?:son|daughter)s?": "child",
+        r"check(?=(?:ing)?[ -]?(?:in|out)\b)(?:ing)?[ -]?(in|out)": r"check-\1",
+        r"pass(?:ed|es)? away": "died",
+        r"set(?:ting)? up": "install",
+        r"sign(?:ing)? up|signup": "register",
+        r"pay (?:it |this )?in (?:parts|stages|several payments)|monthly payments": "instalments",
+        r"(?:hand|carry)[- ](?:luggage|baggage)|carry[- ]on(?: bag)?": "cabin bag",
+        r"hold (?:luggage|baggage)": "checked bag",
+        r"left (?=(?:my|our) [^.?!]{0,40}\b(?:in|on|at)\b)": "lost ",
+    }.items()
+)
 
 
 def in_usual_words(text: str) -> str:
     """The text with some sayings of several words put as one usual word."""
-    for phrase, usual in _PHRASES.items():
-        text = re.sub(rf"\b{phrase}\b", usual, text, flags=re.IGNORECASE)
+    for pattern, usual in _PHRASES:
+        text = pattern.sub(usual, text)
     return text
 
 
@@ -511,6 +726,12 @@ def subject_stems(text: str) -> list[str]:
 def generic_stems() -> frozenset[str]:
     """Stems that say little about what a question is about."""
     return frozenset(part for word in _GENERIC for part in content_stems(word))
+
+
+@lru_cache(maxsize=1)
+def common_stems() -> frozenset[str]:
+    """Stems that are common in all kinds of talk."""
+    return frozenset(part for word in _COMMON for part in content_stems(word))
 
 
 _NOT_ALIKE = frozenset({("found", "founder"), ("founder", "found")})

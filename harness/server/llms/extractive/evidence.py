@@ -117,7 +117,8 @@ def read_question(
     facts = [term for term in _terms(extra) if term.stem not in known]
     around = facts + [term for term in _terms(context) if term.stem not in known]
     around = list({term.stem: term for term in reversed(around)}.values())
-    borrowed = follows and bool(around) and sum(term.weight for term in own) < 1.0
+    telling = sum(term.weight for term in own if term.stem not in _ANY_PRICE)
+    borrowed = follows and bool(around) and telling < 1.0
     if borrowed:
         # Nothing of its own to go by: what was asked before is asked again.
         own, around = own + [Term(term.stem, term.weight * 0.8) for term in around], []
@@ -130,6 +131,8 @@ def read_question(
     )
 
 
+#: What is asked of a subject named before: "What would that cost?".
+_ANY_PRICE = frozenset(content_stems("cost price fee charge expensive cheap euros dollars pounds"))
 _GENERIC_WEIGHT = 0.2
 #: Of a common word that no hit holds.
 _COMMON_WEIGHT = 0.4
@@ -200,6 +203,7 @@ _IN_HEADING = 0.75
 _IN_QUESTION = 0.9
 _IN_COMPOUND = 0.75
 _NEXT_DOOR = 0.45
+_MEANT_BY_PRONOUN = 0.75
 _BY_SYNONYM = 0.8
 _BY_LIKENESS = 0.8
 
@@ -212,6 +216,8 @@ class _Words:
     own: frozenset[str]
     heading: frozenset[str]
     beside: frozenset[str]
+    meant: frozenset[str] = frozenset()
+    """Stems of the sentence before, where this one goes on with "It", "This" or "They"."""
 
 
 class _Pages:
@@ -244,7 +250,7 @@ class _Pages:
 
     def _misspelt(self, term: str) -> dict[str, float]:
         """Stems that differ by a letter or two from one that nothing in the hits is like."""
-        if len(term) < 5 or not term.isalpha():
+        if len(term) < 5 or not term.isalpha() or term in common_stems():
             return {}
         most = 1 if len(term) < 8 else 2
         near = (
@@ -263,7 +269,7 @@ class _Pages:
             if term.stem in common_stems():
                 return _COMMON_WEIGHT * term.weight
             return term.weight * (1.5 if term.names else 0.9)
-        often = max(self.frequency[form] for form in forms)
+        often = self.frequency[term.stem] or max(self.frequency[form] for form in forms)
         if term.names and _is_code(term.stem):
             return 1.5 * term.weight
         count = max(self.count, _FEWEST)
@@ -291,7 +297,8 @@ class _Pages:
         if own == 1.0:
             return own
         above = _IN_QUESTION if here.unit.answers_heading else _IN_HEADING
-        return max(own, above * self.match(term, here.heading), _NEXT_DOOR * self.match(term, here.beside))
+        around = max(above * self.match(term, here.heading), _NEXT_DOOR * self.match(term, here.beside))
+        return max(own, around, _MEANT_BY_PRONOUN * self.match(term, here.meant))
 
 
 def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Evidence:
@@ -301,6 +308,7 @@ def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Ev
         return NOTHING
     ranked = sorted(_ranked(question, pages), key=lambda found: (-found.score, found.hit, found.index))
     best = next((found for found in ranked[:12] if _holds(question, found, ranked[0], pages)), ranked[0])
+    best = _with_what_is_asked(question, best, ranked)
     ranked = [best, *(found for found in ranked if found is not best)]
     important = [term for term in question.terms if term.weight > _GENERIC_WEIGHT] or list(question.terms)
     known = sum(bool(pages.forms(term.stem)) for term in important) / len(important)
@@ -319,7 +327,8 @@ def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
     for hit, units in enumerate(pages.units):
         own = [unit.stems & wanted for unit in units]
         for index, unit in enumerate(units):
-            words_here = _Words(unit, own[index], unit.heading & wanted, _beside(units, own, index))
+            beside, meant = _beside(units, own, index), _meant(units, own, index)
+            words_here = _Words(unit, own[index], unit.heading & wanted, beside, meant)
             if not (words_here.own or words_here.heading or words_here.beside):
                 yield Found(unit, hit, index, 0.0, 0.0)
                 continue
@@ -339,6 +348,15 @@ def _beside(units: tuple[Unit, ...], own: list[frozenset[str]], index: int) -> f
     return frozenset().union(
         *(own[p] for p in near if units[p].block == unit.block or units[p].heading == unit.heading)
     )
+
+
+_PRONOUN = re.compile(r"(?:It|This|They|These|That|Those|Both|He|She)\b")
+
+
+def _meant(units: tuple[Unit, ...], own: list[frozenset[str]], index: int) -> frozenset[str]:
+    """Wanted stems of the sentence that a leading pronoun points back to."""
+    goes_on = index > 0 and units[index].block == units[index - 1].block
+    return own[index - 1] if goes_on and _PRONOUN.match(units[index].text) else frozenset()
 
 
 _INSTRUCTS = re.compile(
@@ -451,6 +469,23 @@ def _has_what_is_asked(question: Question, best: Found, pages: _Pages) -> bool:
         unit.text for unit in near if unit.heading == best.unit.heading or unit.block == best.unit.block
     )
     return any(CUE_EVIDENCE[cue].search(text) for cue in asked)
+
+
+def _with_what_is_asked(question: Question, best: Found, ranked: Sequence[Found]) -> Found:
+    """The best unit; where it lacks the time or price asked for, the best one beside it that holds it."""
+    asked = [CUE_EVIDENCE[cue] for cue in _MUST_BE_THERE if cue in question.cues]
+    if not asked or any(pattern.search(best.unit.text) for pattern in asked):
+        return best
+    beside = (
+        found
+        for found in ranked
+        if found.hit == best.hit
+        and abs(found.index - best.index) <= 4
+        and found.unit.heading == best.unit.heading
+        and found.coverage >= 0.7 * best.coverage
+        and any(pattern.search(found.unit.text) for pattern in asked)
+    )
+    return next(beside, best)
 
 
 # --- what to quote --------------------------------------------------------------------------------

@@ -170,15 +170,17 @@ def _asked(scene: _Scene) -> list[_Asked]:
     subject = without_contact(scene.subject).strip() or scene.subject
     whole = scene.situation.trouble
     aside = "" if whole else aside_of(subject)
-    return [_one_asked(scene, text, aside) for text in ([subject] if whole else questions_in(subject))]
+    texts = [subject] if whole else questions_in(subject)
+    return [_one_asked(scene, text, aside, texts[:place]) for place, text in enumerate(texts)]
 
 
-def _one_asked(scene: _Scene, text: str, aside: str) -> _Asked:
-    follows = not scene.expanded and is_follow_up(text) and bool(aside or scene.talk.earlier)
-    earlier = context_of(scene.talk, text) if follows else ""
+def _one_asked(scene: _Scene, text: str, aside: str, before: Sequence[str]) -> _Asked:
+    """One question of a message, with those that stand ``before`` it there."""
+    follows = not scene.expanded and is_follow_up(text) and bool(aside or before or scene.talk.earlier)
+    earlier = (before[-1] if before else context_of(scene.talk, text)) if follows else ""
     facts = known_facts_for(scene.talk, text, aside)
     if follows:
-        few = len(term_stems(f"{text} {earlier}")) < 3
+        few = len(term_stems(f"{text} {earlier}")) < 2
         topic = topic_of_last_answer(scene.talk) if few and not aside else ""
         return _Asked(text, "\n".join(part for part in (aside, earlier, topic) if part), facts, True, 0.5)
     if aside:

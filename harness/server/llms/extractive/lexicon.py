@@ -241,7 +241,6 @@ form application
 birth born
 marriage marry married wedding
 vote election ballot
-library book
 bring take carry
 allowed permitted allow permit permission welcome accepted accept
 height high tall
@@ -252,7 +251,6 @@ depth deep
 speed fast
 age old
 start begin
-stop end
 finish end complete
 split divide share
 remove delete erase uninstall
@@ -267,18 +265,14 @@ charge charging charger
 battery batteries
 print printer printing
 wifi wi-fi
-connect connection link
 invite invitation
 share sharing
 message notification
 attach attachment
 merge combine
 duplicate double twice
-team group
 role right permission
 admin administrator
-log history
-key token
 contact reach
 talk speak
 complain complaint
@@ -288,15 +282,9 @@ reschedule move postpone
 miss missed no-show
 early earlier before
 late later after
-half fifty
-full whole entire
-part partial
-single one
 extra additional surplus
 regular standard normal
 minimum least
-first initial
-final last
 toll fee
 penalty fine
 deposit bond security
@@ -304,7 +292,6 @@ insurance insured insure
 claim claiming
 accident crash collision
 breakdown puncture flat
-helmet hat
 child-seat car-seat
 """
 
@@ -325,7 +312,7 @@ last lasts lasting
 
 #: Words that are common in all kinds of talk: one that the documents lack says little against them.
 _COMMON = """
-add advise after agree aim allow another appear arrive attend avoid bad begin behind believe belong better
+add advise after along agree aim allow another appear arrive attend avoid bad begin behind believe belong better
 bring build busy call care carry catch change charge check choose clear close collect common complete confirm
 consider contain continue correct current deal decide depend difficult discuss due early easy enough enter
 especially expect fact fail fair fall feel few fill final finish first fit follow forget form four full
@@ -382,7 +369,7 @@ DURATION = re.compile(
     re.IGNORECASE,
 )
 MONEY = re.compile(
-    r"[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?|pence|francs?|%|"
+    r"[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?|pence|francs?|p|ct|%|"
     r"percent|per cent|[$€£])"
     r"|\b(?:usd|eur|gbp|chf)\s?\d|\bfree\b|\bno (?:charge|cost|fee)\b|\bwithout charge\b|\bgratis\b",
     re.IGNORECASE,
@@ -658,6 +645,7 @@ _PHRASES = tuple(
         r"call(?:ed)? off": "cancel",
         r"(?:give|bring|send|take|sen[dt]ing|hand) (?:(?:it|them|this|these|the \w+|my \w+) )?back": "return",
         r"too big": "too large",
+        r"how much (?=(?:is|are|will|would) |do(?:es)? (?:\w+ ){1,5}?cost)": "price ",
         r"fill (?:in|out)": "complete",
         r"turn on": "switch on",
         r"turn off": "switch off",
@@ -698,6 +686,18 @@ appointment book
 """
 
 
+# The same, and what holds for the kind holds for the member: "foreign currency" answers about dollars.
+_KINDS_THAT_ANSWER = """
+currency dollar euro pound franc yen usd eur gbp
+pet dog cat hamster rabbit bird parrot
+vehicle car van lorry truck motorbike motorcycle
+instrument guitar violin cello
+sport ski snowboard surf golf
+food pizza sandwich snack meal
+drink water coffee tea juice
+"""
+
+
 @lru_cache(maxsize=1)
 def _synonym_table() -> dict[str, frozenset[str]]:
     groups: dict[str, set[str]] = {}
@@ -708,6 +708,11 @@ def _synonym_table() -> dict[str, frozenset[str]]:
     for line in _MEMBERS.strip().splitlines():
         kind, *members = (stem(fold(word)) for word in line.split())
         groups.setdefault(kind, {kind}).update(members)
+    for line in _KINDS_THAT_ANSWER.strip().splitlines():
+        kind, *members = (stem(fold(word)) for word in line.split())
+        groups.setdefault(kind, {kind}).update(members)
+        for member in members:
+            groups.setdefault(member, {member}).add(kind)
     return {member: frozenset(others - {member}) for member, others in groups.items()}
 
 
@@ -717,9 +722,13 @@ def synonyms(term: str) -> frozenset[str]:
 
 
 def subject_stems(text: str) -> list[str]:
-    """Content stems, with "founded" told apart from "found"."""
+    """Content stems, with "founded" told apart from "found"; an amount of money names a price."""
     stems = content_stems(text)
-    return [*stems, "founder"] if "founded" in text.casefold() else stems
+    if "founded" in text.casefold():
+        stems.append("founder")
+    if MONEY.search(text):
+        stems.append("price")
+    return stems
 
 
 @lru_cache(maxsize=1)

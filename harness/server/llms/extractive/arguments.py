@@ -25,6 +25,9 @@ class Filled:
     missing: tuple[str, ...]
 
 
+_ASKING = frozenset("what which why when where who how whether".split())
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of a function as its schema describes it."""
@@ -39,10 +42,14 @@ class Parameter:
 
     @property
     def label(self) -> str:
-        """Its name in plain words: ``user_email`` is "e-mail address"."""
+        """Its name in plain words: ``user_email`` is "e-mail address"; its description where that tells more."""
         if _is_mail(self):
             return "e-mail address"
-        return re.sub(r"^(?:user|customer|client|guest|member|patient|reader) ", "", fold(_spaced(self.name)))
+        name = re.sub(r"^(?:user|customer|client|guest|member|patient|reader) ", "", fold(_spaced(self.name)))
+        described = re.split(r"[.,;:(]|\b(?:as|e\.g|for example)\b", fold(str(self.schema.get("description") or "")))[0]
+        described = re.sub(r"^(?:the|a|an) ", "", described.strip())
+        tells = set(content_stems(name)) < set(content_stems(described)) and len(described.split()) <= 8
+        return described if tells and described.split()[0] not in _ASKING else name
 
     @property
     def type(self) -> str:

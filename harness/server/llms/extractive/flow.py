@@ -72,8 +72,17 @@ class _Scene:
 
     @property
     def handover_function(self) -> Function | None:
-        """The function that brings people in, if there is one."""
-        return next((function for function in self.functions if function.hands_over), None)
+        """The function that brings people in, if there is one: by what it is, or by the instructions."""
+        named = [function for function in self.functions if function.name in self.policy.calls]
+        return next((function for function in (*named, *self.functions) if self._brings_in(function)), None)
+
+    def _brings_in(self, function: Function) -> bool:
+        """Whether a function belongs to this hand-over; one that does something else, only where it is about that."""
+        if function.name not in self.policy.calls:
+            return function.hands_over
+        about = set(content_stems(f"{function.description} {' '.join(function.name_words)}"))
+        said = set(content_stems(" ".join(self.talk.user_texts[-2:])))
+        return function.hands_over or (self.situation.reason in ("condition", "") and bool(about & said))
 
 
 def complete(request: ModelRequest) -> ModelReply:

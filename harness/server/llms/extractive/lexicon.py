@@ -522,7 +522,7 @@ _KINDS = {
         r"\b(?:complain\w*|unacceptable|terrible|awful|disappoint\w*|angry|furious|frustrat\w*|fed up|"
         r"ridiculous|"
         r"worst|disgust\w*|unhappy|dissatisf\w*|outrag\w*|appalling|rude\w*|scandal\w*|sick of|"
-        r"horrible|annoyed)\b",
+        r"horrible|filthy|annoyed)\b",
     ),
     "legal": (
         r"\b(?:legal\w*|law|lawyers?|lawsuits?|court|litigation|attorney)\b",
@@ -544,9 +544,9 @@ _KINDS = {
         r"heart attack|stroke|fire|gas leak|urgent\w*|hurt myself|collapsed|life-threatening)\b",
     ),
     "security": (
-        r"\b(?:security|fraud\w*|breach\w*|hack\w*|unauthori[sz]ed|phishing|suspicious|stolen|scam\w*|"
+        r"\b(?:security|fraud\w*|breach\w*|hack\w*|unauthori[sz]ed|phishing|suspicious|stolen|steal\w*|scam\w*|"
         r"theft|privacy)\b",
-        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|compromised|fraud\w*|"
+        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|stole|robbed|theft|thief|compromised|fraud\w*|"
         r"suspicious|leaked|"
         r"scam\w*|identity theft|someone (?:else )?(?:has |is )?(?:used|using|logged|accessed|took|got into)|"
         r"(?:do not|don't|didn't|did not|never) (?:recogni[sz]e|make|made|authori[sz]ed?))\b",
@@ -563,6 +563,46 @@ _KINDS = {
         r"deleted (?:itself|by itself|themselves)|missing)|data loss|corrupt(?:ed|ion)|"
         r"(?:all|everything)\b[^.?!]{0,30}\b(?:gone|lost|vanished|disappeared|wiped))\b",
     ),
+    "hardship": (
+        r"\b(?:(?:can(?:no|')t|unable to|struggl\w+ to|difficult\w* to) (?:pay|afford)|debts?|arrears|hardship|"
+        r"payment difficult\w*)\b",
+        r"\b(?:(?:can(?:no|')t|unable to|not able to|struggl\w+ to|no money to|impossible to) (?:pay|afford)|"
+        r"in debt|debts|arrears|bankrupt\w*|behind (?:with|on) (?:my|our|the)|(?:lost my|out of) (?:job|work))\b",
+    ),
+    "bereavement": (
+        r"\b(?:died|dies|dead|deaths?|deceased|bereave\w*|passed away)\b",
+        r"\b(?:died|deceased|(?:has|have|is) dead|death of|bereave\w*|passed away|funeral|"
+        r"lost my (?:husband|wife|mother|father|mum|mom|dad|son|daughter|partner|brother|sister))\b",
+    ),
+    "not_received": (
+        r"\b(?:(?:nothing|not|never|n't) (?:\w+ )?(?:arriv\w+|receiv\w+|turn(?:ed)? up|deliver\w+|come)|"
+        r"missing (?:parcel|order|deliver|package)\w*)\b",
+        r"(?:\b(?:nothing|not|never|no \w+)|n't)\b[^.?!]{0,25}\b(?:arriv\w+|receiv\w+|turned up|shown up|come|"
+        r"here|deliver\w+|found)\b|\b(?:still (?:missing|waiting|lost|gone)|without a trace)\b",
+    ),
+    "injury": (
+        r"\b(?:injur\w+|accidents?|hurt|harmed)\b",
+        r"\b(?:injur\w+|accident|hurt|harmed|bleed\w*|broke my|sprained|twisted my|burn(?:t|ed)|wound\w*|"
+        r"fell (?:off|down|over)|crashed|ambulance)\b",
+    ),
+    "illness": (
+        r"\b(?:ill|illness\w*|sickness|hospital\w*)\b",
+        r"\b(?:ill|illness|sick|hospital\w*|surgery|operation|unwell|covid|flu|diagnosed)\b",
+    ),
+    "loss": (
+        r"\blost (?:property|and found|items?|belongings|things|objects?)\b|\bleft behind\b",
+        r"\b(?:lost|lose|losing|misplaced|mislaid|can(?:no|')t find|left) (?:my|our|a|an|his|her|both)\b|"
+        r"\b(?:left|forgot)\b[^.?!]{0,30}\b(?:behind|in (?:my|the|our) \w+)|\blost property\b|\bmissing\b",
+    ),
+    "harassment": (
+        r"\b(?:harass\w*|bull(?:y|ied|ying)|threat\w*|discriminat\w*|safeguard\w*|violen\w*|assault\w*)\b",
+        r"\b(?:harass\w*|bull(?:y|ied|ying)|threaten\w*|discriminat\w*|abus\w+|violen\w*|assault\w*|racist|"
+        r"sexist|stalk\w*|attacked)\b",
+    ),
+    "disagreement": (
+        r"\b(?:disagree\w*|appeals?|object(?:s|ions?)? to|challeng\w*)\b",
+        r"\b(?:disagree\w*|appeal\w*|object to|challenge|unfair|reconsider|contest)\b",
+    ),
     "outage": (
         r"\b(?:outages?|downtime|system(?:s)? down|unavailab\w*|cannot work)\b",
         r"\b(?:outage|(?:everything|whole|entire|all|service|site|system|server|production|"
@@ -574,9 +614,10 @@ _KINDS = {
     ),
     "dispute": (
         r"\b(?:disput\w*|contest\w*|overcharg\w*|wrong(?:ly)? charg\w*|double charg\w*|chargebacks?|"
+        r"(?:charged|paid|billed|debited) (?:twice|double|wrongly|too much)|wrong amount|"
         r"billing (?:dispute|error|"
         r"problem)s?)\b",
-        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|charged (?:me |us )?(?:twice|double|wrongly|too "
+        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|(?:charged|billed|debited|paid) (?:me |us )?(?:twice|double|wrongly|too "
         r"much|again)|double "
         r"charged?|wrong(?:ly)? charged|chargeback|incorrect(?:ly)? (?:charge|bill)\w*|never "
         r"(?:received|ordered|borrowed)|"

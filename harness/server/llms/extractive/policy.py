@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from harness.server.llms.extractive.lexicon import KINDS, generic_stems
@@ -24,6 +24,7 @@ class Condition:
         text: The words of the instructions.
         stems: Its content stems, without those that name nobody and nothing.
         kinds: General kinds of it: ``technical``, ``complaint``, ``person``, ``unanswered`` and so on.
+        rest: The stems that none of the kinds stands for.
         above: The amount from which it holds, as in "refunds over 100 euros"; None without one.
     """
 
@@ -31,6 +32,7 @@ class Condition:
     stems: frozenset[str]
     kinds: frozenset[str]
     above: float | None = None
+    rest: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +64,7 @@ class Policy:
         closing: Words every answer must end with.
         roles: Who people may ask for, folded.
         adds: What is to be told beside the words of handing over, such as a telephone number.
+        calls: Names of functions that sentences about handing over mention.
         other_ways: Addresses and numbers to give when a hand-over could not be made.
     """
 
@@ -81,6 +84,7 @@ class Policy:
     closing: str | None = None
     roles: tuple[str, ...] = field(default=())
     adds: str | None = None
+    calls: frozenset[str] = frozenset()
     other_ways: tuple[str, ...] = ()
 
     def escalation_for(self, kind: str) -> Escalation | None:
@@ -120,6 +124,7 @@ def read_policy(instructions: str) -> Policy:
         closing=_edge(directives, quotes, _CLOSING),
         roles=_roles(directives, quotes),
         adds=_adds(directives, quotes),
+        calls=frozenset(_calls(directives, quotes)),
         other_ways=tuple(dict.fromkeys(_other_ways(directives))),
     )
 
@@ -175,7 +180,7 @@ _ITEM = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
 def _directives(masked: str) -> list[_Directive]:
     found: list[_Directive] = []
     heading = lead = before = ""
-    for raw in (part for span in sentences(masked) for part in re.split(r"(?<=;)\s+", span.text.strip())):
+    for raw in (part for span in sentences(masked) for part in _parts(span.text.strip())):
         text = _ITEM.sub("", raw).strip()
         if _is_heading(raw):
             heading, lead, before = raw.strip("#*: "), "", ""
@@ -183,15 +188,39 @@ def _directives(masked: str) -> list[_Directive]:
         is_item = bool(_ITEM.match(raw))
         found.append(_Directive(text.replace("**", ""), heading, lead if is_item else "", before))
         if not is_item:
-            lead = text if text.rstrip().endswith(":") else ""
+            lead = "" if text.rstrip()[-1:] in (".", "!", "?", "") else text
         before = text
+    return found
+
+
+def _parts(sentence: str) -> list[str]:
+    """A sentence cut at its semicolons, unless these part the items that a colon announces."""
+    return [sentence] if ":" in sentence.partition(";")[0] else re.split(r"(?<=;)\s+", sentence)
+
+
+def _with_their_items(directives: list[_Directive]) -> list[_Directive]:
+    """The directives; the items of a list about handing over are one with the words that open it."""
+    found: list[_Directive] = []
+    for directive in directives:
+        hands_over = _names_handing_over(f"{directive.heading} {directive.lead}")
+        opened = found[-1] if found and directive.lead and hands_over else None
+        if opened and opened.text.startswith(directive.lead):
+            mark = ":" if opened.text == directive.lead.rstrip() and opened.text[-1] != ":" else ""
+            found[-1] = replace(opened, text=f"{opened.text}{mark} {directive.text.rstrip('.,;')};")
+        else:
+            found.append(directive)
     return found
 
 
 # --- handing over ---------------------------------------------------------------------------------
 
 
+_PEOPLE = (
+    r"(?:humans?(?: being)?|colleague|person|people|representative|agent|specialist|supervisor|operator|employee|"
+    r"advis[oe]r|officer|nurse|librarian|receptionist|manager|expert|technician|member of staff)s?"
+)
 _HAND_OVER = re.compile(
+    rf"\b{_PEOPLE} (?:only|if|when|takes? over|steps? in)\b|"
     r"\b(?:escalat\w*|needs? (?:a |an |the )?(?:person|human|colleague|member of staff|specialist)|"
     r"hand(?:s|ed|ing)?[ -]?(?:it |them |this |the \w+ |\w+ )?(?:over|off)|handover|handoff|"
     r"transfer(?:red|ring)?(?= (?:to|them|you|him|her|the|it|this|a|an|such|any|people|users?|"
@@ -201,13 +230,12 @@ _HAND_OVER = re.compile(
     r"visitors?|members?|patients?)|"
     r"pass(?:ed|ing|es)? (?:\w+ ){0,3}?(?:on|over|along|to)|forward(?:ed|ing)? (?:\w+ ){0,3}?to|"
     r"put (?:\w+ ){1,2}?through|"
-    r"refer(?:red)? (?:\w+ ){0,3}?to|rout(?:e|ed|ing) (?:\w+ ){0,3}?to|"
+    r"refer (?:\w+ ){1,3}?to|referred to|rout(?:e|ed|ing) (?:\w+ ){0,3}?to|"
     r"(?:bring|call|get|fetch|involv)(?:e|s|ing)? (?:in )?(?:a|an|the|our|some) (?:\w+ )?"
     r"(?:human|person|colleague|agent|specialist|expert|supervisor|manager|librarian|nurse|"
     r"advis[oe]r|team|member)|"
     r"(?:to|by|with|for|from|ask a|tell a) (?:a |an |the |our |your |another )?(?:\w+ "
-    r"){0,2}?(?:human|colleague|person|"
-    r"representative|agent|specialist|supervisor|operator)s?\b)"
+    rf"){{0,2}}?{_PEOPLE}\b)"
 )
 _SPEAKS_OF_PEOPLE = re.compile(
     r"\b(?:connect\w*|transfer\w*|hand(?:ing)? \w+ over|hand(?:ing)? (?:this|it|you)|pass(?:ing)?|"
@@ -258,10 +286,8 @@ _LINKING = re.compile(
 def _escalations(directives: list[_Directive], quotes: list[str]) -> tuple[Escalation, ...]:
     found: list[Escalation] = []
     pending: list[Condition] = []
-    for directive in directives:
-        if not _about_handing_over(directive, quotes):
-            continue
-        if _forbids(directive.text):
+    for directive in _with_their_items(directives):
+        if not _about_handing_over(directive, quotes) or _forbids(directive.text):
             continue
         conditions = list(_conditions(directive, quotes))
         phrase = _phrase(directive, quotes)
@@ -315,9 +341,7 @@ def _about_handing_over(directive: _Directive, quotes: list[str]) -> bool:
 
 
 def _names_handing_over(heading: str) -> bool:
-    return bool(
-        _HAND_OVER.search(fold(heading)) or re.search(r"escalat|hand(?:ing)?[ -]?(?:over|off)", fold(heading))
-    )
+    return bool(_HAND_OVER.search(fold(heading)))
 
 
 _WORDS_OF_HANDING_OVER = re.compile(
@@ -339,12 +363,19 @@ def _hands_over_in_words(words: str) -> bool:
 def _forbids(text: str) -> bool:
     """Whether the sentence says when *not* to hand over, or only what to offer."""
     return bool(
-        re.match(
+        _NO_REASON.search(fold(text))
+        or re.match(
             r"(?:please )?(?:offer|never|do not|don't|avoid|you must not|there is no need|no need)\b(?! "
             r"(?:try|attempt|guess|hesitate))",
             fold(text),
         )
     )
+
+
+_NO_REASON = re.compile(
+    r"\b(?:no|not an?|isn't an?|never an?) (?:reason|case|ground|matter)s? (?:for|to)\b|"
+    r"\bdo not (?:apply|escalate|hand over|transfer)\b"
+)
 
 
 def _phrase(directive: _Directive, quotes: list[str]) -> str | None:
@@ -432,31 +463,45 @@ _AMOUNT = re.compile(
 
 
 def _conditions(directive: _Directive, quotes: list[str]) -> Iterator[Condition]:
-    """The cases a sentence names, split at commas and "or"; quoted words aside."""
-    text = _REPORTED.sub(" ", _MASK.sub(" ", directive.text))
-    text = _ROLE.sub(" ", fold(_IN_THESE_CASES.sub(" ", text)))
-    parts = re.split(
-        r",\s+(?:or\s+|and\s+)?(?=\D)|;|:|\s+or\s+|\s+and\s+(?=\w+)|—|\s-\s|\(|\)|"
-        r"\s+(?=(?:if|when|whenever|in case)\b)",
-        text,
-    )
-    if not directive.lead and not directive.heading:
-        parts = _from_the_hand_over_on(parts)
-    acting = False
+    """The cases a sentence names, split at commas and "or"; quoted words and acts aside."""
+    text = _REPORTED.sub(" ", _MASK.sub(" ; ", directive.text))
+    text = _NUMBERED.sub("; ", fold(_IN_THESE_CASES.sub(" ", text)))
+    head, colon, listed = text.partition(":")
+    says_nothing = not (set(content_stems(head)) - _EMPTY - generic_stems())
+    if colon and (_HAND_OVER.search(head) or says_nothing) and content_stems(listed):
+        text = listed  # what hands over stands before the colon, the cases behind it
+    elif colon and _HAND_OVER.search(listed) and not _HAND_OVER.search(head):
+        text = head  # the cases stand before it
+    parts = _BETWEEN_CASES.split(text)
+    if not directive.lead and not directive.heading and text != head:
+        parts = _from_the_hand_over_on(parts) if text is not listed else parts
+    acting: str = ""
     for part in parts:
-        # Once an act is named ("... and add the telephone number"), what follows belongs to it.
-        acting = bool(_AN_ACT.match(fold(part))) or (acting and not _CASE.match(fold(part)))
-        condition = _condition(part)
+        # Once an act is named ("... and add the telephone number"), what follows belongs to it, and what
+        # a function is called for is its own condition.
+        part = part.strip()
+        if _AN_ACT.match(part):
+            acting = "function" if "_" in part else "words"
+        elif acting == "words" and _CASE.match(part):
+            acting = ""
+        condition = _condition(_ROLE.sub(" ", part))
         if (condition.stems or condition.kinds) and not acting:
             yield condition
 
 
+_NUMBERED = re.compile(r"(?:(?<=[:,;.])|^)\s*\(?(?:\d{1,2}(?:\.\d{1,2})+|[a-h]\)|\d{1,2}\))\)?\s+")
+_BETWEEN_CASES = re.compile(
+    r",\s+(?:or\s+|and\s+)?(?=\D)|;|:|\s+or\s+|"
+    r"\s+and\s+(?!(?:has|have|is|are|was|asks?|wants?|needs?|cannot|can't|does|did|still)\b)(?=\w+)|"
+    r"—|\s-\s|\(|\)|\s+(?=(?:if|when|whenever|in case)\b)"
+)
 _IN_THESE_CASES = re.compile(
-    r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|\b[Tt]hen (?:say|reply)\b[^.]*"
+    r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|\b[Tt]hen (?:say|reply|write)\b[^.]*"
 )
 _AN_ACT = re.compile(
-    r"(?:then )?(?:call|create|open|use|using|say|saying|apologi[sz]e|fill|add|give|tell|provide|"
-    r"include|note|collect|never|do not|don't|ask for|collect)\b"
+    r"(?:and |then |you |please )*(?:call|create|open|use|using|say|saying|write|reply|respond|answer|arrange|"
+    r"apologi[sz]e|fill|add|give|tell|provide|stop|mention|hand (?:it |them |the \w+ )?over|"
+    r"include|note|collect|never|do not|don't|ask for|one more)\b"
 )
 _CASE = re.compile(r"(?:for|if|when|whenever|in case|should|as soon as|once|any|where|only)\b")
 
@@ -464,7 +509,7 @@ _CASE = re.compile(r"(?:for|if|when|whenever|in case|should|as soon as|once|any|
 def _from_the_hand_over_on(parts: list[str]) -> list[str]:
     """Without the other duties that stand before the handing over in one sentence."""
     for index, part in enumerate(parts):
-        if _CASE.match(fold(part)) or _HAND_OVER.search(fold(part)):
+        if _CASE.match(part.strip()) or _HAND_OVER.search(part):
             return parts[index:]
     return parts
 
@@ -481,7 +526,9 @@ def _condition(part: str) -> Condition:
     kinds = frozenset(name for name, (pattern, _) in KINDS.items() if pattern.search(folded))
     if stems and not _TECHNICAL.search(folded):
         kinds -= {"technical"}  # "billing problems" are about bills
-    return Condition(" ".join(part.split()), frozenset(s for s in stems if not s[:1].isdigit()), kinds, value)
+    stems = frozenset(made for made in stems if not made[:1].isdigit())
+    named = {made for kind in kinds for found in KINDS[kind][0].findall(folded) for made in content_stems(found)}
+    return Condition(" ".join(part.split()), stems, kinds, value, stems - named)
 
 
 def _is_number(text: str) -> bool:
@@ -654,7 +701,7 @@ def _forbidden(directives: list[_Directive]) -> Iterator[Condition]:
         for part in re.split(r",\s*(?:or\s+|and\s+)?|\s+(?:or|and)\s+", what):
             condition = _condition(re.sub(r"\badvice\b", " ", part))
             if condition.stems or condition.kinds:
-                yield Condition(part.strip(), condition.stems, condition.kinds)
+                yield replace(condition, text=part.strip())
 
 
 _FRIENDLY = re.compile(
@@ -686,6 +733,17 @@ def _edge(directives: list[_Directive], quotes: list[str], pattern: re.Pattern[s
         if match and pattern.search(text) and not _HAND_OVER.search(_MASK.sub(" ", text)):
             return quotes[int(match.group(1))]
     return None
+
+
+_IDENTIFIER = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+|[a-z]+(?:[A-Z][a-z]+)+")
+
+
+def _calls(directives: list[_Directive], quotes: list[str]) -> Iterator[str]:
+    for directive in directives:
+        if _about_handing_over(directive, quotes):
+            quoted = [quotes[int(number)] for number in _MASK.findall(directive.text)]
+            yield from _IDENTIFIER.findall(directive.text)
+            yield from (words for words in quoted if _IDENTIFIER.fullmatch(words))
 
 
 _ADD = re.compile(

@@ -576,6 +576,8 @@ def _after_functions(scene: _Scene, called: Sequence[Outcome], searched: Sequenc
     question = separate_question(scene.functions, scene.subject)
     if question and "file_search" in scene.hosted and not searched:
         return _search(scene)
+    if _lacks_another_way(scene, called) and "file_search" in scene.hosted and not searched:
+        return _requests(scene, [("file_search", "file_search", {"queries": [scene.policy.instead]})])
     told, escalated = _told_of_functions(scene, called)
     if question and searched:
         evidence = weigh(read_question(question, context_of(scene.talk)), scene.talk.hits)
@@ -584,6 +586,13 @@ def _after_functions(scene: _Scene, called: Sequence[Outcome], searched: Sequenc
         else:
             told += "\n\n" + answer.unknown_answer(scene.policy)
     return _message(scene, told, escalated=escalated)
+
+
+def _lacks_another_way(scene: _Scene, called: Sequence[Outcome]) -> bool:
+    """Whether a call failed for which the instructions want something told from the documents."""
+    outputs = (outcome.output.content for outcome in called if outcome.output)
+    failed = any(not report("", output).worked for output in outputs)
+    return failed and scene.policy.instead is not None and not scene.policy.other_ways
 
 
 def _told_of_functions(scene: _Scene, called: Sequence[Outcome]) -> tuple[str, bool]:
@@ -603,6 +612,9 @@ def _told_of_functions(scene: _Scene, called: Sequence[Outcome]) -> tuple[str, b
         lines.append(" ".join([answer.DONE, *(one.text for one in reports if one.worked and one.text)]))
     for failure in (one for one in reports if not one.worked):
         lines.append(f"Unfortunately, that did not work: {failure.text}")
+    if _lacks_another_way(scene, called) and scene.talk.hits:
+        evidence = weigh(read_question(scene.policy.instead or ""), scene.talk.hits, most=1)
+        lines += [answer.quoted(evidence, scene.talk.hits, scene.policy)] if evidence.answers else []
     if scene.policy.other_ways and any(not one.worked for one in reports):
         lines.append(f"You can also reach us here: {', '.join(scene.policy.other_ways)}.")
     return " ".join(lines), escalated
@@ -681,21 +693,25 @@ def _is_off_topic(scene: _Scene, found: Sequence[Evidence]) -> bool:
     own = term_stems(scene.subject)
     if any(re.search(r"[a-z]-?\d", stem) for stem in own):
         return False  # codes and versions belong to somebody's product
-    if own & scene.policy.scope or _IS_ABOUT_US.search(_POLITENESS.sub(" ", fold(scene.subject))):
-        return False
     known = max((evidence.known_share for evidence in found), default=0.0)
+    text = _POLITENESS.sub(" ", fold(scene.subject))
+    if own & scene.policy.scope or _IS_ABOUT_US.search(text) or (known and _ASKS_OF_A_SERVICE.search(text)):
+        return False
     return known <= 0.34
 
 
 _POLITENESS = re.compile(
-    r"\b(?:can|could|would|will|do) you (?:please )?(?:tell|know|give|explain|help|show|write|say|"
-    r"recommend|make|suggest)\w*\b|\bthank you\b"
+    r"\b(?:can|could|would|will) you (?:please |kindly )?(?:tell|give|explain|help|show|write|say|recommend|"
+    r"make|suggest|solve|translate|do|play|sing|draw|teach)\w*\b|\bdo you (?:know|think|like|believe)\b|"
+    r"\bthank you\b|\bfor (?:me|my \w+)\b|\bhelp me\b"
 )
 _IS_ABOUT_US = re.compile(
-    r"\b(?:you|your|how much (?:is|are|does|do)|"
-    r"is there|are there|here|my|our|costs?|prices?|fees?|charges?|discounts?|"
-    r"refunds?|deliver\w*|"
-    r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee)\b"
+    r"\b(?:you|your|is there|are there|here|our|costs?|prices?|fees?|charges?|discounts?|refunds?|deliver\w*|"
+    r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee|"
+    r"my (?:order|booking|account|bill|invoice|card|contract|membership|ticket|plan|reservation|application))\b"
+)
+_ASKS_OF_A_SERVICE = re.compile(
+    r"^(?:does|do|is|are|has|have|will) (?:the|my|our)\b|\b(?:can|may|must|do|am) i\b|\bmy\b|\bhow much\b"
 )
 
 

@@ -640,7 +640,7 @@ NOT_SOLVED = re.compile(
 )
 #: Requests that no support assistant is there for, unless its instructions name the thing.
 OFF_TOPIC = re.compile(
-    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|"
+    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|speech|lyrics|blog post|"
     r"story|stories|song|essay|haiku|"
     r"limerick|rap|riddle|novel|screenplay|love letter|cover letter)|(?P<food>recipes?|bake|"
     r"cook(?:ing)?|pizza|pasta|"
@@ -650,8 +650,8 @@ OFF_TOPIC = re.compile(
     r"(?P<politics>president|elections?|"
     r"politic\w*|prime minister|vote for)|(?P<homework>homework|capital of|square root|solve the "
     r"equation|derivative|"
-    r"integral of)|(?P<life>meaning of life|horoscope|lottery|bitcoin|stock tips|girlfriend|"
-    r"boyfriend|dating)|"
+    r"integral of)|(?P<life>meaning of life|horoscope|lottery|bitcoin|stock (?:tips|market)|girlfriend|"
+    r"boyfriend|dating|(?:which|what) (?:shares|stocks|crypto\w*)|(?:shares|stocks|crypto\w*) (?:should|to buy))|"
     r"(?:write|code|program|implement)(?: me)?(?: a| an| some| the)?(?: \w+){0,2} "
     r"(?P<code>function|script|program|code|"
     r"algorithm|web scraper|game|sql query)|who (?:won|directed|painted|invented|wrote) (?P<trivia>\w+))\b"

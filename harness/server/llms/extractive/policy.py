@@ -66,6 +66,7 @@ class Policy:
         adds: What is to be told beside the words of handing over, such as a telephone number.
         calls: Names of functions that sentences about handing over mention.
         other_ways: Addresses and numbers to give when a hand-over could not be made.
+        instead: What to look up and tell when a call fails, in the words of the instructions.
     """
 
     escalations: tuple[Escalation, ...] = ()
@@ -86,6 +87,7 @@ class Policy:
     adds: str | None = None
     calls: frozenset[str] = frozenset()
     other_ways: tuple[str, ...] = ()
+    instead: str | None = None
 
     def escalation_for(self, kind: str) -> Escalation | None:
         """The first way of handing over that has a condition of this kind."""
@@ -126,6 +128,7 @@ def read_policy(instructions: str) -> Policy:
         adds=_adds(directives, quotes),
         calls=frozenset(_calls(directives, quotes)),
         other_ways=tuple(dict.fromkeys(_other_ways(directives))),
+        instead=_instead(directives),
     )
 
 
@@ -764,7 +767,7 @@ def _adds(directives: list[_Directive], quotes: list[str]) -> str | None:
 
 _FAILS = re.compile(
     r"\b(?:could not|couldn't|cannot|can't|can not|fails?|failed|unavailable|does not work|not "
-    r"possible)\b"
+    r"possible|errors?|refused|rejected|(?:not|n't) go through|goes wrong|declined by)\b"
 )
 _REACHED = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s)>,]+[\w/]|\+?\d[\d ()/-]{5,}\d")
 
@@ -774,3 +777,20 @@ def _other_ways(directives: list[_Directive]) -> Iterator[str]:
     for directive in directives:
         if _FAILS.search(fold(directive.text)):
             yield from _REACHED.findall(directive.text)
+
+
+_TELLS_INSTEAD = re.compile(
+    r"\b(?:give|mention|point (?:them |him |her )?to|offer|tell (?:them|the \w+)|say)\s+(?:that )?"
+    r"(?P<what>[^.;⟦]{8,200})"
+)
+
+
+def _instead(directives: list[_Directive]) -> str | None:
+    """What is to be told from the documents where a call fails: "give the number of the service center"."""
+    for directive in directives:
+        text = fold(directive.text)
+        fails = _FAILS.search(text)
+        told = _TELLS_INSTEAD.search(text, fails.end()) if fails else None
+        if told and not _REACHED.search(directive.text):
+            return re.split(r",? as (?:the|our|your)\b", re.split(r"\band that\b", told["what"])[-1])[0].strip()
+    return None

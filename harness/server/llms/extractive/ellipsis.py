@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from harness.server.llms.extractive.lexicon import DATE, generic_stems
-from harness.server.llms.extractive.talk import is_follow_up
+from harness.server.llms.extractive.talk import points_back
 from harness.text import STOP_WORDS, content_stems, fold, words
 
 _ELLIPSIS = re.compile(
@@ -72,7 +72,7 @@ def _exchanged(question: str, rest: str, put_in: str, names: frozenset[str]) -> 
         if span:
             return span
     span = _by_preposition(question, preposition.group(1)) if preposition else None
-    return span or (None if is_follow_up(question) else _last_word(question, core))
+    return span or (None if points_back(question) else _last_word(question, core))
 
 
 def _by_name(question: str, core: str, names: frozenset[str]) -> tuple[int, int] | None:

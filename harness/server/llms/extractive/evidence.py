@@ -81,6 +81,7 @@ class Evidence:
         as_steps: Whether they are steps of one list.
         coverage: Share of the question's words that the best passage covers, weighted.
         known_share: Share of the question's own words that occur anywhere in the hits.
+        lead: What stands before the steps and is to be done or known first.
     """
 
     answers: bool
@@ -88,6 +89,7 @@ class Evidence:
     as_steps: bool
     coverage: float
     known_share: float
+    lead: tuple[tuple[Unit, int], ...] = ()
 
 
 NOTHING = Evidence(False, (), False, 0.0, 0.0)
@@ -315,7 +317,8 @@ def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Ev
     if not _is_enough(question, best, pages) or _lacks_a_name(question, pages):
         return Evidence(False, (), False, best.coverage, known)
     quotes, as_steps = _quotes(question, pages, ranked, most)
-    return Evidence(bool(quotes), tuple(quotes), as_steps, best.coverage, known)
+    lead = tuple(_lead(pages, quotes)) if as_steps else ()
+    return Evidence(bool(quotes), tuple(quotes), as_steps, best.coverage, known, lead)
 
 
 def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
@@ -427,6 +430,8 @@ def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
     """Whether the best passage covers the question well enough, and holds what kind of thing is asked for."""
     if question.trouble:
         return best.coverage >= ENOUGH_FOR_TROUBLE
+    if _asks_whether_something_unknown(question, pages):
+        return False
     if question.borrowed and not _has_what_is_asked(question, best, pages):
         return False
     if question.borrowed:
@@ -437,6 +442,16 @@ def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
         kind_is_there = _counts(question.text, best.unit.text) or _offers(question, best.unit)
         return best.coverage >= (ENOUGH - 0.1 if kind_is_there else ENOUGH)
     return 0.5 * best.coverage + 0.5 * _coverage_of_context(question, best, pages) >= ENOUGH_FOR_FOLLOW_UP
+
+
+_WHETHER = re.compile(r"(?:and |so |but )?(?:is|are|was|were|does|do|has|have) (?!there\b)", re.IGNORECASE)
+
+
+def _asks_whether_something_unknown(question: Question, pages: _Pages) -> bool:
+    """Whether a yes-or-no question ends in a rare word that no hit knows: "Is the boot vegan?"."""
+    last = question.terms[-1]
+    rare = last.weight == 1.0 and last.stem not in common_stems() and not _CALENDAR.fullmatch(last.stem)
+    return bool(_WHETHER.match(question.text)) and rare and not pages.forms(last.stem) and not question.borrowed
 
 
 def _coverage_of_context(question: Question, best: Found, pages: _Pages) -> float:
@@ -518,6 +533,16 @@ def _steps(question: Question, pages: _Pages, ranked: list[Found]) -> list[tuple
         return []
     steps, hit = _longest_like(pages, best[1], best[0])
     return [(unit, hit) for unit in steps[:8]]
+
+
+def _lead(pages: _Pages, steps: list[tuple[Unit, int]]) -> Iterable[tuple[Unit, int]]:
+    """The sentences directly before a list of steps that themselves tell what to do, at most two."""
+    first, hit = steps[0]
+    units = pages.units[hit]
+    place = units.index(first)
+    before = [unit for unit in units[max(0, place - 2) : place] if unit.heading == first.heading]
+    if any(_INSTRUCTS.search(unit.text) and unit.kind == "prose" for unit in before):
+        yield from ((unit, hit) for unit in before if unit.kind == "prose" and unit.text[-1] != ":")
 
 
 def _runs(pages: _Pages) -> Iterable[tuple[int, list[Unit]]]:

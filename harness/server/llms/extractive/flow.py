@@ -296,9 +296,15 @@ def _turned_away(scene: _Scene) -> ModelReply | None:
     for condition in scene.policy.forbidden:
         if concerns(condition, fold(scene.subject)):
             return _message(scene, answer.forbidden_answer(condition.text, scene.policy))
+    for condition, where in scene.policy.elsewhere:
+        if concerns(condition, fold(scene.subject)) and _ABOUT_ONESELF.search(fold(scene.subject)):
+            return _message(scene, answer.elsewhere_answer(where))
     if _is_plainly_off_topic(scene):
         return _message(scene, redirect_answer(scene.policy))
     return None
+
+
+_ABOUT_ONESELF = re.compile(r"\b(?:my|our|mine|i|we|me)\b")
 
 
 def _is_plainly_off_topic(scene: _Scene) -> bool:

@@ -263,7 +263,7 @@ def _holds(condition: Condition, text: str) -> bool:
     told = _reported(text)
     if any(KINDS[kind][1].search(told) for kind in condition.kinds) and _of_the_same(condition.rest, told):
         return True
-    return _mentions(condition.stems, told)
+    return _mentions(condition.stems, told) and not (condition.kinds and len(condition.stems) < 2)
 
 
 def _reported(text: str) -> str:

@@ -66,6 +66,7 @@ class Policy:
         adds: What is to be told beside the words of handing over, such as a telephone number.
         calls: Names of functions that sentences about handing over mention.
         other_ways: Addresses and numbers to give when a hand-over could not be made.
+        elsewhere: Cases that the assistant cannot deal with, each with where to point people.
         instead: What to look up and tell when a call fails, in the words of the instructions.
     """
 
@@ -87,6 +88,7 @@ class Policy:
     adds: str | None = None
     calls: frozenset[str] = frozenset()
     other_ways: tuple[str, ...] = ()
+    elsewhere: tuple[tuple[Condition, str], ...] = ()
     instead: str | None = None
 
     def escalation_for(self, kind: str) -> Escalation | None:
@@ -112,7 +114,7 @@ def read_policy(instructions: str) -> Policy:
     return Policy(
         escalations=escalations,
         topics=_topics(directives, company),
-        scope=frozenset(content_stems(instructions)),
+        scope=frozenset(_scope(directives, quotes)),
         name=_name(masked),
         company=company,
         redirects=bool(_OFF_TOPIC.search(fold(masked))) or _topics(directives, company) is not None,
@@ -128,6 +130,7 @@ def read_policy(instructions: str) -> Policy:
         adds=_adds(directives, quotes),
         calls=frozenset(_calls(directives, quotes)),
         other_ways=tuple(dict.fromkeys(_other_ways(directives))),
+        elsewhere=tuple(_elsewhere(directives)),
         instead=_instead(directives),
     )
 
@@ -470,8 +473,8 @@ def _conditions(directive: _Directive, quotes: list[str]) -> Iterator[Condition]
     text = _REPORTED.sub(" ", _MASK.sub(" ; ", directive.text))
     text = _NUMBERED.sub("; ", fold(_IN_THESE_CASES.sub(" ", text)))
     head, colon, listed = text.partition(":")
-    says_nothing = not (set(content_stems(head)) - _EMPTY - generic_stems())
-    if colon and (_HAND_OVER.search(head) or says_nothing) and content_stems(listed):
+    is_list = bool(colon and _telling(listed)) and not _AN_ACT.match(listed.strip())
+    if is_list and (_HAND_OVER.search(head) or not _telling(head)):
         text = listed  # what hands over stands before the colon, the cases behind it
     elif colon and _HAND_OVER.search(listed) and not _HAND_OVER.search(head):
         text = head  # the cases stand before it
@@ -492,6 +495,11 @@ def _conditions(directive: _Directive, quotes: list[str]) -> Iterator[Condition]
             yield condition
 
 
+def _telling(text: str) -> set[str]:
+    """The stems of a piece of instructions that name a case."""
+    return set(content_stems(text)) - _EMPTY - generic_stems()
+
+
 _NUMBERED = re.compile(r"(?:(?<=[:,;.])|^)\s*\(?(?:\d{1,2}(?:\.\d{1,2})+|[a-h]\)|\d{1,2}\))\)?\s+")
 _BETWEEN_CASES = re.compile(
     r",\s+(?:or\s+|and\s+)?(?=\D)|;|:|\s+or\s+|"
@@ -503,7 +511,7 @@ _IN_THESE_CASES = re.compile(
 )
 _AN_ACT = re.compile(
     r"(?:and |then |you |please )*(?:call|create|open|use|using|say|saying|write|reply|respond|answer|arrange|"
-    r"apologi[sz]e|fill|add|give|tell|provide|stop|mention|hand (?:it |them |the \w+ )?over|"
+    r"apologi[sz]e|fill|add|give|tell|provide|stop|mention|"
     r"include|note|collect|never|do not|don't|ask for|one more)\b"
 )
 _CASE = re.compile(r"(?:for|if|when|whenever|in case|should|as soon as|once|any|where|only)\b")
@@ -569,6 +577,17 @@ _ROLE = re.compile(
 # --- scope ----------------------------------------------------------------------------------------
 
 
+def _scope(directives: list[_Directive], quotes: list[str]) -> Iterator[str]:
+    """Stems of the instructions but for what they turn away or forbid."""
+    yield from content_stems(" ".join(quotes))
+    for directive in directives:
+        only = re.search(r"\bonly\b|stick to", fold(directive.text))
+        away = _TURNED_AWAY.search(fold(directive.text)) and not only
+        if not away and not _FORBIDDEN.search(fold(directive.text)):
+            yield from content_stems(f"{directive.heading} {directive.text}")
+
+
+_TURNED_AWAY = re.compile(r"\b(?:declin\w+|turn(?:ed|s)? (?:\w+ )?(?:away|down)|refus\w+|off[- ]topic)\b")
 _TOPIC_PATTERNS = (
     r"\b(?:questions?|inquir\w+|enquir\w+|quer(?:y|ies)|topics|matters|requests|things|"
     r"anything)\s+(?:about|on|regarding|"
@@ -794,3 +813,18 @@ def _instead(directives: list[_Directive]) -> str | None:
         if told and not _REACHED.search(directive.text):
             return re.split(r",? as (?:the|our|your)\b", re.split(r"\band that\b", told["what"])[-1])[0].strip()
     return None
+
+
+_POINTS_TO = re.compile(
+    r"\b(?:if|when|whenever|for)\s+(?P<case>[^.;⟦]{4,160}?)(?:\s+and|,)\s+(?:\w+ ){0,3}?"
+    r"(?:point|refer|direct|send)\s+(?:\w+ ){0,2}?to\s+(?P<where>[^;⟦]{4,80}?)(?=[,;]|\.(?:\s|$)|$)"
+)
+
+
+def _elsewhere(directives: list[_Directive]) -> Iterator[tuple[Condition, str]]:
+    """What people are to take elsewhere: "if somebody asks for their status, point to the portal"."""
+    for directive in directives:
+        match = _POINTS_TO.search(fold(directive.text))
+        condition = _condition(match["case"]) if match else None
+        if match and condition and condition.stems and not _FAILS.search(match["case"]):
+            yield condition, match["where"].strip()

@@ -518,6 +518,9 @@ def _quotes(
         return _list_after(pages, best), False
     bridged = _bridged(question, pages, ranked)
     chosen = bridged or _chosen(ranked, most)
+    opened = next((found for found in chosen if found.unit.text.endswith(":")), None)
+    if opened and any(found.unit.kind in ("step", "item") and found.hit == opened.hit for found in chosen):
+        return _list_after(pages, opened), False
     return [(found.unit, found.hit) for found in chosen], False
 
 

@@ -701,6 +701,8 @@ def _is_off_topic(scene: _Scene, found: Sequence[Evidence]) -> bool:
         return False  # codes and versions belong to somebody's product
     known = max((evidence.known_share for evidence in found), default=0.0)
     text = _POLITENESS.sub(" ", fold(scene.subject))
+    if _CAN_I.search(text):
+        return False
     if own & scene.policy.scope or _IS_ABOUT_US.search(text) or (known and _ASKS_OF_A_SERVICE.search(text)):
         return False
     return known <= 0.34
@@ -713,9 +715,11 @@ _POLITENESS = re.compile(
 )
 _IS_ABOUT_US = re.compile(
     r"\b(?:you|your|is there|are there|here|our|costs?|prices?|fees?|charges?|discounts?|refunds?|deliver\w*|"
+    r"included|available|allowed|permitted|accepted|required|"
     r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee|"
     r"my (?:order|booking|account|bill|invoice|card|contract|membership|ticket|plan|reservation|application))\b"
 )
+_CAN_I = re.compile(r"(?<!how )\b(?:can|may|must|do|am) i\b(?! (?:make|cook|bake|get over|tell if))")
 _ASKS_OF_A_SERVICE = re.compile(
     r"^(?:does|do|is|are|has|have|will) (?:the|my|our)\b|\b(?:can|may|must|do|am) i\b|\bmy\b|\bhow much\b"
 )

@@ -191,11 +191,11 @@ def _score(function: Function, clause: str) -> float:
     if function.reads:
         return _score_of_reading(function, text, share, known)
     wishes = bool(_WISH.match(text)) or _is_imperative(text)
-    if share >= 0.5 and "?" not in text and _gives_everything(function, clause):
+    acts = _said(stem(verb), said) or any(stem(other) in said for other in _same_act(verb))
+    if (share >= 0.5 or acts) and "?" not in text and _gives_everything(function, clause):
         return 1.0 + share
     if is_informational(text) and not _WISH.match(text):
         return 0.0
-    acts = _said(stem(verb), said) or any(stem(other) in said for other in _same_act(verb))
     if not (wishes or acts) or (
         re.match(r"(?:can|could|may) (?:i|we)\b|is it possible", text) and not _has_values(function, clause)
     ):

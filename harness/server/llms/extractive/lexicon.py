@@ -142,7 +142,7 @@ instalment installment
 debt arrears owe owing
 earn gain
 lost lose losing missing misplaced
-steal stole stolen theft thief
+steal stole stolen theft thief nicked pinched robbed
 flu influenza
 shot jab vaccination vaccine inoculation immunisation immunization injection
 doctor physician gp
@@ -293,6 +293,56 @@ claim claiming
 accident crash collision
 breakdown puncture flat
 child-seat car-seat
+mouse mice
+foot feet
+tooth teeth
+woman women
+man men
+wolf wolves
+knife knives
+fuel petrol gasoline diesel gas
+return back
+adult eighteen
+minor underage
+discount off
+hire rental rent
+borrow lend
+dispute disagreement
+rude impolite unfriendly
+dinner supper
+lunch midday
+evening night
+morning early
+shower bathroom
+key keys keycard
+lift elevator
+floor storey level
+pavement sidewalk
+autumn fall
+holiday vacation leave
+weekend saturday sunday
+cv resume
+zip postcode postal
+tram subway metro underground tube
+sofa couch
+truck lorry
+tyre tire
+boot trunk
+queue line
+cellphone handset
+bathroom toilet restroom
+apartment flat
+gym workout
+soccer football
+petrol gasoline
+biscuit cookie
+nappy diaper
+lend loan
+headset headphones
+bug glitch
+crash freeze hang
+spam junk
+usb flash
 """
 
 #: Words of a question that say little about its subject; they count for a part only.
@@ -502,7 +552,7 @@ _KINDS = {
         r"\b(?:unresolved|not (?:been )?(?:resolve|solve|help|work|fix)\w*|(?:can|could|do|does|"
         r"did)(?:not|n't| not) "
         r"(?:be )?(?:resolve|solve|fix|help)\w*|persist\w*|steps (?:fail|do not|don't|have been)|still|"
-        r"unable to (?:resolve|solve|fix|help)|tried|exhausted|beyond|repeated\w*|attempts|"
+        r"unable to (?:resolve|solve|fix|help)|tried|exhausted|beyond (?:your|the|my|our)|repeated\w*|attempts|"
         r"not documented|undocumented|not (?:been )?(?:solved|fixed|helped|resolved)|not helped)\b",
         r"(?!)",
     ),
@@ -518,7 +568,7 @@ _KINDS = {
     ),
     "complaint": (
         r"\b(?:complain\w*|unhappy|angry|anger|upset|frustrat\w*|dissatisf\w*|annoyed|furious|abus\w*|"
-        r"irate)\b",
+        r"irate|cross|mad|outraged)\b",
         r"\b(?:complain\w*|unacceptable|terrible|awful|disappoint\w*|angry|furious|frustrat\w*|fed up|"
         r"ridiculous|"
         r"worst|disgust\w*|unhappy|dissatisf\w*|outrag\w*|appalling|rude\w*|scandal\w*|sick of|"
@@ -546,7 +596,7 @@ _KINDS = {
     "security": (
         r"\b(?:security|fraud\w*|breach\w*|hack\w*|unauthori[sz]ed|phishing|suspicious|stolen|steal\w*|scam\w*|"
         r"theft|privacy)\b",
-        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|stole|robbed|theft|thief|compromised|fraud\w*|"
+        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|stole|nicked|pinched|snatched|robbed|theft|thief|compromised|fraud\w*|"
         r"suspicious|leaked|"
         r"scam\w*|identity theft|someone (?:else )?(?:has |is )?(?:used|using|logged|accessed|took|got into)|"
         r"(?:do not|don't|didn't|did not|never) (?:recogni[sz]e|make|made|authori[sz]ed?))\b",
@@ -582,12 +632,17 @@ _KINDS = {
     ),
     "injury": (
         r"\b(?:injur\w+|accidents?|hurt|harmed)\b",
-        r"\b(?:injur\w+|accident|hurt|harmed|bleed\w*|broke my|sprained|twisted my|burn(?:t|ed)|wound\w*|"
+        r"\b(?:injur\w+|accident|hurt|harmed|bleed\w*|broke my|sprained|twisted my|burn(?:t|ed)|cut (?:my|his|her|their|our)|wound\w*|"
         r"fell (?:off|down|over)|crashed|ambulance)\b",
     ),
     "illness": (
         r"\b(?:ill|illness\w*|sickness|hospital\w*)\b",
         r"\b(?:ill|illness|sick|hospital\w*|surgery|operation|unwell|covid|flu|diagnosed)\b",
+    ),
+    "damage": (
+        r"\bdamage\w*\b",
+        r"\b(?:damage\w*|broke|broken|snapped|smashed|shattered|cracked|dented|scratched|torn|ripped|bent|spilled|"
+        r"spilt|ruined)\b",
     ),
     "loss": (
         r"\blost (?:property|and found|items?|belongings|things|objects?)\b|\bleft behind\b",
@@ -762,6 +817,9 @@ def synonyms(term: str) -> frozenset[str]:
     return _synonym_table().get(term, frozenset())
 
 
+_OFF = re.compile(r"(?:%|percent|per cent|half|euros?|dollars?|pounds?) (?:off|less)\b|\bhalf (?:the )?price\b", re.I)
+
+
 def subject_stems(text: str) -> list[str]:
     """Content stems, with "founded" told apart from "found"; an amount of money names a price."""
     stems = content_stems(text)
@@ -769,6 +827,8 @@ def subject_stems(text: str) -> list[str]:
         stems.append("founder")
     if MONEY.search(text):
         stems.append("price")
+    if _OFF.search(text):
+        stems.append("discount")
     return stems
 
 

@@ -222,7 +222,7 @@ def _with_their_items(directives: list[_Directive]) -> list[_Directive]:
 
 
 _PEOPLE = (
-    r"(?:humans?(?: being)?|colleague|person|people|representative|agent|specialist|supervisor|operator|employee|"
+    r"(?:humans?(?: being)?|colleague|person|representative|agent|specialist|supervisor|operator|employee|"
     r"advis[oe]r|officer|nurse|librarian|receptionist|manager|expert|technician|member of staff)s?"
 )
 _HAND_OVER = re.compile(
@@ -237,10 +237,11 @@ _HAND_OVER = re.compile(
     r"pass(?:ed|ing|es)? (?:\w+ ){0,3}?(?:on|over|along|to)|forward(?:ed|ing)? (?:\w+ ){0,3}?to|"
     r"put (?:\w+ ){1,2}?through|"
     r"refer (?:\w+ ){1,3}?to|referred to|rout(?:e|ed|ing) (?:\w+ ){0,3}?to|"
+    r"(?:bring|call|get|fetch|involv)(?:e|s|ing)? (?:in )?some(?:one|body)\b|"
     r"(?:bring|call|get|fetch|involv)(?:e|s|ing)? (?:in )?(?:a|an|the|our|some) (?:\w+ )?"
     r"(?:human|person|colleague|agent|specialist|expert|supervisor|manager|librarian|nurse|"
     r"advis[oe]r|team|member)|"
-    r"(?:to|by|with|for|from|ask a|tell a) (?:a |an |the |our |your |another )?(?:\w+ "
+    r"(?:to|by|with|for(?= an?\b| our\b)|from|ask a|tell a) (?:a |an |the |our |your |another )?(?:\w+ "
     rf"){{0,2}}?{_PEOPLE}\b)"
 )
 _SPEAKS_OF_PEOPLE = re.compile(
@@ -277,8 +278,8 @@ _NOT_KNOWN = re.compile(
     r"sure|certain|answered)|no answer|"
     r"unsure|unknown|not have (?:the|that|an|any)|don't have|cannot answer|can't answer|unable to "
     r"answer|no information|"
-    r"missing from|nothing (?:is |was )?found|do not (?:say|answer|mention|cover)|don't (?:say|"
-    r"answer|mention|cover))\b"
+    r"missing from|nothing (?:is |was )?found|(?:do|does)(?: not|n't) (?:say|answer|mention|cover|tell|"
+    r"help|give|hold|know)|silent|no (?:entry|mention|word)|(?:is|are)(?: not|n't) (?:there|among)|gives no)\b"
 )
 _LINKING = re.compile(
     r"^(?:in (?:these|such|those|this|that|any of these|all these|either)\b.*|then\b.*|(?:say|use|"
@@ -480,7 +481,7 @@ def _conditions(directive: _Directive, quotes: list[str]) -> Iterator[Condition]
         text = head  # the cases stand before it
     parts = _BETWEEN_CASES.split(text)
     if not directive.lead and not directive.heading and text != head:
-        parts = _from_the_hand_over_on(parts) if text is not listed else parts
+        parts = _from_the_hand_over_on(parts, listed=text is listed)
     acting: str = ""
     for part in parts:
         # Once an act is named ("... and add the telephone number"), what follows belongs to it, and what
@@ -500,7 +501,7 @@ def _telling(text: str) -> set[str]:
     return set(content_stems(text)) - _EMPTY - generic_stems()
 
 
-_NUMBERED = re.compile(r"(?:(?<=[:,;.])|^)\s*\(?(?:\d{1,2}(?:\.\d{1,2})+|[a-h]\)|\d{1,2}\))\)?\s+")
+_NUMBERED = re.compile(r"(?:^|\s)\(?(?:\d{1,2}(?:\.\d{1,2})+\)?|[a-h]\)|\d{1,2}\))\s+(?=[a-z])")
 _BETWEEN_CASES = re.compile(
     r",\s+(?:or\s+|and\s+)?(?=\D)|;|:|\s+or\s+|"
     r"\s+and\s+(?!(?:has|have|is|are|was|asks?|wants?|needs?|cannot|can't|does|did|still)\b)(?=\w+)|"
@@ -510,19 +511,20 @@ _IN_THESE_CASES = re.compile(
     r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|\b[Tt]hen (?:say|reply|write)\b[^.]*"
 )
 _AN_ACT = re.compile(
-    r"(?:and |then |you |please )*(?:call|create|open|use|using|say|saying|write|reply|respond|answer|arrange|"
+    r"(?:and |then |you |please |also )*(?:call|create|open|use|using|say|saying|write|reply|respond|answer|arrange|"
     r"apologi[sz]e|fill|add|give|tell|provide|stop|mention|"
     r"include|note|collect|never|do not|don't|ask for|one more)\b"
 )
 _CASE = re.compile(r"(?:for|if|when|whenever|in case|should|as soon as|once|any|where|only)\b")
 
 
-def _from_the_hand_over_on(parts: list[str]) -> list[str]:
-    """Without the other duties that stand before the handing over in one sentence."""
-    for index, part in enumerate(parts):
-        if _CASE.match(part.strip()) or _HAND_OVER.search(part):
-            return parts[index:]
-    return parts
+def _from_the_hand_over_on(parts: list[str], *, listed: bool) -> list[str]:
+    """Without the other duties, or the hand-over itself, that stand before the cases in one sentence."""
+    cases = [index for index, part in enumerate(parts) if _CASE.match(part.strip())]
+    handing = [index for index, part in enumerate(parts) if _HAND_OVER.search(part)]
+    if listed:
+        return parts[cases[0] :] if cases and handing and handing[0] < cases[0] else parts
+    return parts[min([*cases, *handing], default=0) :]
 
 
 def _condition(part: str) -> Condition:

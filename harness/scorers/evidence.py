@@ -212,7 +212,7 @@ def _units(passage: int, text: str) -> Iterable[Unit]:
 
 
 def _with_headers(text: str) -> Iterable[str]:
-    """The sentences of a text; a table's row stands behind the table's first row, which says what it means."""
+    """The sentences of a text; a table's row comes with the table's first row, its header."""
     header, end = "", 0
     for span in sentences(text):
         is_row = "|" in span.text

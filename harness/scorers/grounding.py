@@ -111,7 +111,8 @@ def _reports_a_deed(sentence: str, turns: Sequence[TurnTrace], support: Support)
 
 
 _DID_NOT = re.compile(
-    r"^(?:unfortunately |i am sorry |sorry )*(?:but )?(?:that|this|it) (?:did not work|has not worked|failed|was not "
+    r"^(?:unfortunately |i am sorry |sorry )*(?:but )?(?:that|this|it) (?:did not work|has not worked|"
+    r"failed|was not "
     r"possible|could not be done)(?: \| (?P<why>.*))?$"
 )
 

@@ -42,13 +42,15 @@ class Parameter:
 
     @property
     def label(self) -> str:
-        """Its name in plain words: ``user_email`` is "e-mail address"; its description where that tells more."""
+        """Its name in plain words: ``user_email`` is "e-mail address"; or its description."""
         if _is_mail(self):
             return "e-mail address"
         if fold(self.name) in ("phone", "telephone", "mobile", "tel"):
             return "phone number"
         name = re.sub(r"^(?:user|customer|client|guest|member|patient|reader) ", "", fold(_spaced(self.name)))
-        described = re.split(r"[.,;:(]|\b(?:as|e\.g|for example)\b", fold(str(self.schema.get("description") or "")))[0]
+        described = re.split(
+            r"[.,;:(]|\b(?:as|e\.g|for example)\b", fold(str(self.schema.get("description") or ""))
+        )[0]
         described = re.sub(r"^(?:the|a|an) ", "", described.strip())
         tells = set(content_stems(name)) < set(content_stems(described)) and len(described.split()) <= 8
         return described if tells and described.split()[0] not in _ASKING else name

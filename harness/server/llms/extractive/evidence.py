@@ -451,7 +451,9 @@ def _asks_whether_something_unknown(question: Question, pages: _Pages) -> bool:
     """Whether a yes-or-no question ends in a rare word that no hit knows: "Is the boot vegan?"."""
     last = question.terms[-1]
     rare = last.weight == 1.0 and last.stem not in common_stems() and not _CALENDAR.fullmatch(last.stem)
-    return bool(_WHETHER.match(question.text)) and rare and not pages.forms(last.stem) and not question.borrowed
+    return (
+        bool(_WHETHER.match(question.text)) and rare and not pages.forms(last.stem) and not question.borrowed
+    )
 
 
 def _coverage_of_context(question: Question, best: Found, pages: _Pages) -> float:

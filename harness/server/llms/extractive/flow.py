@@ -77,7 +77,7 @@ class _Scene:
         return next((function for function in (*named, *self.functions) if self._brings_in(function)), None)
 
     def _brings_in(self, function: Function) -> bool:
-        """Whether a function belongs to this hand-over; one that does something else, only where it is about that."""
+        """Whether a function belongs to this hand-over; one with another job, if it is about that."""
         if function.name not in self.policy.calls:
             return function.hands_over
         about = set(content_stems(f"{function.description} {' '.join(function.name_words)}"))
@@ -717,7 +717,8 @@ _IS_ABOUT_US = re.compile(
     r"\b(?:you|your|is there|are there|here|our|costs?|prices?|fees?|charges?|discounts?|refunds?|deliver\w*|"
     r"included|available|allowed|permitted|accepted|required|"
     r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee|"
-    r"my (?:order|booking|account|bill|invoice|card|contract|membership|ticket|plan|reservation|application))\b"
+    r"my (?:order|booking|account|bill|invoice|card|contract|membership|ticket|plan|reservation|"
+    r"application))\b"
 )
 _CAN_I = re.compile(r"(?<!how )\b(?:can|may|must|do|am) i\b(?! (?:make|cook|bake|get over|tell if))")
 _ASKS_OF_A_SERVICE = re.compile(

@@ -180,8 +180,10 @@ def without_refusal(said: str, roles: tuple[str, ...]) -> str:
 
 _INFORMATIONAL = re.compile(
     r"^(?:(?:and|so|ok|okay|but|hi|hello|also|well|please|thanks|then|one more question|(?:just )?out of "
-    r"(?:curiosity|interest)|just wondering|quick question|in general|generally|by the way|(?:from|by|until|till|"
-    r"up to|to|at|for|in|on|since|after|with|under) (?=what|which|when|where|how|who))[,:!.]? ?)*(?:what|which|when|where|who|how (?!come)|is there|are there|"
+    r"(?:curiosity|interest)|just wondering|quick question|in general|generally|by the way|(?:from|by|"
+    r"until|till|"
+    r"up to|to|at|for|in|on|since|after|with|under) (?=what|which|when|where|how|"
+    r"who))[,:!.]? ?)*(?:what|which|when|where|who|how (?!come)|is there|are there|"
     r"do you|does|can (?:i|you|we|it)|could (?:i|you|we)|may i|tell me|explain|list|should|would|will)\b"
 )
 _ABOUT_ME = re.compile(

@@ -10,339 +10,83 @@ from functools import lru_cache
 
 from harness.text import content_stems, fold, stem
 
+#: Groups of words that mean about the same, parted by semicolons.
 _SYNONYMS = """
-price cost fee charge tariff pricing expensive
-delete remove erase
-email e-mail mail
-login sign-in signin logon sign log
-cancel terminate end quit stop
-buy purchase order
-change modify edit update alter switch adjust
-create make add new set
-begin start launch
-open opening
-hour time
-close closing closed shut open opening
-refund reimburse reimbursement money-back repay
-invoice bill receipt
-phone telephone mobile call
-picture image photo
-see view visible
-database db
-sso sign-on
-2fa mfa two-factor
-iphone ipad ios apple
-app application
-docs documentation
-limit maximum max cap restriction quota allowance most
-minimum min least
-fix repair solve resolve remedy
-error fault failure bug issue problem
-crash crashes freeze hang
-slow performance lag
-send deliver ship dispatch delivery shipping shipment
-return give-back bring-back
-renew renewal extend extension prolong
-borrow loan lend checkout
-reserve reservation
-doctor physician
-child children kid kids
-card cards
-password passcode
-support help-desk helpdesk assistance
-member user people person seat colleague coworker co-worker teammate employee
-pay payment paid paying
-method way option
-verify check validate confirm
-plan tier subscription package
-free gratis complimentary
-discount rebate concession reduction
-supported available compatible
-requirement require required need needed necessary
-mandatory compulsory required
-document documents paper papers paperwork
-id identification passport identity
-store keep retain save kept stored retention
-download export
-upload import
-folder directory
-site website
-late overdue delayed delay
-fine penalty
-lost missing
-stolen theft
-join enrol enroll register registration signup sign-up subscribe
-address location
-location where place located
-parking park
-wifi wi-fi wireless internet
-guest visitor
-staff worker
-company firm business organisation organization
-country abroad international
-allowed permitted allow permit permission
-forbidden prohibited banned
-secure safe security safety
-encrypt encryption encrypted
-backup back-up
-restore recover recovery
-two-factor 2fa mfa two-step
-integrate integration connect connection
-convert conversion
-photo picture
-annual yearly year annually
-monthly month
-daily day
-weekly week
-repeat again
-big bigger biggest large larger largest size
-long longer longest
-high higher highest
-small smaller smallest
-old older oldest
-newer newest latest
-quick fast
-minimum least smallest
-withdraw withdrawal
-transfer wire
-laptop computer pc
-film movie dvd
-pet dog animal
-kind type sort
-benefit advantage
-choose select pick option
-view show display
-find locate
-reset forgot forgotten
-lock locked block blocked
-activate enable turn-on switch-on
-deactivate disable turn-off switch-off
-valid validity expire expiry expiration
-format type
-notify notification alert
-own owner
-trial try
-insurance insured cover coverage
-warranty guarantee
-exchange swap replace replacement
-pick-up pickup collect collection
-cash money
-atm machine cash-machine cashpoint
-cheque check
-overdraft overdrawn
-salary wage income pay
-interest rate
-currency currencies foreign
-exchange convert conversion
-savings saving deposit
-mortgage loan
-statement transaction history
-fraud scam
-instalment installment
-debt arrears owe owing
-earn gain
-lost lose losing missing misplaced
-steal stole stolen theft thief nicked pinched robbed
-flu influenza
-shot jab vaccination vaccine inoculation immunisation immunization injection
-doctor physician gp
-hospital clinic
-lab laboratory
-test exam examination examine
-prescription prescribe
-dentist dental
-sick ill illness disease unwell
-disability disabled wheelchair accessible accessibility step-free barrier-free
-pregnant pregnancy
-death die died deceased bereavement
-baby infant toddler
-child children kid kids toddler
-teenager teen youth
-elderly senior pensioner
-parent mother father family
-dog cat pet animal
-car vehicle van automobile
-bike bicycle cycle
-bus coach
-train rail railway
-flight plane fly aircraft
-luggage baggage suitcase bag
-suitcase bag
-pram pushchair stroller buggy
-trip journey travel
-ticket fare
-depart departure leave
-arrive arrival
-taxi cab shuttle
-passport visa
-hotel stay accommodation room
-flat apartment home house
-tenant renter
-rent rental hire lease leasing
-landlord owner
-move relocate relocation
-power electricity electric
-outage blackout cut interruption
-meter reading
-heating heater boiler
-water tap
-rubbish trash garbage waste refuse bin
-recycle recycling
-repair fix mend broken
-faulty defective broken damaged damage defect
-dirty filthy unclean
-clean wash cleaning washing laundry
-shoe footwear trainer sneaker
-sneaker trainer
-clothes clothing garment
-jumper sweater pullover
-size fit
-colour color
-parcel package shipment
-courier carrier
-voucher coupon
-sale reduced discounted
-stock available availability
-shop store outlet
-warehouse depot
-basket cart
-order purchase
-course class lesson module
-teacher tutor instructor professor lecturer
-student pupil learner undergraduate
-university college school
-degree diploma
-tuition fee
-scholarship grant bursary funding
-deadline due
-apply application applicant applying
-admission entry entrance
-grade mark score
-exam test
-term semester
-timetable schedule
-gym fitness
-swim swimming pool
-coach trainer instructor
-membership member subscription
-class session course
-locker cupboard
-towel linen
-breakfast meal
-food eat meal dining
-drink beverage
-vegetarian vegan
-restaurant dining
-permit licence license
-council municipality
-tax levy
-certificate certification
-form application
-birth born
-marriage marry married wedding
-vote election ballot
-bring take carry
-allowed permitted allow permit permission welcome accepted accept
-height high tall
-weight heavy weigh
-width wide
-length long
-depth deep
-speed fast
-age old
-start begin
-finish end complete
-split divide share
-remove delete erase uninstall
-install setup
-reinstall install
-update upgrade
-restart reboot
-computer laptop pc
-phone smartphone cellphone
-screen display monitor
-charge charging charger
-battery batteries
-print printer printing
-wifi wi-fi
-invite invitation
-share sharing
-message notification
-attach attachment
-merge combine
-duplicate double twice
-role right permission
-admin administrator
-contact reach
-talk speak
-complain complaint
-wait queue waiting
-appointment booking visit
-reschedule move postpone
-miss missed no-show
-early earlier before
-late later after
-extra additional surplus
-regular standard normal
-minimum least
-toll fee
-penalty fine
-deposit bond security
-insurance insured insure
-claim claiming
-accident crash collision
-breakdown puncture flat
-child-seat car-seat
-mouse mice
-foot feet
-tooth teeth
-woman women
-man men
-wolf wolves
-knife knives
-fuel petrol gasoline diesel gas
-return back
-adult eighteen
-minor underage
-discount off
-hire rental rent
-borrow lend
-dispute disagreement
-rude impolite unfriendly
-dinner supper
-lunch midday
-evening night
-morning early
-shower bathroom
-key keys keycard
-lift elevator
-floor storey level
-pavement sidewalk
-autumn fall
-holiday vacation leave
-weekend saturday sunday
-cv resume
-zip postcode postal
-tram subway metro underground tube
-sofa couch
-truck lorry
-tyre tire
-boot trunk
-queue line
-cellphone handset
-bathroom toilet restroom
-apartment flat
-gym workout
-soccer football
-petrol gasoline
-biscuit cookie
-nappy diaper
-lend loan
-headset headphones
-bug glitch
-crash freeze hang
-spam junk
-usb flash
+price cost fee charge tariff pricing expensive; email e-mail mail; login sign-in signin logon sign log;
+cancel terminate end quit stop; buy purchase order; change modify edit update alter switch adjust;
+create make add new set; begin start launch; hour time; close closing closed shut open opening;
+refund reimburse reimbursement money-back repay; invoice bill receipt; phone telephone mobile call;
+picture image photo; see view visible; database db; sso sign-on; iphone ipad ios apple; app application;
+docs documentation; limit maximum max cap restriction quota allowance most; minimum min least;
+fix repair solve resolve remedy; error fault failure bug issue problem; crash crashes freeze hang;
+slow performance lag; send deliver ship dispatch delivery shipping shipment; return give-back bring-back;
+renew renewal extend extension prolong; borrow loan lend checkout; reserve reservation; card cards;
+password passcode; support help-desk helpdesk assistance;
+member user people person seat colleague coworker co-worker teammate employee; pay payment paid paying;
+method way option; verify check validate confirm; plan tier subscription package;
+free gratis complimentary; discount rebate concession reduction; supported available compatible;
+requirement require required need needed necessary; mandatory compulsory required;
+document documents paper papers paperwork; id identification passport identity;
+store keep retain save kept stored retention; download export; upload import; folder directory;
+site website; late overdue delayed delay; fine penalty;
+join enrol enroll register registration signup sign-up subscribe; address location;
+location where place located; parking park; wifi wi-fi wireless internet; guest visitor; staff worker;
+company firm business organisation organization; country abroad international; forbidden prohibited banned;
+secure safe security safety; encrypt encryption encrypted; backup back-up; restore recover recovery;
+two-factor 2fa mfa two-step; integrate integration connect connection; annual yearly year annually;
+monthly month; daily day; weekly week; repeat again; big bigger biggest large larger largest size;
+long longer longest; high higher highest; small smaller smallest; old older oldest; newer newest latest;
+quick fast; minimum least smallest; withdraw withdrawal; transfer wire; laptop computer pc; film movie dvd;
+kind type sort; benefit advantage; choose select pick option; view show display; find locate;
+reset forgot forgotten; lock locked block blocked; activate enable turn-on switch-on;
+deactivate disable turn-off switch-off; valid validity expire expiry expiration; format type;
+notify notification alert; own owner; trial try; insurance insured cover coverage; warranty guarantee;
+exchange swap replace replacement; pick-up pickup collect collection; cash money;
+atm machine cash-machine cashpoint; cheque check; overdraft overdrawn; salary wage income pay;
+interest rate; currency currencies foreign; exchange convert conversion; savings saving deposit;
+mortgage loan; statement transaction history; fraud scam; instalment installment; debt arrears owe owing;
+earn gain; lost lose losing missing misplaced; steal stole stolen theft thief nicked pinched robbed;
+flu influenza; shot jab vaccination vaccine inoculation immunisation immunization injection;
+doctor physician gp; hospital clinic; lab laboratory; test exam examination examine;
+prescription prescribe; dentist dental; sick ill illness disease unwell;
+disability disabled wheelchair accessible accessibility step-free barrier-free; pregnant pregnancy;
+death die died deceased bereavement; baby infant toddler; child children kid kids toddler;
+teenager teen youth; elderly senior pensioner; parent mother father family; dog cat pet animal;
+car vehicle van automobile; bike bicycle cycle; bus coach; train rail railway; flight plane fly aircraft;
+luggage baggage suitcase bag; pram pushchair stroller buggy; trip journey travel; ticket fare;
+depart departure leave; arrive arrival; taxi cab shuttle; passport visa; hotel stay accommodation room;
+flat apartment home house; tenant renter; rent rental hire lease leasing; landlord owner;
+move relocate relocation; power electricity electric; outage blackout cut interruption; meter reading;
+heating heater boiler; water tap; rubbish trash garbage waste refuse bin; recycle recycling;
+repair fix mend broken; faulty defective broken damaged damage defect; dirty filthy unclean;
+clean wash cleaning washing laundry; shoe footwear trainer sneaker; clothes clothing garment;
+jumper sweater pullover; size fit; colour color; parcel package shipment; courier carrier; voucher coupon;
+sale reduced discounted; stock available availability; shop store outlet; warehouse depot; basket cart;
+course class lesson module; teacher tutor instructor professor lecturer;
+student pupil learner undergraduate; university college school; degree diploma; tuition fee;
+scholarship grant bursary funding; deadline due; apply application applicant applying;
+admission entry entrance; grade mark score; term semester; timetable schedule; gym fitness;
+swim swimming pool; coach trainer instructor; membership member subscription; class session course;
+locker cupboard; towel linen; breakfast meal; food eat meal dining; drink beverage; vegetarian vegan;
+restaurant dining; permit licence license; council municipality; tax levy; certificate certification;
+form application; birth born; marriage marry married wedding; vote election ballot; bring take carry;
+allowed permitted allow permit permission welcome accepted accept; height high tall; weight heavy weigh;
+width wide; length long; depth deep; speed fast; age old; finish end complete; split divide share;
+remove delete erase uninstall; install setup; reinstall install; update upgrade; restart reboot;
+phone smartphone cellphone; screen display monitor; charge charging charger; battery batteries;
+print printer printing; invite invitation; share sharing; message notification; attach attachment;
+merge combine; duplicate double twice; role right permission; admin administrator; contact reach;
+talk speak; complain complaint; wait queue waiting; appointment booking visit; reschedule move postpone;
+miss missed no-show; early earlier before; late later after; extra additional surplus;
+regular standard normal; toll fee; deposit bond security; insurance insured insure; claim claiming;
+accident crash collision; breakdown puncture flat; child-seat car-seat; mouse mice; foot feet; tooth teeth;
+woman women; man men; wolf wolves; knife knives; fuel petrol gasoline diesel gas; return back;
+adult eighteen; minor underage; discount off; dispute disagreement; rude impolite unfriendly;
+dinner supper; lunch midday; evening night; morning early; shower bathroom; key keys keycard;
+lift elevator; floor storey level; pavement sidewalk; autumn fall; holiday vacation leave;
+weekend saturday sunday; cv resume; zip postcode postal; tram subway metro underground tube; sofa couch;
+truck lorry; tyre tire; boot trunk; queue line; cellphone handset; bathroom toilet restroom; gym workout;
+soccer football; biscuit cookie; nappy diaper; headset headphones; bug glitch; spam junk; usb flash
 """
 
 #: Words of a question that say little about its subject; they count for a part only.
@@ -362,26 +106,26 @@ last lasts lasting
 
 #: Words that are common in all kinds of talk: one that the documents lack says little against them.
 _COMMON = """
-add advise after along agree aim allow another appear arrive attend avoid bad begin behind believe belong better
-bring build busy call care carry catch change charge check choose clear close collect common complete confirm
-consider contain continue correct current deal decide depend difficult discuss due early easy enough enter
-especially expect fact fail fair fall feel few fill final finish first fit follow forget form four full
-further future general give grow handle happy head hear here high hold hope idea immediate important
-improve increase interested issue join keep kind last late later lead learn least leave less level
-life like line list little live local lose low main manage matter maximum maybe mention mind minimum moment
-month move near nearly nice normal normally note notice offer office old once online open option order
-outside overall own particular pass past perfect person pick place plan planning plus point prefer prepare
-present previous probably problem proper properly purpose put question quite raise rather reach read ready
-real reason receive recent recommend remain remember remove request return run safe save second seem
-send separate serious set several share short show side similar simply since single sit situation small
-special specific spend stand start stay step still stop straight such suggest suitable suppose sure talk ten
-thing think third three time today together tomorrow tonight top total touch toward treat trip true turn two
-type typical under unless usual usually various visit wait walk watch wear weekend wish without wonder word
-work world worry worth write wrong year yesterday yet young
-buy bought purchase paid pay got get give given gave took taken brought went gone made found thought told
-annoyed annoying stupid ridiculous damn hell hate love awful terrible hopeless crazy confusing confused
-really literally seriously honestly basically absolutely totally completely properly kindly quickly
-husband wife partner friend brother sister son daughter mother father mum mom dad kid boss colleague
+absolutely add advise after agree aim allow along annoyed annoying another appear arrive attend avoid awful
+bad basically begin behind believe belong better boss bought bring brother brought build busy buy call care
+carry catch change charge check choose clear close colleague collect common complete completely confirm
+confused confusing consider contain continue correct crazy current dad damn daughter deal decide depend
+difficult discuss due early easy enough enter especially expect fact fail fair fall father feel few fill
+final finish first fit follow forget form found four friend full further future gave general get give given
+gone got grow handle happy hate head hear hell here high hold honestly hope hopeless husband idea immediate
+important improve increase interested issue join keep kid kind kindly last late later lead learn least leave
+less level life like line list literally little live local lose love low made main manage matter maximum
+maybe mention mind minimum mom moment month mother move mum near nearly nice normal normally note notice
+offer office old once online open option order outside overall own paid particular partner pass past pay
+perfect person pick place plan planning plus point prefer prepare present previous probably problem proper
+properly purchase purpose put question quickly quite raise rather reach read ready real really reason
+receive recent recommend remain remember remove request return ridiculous run safe save second seem send
+separate serious seriously set several share short show side similar simply since single sister sit
+situation small son special specific spend stand start stay step still stop straight stupid such suggest
+suitable suppose sure taken talk ten terrible thing think third thought three time today together told
+tomorrow tonight took top total totally touch toward treat trip true turn two type typical under unless
+usual usually various visit wait walk watch wear weekend went wife wish without wonder word work world worry
+worth write wrong year yesterday yet young
 """.split()
 
 _CUE_PATTERNS = {
@@ -395,7 +139,8 @@ _CUE_PATTERNS = {
     "date": r"(?:^|[,;.?!] )(?:(?:and|so|but|since|until|by|from) )*when\b(?! i\b| my\b| the\b| a\b)|"
     r"\bwhen (?:is|are|do|does|did|will|can|was|were|should)\b|\bwhat (?:time|day|date|year)\b|"
     r"\bwhich (?:days?|dates?|year)\b|\bopening (?:hours|times)\b",
-    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must|i|we|one|you)\b|\bsteps?\b|\binstructions\b|"
+    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must|i|we|one|you)\b|\bsteps?\b|"
+    r"\binstructions\b|"
     r"\bset ?up\b|"
     r"\bwalk me through\b|\bwhat (?:should|can|must) i do\b|\bguide me\b",
     "place": r"\bwhere\b|\bwhat (?:address|location)\b",
@@ -552,7 +297,8 @@ _KINDS = {
         r"\b(?:unresolved|not (?:been )?(?:resolve|solve|help|work|fix)\w*|(?:can|could|do|does|"
         r"did)(?:not|n't| not) "
         r"(?:be )?(?:resolve|solve|fix|help)\w*|persist\w*|steps (?:fail|do not|don't|have been)|still|"
-        r"unable to (?:resolve|solve|fix|help)|tried|exhausted|beyond (?:your|the|my|our)|repeated\w*|attempts|"
+        r"unable to (?:resolve|solve|fix|help)|tried|exhausted|beyond (?:your|the|my|our)|repeated\w*|"
+        r"attempts|"
         r"not documented|undocumented|not (?:been )?(?:solved|fixed|helped|resolved)|not helped)\b",
         r"(?!)",
     ),
@@ -614,10 +360,12 @@ _KINDS = {
         r"(?:all|everything)\b[^.?!]{0,30}\b(?:gone|lost|vanished|disappeared|wiped))\b",
     ),
     "hardship": (
-        r"\b(?:(?:can(?:no|')t|unable to|struggl\w+ to|difficult\w* to) (?:pay|afford)|debts?|arrears|hardship|"
+        r"\b(?:(?:can(?:no|')t|unable to|struggl\w+ to|difficult\w* to) (?:pay|afford)|debts?|arrears|"
+        r"hardship|"
         r"payment difficult\w*)\b",
         r"\b(?:(?:can(?:no|')t|unable to|not able to|struggl\w+ to|no money to|impossible to) (?:pay|afford)|"
-        r"in debt|debts|arrears|bankrupt\w*|behind (?:with|on) (?:my|our|the)|(?:lost my|out of) (?:job|work))\b",
+        r"in debt|debts|arrears|bankrupt\w*|behind (?:with|on) (?:my|our|the)|(?:lost my|out of) (?:job|"
+        r"work))\b",
     ),
     "bereavement": (
         r"\b(?:died|dies|dead|deaths?|deceased|bereave\w*|passed away)\b",
@@ -627,12 +375,14 @@ _KINDS = {
     "not_received": (
         r"\b(?:(?:nothing|not|never|n't) (?:\w+ )?(?:arriv\w+|receiv\w+|turn(?:ed)? up|deliver\w+|come)|"
         r"missing (?:parcel|order|deliver|package)\w*)\b",
-        r"(?:\b(?:nothing|not|never|no \w+)|n't)\b[^.?!]{0,25}\b(?:arriv\w+|receiv\w+|turned up|shown up|come|"
+        r"(?:\b(?:nothing|not|never|no \w+)|n't)\b[^.?!]{0,25}\b(?:arriv\w+|receiv\w+|turned up|"
+        r"shown up|come|"
         r"here|deliver\w+|found)\b|\b(?:still (?:missing|waiting|lost|gone)|without a trace)\b",
     ),
     "injury": (
         r"\b(?:injur\w+|accidents?|hurt|harmed)\b",
-        r"\b(?:injur\w+|accident|hurt|harmed|bleed\w*|broke my|sprained|twisted my|burn(?:t|ed)|cut (?:my|his|her|their|our)|wound\w*|"
+        r"\b(?:injur\w+|accident|hurt|harmed|bleed\w*|broke my|sprained|twisted my|burn(?:t|ed)|"
+        r"cut (?:my|his|her|their|our)|wound\w*|"
         r"fell (?:off|down|over)|crashed|ambulance)\b",
     ),
     "illness": (
@@ -672,7 +422,8 @@ _KINDS = {
         r"(?:charged|paid|billed|debited) (?:twice|double|wrongly|too much)|wrong amount|"
         r"billing (?:dispute|error|"
         r"problem)s?)\b",
-        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|(?:charged|billed|debited|paid) (?:me |us )?(?:twice|double|wrongly|too "
+        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|(?:charged|billed|debited|paid) (?:me |"
+        r"us )?(?:twice|double|wrongly|too "
         r"much|again)|double "
         r"charged?|wrong(?:ly)? charged|chargeback|incorrect(?:ly)? (?:charge|bill)\w*|never "
         r"(?:received|ordered|borrowed)|"
@@ -695,7 +446,8 @@ NOT_SOLVED = re.compile(
 )
 #: Requests that no support assistant is there for, unless its instructions name the thing.
 OFF_TOPIC = re.compile(
-    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|speech|lyrics|blog post|"
+    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|speech|"
+    r"lyrics|blog post|"
     r"story|stories|song|essay|haiku|"
     r"limerick|rap|riddle|novel|screenplay|love letter|cover letter)|(?P<food>recipes?|bake|"
     r"cook(?:ing)?|pizza|pasta|"
@@ -706,7 +458,8 @@ OFF_TOPIC = re.compile(
     r"politic\w*|prime minister|vote for)|(?P<homework>homework|capital of|square root|solve the "
     r"equation|derivative|"
     r"integral of)|(?P<life>meaning of life|horoscope|lottery|bitcoin|stock (?:tips|market)|girlfriend|"
-    r"boyfriend|dating|(?:which|what) (?:shares|stocks|crypto\w*)|(?:shares|stocks|crypto\w*) (?:should|to buy))|"
+    r"boyfriend|dating|(?:which|what) (?:shares|stocks|crypto\w*)|(?:shares|stocks|crypto\w*) (?:should|"
+    r"to buy))|"
     r"(?:write|code|program|implement)(?: me)?(?: a| an| some| the)?(?: \w+){0,2} "
     r"(?P<code>function|script|program|code|"
     r"algorithm|web scraper|game|sql query)|who (?:won|directed|painted|invented|wrote) (?P<trivia>\w+))\b"
@@ -797,7 +550,7 @@ drink water coffee tea juice
 @lru_cache(maxsize=1)
 def _synonym_table() -> dict[str, frozenset[str]]:
     groups: dict[str, set[str]] = {}
-    for line in _SYNONYMS.strip().splitlines():
+    for line in _SYNONYMS.split(";"):
         stems = {stem(fold(word)) for word in line.split()} | {word for word in line.split() if "-" in word}
         for member in stems:
             groups.setdefault(member, set()).update(stems)
@@ -817,7 +570,9 @@ def synonyms(term: str) -> frozenset[str]:
     return _synonym_table().get(term, frozenset())
 
 
-_OFF = re.compile(r"(?:%|percent|per cent|half|euros?|dollars?|pounds?) (?:off|less)\b|\bhalf (?:the )?price\b", re.I)
+_OFF = re.compile(
+    r"(?:%|percent|per cent|half|euros?|dollars?|pounds?) (?:off|less)\b|\bhalf (?:the )?price\b", re.I
+)
 
 
 def subject_stems(text: str) -> list[str]:

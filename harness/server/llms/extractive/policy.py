@@ -279,7 +279,8 @@ _NOT_KNOWN = re.compile(
     r"unsure|unknown|not have (?:the|that|an|any)|don't have|cannot answer|can't answer|unable to "
     r"answer|no information|"
     r"missing from|nothing (?:is |was )?found|(?:do|does)(?: not|n't) (?:say|answer|mention|cover|tell|"
-    r"help|give|hold|know)|silent|no (?:entry|mention|word)|(?:is|are)(?: not|n't) (?:there|among)|gives no)\b"
+    r"help|give|hold|know)|silent|no (?:entry|mention|word)|(?:is|are)(?: not|n't) (?:there|among)|"
+    r"gives no)\b"
 )
 _LINKING = re.compile(
     r"^(?:in (?:these|such|those|this|that|any of these|all these|either)\b.*|then\b.*|(?:say|use|"
@@ -454,9 +455,12 @@ _EMPTY = frozenset(
     situation complex complicated technical difficult involve involving related requires require need
     needs want wants explicitly conversation always immediately must support exactly verbatim following
     assistant try tries politely whenever somebody euro euros eur usd seem seems instead access system
-    systems things some anything dollars pounds gbp apologise apologize mention mentions talk speak report
-    reports describe describes concern concerns complaint arise service someone something people kind
-    directly
+    systems things some anything dollars pounds gbp apologise apologize mention mentions talk speak
+    report reports describe describes concern concerns complaint arise service someone something people
+    kind directly write applicant passenger traveler traveller tenant resident subscriber holder owner
+    course simply prefer prefers explicit cause caused causes one two three four five six ten twelve
+    hour hours day days week weeks month months year years nothing announce announced property item
+    items belongings thing goods rather deal dealing
     """.split()
     for part in content_stems(word)
 )
@@ -508,11 +512,12 @@ _BETWEEN_CASES = re.compile(
     r"—|\s-\s|\(|\)|\s+(?=(?:if|when|whenever|in case)\b)"
 )
 _IN_THESE_CASES = re.compile(
-    r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|\b[Tt]hen (?:say|reply|write)\b[^.]*"
+    r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|"
+    r"\b[Tt]hen (?:say|reply|write)\b[^.]*"
 )
 _AN_ACT = re.compile(
-    r"(?:and |then |you |please |also )*(?:call|create|open|use|using|say|saying|write|reply|respond|answer|arrange|"
-    r"apologi[sz]e|fill|add|give|tell|provide|stop|mention|"
+    r"(?:and |then |you |please |also )*(?:call|create|open|use|using|say|saying|write|reply|respond|"
+    r"answer|arrange|apologi[sz]e|fill|add|give|tell|provide|stop|mention|"
     r"include|note|collect|never|do not|don't|ask for|one more)\b"
 )
 _CASE = re.compile(r"(?:for|if|when|whenever|in case|should|as soon as|once|any|where|only)\b")
@@ -540,7 +545,9 @@ def _condition(part: str) -> Condition:
     if stems and not _TECHNICAL.search(folded):
         kinds -= {"technical"}  # "billing problems" are about bills
     stems = frozenset(made for made in stems if not made[:1].isdigit())
-    named = {made for kind in kinds for found in KINDS[kind][0].findall(folded) for made in content_stems(found)}
+    named = {
+        made for kind in kinds for found in KINDS[kind][0].findall(folded) for made in content_stems(found)
+    }
     return Condition(" ".join(part.split()), stems, kinds, value, stems - named)
 
 
@@ -813,7 +820,9 @@ def _instead(directives: list[_Directive]) -> str | None:
         fails = _FAILS.search(text)
         told = _TELLS_INSTEAD.search(text, fails.end()) if fails else None
         if told and not _REACHED.search(directive.text):
-            return re.split(r",? as (?:the|our|your)\b", re.split(r"\band that\b", told["what"])[-1])[0].strip()
+            return re.split(r",? as (?:the|our|your)\b", re.split(r"\band that\b", told["what"])[-1])[
+                0
+            ].strip()
     return None
 
 

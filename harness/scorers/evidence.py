@@ -21,6 +21,7 @@ _SEEDS = 8  # best sentences around which windows are tried
 _WIDEST = 3  # sentences in a window
 _MOST_LOOKED_AT = 4_000  # sentences that share a word; the commonest words are left out beyond
 
+
 Alternatives = tuple[frozenset[str], ...]
 
 

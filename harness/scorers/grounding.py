@@ -99,6 +99,8 @@ def _judged_turn(index: int, scene: Scene) -> Iterator[_Judged]:
 def _reports_a_deed(sentence: str, turns: Sequence[TurnTrace], support: Support) -> bool:
     """Whether it says what the assistant did, a call of this talk shows that, and no fact differs."""
     calls = [call for turn in turns for call in turn.tool_calls if call.error is None and _answered(call)]
+    if calls and _tells_of_failure(sentence, calls):
+        return True
     if not calls or support.conflicts or not _DID.search(wording.bare(sentence)):
         return False
     shown = facts.stems_of_text(
@@ -106,6 +108,21 @@ def _reports_a_deed(sentence: str, turns: Sequence[TurnTrace], support: Support)
     )
     given = {number.value for number in facts.numbers(sentence)}
     return all(any(value in made for made in shown) for value in given)
+
+
+_DID_NOT = re.compile(
+    r"^(?:unfortunately |i am sorry |sorry )*(?:but )?(?:that|this|it) (?:did not work|has not worked|"
+    r"failed|was not "
+    r"possible|could not be done)(?: \| (?P<why>.*))?$"
+)
+
+
+def _tells_of_failure(sentence: str, calls: Sequence[ToolCall]) -> bool:
+    """Whether it says that something did not work, gives no reason but the tools' own, and one failed."""
+    told = _DID_NOT.match(wording.bare(sentence))
+    failed = [call.output or "" for call in calls if "error" in (call.output or "").casefold()]
+    known = facts.stems_of_text(" ".join(failed))
+    return told is not None and bool(failed) and facts.stems_of_text(told["why"] or "") <= known
 
 
 def _answered(call: ToolCall) -> bool:

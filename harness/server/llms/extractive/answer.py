@@ -26,8 +26,10 @@ def quoted_answer(evidence: Evidence, hits: Sequence[SearchHit], policy: Policy,
         lines = [
             f"{number}. {_cited(unit, hits[hit], policy)}" for number, (unit, hit) in enumerate(quotes, 1)
         ]
-        lead = "I'm sorry about the trouble. Please try these steps:" if trouble else "Here are the steps:"
-        return "\n".join([lead, *lines])
+        first = _paragraph(evidence.lead, hits, policy)
+        sorry = "I'm sorry about the trouble." if trouble else ""
+        steps = "Please try these steps:" if trouble else "Here are the steps:"
+        return "\n".join([" ".join(part for part in (sorry, first, steps) if part), *lines])
     body = _paragraph(quotes, hits, policy)
     if trouble:
         return f"I'm sorry about the trouble. {body}"
@@ -67,6 +69,11 @@ def forbidden_answer(subject: str, policy: Policy) -> str:
     """Declines a subject that the instructions forbid."""
     offer = f" I can help with {policy.topics}." if policy.topics else ""
     return f"I'm sorry, I can't help with {subject} here.{offer}"
+
+
+def elsewhere_answer(where: str) -> str:
+    """Says where to turn with what cannot be done here."""
+    return f"I'm sorry, I don't have that information here. For this, please turn to {where}."
 
 
 _EMPATHY = {

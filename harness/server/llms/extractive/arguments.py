@@ -25,6 +25,9 @@ class Filled:
     missing: tuple[str, ...]
 
 
+_ASKING = frozenset("what which why when where who how whether".split())
+
+
 @dataclass(frozen=True, slots=True)
 class Parameter:
     """One parameter of a function as its schema describes it."""
@@ -39,10 +42,18 @@ class Parameter:
 
     @property
     def label(self) -> str:
-        """Its name in plain words: ``user_email`` is "e-mail address"."""
+        """Its name in plain words: ``user_email`` is "e-mail address"; or its description."""
         if _is_mail(self):
             return "e-mail address"
-        return re.sub(r"^(?:user|customer|client|guest|member|patient|reader) ", "", fold(_spaced(self.name)))
+        if fold(self.name) in ("phone", "telephone", "mobile", "tel"):
+            return "phone number"
+        name = re.sub(r"^(?:user|customer|client|guest|member|patient|reader) ", "", fold(_spaced(self.name)))
+        described = re.split(
+            r"[.,;:(]|\b(?:as|e\.g|for example)\b", fold(str(self.schema.get("description") or ""))
+        )[0]
+        described = re.sub(r"^(?:the|a|an) ", "", described.strip())
+        tells = set(content_stems(name)) < set(content_stems(described)) and len(described.split()) <= 8
+        return described if tells and described.split()[0] not in _ASKING else name
 
     @property
     def type(self) -> str:
@@ -406,12 +417,16 @@ MONEY_AMOUNT = re.compile(
 )
 
 
+#: A telephone number in groups, whose parts are no codes.
+_SPACED_PHONE = re.compile(r"\+\d[\d ()/-]{6,18}\d|(?<![\w-])0\d{2,5}(?:[ /-]\d{2,8})+(?![\w-])")
+
+
 def codes_in(parameter: Parameter, text: str) -> list[str]:
     """Identifiers in a text that suit a parameter: by its pattern, else tokens with digits near its name."""
     text = _URL.sub(" ", MAIL.sub(" ", text))
     pattern = parameter.schema.get("pattern")
     if isinstance(pattern, str):
-        return _matching(pattern, text)
+        return _matching(pattern, _SPACED_PHONE.sub(" ", text))
     text = MONEY_AMOUNT.sub(" ", _DATE.sub(" ", text))
     named = [
         w

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from harness.server.llms.extractive.lexicon import generic_stems
+from harness.server.llms.extractive.lexicon import DATE, generic_stems
+from harness.server.llms.extractive.talk import points_back
 from harness.text import STOP_WORDS, content_stems, fold, words
 
 _ELLIPSIS = re.compile(
@@ -70,7 +71,8 @@ def _exchanged(question: str, rest: str, put_in: str, names: frozenset[str]) -> 
         span = find(question, core, names)
         if span:
             return span
-    return (_by_preposition(question, preposition.group(1)) if preposition else None) or _last_word(question)
+    span = _by_preposition(question, preposition.group(1)) if preposition else None
+    return span or (None if points_back(question) else _last_word(question, core))
 
 
 def _by_name(question: str, core: str, names: frozenset[str]) -> tuple[int, int] | None:
@@ -124,7 +126,9 @@ def _by_preposition(question: str, preposition: str) -> tuple[int, int] | None:
     return found[-1].span(1) if found else None
 
 
-def _last_word(question: str) -> tuple[int, int] | None:
-    """The last word that says what the question is about."""
+def _last_word(question: str, core: str) -> tuple[int, int] | None:
+    """The last word that says what the question is about; a day makes room for nothing but a day."""
     telling = [w for w in words(question) if set(content_stems(w.text)) - generic_stems()]
+    if telling and DATE.search(telling[-1].text) and not DATE.search(core):
+        return None
     return (telling[-1].start, telling[-1].end) if telling else None

@@ -15,6 +15,7 @@ from harness.server.llms.extractive.lexicon import (
     CUES,
     TROUBLE,
     alike,
+    common_stems,
     generic_stems,
     in_usual_words,
     synonyms,
@@ -80,6 +81,7 @@ class Evidence:
         as_steps: Whether they are steps of one list.
         coverage: Share of the question's words that the best passage covers, weighted.
         known_share: Share of the question's own words that occur anywhere in the hits.
+        lead: What stands before the steps and is to be done or known first.
     """
 
     answers: bool
@@ -87,6 +89,7 @@ class Evidence:
     as_steps: bool
     coverage: float
     known_share: float
+    lead: tuple[tuple[Unit, int], ...] = ()
 
 
 NOTHING = Evidence(False, (), False, 0.0, 0.0)
@@ -116,7 +119,8 @@ def read_question(
     facts = [term for term in _terms(extra) if term.stem not in known]
     around = facts + [term for term in _terms(context) if term.stem not in known]
     around = list({term.stem: term for term in reversed(around)}.values())
-    borrowed = follows and bool(around) and sum(term.weight for term in own) < 1.0
+    telling = sum(term.weight for term in own if term.stem not in _ANY_PRICE)
+    borrowed = follows and bool(around) and telling < 1.0
     if borrowed:
         # Nothing of its own to go by: what was asked before is asked again.
         own, around = own + [Term(term.stem, term.weight * 0.8) for term in around], []
@@ -129,7 +133,13 @@ def read_question(
     )
 
 
+#: What is asked of a subject named before: "What would that cost?".
+_ANY_PRICE = frozenset(content_stems("cost price fee charge expensive cheap euros dollars pounds"))
 _GENERIC_WEIGHT = 0.2
+#: Of a common word that no hit holds.
+_COMMON_WEIGHT = 0.4
+#: Rarity is not to be read from fewer units than these.
+_FEWEST = 60
 
 
 def _terms(text: str) -> list[Term]:
@@ -195,6 +205,7 @@ _IN_HEADING = 0.75
 _IN_QUESTION = 0.9
 _IN_COMPOUND = 0.75
 _NEXT_DOOR = 0.45
+_MEANT_BY_PRONOUN = 0.75
 _BY_SYNONYM = 0.8
 _BY_LIKENESS = 0.8
 
@@ -207,6 +218,8 @@ class _Words:
     own: frozenset[str]
     heading: frozenset[str]
     beside: frozenset[str]
+    meant: frozenset[str] = frozenset()
+    """Stems of the sentence before, where this one goes on with "It", "This" or "They"."""
 
 
 class _Pages:
@@ -239,7 +252,7 @@ class _Pages:
 
     def _misspelt(self, term: str) -> dict[str, float]:
         """Stems that differ by a letter or two from one that nothing in the hits is like."""
-        if len(term) < 5 or not term.isalpha():
+        if len(term) < 5 or not term.isalpha() or term in common_stems():
             return {}
         most = 1 if len(term) < 8 else 2
         near = (
@@ -255,11 +268,14 @@ class _Pages:
         if not forms:
             if _CALENDAR.fullmatch(term.stem) or term.stem in _MONTH_STEMS:
                 return 0.3 * term.weight
+            if term.stem in common_stems():
+                return _COMMON_WEIGHT * term.weight
             return term.weight * (1.5 if term.names else 0.9)
-        often = max(self.frequency[form] for form in forms)
+        often = self.frequency[term.stem] or max(self.frequency[form] for form in forms)
         if term.names and _is_code(term.stem):
             return 1.5 * term.weight
-        rarity = math.log(1 + self.count / often) / math.log(1 + self.count)
+        count = max(self.count, _FEWEST)
+        rarity = math.log(1 + count / often) / math.log(1 + count)
         return term.weight * min(1.0, max(0.3, rarity))
 
     def match(self, term: str, stems: frozenset[str]) -> float:
@@ -283,7 +299,8 @@ class _Pages:
         if own == 1.0:
             return own
         above = _IN_QUESTION if here.unit.answers_heading else _IN_HEADING
-        return max(own, above * self.match(term, here.heading), _NEXT_DOOR * self.match(term, here.beside))
+        around = max(above * self.match(term, here.heading), _NEXT_DOOR * self.match(term, here.beside))
+        return max(own, around, _MEANT_BY_PRONOUN * self.match(term, here.meant))
 
 
 def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Evidence:
@@ -293,13 +310,15 @@ def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Ev
         return NOTHING
     ranked = sorted(_ranked(question, pages), key=lambda found: (-found.score, found.hit, found.index))
     best = next((found for found in ranked[:12] if _holds(question, found, ranked[0], pages)), ranked[0])
+    best = _with_what_is_asked(question, best, ranked)
     ranked = [best, *(found for found in ranked if found is not best)]
     important = [term for term in question.terms if term.weight > _GENERIC_WEIGHT] or list(question.terms)
     known = sum(bool(pages.forms(term.stem)) for term in important) / len(important)
     if not _is_enough(question, best, pages) or _lacks_a_name(question, pages):
         return Evidence(False, (), False, best.coverage, known)
     quotes, as_steps = _quotes(question, pages, ranked, most)
-    return Evidence(bool(quotes), tuple(quotes), as_steps, best.coverage, known)
+    lead = tuple(_lead(pages, quotes)) if as_steps else ()
+    return Evidence(bool(quotes), tuple(quotes), as_steps, best.coverage, known, lead)
 
 
 def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
@@ -311,7 +330,8 @@ def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
     for hit, units in enumerate(pages.units):
         own = [unit.stems & wanted for unit in units]
         for index, unit in enumerate(units):
-            words_here = _Words(unit, own[index], unit.heading & wanted, _beside(units, own, index))
+            beside, meant = _beside(units, own, index), _meant(units, own, index)
+            words_here = _Words(unit, own[index], unit.heading & wanted, beside, meant)
             if not (words_here.own or words_here.heading or words_here.beside):
                 yield Found(unit, hit, index, 0.0, 0.0)
                 continue
@@ -331,6 +351,15 @@ def _beside(units: tuple[Unit, ...], own: list[frozenset[str]], index: int) -> f
     return frozenset().union(
         *(own[p] for p in near if units[p].block == unit.block or units[p].heading == unit.heading)
     )
+
+
+_PRONOUN = re.compile(r"(?:It|This|They|These|That|Those|Both|He|She)\b")
+
+
+def _meant(units: tuple[Unit, ...], own: list[frozenset[str]], index: int) -> frozenset[str]:
+    """Wanted stems of the sentence that a leading pronoun points back to."""
+    goes_on = index > 0 and units[index].block == units[index - 1].block
+    return own[index - 1] if goes_on and _PRONOUN.match(units[index].text) else frozenset()
 
 
 _INSTRUCTS = re.compile(
@@ -401,6 +430,8 @@ def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
     """Whether the best passage covers the question well enough, and holds what kind of thing is asked for."""
     if question.trouble:
         return best.coverage >= ENOUGH_FOR_TROUBLE
+    if _asks_whether_something_unknown(question, pages):
+        return False
     if question.borrowed and not _has_what_is_asked(question, best, pages):
         return False
     if question.borrowed:
@@ -411,6 +442,18 @@ def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
         kind_is_there = _counts(question.text, best.unit.text) or _offers(question, best.unit)
         return best.coverage >= (ENOUGH - 0.1 if kind_is_there else ENOUGH)
     return 0.5 * best.coverage + 0.5 * _coverage_of_context(question, best, pages) >= ENOUGH_FOR_FOLLOW_UP
+
+
+_WHETHER = re.compile(r"(?:and |so |but )?(?:is|are|was|were|does|do|has|have) (?!there\b)", re.IGNORECASE)
+
+
+def _asks_whether_something_unknown(question: Question, pages: _Pages) -> bool:
+    """Whether a yes-or-no question ends in a rare word that no hit knows: "Is the boot vegan?"."""
+    last = question.terms[-1]
+    rare = last.weight == 1.0 and last.stem not in common_stems() and not _CALENDAR.fullmatch(last.stem)
+    return (
+        bool(_WHETHER.match(question.text)) and rare and not pages.forms(last.stem) and not question.borrowed
+    )
 
 
 def _coverage_of_context(question: Question, best: Found, pages: _Pages) -> float:
@@ -445,6 +488,23 @@ def _has_what_is_asked(question: Question, best: Found, pages: _Pages) -> bool:
     return any(CUE_EVIDENCE[cue].search(text) for cue in asked)
 
 
+def _with_what_is_asked(question: Question, best: Found, ranked: Sequence[Found]) -> Found:
+    """The best unit; where it lacks the time or price asked for, the best one beside it that holds it."""
+    asked = [CUE_EVIDENCE[cue] for cue in _MUST_BE_THERE if cue in question.cues]
+    if not asked or any(pattern.search(best.unit.text) for pattern in asked):
+        return best
+    beside = (
+        found
+        for found in ranked
+        if found.hit == best.hit
+        and abs(found.index - best.index) <= 4
+        and found.unit.heading == best.unit.heading
+        and found.coverage >= 0.7 * best.coverage
+        and any(pattern.search(found.unit.text) for pattern in asked)
+    )
+    return next(beside, best)
+
+
 # --- what to quote --------------------------------------------------------------------------------
 
 
@@ -460,6 +520,9 @@ def _quotes(
         return _list_after(pages, best), False
     bridged = _bridged(question, pages, ranked)
     chosen = bridged or _chosen(ranked, most)
+    opened = next((found for found in chosen if found.unit.text.endswith(":")), None)
+    if opened and any(found.unit.kind in ("step", "item") and found.hit == opened.hit for found in chosen):
+        return _list_after(pages, opened), False
     return [(found.unit, found.hit) for found in chosen], False
 
 
@@ -475,6 +538,16 @@ def _steps(question: Question, pages: _Pages, ranked: list[Found]) -> list[tuple
         return []
     steps, hit = _longest_like(pages, best[1], best[0])
     return [(unit, hit) for unit in steps[:8]]
+
+
+def _lead(pages: _Pages, steps: list[tuple[Unit, int]]) -> Iterable[tuple[Unit, int]]:
+    """The sentences directly before a list of steps that themselves tell what to do, at most two."""
+    first, hit = steps[0]
+    units = pages.units[hit]
+    place = units.index(first)
+    before = [unit for unit in units[max(0, place - 2) : place] if unit.heading == first.heading]
+    if any(_INSTRUCTS.search(unit.text) and unit.kind == "prose" for unit in before):
+        yield from ((unit, hit) for unit in before if unit.kind == "prose" and unit.text[-1] != ":")
 
 
 def _runs(pages: _Pages) -> Iterable[tuple[int, list[Unit]]]:

@@ -72,8 +72,17 @@ class _Scene:
 
     @property
     def handover_function(self) -> Function | None:
-        """The function that brings people in, if there is one."""
-        return next((function for function in self.functions if function.hands_over), None)
+        """The function that brings people in, if there is one: by what it is, or by the instructions."""
+        named = [function for function in self.functions if function.name in self.policy.calls]
+        return next((function for function in (*named, *self.functions) if self._brings_in(function)), None)
+
+    def _brings_in(self, function: Function) -> bool:
+        """Whether a function belongs to this hand-over; one with another job, if it is about that."""
+        if function.name not in self.policy.calls:
+            return function.hands_over
+        about = set(content_stems(f"{function.description} {' '.join(function.name_words)}"))
+        said = set(content_stems(" ".join(self.talk.user_texts[-2:])))
+        return function.hands_over or (self.situation.reason in ("condition", "") and bool(about & said))
 
 
 def complete(request: ModelRequest) -> ModelReply:
@@ -170,15 +179,17 @@ def _asked(scene: _Scene) -> list[_Asked]:
     subject = without_contact(scene.subject).strip() or scene.subject
     whole = scene.situation.trouble
     aside = "" if whole else aside_of(subject)
-    return [_one_asked(scene, text, aside) for text in ([subject] if whole else questions_in(subject))]
+    texts = [subject] if whole else questions_in(subject)
+    return [_one_asked(scene, text, aside, texts[:place]) for place, text in enumerate(texts)]
 
 
-def _one_asked(scene: _Scene, text: str, aside: str) -> _Asked:
-    follows = not scene.expanded and is_follow_up(text) and bool(aside or scene.talk.earlier)
-    earlier = context_of(scene.talk, text) if follows else ""
+def _one_asked(scene: _Scene, text: str, aside: str, before: Sequence[str]) -> _Asked:
+    """One question of a message, with those that stand ``before`` it there."""
+    follows = not scene.expanded and is_follow_up(text) and bool(aside or before or scene.talk.earlier)
+    earlier = (before[-1] if before else context_of(scene.talk, text)) if follows else ""
     facts = known_facts_for(scene.talk, text, aside)
     if follows:
-        few = len(term_stems(f"{text} {earlier}")) < 3
+        few = len(term_stems(f"{text} {earlier}")) < 2
         topic = topic_of_last_answer(scene.talk) if few and not aside else ""
         return _Asked(text, "\n".join(part for part in (aside, earlier, topic) if part), facts, True, 0.5)
     if aside:
@@ -285,9 +296,15 @@ def _turned_away(scene: _Scene) -> ModelReply | None:
     for condition in scene.policy.forbidden:
         if concerns(condition, fold(scene.subject)):
             return _message(scene, answer.forbidden_answer(condition.text, scene.policy))
+    for condition, where in scene.policy.elsewhere:
+        if concerns(condition, fold(scene.subject)) and _ABOUT_ONESELF.search(fold(scene.subject)):
+            return _message(scene, answer.elsewhere_answer(where))
     if _is_plainly_off_topic(scene):
         return _message(scene, redirect_answer(scene.policy))
     return None
+
+
+_ABOUT_ONESELF = re.compile(r"\b(?:my|our|mine|i|we|me)\b")
 
 
 def _is_plainly_off_topic(scene: _Scene) -> bool:
@@ -565,6 +582,8 @@ def _after_functions(scene: _Scene, called: Sequence[Outcome], searched: Sequenc
     question = separate_question(scene.functions, scene.subject)
     if question and "file_search" in scene.hosted and not searched:
         return _search(scene)
+    if _lacks_another_way(scene, called) and "file_search" in scene.hosted and not searched:
+        return _requests(scene, [("file_search", "file_search", {"queries": [scene.policy.instead]})])
     told, escalated = _told_of_functions(scene, called)
     if question and searched:
         evidence = weigh(read_question(question, context_of(scene.talk)), scene.talk.hits)
@@ -573,6 +592,13 @@ def _after_functions(scene: _Scene, called: Sequence[Outcome], searched: Sequenc
         else:
             told += "\n\n" + answer.unknown_answer(scene.policy)
     return _message(scene, told, escalated=escalated)
+
+
+def _lacks_another_way(scene: _Scene, called: Sequence[Outcome]) -> bool:
+    """Whether a call failed for which the instructions want something told from the documents."""
+    outputs = (outcome.output.content for outcome in called if outcome.output)
+    failed = any(not report("", output).worked for output in outputs)
+    return failed and scene.policy.instead is not None and not scene.policy.other_ways
 
 
 def _told_of_functions(scene: _Scene, called: Sequence[Outcome]) -> tuple[str, bool]:
@@ -592,6 +618,9 @@ def _told_of_functions(scene: _Scene, called: Sequence[Outcome]) -> tuple[str, b
         lines.append(" ".join([answer.DONE, *(one.text for one in reports if one.worked and one.text)]))
     for failure in (one for one in reports if not one.worked):
         lines.append(f"Unfortunately, that did not work: {failure.text}")
+    if _lacks_another_way(scene, called) and scene.talk.hits:
+        evidence = weigh(read_question(scene.policy.instead or ""), scene.talk.hits, most=1)
+        lines += [answer.quoted(evidence, scene.talk.hits, scene.policy)] if evidence.answers else []
     if scene.policy.other_ways and any(not one.worked for one in reports):
         lines.append(f"You can also reach us here: {', '.join(scene.policy.other_ways)}.")
     return " ".join(lines), escalated
@@ -670,21 +699,30 @@ def _is_off_topic(scene: _Scene, found: Sequence[Evidence]) -> bool:
     own = term_stems(scene.subject)
     if any(re.search(r"[a-z]-?\d", stem) for stem in own):
         return False  # codes and versions belong to somebody's product
-    if own & scene.policy.scope or _IS_ABOUT_US.search(_POLITENESS.sub(" ", fold(scene.subject))):
-        return False
     known = max((evidence.known_share for evidence in found), default=0.0)
+    text = _POLITENESS.sub(" ", fold(scene.subject))
+    if _CAN_I.search(text):
+        return False
+    if own & scene.policy.scope or _IS_ABOUT_US.search(text) or (known and _ASKS_OF_A_SERVICE.search(text)):
+        return False
     return known <= 0.34
 
 
 _POLITENESS = re.compile(
-    r"\b(?:can|could|would|will|do) you (?:please )?(?:tell|know|give|explain|help|show|write|say|"
-    r"recommend|make|suggest)\w*\b|\bthank you\b"
+    r"\b(?:can|could|would|will) you (?:please |kindly )?(?:tell|give|explain|help|show|write|say|recommend|"
+    r"make|suggest|solve|translate|do|play|sing|draw|teach)\w*\b|\bdo you (?:know|think|like|believe)\b|"
+    r"\bthank you\b|\bfor (?:me|my \w+)\b|\bhelp me\b"
 )
 _IS_ABOUT_US = re.compile(
-    r"\b(?:you|your|how much (?:is|are|does|do)|"
-    r"is there|are there|here|my|our|costs?|prices?|fees?|charges?|discounts?|"
-    r"refunds?|deliver\w*|"
-    r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee)\b"
+    r"\b(?:you|your|is there|are there|here|our|costs?|prices?|fees?|charges?|discounts?|refunds?|deliver\w*|"
+    r"included|available|allowed|permitted|accepted|required|"
+    r"appointments?|accounts?|opening|subscri\w+|invoices?|warranty|guarantee|"
+    r"my (?:order|booking|account|bill|invoice|card|contract|membership|ticket|plan|reservation|"
+    r"application))\b"
+)
+_CAN_I = re.compile(r"(?<!how )\b(?:can|may|must|do|am) i\b(?! (?:make|cook|bake|get over|tell if))")
+_ASKS_OF_A_SERVICE = re.compile(
+    r"^(?:does|do|is|are|has|have|will) (?:the|my|our)\b|\b(?:can|may|must|do|am) i\b|\bmy\b|\bhow much\b"
 )
 
 

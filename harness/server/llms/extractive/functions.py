@@ -10,7 +10,7 @@ from typing import Any
 
 from harness.server.llms.extractive.arguments import Filled, Parameter, codes_in, fill, is_free_text
 from harness.server.llms.extractive.handover import is_informational
-from harness.server.llms.extractive.lexicon import alike, synonyms
+from harness.server.llms.extractive.lexicon import alike, in_usual_words, synonyms
 from harness.text import content_stems, fold, sentences, stem
 
 
@@ -175,7 +175,7 @@ def _best(functions: Sequence[Function], clause: str) -> Function | None:
 
 def _score(function: Function, clause: str) -> float:
     """How much a clause asks for a function: its verb, its object, words of its description."""
-    text = fold(clause)
+    text = fold(in_usual_words(clause))
     said = set(content_stems(text)) | {stem(word) for word in text.split()}
     if not function.name_words or _REFUSAL.search(text):
         return 0.0
@@ -191,9 +191,11 @@ def _score(function: Function, clause: str) -> float:
     if function.reads:
         return _score_of_reading(function, text, share, known)
     wishes = bool(_WISH.match(text)) or _is_imperative(text)
+    acts = _said(stem(verb), said) or any(stem(other) in said for other in _same_act(verb))
+    if (share >= 0.5 or acts) and "?" not in text and _gives_everything(function, clause):
+        return 1.0 + share
     if is_informational(text) and not _WISH.match(text):
         return 0.0
-    acts = _said(stem(verb), said) or any(stem(other) in said for other in _same_act(verb))
     if not (wishes or acts) or (
         re.match(r"(?:can|could|may) (?:i|we)\b|is it possible", text) and not _has_values(function, clause)
     ):
@@ -229,6 +231,15 @@ def _has_values(function: Function, clause: str) -> bool:
         name in found and not is_free_text(Parameter(name, specs.get(name) or {}))
         for name in function.schema.get("required") or []
     )
+
+
+def _gives_everything(function: Function, clause: str) -> bool:
+    """Whether a clause holds every required value, at least two of them such as few words could be."""
+    required = function.schema.get("required") or []
+    specs = function.schema.get("properties") or {}
+    given = fill(function.schema, [clause])
+    telling = [name for name in required if not is_free_text(Parameter(name, specs.get(name) or {}))]
+    return not given.missing and len(telling) >= 2
 
 
 def _said(word: str, said: set[str]) -> bool:
@@ -320,7 +331,10 @@ def _fields(value: dict[str, Any]) -> Iterator[str]:
             entry, str
         ):
             yield _sentence(" ".join(entry.split()))
-        elif entry is not None and not (isinstance(entry, bool) and key in ("success", "ok")):
+        elif isinstance(entry, bool):
+            if key not in ("success", "ok"):
+                yield f"{label}." if entry else f"Not {label.lower()}."
+        elif entry is not None:
             yield f"{label}: {_plain(entry)}."
 
 

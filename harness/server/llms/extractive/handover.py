@@ -15,6 +15,7 @@ from harness.server.llms.extractive.lexicon import (
     TRIED,
     TROUBLE,
     alike,
+    in_usual_words,
     synonyms,
 )
 from harness.server.llms.extractive.policy import Condition, Escalation, Policy
@@ -101,7 +102,7 @@ _STRONG_ROLES = (
     "human(?: being| agent| operator)?|(?:real|live|actual) (?:person|human|agent|someone)|person|"
     "agent|representative|rep|operator|"
     "supervisor|customer (?:service|support|care)|support (?:team|agent|staff|person)|technical "
-    "team|human support|advis[oe]r"
+    "team|human support|advis[oe]r|employee|staff member|member of staff|someone real|somebody real"
 )
 _ANY_ROLES = (
     f"{_STRONG_ROLES}|someone|somebody|anyone|manager|specialist|expert|engineer|technician|staff|"
@@ -178,8 +179,11 @@ def without_refusal(said: str, roles: tuple[str, ...]) -> str:
 
 
 _INFORMATIONAL = re.compile(
-    r"^(?:(?:and|so|ok|okay|but|hi|hello|also|well|please|thanks|then|one more question)[,:!.]? "
-    r")*(?:what|which|when|where|who|how (?!come)|is there|are there|"
+    r"^(?:(?:and|so|ok|okay|but|hi|hello|also|well|please|thanks|then|one more question|(?:just )?out of "
+    r"(?:curiosity|interest)|just wondering|quick question|in general|generally|by the way|(?:from|by|"
+    r"until|till|"
+    r"up to|to|at|for|in|on|since|after|with|under) (?=what|which|when|where|how|"
+    r"who))[,:!.]? ?)*(?:what|which|when|where|who|how (?!come)|is there|are there|"
     r"do you|does|can (?:i|you|we|it)|could (?:i|you|we)|may i|tell me|explain|list|should|would|will)\b"
 )
 _ABOUT_ME = re.compile(
@@ -251,15 +255,32 @@ _JUDGED_BY_SITUATION = frozenset({"technical", "unresolved", "unanswered", "pers
 
 
 def _holds(condition: Condition, text: str) -> bool:
+    """Whether what folded words report, as opposed to what they ask, is the case of a condition."""
     if condition.kinds & _JUDGED_BY_SITUATION:
         return False
-    informational = is_informational(text)
     if condition.above is not None and not _exceeds(text, condition.above):
         return False
-    for kind in condition.kinds:
-        if KINDS[kind][1].search(text) and (kind in _ALWAYS or not informational):
-            return True
-    return not informational and _mentions(condition.stems, text)
+    if any(KINDS[kind][1].search(text) for kind in condition.kinds.intersection(_ALWAYS)):
+        return True
+    told = _reported(text)
+    if any(KINDS[kind][1].search(told) for kind in condition.kinds) and _of_the_same(condition.rest, told):
+        return True
+    return _mentions(condition.stems, told) and not (condition.kinds and len(condition.stems) < 2)
+
+
+def _reported(text: str) -> str:
+    """What folded words tell; of a question with a report about oneself before it only that."""
+    if not is_informational(text):
+        return text
+    pieces = re.split(r"(?<=[.!?])\s+", text.strip())
+    told = [piece for piece in pieces if not piece.endswith("?") and not _INFORMATIONAL.match(piece)]
+    return " ".join(piece for piece in told if _ABOUT_ME.search(piece))
+
+
+def _of_the_same(rest: frozenset[str], text: str) -> bool:
+    """Whether a condition's kind comes with enough of what else it says; one word more is no matter."""
+    said = set(content_stems(text))
+    return len(rest) < 2 or 2 * sum(_said(wanted, said) for wanted in rest) >= len(rest)
 
 
 def concerns(condition: Condition, text: str) -> bool:
@@ -270,7 +291,7 @@ def concerns(condition: Condition, text: str) -> bool:
 def _mentions(stems: frozenset[str], text: str) -> bool:
     if not stems:
         return False
-    said = set(content_stems(text))
+    said = set(content_stems(in_usual_words(text)))
     hit = sum(_said(wanted, said) for wanted in stems)
     return hit >= len(stems) * (0.99 if len(stems) <= 2 else 0.6)
 

@@ -10,122 +10,83 @@ from functools import lru_cache
 
 from harness.text import content_stems, fold, stem
 
+#: Groups of words that mean about the same, parted by semicolons.
 _SYNONYMS = """
-price cost fee charge tariff pricing expensive
-delete remove erase
-email e-mail mail
-login sign-in signin logon sign log
-cancel terminate end quit stop
-buy purchase order
-change modify edit update alter switch adjust
-create make add new set
-begin start launch
-open opening
-hour time
-close closing closed shut
-refund reimburse reimbursement money-back repay
-invoice bill receipt
-phone telephone mobile call
-picture image photo
-see view visible
-database db
-sso sign-on
-2fa mfa two-factor
-iphone ipad ios apple
-app application
-docs documentation
-limit maximum max cap restriction quota allowance most
-minimum min least
-fix repair solve resolve remedy
-error fault failure bug issue problem
-crash crashes freeze hang
-slow performance lag
-send deliver ship dispatch delivery shipping shipment
-return give-back bring-back
-renew renewal extend extension prolong
-borrow loan lend checkout
-reserve reservation
-doctor physician
-child children kid kids
-card cards
-password passcode
-support help-desk helpdesk assistance
-member user people person seat colleague coworker co-worker teammate employee
-pay payment paid paying
-method way option
-verify check validate confirm
-plan tier subscription package
-free gratis complimentary
-discount rebate concession reduction
-supported available compatible
-requirement require required need needed necessary
-mandatory compulsory required
-document documents paper papers paperwork
-id identification passport identity
-store keep retain save kept stored retention
-download export
-upload import
-folder directory
-site website
-late overdue delayed delay
-fine penalty
-lost missing
-stolen theft
-join enrol enroll register registration signup sign-up subscribe
-address location
-location where place located
-parking park
-wifi wi-fi wireless internet
-guest visitor
-staff worker
-company firm business organisation organization
-country abroad international
-allowed permitted allow permit permission
-forbidden prohibited banned
-secure safe security safety
-encrypt encryption encrypted
-backup back-up
-restore recover recovery
-two-factor 2fa mfa two-step
-integrate integration connect connection
-convert conversion
-photo picture
-annual yearly year annually
-monthly month
-daily day
-weekly week
-repeat again
-big bigger biggest large larger largest size
-long longer longest
-high higher highest
-small smaller smallest
-old older oldest
-newer newest latest
-quick fast
-minimum least smallest
-withdraw withdrawal
-transfer wire
-laptop computer pc
-film movie dvd
-pet dog animal
-kind type sort
-benefit advantage
-choose select pick option
-view show display
-find locate
-reset forgot forgotten
-lock locked block blocked
-activate enable turn-on switch-on
-deactivate disable turn-off switch-off
-valid validity expire expiry expiration
-format type
-notify notification alert
-own owner
-trial try
-insurance insured cover coverage
-warranty guarantee
-exchange swap replace replacement
-pick-up pickup collect collection
+price cost fee charge tariff pricing expensive; email e-mail mail; login sign-in signin logon sign log;
+cancel terminate end quit stop; buy purchase order; change modify edit update alter switch adjust;
+create make add new set; begin start launch; hour time; close closing closed shut open opening;
+refund reimburse reimbursement money-back repay; invoice bill receipt; phone telephone mobile call;
+picture image photo; see view visible; database db; sso sign-on; iphone ipad ios apple; app application;
+docs documentation; limit maximum max cap restriction quota allowance most; minimum min least;
+fix repair solve resolve remedy; error fault failure bug issue problem; crash crashes freeze hang;
+slow performance lag; send deliver ship dispatch delivery shipping shipment; return give-back bring-back;
+renew renewal extend extension prolong; borrow loan lend checkout; reserve reservation; card cards;
+password passcode; support help-desk helpdesk assistance;
+member user people person seat colleague coworker co-worker teammate employee; pay payment paid paying;
+method way option; verify check validate confirm; plan tier subscription package;
+free gratis complimentary; discount rebate concession reduction; supported available compatible;
+requirement require required need needed necessary; mandatory compulsory required;
+document documents paper papers paperwork; id identification passport identity;
+store keep retain save kept stored retention; download export; upload import; folder directory;
+site website; late overdue delayed delay; fine penalty;
+join enrol enroll register registration signup sign-up subscribe; address location;
+location where place located; parking park; wifi wi-fi wireless internet; guest visitor; staff worker;
+company firm business organisation organization; country abroad international; forbidden prohibited banned;
+secure safe security safety; encrypt encryption encrypted; backup back-up; restore recover recovery;
+two-factor 2fa mfa two-step; integrate integration connect connection; annual yearly year annually;
+monthly month; daily day; weekly week; repeat again; big bigger biggest large larger largest size;
+long longer longest; high higher highest; small smaller smallest; old older oldest; newer newest latest;
+quick fast; minimum least smallest; withdraw withdrawal; transfer wire; laptop computer pc; film movie dvd;
+kind type sort; benefit advantage; choose select pick option; view show display; find locate;
+reset forgot forgotten; lock locked block blocked; activate enable turn-on switch-on;
+deactivate disable turn-off switch-off; valid validity expire expiry expiration; format type;
+notify notification alert; own owner; trial try; insurance insured cover coverage; warranty guarantee;
+exchange swap replace replacement; pick-up pickup collect collection; cash money;
+atm machine cash-machine cashpoint; cheque check; overdraft overdrawn; salary wage income pay;
+interest rate; currency currencies foreign; exchange convert conversion; savings saving deposit;
+mortgage loan; statement transaction history; fraud scam; instalment installment; debt arrears owe owing;
+earn gain; lost lose losing missing misplaced; steal stole stolen theft thief nicked pinched robbed;
+flu influenza; shot jab vaccination vaccine inoculation immunisation immunization injection;
+doctor physician gp; hospital clinic; lab laboratory; test exam examination examine;
+prescription prescribe; dentist dental; sick ill illness disease unwell;
+disability disabled wheelchair accessible accessibility step-free barrier-free; pregnant pregnancy;
+death die died deceased bereavement; baby infant toddler; child children kid kids toddler;
+teenager teen youth; elderly senior pensioner; parent mother father family; dog cat pet animal;
+car vehicle van automobile; bike bicycle cycle; bus coach; train rail railway; flight plane fly aircraft;
+luggage baggage suitcase bag; pram pushchair stroller buggy; trip journey travel; ticket fare;
+depart departure leave; arrive arrival; taxi cab shuttle; passport visa; hotel stay accommodation room;
+flat apartment home house; tenant renter; rent rental hire lease leasing; landlord owner;
+move relocate relocation; power electricity electric; outage blackout cut interruption; meter reading;
+heating heater boiler; water tap; rubbish trash garbage waste refuse bin; recycle recycling;
+repair fix mend broken; faulty defective broken damaged damage defect; dirty filthy unclean;
+clean wash cleaning washing laundry; shoe footwear trainer sneaker; clothes clothing garment;
+jumper sweater pullover; size fit; colour color; parcel package shipment; courier carrier; voucher coupon;
+sale reduced discounted; stock available availability; shop store outlet; warehouse depot; basket cart;
+course class lesson module; teacher tutor instructor professor lecturer;
+student pupil learner undergraduate; university college school; degree diploma; tuition fee;
+scholarship grant bursary funding; deadline due; apply application applicant applying;
+admission entry entrance; grade mark score; term semester; timetable schedule; gym fitness;
+swim swimming pool; coach trainer instructor; membership member subscription; class session course;
+locker cupboard; towel linen; breakfast meal; food eat meal dining; drink beverage; vegetarian vegan;
+restaurant dining; permit licence license; council municipality; tax levy; certificate certification;
+form application; birth born; marriage marry married wedding; vote election ballot; bring take carry;
+allowed permitted allow permit permission welcome accepted accept; height high tall; weight heavy weigh;
+width wide; length long; depth deep; speed fast; age old; finish end complete; split divide share;
+remove delete erase uninstall; install setup; reinstall install; update upgrade; restart reboot;
+phone smartphone cellphone; screen display monitor; charge charging charger; battery batteries;
+print printer printing; invite invitation; share sharing; message notification; attach attachment;
+merge combine; duplicate double twice; role right permission; admin administrator; contact reach;
+talk speak; complain complaint; wait queue waiting; appointment booking visit; reschedule move postpone;
+miss missed no-show; early earlier before; late later after; extra additional surplus;
+regular standard normal; toll fee; deposit bond security; insurance insured insure; claim claiming;
+accident crash collision; breakdown puncture flat; child-seat car-seat; mouse mice; foot feet; tooth teeth;
+woman women; man men; wolf wolves; knife knives; fuel petrol gasoline diesel gas; return back;
+adult eighteen; minor underage; discount off; dispute disagreement; rude impolite unfriendly;
+dinner supper; lunch midday; evening night; morning early; shower bathroom; key keys keycard;
+lift elevator; floor storey level; pavement sidewalk; autumn fall; holiday vacation leave;
+weekend saturday sunday; cv resume; zip postcode postal; tram subway metro underground tube; sofa couch;
+truck lorry; tyre tire; boot trunk; queue line; cellphone handset; bathroom toilet restroom; gym workout;
+soccer football; biscuit cookie; nappy diaper; headset headphones; bug glitch; spam junk; usb flash
 """
 
 #: Words of a question that say little about its subject; they count for a part only.
@@ -143,6 +104,30 @@ keeps become becomes soon hard difficult lot fair enough really still boss come 
 last lasts lasting
 """.split()
 
+#: Words that are common in all kinds of talk: one that the documents lack says little against them.
+_COMMON = """
+absolutely add advise after agree aim allow along annoyed annoying another appear arrive attend avoid awful
+bad basically begin behind believe belong better boss bought bring brother brought build busy buy call care
+carry catch change charge check choose clear close colleague collect common complete completely confirm
+confused confusing consider contain continue correct crazy current dad damn daughter deal decide depend
+difficult discuss due early easy enough enter especially expect fact fail fair fall father feel few fill
+final finish first fit follow forget form found four friend full further future gave general get give given
+gone got grow handle happy hate head hear hell here high hold honestly hope hopeless husband idea immediate
+important improve increase interested issue join keep kid kind kindly last late later lead learn least leave
+less level life like line list literally little live local lose love low made main manage matter maximum
+maybe mention mind minimum mom moment month mother move mum near nearly nice normal normally note notice
+offer office old once online open option order outside overall own paid particular partner pass past pay
+perfect person pick place plan planning plus point prefer prepare present previous probably problem proper
+properly purchase purpose put question quickly quite raise rather reach read ready real really reason
+receive recent recommend remain remember remove request return ridiculous run safe save second seem send
+separate serious seriously set several share short show side similar simply since single sister sit
+situation small son special specific spend stand start stay step still stop straight stupid such suggest
+suitable suppose sure taken talk ten terrible thing think third thought three time today together told
+tomorrow tonight took top total totally touch toward treat trip true turn two type typical under unless
+usual usually various visit wait walk watch wear weekend went wife wish without wonder word work world worry
+worth write wrong year yesterday yet young
+""".split()
+
 _CUE_PATTERNS = {
     "duration": r"\bhow (?:long|soon|quickly|fast|often|old)\b|"
     r"\bhow many (?:minute|hour|day|week|month|year)s?\b",
@@ -154,7 +139,8 @@ _CUE_PATTERNS = {
     "date": r"(?:^|[,;.?!] )(?:(?:and|so|but|since|until|by|from) )*when\b(?! i\b| my\b| the\b| a\b)|"
     r"\bwhen (?:is|are|do|does|did|will|can|was|were|should)\b|\bwhat (?:time|day|date|year)\b|"
     r"\bwhich (?:days?|dates?|year)\b|\bopening (?:hours|times)\b",
-    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must)\b|\bsteps?\b|\binstructions\b|"
+    "steps": r"\bhow (?:do|can|should|would|could|to|does one|must|i|we|one|you)\b|\bsteps?\b|"
+    r"\binstructions\b|"
     r"\bset ?up\b|"
     r"\bwalk me through\b|\bwhat (?:should|can|must) i do\b|\bguide me\b",
     "place": r"\bwhere\b|\bwhat (?:address|location)\b",
@@ -178,7 +164,7 @@ DURATION = re.compile(
     re.IGNORECASE,
 )
 MONEY = re.compile(
-    r"[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?|pence|francs?|%|"
+    r"[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?|pence|francs?|p|ct|%|"
     r"percent|per cent|[$€£])"
     r"|\b(?:usd|eur|gbp|chf)\s?\d|\bfree\b|\bno (?:charge|cost|fee)\b|\bwithout charge\b|\bgratis\b",
     re.IGNORECASE,
@@ -191,7 +177,7 @@ DATE = re.compile(
     r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b|\b(?:daily|weekly|monthly|noon|midnight|first day|last "
     r"day|at once|immediately|"
     r"right away|at the (?:end|start|beginning)|(?:after|within|before|until) (?:\d+|one|two|three|"
-    r"the end))\b",
+    r"the end))\b|\b(?:minutes?|hours?|days?|weeks?|months?) (?:before|after|prior|in advance)\b",
     re.IGNORECASE,
 )
 NUMBER = re.compile(
@@ -311,7 +297,8 @@ _KINDS = {
         r"\b(?:unresolved|not (?:been )?(?:resolve|solve|help|work|fix)\w*|(?:can|could|do|does|"
         r"did)(?:not|n't| not) "
         r"(?:be )?(?:resolve|solve|fix|help)\w*|persist\w*|steps (?:fail|do not|don't|have been)|still|"
-        r"unable to (?:resolve|solve|fix|help)|tried|exhausted|beyond|repeated\w*|attempts|"
+        r"unable to (?:resolve|solve|fix|help)|tried|exhausted|beyond (?:your|the|my|our)|repeated\w*|"
+        r"attempts|"
         r"not documented|undocumented|not (?:been )?(?:solved|fixed|helped|resolved)|not helped)\b",
         r"(?!)",
     ),
@@ -327,11 +314,11 @@ _KINDS = {
     ),
     "complaint": (
         r"\b(?:complain\w*|unhappy|angry|anger|upset|frustrat\w*|dissatisf\w*|annoyed|furious|abus\w*|"
-        r"irate)\b",
+        r"irate|cross|mad|outraged)\b",
         r"\b(?:complain\w*|unacceptable|terrible|awful|disappoint\w*|angry|furious|frustrat\w*|fed up|"
         r"ridiculous|"
         r"worst|disgust\w*|unhappy|dissatisf\w*|outrag\w*|appalling|rude\w*|scandal\w*|sick of|"
-        r"horrible|annoyed)\b",
+        r"horrible|filthy|annoyed)\b",
     ),
     "legal": (
         r"\b(?:legal\w*|law|lawyers?|lawsuits?|court|litigation|attorney)\b",
@@ -353,9 +340,9 @@ _KINDS = {
         r"heart attack|stroke|fire|gas leak|urgent\w*|hurt myself|collapsed|life-threatening)\b",
     ),
     "security": (
-        r"\b(?:security|fraud\w*|breach\w*|hack\w*|unauthori[sz]ed|phishing|suspicious|stolen|scam\w*|"
+        r"\b(?:security|fraud\w*|breach\w*|hack\w*|unauthori[sz]ed|phishing|suspicious|stolen|steal\w*|scam\w*|"
         r"theft|privacy)\b",
-        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|compromised|fraud\w*|"
+        r"\b(?:hack(?:ed|er|ers|ing)|breach\w*|unauthori[sz]ed|phish\w*|stolen|stole|nicked|pinched|snatched|robbed|theft|thief|compromised|fraud\w*|"
         r"suspicious|leaked|"
         r"scam\w*|identity theft|someone (?:else )?(?:has |is )?(?:used|using|logged|accessed|took|got into)|"
         r"(?:do not|don't|didn't|did not|never) (?:recogni[sz]e|make|made|authori[sz]ed?))\b",
@@ -372,6 +359,55 @@ _KINDS = {
         r"deleted (?:itself|by itself|themselves)|missing)|data loss|corrupt(?:ed|ion)|"
         r"(?:all|everything)\b[^.?!]{0,30}\b(?:gone|lost|vanished|disappeared|wiped))\b",
     ),
+    "hardship": (
+        r"\b(?:(?:can(?:no|')t|unable to|struggl\w+ to|difficult\w* to) (?:pay|afford)|debts?|arrears|"
+        r"hardship|"
+        r"payment difficult\w*)\b",
+        r"\b(?:(?:can(?:no|')t|unable to|not able to|struggl\w+ to|no money to|impossible to) (?:pay|afford)|"
+        r"in debt|debts|arrears|bankrupt\w*|behind (?:with|on) (?:my|our|the)|(?:lost my|out of) (?:job|"
+        r"work))\b",
+    ),
+    "bereavement": (
+        r"\b(?:died|dies|dead|deaths?|deceased|bereave\w*|passed away)\b",
+        r"\b(?:died|deceased|(?:has|have|is) dead|death of|bereave\w*|passed away|funeral|"
+        r"lost my (?:husband|wife|mother|father|mum|mom|dad|son|daughter|partner|brother|sister))\b",
+    ),
+    "not_received": (
+        r"\b(?:(?:nothing|not|never|n't) (?:\w+ )?(?:arriv\w+|receiv\w+|turn(?:ed)? up|deliver\w+|come)|"
+        r"missing (?:parcel|order|deliver|package)\w*)\b",
+        r"(?:\b(?:nothing|not|never|no \w+)|n't)\b[^.?!]{0,25}\b(?:arriv\w+|receiv\w+|turned up|"
+        r"shown up|come|"
+        r"here|deliver\w+|found)\b|\b(?:still (?:missing|waiting|lost|gone)|without a trace)\b",
+    ),
+    "injury": (
+        r"\b(?:injur\w+|accidents?|hurt|harmed)\b",
+        r"\b(?:injur\w+|accident|hurt|harmed|bleed\w*|broke my|sprained|twisted my|burn(?:t|ed)|"
+        r"cut (?:my|his|her|their|our)|wound\w*|"
+        r"fell (?:off|down|over)|crashed|ambulance)\b",
+    ),
+    "illness": (
+        r"\b(?:ill|illness\w*|sickness|hospital\w*)\b",
+        r"\b(?:ill|illness|sick|hospital\w*|surgery|operation|unwell|covid|flu|diagnosed)\b",
+    ),
+    "damage": (
+        r"\bdamage\w*\b",
+        r"\b(?:damage\w*|broke|broken|snapped|smashed|shattered|cracked|dented|scratched|torn|ripped|bent|spilled|"
+        r"spilt|ruined)\b",
+    ),
+    "loss": (
+        r"\blost (?:property|and found|items?|belongings|things|objects?)\b|\bleft behind\b",
+        r"\b(?:lost|lose|losing|misplaced|mislaid|can(?:no|')t find|left) (?:my|our|a|an|his|her|both)\b|"
+        r"\b(?:left|forgot)\b[^.?!]{0,30}\b(?:behind|in (?:my|the|our) \w+)|\blost property\b|\bmissing\b",
+    ),
+    "harassment": (
+        r"\b(?:harass\w*|bull(?:y|ied|ying)|threat\w*|discriminat\w*|safeguard\w*|violen\w*|assault\w*)\b",
+        r"\b(?:harass\w*|bull(?:y|ied|ying)|threaten\w*|discriminat\w*|abus\w+|violen\w*|assault\w*|racist|"
+        r"sexist|stalk\w*|attacked)\b",
+    ),
+    "disagreement": (
+        r"\b(?:disagree\w*|appeals?|object(?:s|ions?)? to|challeng\w*)\b",
+        r"\b(?:disagree\w*|appeal\w*|object to|challenge|unfair|reconsider|contest)\b",
+    ),
     "outage": (
         r"\b(?:outages?|downtime|system(?:s)? down|unavailab\w*|cannot work)\b",
         r"\b(?:outage|(?:everything|whole|entire|all|service|site|system|server|production|"
@@ -383,9 +419,11 @@ _KINDS = {
     ),
     "dispute": (
         r"\b(?:disput\w*|contest\w*|overcharg\w*|wrong(?:ly)? charg\w*|double charg\w*|chargebacks?|"
+        r"(?:charged|paid|billed|debited) (?:twice|double|wrongly|too much)|wrong amount|"
         r"billing (?:dispute|error|"
         r"problem)s?)\b",
-        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|charged (?:me |us )?(?:twice|double|wrongly|too "
+        r"\b(?:disput\w*|contest(?:ing)?|overcharg\w*|(?:charged|billed|debited|paid) (?:me |"
+        r"us )?(?:twice|double|wrongly|too "
         r"much|again)|double "
         r"charged?|wrong(?:ly)? charged|chargeback|incorrect(?:ly)? (?:charge|bill)\w*|never "
         r"(?:received|ordered|borrowed)|"
@@ -408,7 +446,8 @@ NOT_SOLVED = re.compile(
 )
 #: Requests that no support assistant is there for, unless its instructions name the thing.
 OFF_TOPIC = re.compile(
-    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|"
+    r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|speech|"
+    r"lyrics|blog post|"
     r"story|stories|song|essay|haiku|"
     r"limerick|rap|riddle|novel|screenplay|love letter|cover letter)|(?P<food>recipes?|bake|"
     r"cook(?:ing)?|pizza|pasta|"
@@ -418,8 +457,9 @@ OFF_TOPIC = re.compile(
     r"(?P<politics>president|elections?|"
     r"politic\w*|prime minister|vote for)|(?P<homework>homework|capital of|square root|solve the "
     r"equation|derivative|"
-    r"integral of)|(?P<life>meaning of life|horoscope|lottery|bitcoin|stock tips|girlfriend|"
-    r"boyfriend|dating)|"
+    r"integral of)|(?P<life>meaning of life|horoscope|lottery|bitcoin|stock (?:tips|market)|girlfriend|"
+    r"boyfriend|dating|(?:which|what) (?:shares|stocks|crypto\w*)|(?:shares|stocks|crypto\w*) (?:should|"
+    r"to buy))|"
     r"(?:write|code|program|implement)(?: me)?(?: a| an| some| the)?(?: \w+){0,2} "
     r"(?P<code>function|script|program|code|"
     r"algorithm|web scraper|game|sql query)|who (?:won|directed|painted|invented|wrote) (?P<trivia>\w+))\b"
@@ -441,30 +481,42 @@ INJECTION = re.compile(
 )
 
 
-_PHRASES = {
-    "book a": "reserve a",
-    "book an": "reserve an",
-    "money back": "refund",
-    "get rid of": "delete",
-    "log in": "sign in",
-    "log on": "sign in",
-    "log out": "sign out",
-    "free of charge": "free",
-    "at no cost": "free",
-    "call off": "cancel",
-    "give back": "return",
-    "bring back": "return",
-    "too big": "too large",
-    "fill in": "complete",
-    "turn on": "switch on",
-    "turn off": "switch off",
-}
+#: Sayings of several words, each with one usual word for it.
+_PHRASES = tuple(
+    (re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), usual)
+    for pattern, usual in {
+        r"book (?=an? )": "reserve ",
+        r"money back": "refund",
+        r"get rid of|throw away": "delete",
+        r"log (?:in|on)": "sign in",
+        r"log out": "sign out",
+        r"free of charge|at no (?:extra )?cost|for nothing": "free",
+        r"call(?:ed)? off": "cancel",
+        r"(?:give|bring|send|take|sen[dt]ing|hand) (?:(?:it|them|this|these|the \w+|my \w+) )?back": "return",
+        r"too big": "too large",
+        r"how much (?=(?:is|are|will|would) |do(?:es)? (?:\w+ ){1,5}?cost)": "price ",
+        r"fill (?:in|out)": "complete",
+        r"turn on": "switch on",
+        r"turn off": "switch off",
+        r"take out (?:some )?(?:cash|money)|get (?:some )?cash(?: out)?": "withdraw cash",
+        r"cash ?(?:machine|point)s?|atms?": "machine",
+        r"\d+[- ]years?[- ]olds?|(?:my|our) (?:son|daughter)s?": "child",
+        r"check(?=(?:ing)?[ -]?(?:in|out)\b)(?:ing)?[ -]?(in|out)": r"check-\1",
+        r"pass(?:ed|es)? away": "died",
+        r"set(?:ting)? up": "install",
+        r"sign(?:ing)? up|signup": "register",
+        r"pay (?:it |this )?in (?:parts|stages|several payments)|monthly payments": "instalments",
+        r"(?:hand|carry)[- ](?:luggage|baggage)|carry[- ]on(?: bag)?": "cabin bag",
+        r"hold (?:luggage|baggage)": "checked bag",
+        r"left (?=(?:my|our) [^.?!]{0,40}\b(?:in|on|at)\b)": "lost ",
+    }.items()
+)
 
 
 def in_usual_words(text: str) -> str:
     """The text with some sayings of several words put as one usual word."""
-    for phrase, usual in _PHRASES.items():
-        text = re.sub(rf"\b{phrase}\b", usual, text, flags=re.IGNORECASE)
+    for pattern, usual in _PHRASES:
+        text = pattern.sub(usual, text)
     return text
 
 
@@ -483,16 +535,33 @@ appointment book
 """
 
 
+# The same, and what holds for the kind holds for the member: "foreign currency" answers about dollars.
+_KINDS_THAT_ANSWER = """
+currency dollar euro pound franc yen usd eur gbp
+pet dog cat hamster rabbit bird parrot
+vehicle car van lorry truck motorbike motorcycle
+instrument guitar violin cello
+sport ski snowboard surf golf
+food pizza sandwich snack meal
+drink water coffee tea juice
+"""
+
+
 @lru_cache(maxsize=1)
 def _synonym_table() -> dict[str, frozenset[str]]:
     groups: dict[str, set[str]] = {}
-    for line in _SYNONYMS.strip().splitlines():
+    for line in _SYNONYMS.split(";"):
         stems = {stem(fold(word)) for word in line.split()} | {word for word in line.split() if "-" in word}
         for member in stems:
             groups.setdefault(member, set()).update(stems)
     for line in _MEMBERS.strip().splitlines():
         kind, *members = (stem(fold(word)) for word in line.split())
         groups.setdefault(kind, {kind}).update(members)
+    for line in _KINDS_THAT_ANSWER.strip().splitlines():
+        kind, *members = (stem(fold(word)) for word in line.split())
+        groups.setdefault(kind, {kind}).update(members)
+        for member in members:
+            groups.setdefault(member, {member}).add(kind)
     return {member: frozenset(others - {member}) for member, others in groups.items()}
 
 
@@ -501,16 +570,33 @@ def synonyms(term: str) -> frozenset[str]:
     return _synonym_table().get(term, frozenset())
 
 
+_OFF = re.compile(
+    r"(?:%|percent|per cent|half|euros?|dollars?|pounds?) (?:off|less)\b|\bhalf (?:the )?price\b", re.I
+)
+
+
 def subject_stems(text: str) -> list[str]:
-    """Content stems, with "founded" told apart from "found"."""
+    """Content stems, with "founded" told apart from "found"; an amount of money names a price."""
     stems = content_stems(text)
-    return [*stems, "founder"] if "founded" in text.casefold() else stems
+    if "founded" in text.casefold():
+        stems.append("founder")
+    if MONEY.search(text):
+        stems.append("price")
+    if _OFF.search(text):
+        stems.append("discount")
+    return stems
 
 
 @lru_cache(maxsize=1)
 def generic_stems() -> frozenset[str]:
     """Stems that say little about what a question is about."""
     return frozenset(part for word in _GENERIC for part in content_stems(word))
+
+
+@lru_cache(maxsize=1)
+def common_stems() -> frozenset[str]:
+    """Stems that are common in all kinds of talk."""
+    return frozenset(part for word in _COMMON for part in content_stems(word))
 
 
 _NOT_ALIKE = frozenset({("found", "founder"), ("founder", "found")})

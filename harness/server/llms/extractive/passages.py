@@ -119,7 +119,11 @@ def clean(text: str) -> str:
         r"!\[([^\]]*)\]\([^)]*\)|\[([^\]]+)\]\([^)\s]*\)", lambda m: m.group(1) or m.group(2) or "", text
     )
     text = re.sub(r"\*\*(.+?)\*\*|__(.+?)__", lambda m: m.group(1) or m.group(2), text)
-    text = re.sub(r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])|`([^`]+)`", lambda m: m.group(1) or m.group(2), text)
+    text = re.sub(
+        r"(?<![\w*])\*([^*\s][^*]*)\*(?![\w*])|(?<!\w)`([^`]+)`(?!\w)",
+        lambda m: m.group(1) or m.group(2),
+        text,
+    )
     text = re.sub(r"【[^】]*】", "", text)
     return text.strip(" \t|")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
 from harness.server.llms.extractive.lexicon import KINDS, generic_stems
@@ -24,6 +24,7 @@ class Condition:
         text: The words of the instructions.
         stems: Its content stems, without those that name nobody and nothing.
         kinds: General kinds of it: ``technical``, ``complaint``, ``person``, ``unanswered`` and so on.
+        rest: The stems that none of the kinds stands for.
         above: The amount from which it holds, as in "refunds over 100 euros"; None without one.
     """
 
@@ -31,6 +32,7 @@ class Condition:
     stems: frozenset[str]
     kinds: frozenset[str]
     above: float | None = None
+    rest: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,10 @@ class Policy:
         closing: Words every answer must end with.
         roles: Who people may ask for, folded.
         adds: What is to be told beside the words of handing over, such as a telephone number.
+        calls: Names of functions that sentences about handing over mention.
         other_ways: Addresses and numbers to give when a hand-over could not be made.
+        elsewhere: Cases that the assistant cannot deal with, each with where to point people.
+        instead: What to look up and tell when a call fails, in the words of the instructions.
     """
 
     escalations: tuple[Escalation, ...] = ()
@@ -81,7 +86,10 @@ class Policy:
     closing: str | None = None
     roles: tuple[str, ...] = field(default=())
     adds: str | None = None
+    calls: frozenset[str] = frozenset()
     other_ways: tuple[str, ...] = ()
+    elsewhere: tuple[tuple[Condition, str], ...] = ()
+    instead: str | None = None
 
     def escalation_for(self, kind: str) -> Escalation | None:
         """The first way of handing over that has a condition of this kind."""
@@ -106,7 +114,7 @@ def read_policy(instructions: str) -> Policy:
     return Policy(
         escalations=escalations,
         topics=_topics(directives, company),
-        scope=frozenset(content_stems(instructions)),
+        scope=frozenset(_scope(directives, quotes)),
         name=_name(masked),
         company=company,
         redirects=bool(_OFF_TOPIC.search(fold(masked))) or _topics(directives, company) is not None,
@@ -120,7 +128,10 @@ def read_policy(instructions: str) -> Policy:
         closing=_edge(directives, quotes, _CLOSING),
         roles=_roles(directives, quotes),
         adds=_adds(directives, quotes),
+        calls=frozenset(_calls(directives, quotes)),
         other_ways=tuple(dict.fromkeys(_other_ways(directives))),
+        elsewhere=tuple(_elsewhere(directives)),
+        instead=_instead(directives),
     )
 
 
@@ -175,7 +186,7 @@ _ITEM = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,2}[.)])\s+")
 def _directives(masked: str) -> list[_Directive]:
     found: list[_Directive] = []
     heading = lead = before = ""
-    for raw in (part for span in sentences(masked) for part in re.split(r"(?<=;)\s+", span.text.strip())):
+    for raw in (part for span in sentences(masked) for part in _parts(span.text.strip())):
         text = _ITEM.sub("", raw).strip()
         if _is_heading(raw):
             heading, lead, before = raw.strip("#*: "), "", ""
@@ -183,15 +194,39 @@ def _directives(masked: str) -> list[_Directive]:
         is_item = bool(_ITEM.match(raw))
         found.append(_Directive(text.replace("**", ""), heading, lead if is_item else "", before))
         if not is_item:
-            lead = text if text.rstrip().endswith(":") else ""
+            lead = "" if text.rstrip()[-1:] in (".", "!", "?", "") else text
         before = text
+    return found
+
+
+def _parts(sentence: str) -> list[str]:
+    """A sentence cut at its semicolons, unless these part the items that a colon announces."""
+    return [sentence] if ":" in sentence.partition(";")[0] else re.split(r"(?<=;)\s+", sentence)
+
+
+def _with_their_items(directives: list[_Directive]) -> list[_Directive]:
+    """The directives; the items of a list about handing over are one with the words that open it."""
+    found: list[_Directive] = []
+    for directive in directives:
+        hands_over = _names_handing_over(f"{directive.heading} {directive.lead}")
+        opened = found[-1] if found and directive.lead and hands_over else None
+        if opened and opened.text.startswith(directive.lead):
+            mark = ":" if opened.text == directive.lead.rstrip() and opened.text[-1] != ":" else ""
+            found[-1] = replace(opened, text=f"{opened.text}{mark} {directive.text.rstrip('.,;')};")
+        else:
+            found.append(directive)
     return found
 
 
 # --- handing over ---------------------------------------------------------------------------------
 
 
+_PEOPLE = (
+    r"(?:humans?(?: being)?|colleague|person|representative|agent|specialist|supervisor|operator|employee|"
+    r"advis[oe]r|officer|nurse|librarian|receptionist|manager|expert|technician|member of staff)s?"
+)
 _HAND_OVER = re.compile(
+    rf"\b{_PEOPLE} (?:only|if|when|takes? over|steps? in)\b|"
     r"\b(?:escalat\w*|needs? (?:a |an |the )?(?:person|human|colleague|member of staff|specialist)|"
     r"hand(?:s|ed|ing)?[ -]?(?:it |them |this |the \w+ |\w+ )?(?:over|off)|handover|handoff|"
     r"transfer(?:red|ring)?(?= (?:to|them|you|him|her|the|it|this|a|an|such|any|people|users?|"
@@ -201,13 +236,13 @@ _HAND_OVER = re.compile(
     r"visitors?|members?|patients?)|"
     r"pass(?:ed|ing|es)? (?:\w+ ){0,3}?(?:on|over|along|to)|forward(?:ed|ing)? (?:\w+ ){0,3}?to|"
     r"put (?:\w+ ){1,2}?through|"
-    r"refer(?:red)? (?:\w+ ){0,3}?to|rout(?:e|ed|ing) (?:\w+ ){0,3}?to|"
+    r"refer (?:\w+ ){1,3}?to|referred to|rout(?:e|ed|ing) (?:\w+ ){0,3}?to|"
+    r"(?:bring|call|get|fetch|involv)(?:e|s|ing)? (?:in )?some(?:one|body)\b|"
     r"(?:bring|call|get|fetch|involv)(?:e|s|ing)? (?:in )?(?:a|an|the|our|some) (?:\w+ )?"
     r"(?:human|person|colleague|agent|specialist|expert|supervisor|manager|librarian|nurse|"
     r"advis[oe]r|team|member)|"
-    r"(?:to|by|with|for|from|ask a|tell a) (?:a |an |the |our |your |another )?(?:\w+ "
-    r"){0,2}?(?:human|colleague|person|"
-    r"representative|agent|specialist|supervisor|operator)s?\b)"
+    r"(?:to|by|with|for(?= an?\b| our\b)|from|ask a|tell a) (?:a |an |the |our |your |another )?(?:\w+ "
+    rf"){{0,2}}?{_PEOPLE}\b)"
 )
 _SPEAKS_OF_PEOPLE = re.compile(
     r"\b(?:connect\w*|transfer\w*|hand(?:ing)? \w+ over|hand(?:ing)? (?:this|it|you)|pass(?:ing)?|"
@@ -243,8 +278,9 @@ _NOT_KNOWN = re.compile(
     r"sure|certain|answered)|no answer|"
     r"unsure|unknown|not have (?:the|that|an|any)|don't have|cannot answer|can't answer|unable to "
     r"answer|no information|"
-    r"missing from|nothing (?:is |was )?found|do not (?:say|answer|mention|cover)|don't (?:say|"
-    r"answer|mention|cover))\b"
+    r"missing from|nothing (?:is |was )?found|(?:do|does)(?: not|n't) (?:say|answer|mention|cover|tell|"
+    r"help|give|hold|know)|silent|no (?:entry|mention|word)|(?:is|are)(?: not|n't) (?:there|among)|"
+    r"gives no)\b"
 )
 _LINKING = re.compile(
     r"^(?:in (?:these|such|those|this|that|any of these|all these|either)\b.*|then\b.*|(?:say|use|"
@@ -258,10 +294,8 @@ _LINKING = re.compile(
 def _escalations(directives: list[_Directive], quotes: list[str]) -> tuple[Escalation, ...]:
     found: list[Escalation] = []
     pending: list[Condition] = []
-    for directive in directives:
-        if not _about_handing_over(directive, quotes):
-            continue
-        if _forbids(directive.text):
+    for directive in _with_their_items(directives):
+        if not _about_handing_over(directive, quotes) or _forbids(directive.text):
             continue
         conditions = list(_conditions(directive, quotes))
         phrase = _phrase(directive, quotes)
@@ -315,9 +349,7 @@ def _about_handing_over(directive: _Directive, quotes: list[str]) -> bool:
 
 
 def _names_handing_over(heading: str) -> bool:
-    return bool(
-        _HAND_OVER.search(fold(heading)) or re.search(r"escalat|hand(?:ing)?[ -]?(?:over|off)", fold(heading))
-    )
+    return bool(_HAND_OVER.search(fold(heading)))
 
 
 _WORDS_OF_HANDING_OVER = re.compile(
@@ -339,12 +371,19 @@ def _hands_over_in_words(words: str) -> bool:
 def _forbids(text: str) -> bool:
     """Whether the sentence says when *not* to hand over, or only what to offer."""
     return bool(
-        re.match(
+        _NO_REASON.search(fold(text))
+        or re.match(
             r"(?:please )?(?:offer|never|do not|don't|avoid|you must not|there is no need|no need)\b(?! "
             r"(?:try|attempt|guess|hesitate))",
             fold(text),
         )
     )
+
+
+_NO_REASON = re.compile(
+    r"\b(?:no|not an?|isn't an?|never an?) (?:reason|case|ground|matter)s? (?:for|to)\b|"
+    r"\bdo not (?:apply|escalate|hand over|transfer)\b"
+)
 
 
 def _phrase(directive: _Directive, quotes: list[str]) -> str | None:
@@ -416,9 +455,12 @@ _EMPTY = frozenset(
     situation complex complicated technical difficult involve involving related requires require need
     needs want wants explicitly conversation always immediately must support exactly verbatim following
     assistant try tries politely whenever somebody euro euros eur usd seem seems instead access system
-    systems things some anything dollars pounds gbp apologise apologize mention mentions talk speak report
-    reports describe describes concern concerns complaint arise service someone something people kind
-    directly
+    systems things some anything dollars pounds gbp apologise apologize mention mentions talk speak
+    report reports describe describes concern concerns complaint arise service someone something people
+    kind directly write applicant passenger traveler traveller tenant resident subscriber holder owner
+    course simply prefer prefers explicit cause caused causes one two three four five six ten twelve
+    hour hours day days week weeks month months year years nothing announce announced property item
+    items belongings thing goods rather deal dealing
     """.split()
     for part in content_stems(word)
 )
@@ -432,41 +474,62 @@ _AMOUNT = re.compile(
 
 
 def _conditions(directive: _Directive, quotes: list[str]) -> Iterator[Condition]:
-    """The cases a sentence names, split at commas and "or"; quoted words aside."""
-    text = _REPORTED.sub(" ", _MASK.sub(" ", directive.text))
-    text = _ROLE.sub(" ", fold(_IN_THESE_CASES.sub(" ", text)))
-    parts = re.split(
-        r",\s+(?:or\s+|and\s+)?(?=\D)|;|:|\s+or\s+|\s+and\s+(?=\w+)|—|\s-\s|\(|\)|"
-        r"\s+(?=(?:if|when|whenever|in case)\b)",
-        text,
-    )
-    if not directive.lead and not directive.heading:
-        parts = _from_the_hand_over_on(parts)
-    acting = False
+    """The cases a sentence names, split at commas and "or"; quoted words and acts aside."""
+    text = _REPORTED.sub(" ", _MASK.sub(" ; ", directive.text))
+    text = _NUMBERED.sub("; ", fold(_IN_THESE_CASES.sub(" ", text)))
+    head, colon, listed = text.partition(":")
+    is_list = bool(colon and _telling(listed)) and not _AN_ACT.match(listed.strip())
+    if is_list and (_HAND_OVER.search(head) or not _telling(head)):
+        text = listed  # what hands over stands before the colon, the cases behind it
+    elif colon and _HAND_OVER.search(listed) and not _HAND_OVER.search(head):
+        text = head  # the cases stand before it
+    parts = _BETWEEN_CASES.split(text)
+    if not directive.lead and not directive.heading and text != head:
+        parts = _from_the_hand_over_on(parts, listed=text is listed)
+    acting: str = ""
     for part in parts:
-        # Once an act is named ("... and add the telephone number"), what follows belongs to it.
-        acting = bool(_AN_ACT.match(fold(part))) or (acting and not _CASE.match(fold(part)))
-        condition = _condition(part)
+        # Once an act is named ("... and add the telephone number"), what follows belongs to it, and what
+        # a function is called for is its own condition.
+        part = part.strip()
+        if _AN_ACT.match(part):
+            acting = "function" if "_" in part else "words"
+        elif acting == "words" and _CASE.match(part):
+            acting = ""
+        condition = _condition(_ROLE.sub(" ", part))
         if (condition.stems or condition.kinds) and not acting:
             yield condition
 
 
+def _telling(text: str) -> set[str]:
+    """The stems of a piece of instructions that name a case."""
+    return set(content_stems(text)) - _EMPTY - generic_stems()
+
+
+_NUMBERED = re.compile(r"(?:^|\s)\(?(?:\d{1,2}(?:\.\d{1,2})+\)?|[a-h]\)|\d{1,2}\))\s+(?=[a-z])")
+_BETWEEN_CASES = re.compile(
+    r",\s+(?:or\s+|and\s+)?(?=\D)|;|:|\s+or\s+|"
+    r"\s+and\s+(?!(?:has|have|is|are|was|asks?|wants?|needs?|cannot|can't|does|did|still)\b)(?=\w+)|"
+    r"—|\s-\s|\(|\)|\s+(?=(?:if|when|whenever|in case)\b)"
+)
 _IN_THESE_CASES = re.compile(
-    r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|\b[Tt]hen (?:say|reply)\b[^.]*"
+    r"\b[Ii]n (?:these|such|those|this|that|any of these|all these) cases?\b,?|"
+    r"\b[Tt]hen (?:say|reply|write)\b[^.]*"
 )
 _AN_ACT = re.compile(
-    r"(?:then )?(?:call|create|open|use|using|say|saying|apologi[sz]e|fill|add|give|tell|provide|"
-    r"include|note|collect|never|do not|don't|ask for|collect)\b"
+    r"(?:and |then |you |please |also )*(?:call|create|open|use|using|say|saying|write|reply|respond|"
+    r"answer|arrange|apologi[sz]e|fill|add|give|tell|provide|stop|mention|"
+    r"include|note|collect|never|do not|don't|ask for|one more)\b"
 )
 _CASE = re.compile(r"(?:for|if|when|whenever|in case|should|as soon as|once|any|where|only)\b")
 
 
-def _from_the_hand_over_on(parts: list[str]) -> list[str]:
-    """Without the other duties that stand before the handing over in one sentence."""
-    for index, part in enumerate(parts):
-        if _CASE.match(fold(part)) or _HAND_OVER.search(fold(part)):
-            return parts[index:]
-    return parts
+def _from_the_hand_over_on(parts: list[str], *, listed: bool) -> list[str]:
+    """Without the other duties, or the hand-over itself, that stand before the cases in one sentence."""
+    cases = [index for index, part in enumerate(parts) if _CASE.match(part.strip())]
+    handing = [index for index, part in enumerate(parts) if _HAND_OVER.search(part)]
+    if listed:
+        return parts[cases[0] :] if cases and handing and handing[0] < cases[0] else parts
+    return parts[min([*cases, *handing], default=0) :]
 
 
 def _condition(part: str) -> Condition:
@@ -481,7 +544,11 @@ def _condition(part: str) -> Condition:
     kinds = frozenset(name for name, (pattern, _) in KINDS.items() if pattern.search(folded))
     if stems and not _TECHNICAL.search(folded):
         kinds -= {"technical"}  # "billing problems" are about bills
-    return Condition(" ".join(part.split()), frozenset(s for s in stems if not s[:1].isdigit()), kinds, value)
+    stems = frozenset(made for made in stems if not made[:1].isdigit())
+    named = {
+        made for kind in kinds for found in KINDS[kind][0].findall(folded) for made in content_stems(found)
+    }
+    return Condition(" ".join(part.split()), stems, kinds, value, stems - named)
 
 
 def _is_number(text: str) -> bool:
@@ -519,6 +586,17 @@ _ROLE = re.compile(
 # --- scope ----------------------------------------------------------------------------------------
 
 
+def _scope(directives: list[_Directive], quotes: list[str]) -> Iterator[str]:
+    """Stems of the instructions but for what they turn away or forbid."""
+    yield from content_stems(" ".join(quotes))
+    for directive in directives:
+        only = re.search(r"\bonly\b|stick to", fold(directive.text))
+        away = _TURNED_AWAY.search(fold(directive.text)) and not only
+        if not away and not _FORBIDDEN.search(fold(directive.text)):
+            yield from content_stems(f"{directive.heading} {directive.text}")
+
+
+_TURNED_AWAY = re.compile(r"\b(?:declin\w+|turn(?:ed|s)? (?:\w+ )?(?:away|down)|refus\w+|off[- ]topic)\b")
 _TOPIC_PATTERNS = (
     r"\b(?:questions?|inquir\w+|enquir\w+|quer(?:y|ies)|topics|matters|requests|things|"
     r"anything)\s+(?:about|on|regarding|"
@@ -654,7 +732,7 @@ def _forbidden(directives: list[_Directive]) -> Iterator[Condition]:
         for part in re.split(r",\s*(?:or\s+|and\s+)?|\s+(?:or|and)\s+", what):
             condition = _condition(re.sub(r"\badvice\b", " ", part))
             if condition.stems or condition.kinds:
-                yield Condition(part.strip(), condition.stems, condition.kinds)
+                yield replace(condition, text=part.strip())
 
 
 _FRIENDLY = re.compile(
@@ -688,6 +766,17 @@ def _edge(directives: list[_Directive], quotes: list[str], pattern: re.Pattern[s
     return None
 
 
+_IDENTIFIER = re.compile(r"[A-Za-z]+(?:_[A-Za-z]+)+|[a-z]+(?:[A-Z][a-z]+)+")
+
+
+def _calls(directives: list[_Directive], quotes: list[str]) -> Iterator[str]:
+    for directive in directives:
+        if _about_handing_over(directive, quotes):
+            quoted = [quotes[int(number)] for number in _MASK.findall(directive.text)]
+            yield from _IDENTIFIER.findall(directive.text)
+            yield from (words for words in quoted if _IDENTIFIER.fullmatch(words))
+
+
 _ADD = re.compile(
     r"⟧.{0,20}?\b(?:add|give|mention|include|tell (?:them|him or her))\s+(?P<what>(?:the|our|your|"
     r"them the)\s[^.;⟦]{3,120})",
@@ -706,7 +795,7 @@ def _adds(directives: list[_Directive], quotes: list[str]) -> str | None:
 
 _FAILS = re.compile(
     r"\b(?:could not|couldn't|cannot|can't|can not|fails?|failed|unavailable|does not work|not "
-    r"possible)\b"
+    r"possible|errors?|refused|rejected|(?:not|n't) go through|goes wrong|declined by)\b"
 )
 _REACHED = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+|https?://[^\s)>,]+[\w/]|\+?\d[\d ()/-]{5,}\d")
 
@@ -716,3 +805,37 @@ def _other_ways(directives: list[_Directive]) -> Iterator[str]:
     for directive in directives:
         if _FAILS.search(fold(directive.text)):
             yield from _REACHED.findall(directive.text)
+
+
+_TELLS_INSTEAD = re.compile(
+    r"\b(?:give|mention|point (?:them |him |her )?to|offer|tell (?:them|the \w+)|say)\s+(?:that )?"
+    r"(?P<what>[^.;⟦]{8,200})"
+)
+
+
+def _instead(directives: list[_Directive]) -> str | None:
+    """What is to be told from the documents where a call fails: "give the number of the service center"."""
+    for directive in directives:
+        text = fold(directive.text)
+        fails = _FAILS.search(text)
+        told = _TELLS_INSTEAD.search(text, fails.end()) if fails else None
+        if told and not _REACHED.search(directive.text):
+            return re.split(r",? as (?:the|our|your)\b", re.split(r"\band that\b", told["what"])[-1])[
+                0
+            ].strip()
+    return None
+
+
+_POINTS_TO = re.compile(
+    r"\b(?:if|when|whenever|for)\s+(?P<case>[^.;⟦]{4,160}?)(?:\s+and|,)\s+(?:\w+ ){0,3}?"
+    r"(?:point|refer|direct|send)\s+(?:\w+ ){0,2}?to\s+(?P<where>[^;⟦]{4,80}?)(?=[,;]|\.(?:\s|$)|$)"
+)
+
+
+def _elsewhere(directives: list[_Directive]) -> Iterator[tuple[Condition, str]]:
+    """What people are to take elsewhere: "if somebody asks for their status, point to the portal"."""
+    for directive in directives:
+        match = _POINTS_TO.search(fold(directive.text))
+        condition = _condition(match["case"]) if match else None
+        if match and condition and condition.stems and not _FAILS.search(match["case"]):
+            yield condition, match["where"].strip()

@@ -137,6 +137,11 @@ def is_follow_up(said: str) -> bool:
     return bool(_POINTS_BACK.search(text)) and len(own) <= 8
 
 
+def points_back(said: str) -> bool:
+    """Whether a message points at something named before it."""
+    return bool(_POINTS_BACK.search(_EXPLETIVE.sub(" ", fold(said))))
+
+
 def context_of(talk: Talk, said: str | None = None) -> str:
     """The earlier questions that a message leans on, latest first; empty when it stands alone."""
     if not is_follow_up(talk.said if said is None else said):

@@ -158,3 +158,73 @@ def test_a_phrase_always_stands_in_the_instructions(instructions):
             "Someone",
         )
         assert quoted or reported
+
+
+STYLES = [
+    (
+        "Human only if: customer asks for one; charged twice; shoe caused an injury. Then write \"I'm passing you "
+        'to a colleague" and give the hours of the team.',
+        {"charged twice", "shoe caused an injury."},
+    ),
+    (
+        "Complaints, medical emergencies and lost property: hand over to reception with the words “Our reception "
+        "team will call you right away”.",
+        {"complaints", "medical emergencies", "lost property"},
+    ),
+    (
+        "The following is for a person: 6.1 an applicant appeals, 6.2 visa refusals. In these cases write "
+        '"I will forward you to an officer" and stop there.',
+        {"an applicant appeals", "visa refusals."},
+    ),
+    (
+        '## When an adviser takes over\nWrite "I\'ll bring in one of our advisers" when\n\n* a bill cannot be paid,\n'
+        "* an account holder has died.\n\nIn all other cases carry on yourself.",
+        {"a bill cannot be paid", "an account holder has died"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("instructions", "cases"), STYLES)
+def test_every_listed_case_is_a_condition_and_nothing_else(instructions, cases):
+    rule = read_policy(instructions).escalations[0]
+
+    found = {condition.text.strip(" ,;") for condition in rule.conditions if "person" not in condition.kinds}
+    assert {case.strip(".") for case in cases} == {text.strip(".") for text in found} - {
+        "customer asks for one"
+    }
+
+
+def test_a_function_that_hand_overs_call_for_is_known_and_its_own_condition_is_no_case():
+    policy = read_policy(
+        'If a customer reports fraud, say "A colleague will take over" and call block_card when they give you the '
+        "digits."
+    )
+
+    assert policy.calls == {"block_card"}
+    assert [condition.text for condition in policy.escalations[0].conditions] == [
+        "if a customer reports fraud"
+    ]
+
+
+def test_what_an_anger_alone_does_not_justify_is_no_condition():
+    policy = read_policy(
+        'Refunds go to a colleague: say "A colleague takes over". Anger = no reason for a human.'
+    )
+
+    assert all("anger" not in condition.text for rule in policy.escalations for condition in rule.conditions)
+
+
+def test_what_is_turned_away_is_not_in_scope():
+    policy = read_policy("You help with flights. Politics and homework you decline.")
+
+    assert "homework" not in policy.scope
+    assert "flight" in policy.scope
+
+
+def test_where_to_point_people_is_read_with_its_case():
+    policy = read_policy(
+        "Say so if somebody asks for the status of theirs and point to the applicant portal."
+    )
+
+    [(condition, where)] = policy.elsewhere
+    assert (condition.stems, where) == ({"status"}, "the applicant portal")

@@ -256,16 +256,17 @@ _JUDGED_BY_SITUATION = frozenset({"technical", "unresolved", "unanswered", "pers
 
 def _holds(condition: Condition, text: str) -> bool:
     """Whether what folded words report, as opposed to what they ask, is the case of a condition."""
-    if condition.kinds & _JUDGED_BY_SITUATION:
+    kinds = condition.kinds - _JUDGED_BY_SITUATION
+    if condition.kinds and not kinds:
         return False
     if condition.above is not None and not _exceeds(text, condition.above):
         return False
-    if any(KINDS[kind][1].search(text) for kind in condition.kinds.intersection(_ALWAYS)):
+    if any(KINDS[kind][1].search(text) for kind in kinds.intersection(_ALWAYS)):
         return True
     told = _reported(text)
-    if any(KINDS[kind][1].search(told) for kind in condition.kinds) and _of_the_same(condition.rest, told):
+    if any(KINDS[kind][1].search(told) for kind in kinds) and _of_the_same(condition.rest, told):
         return True
-    return _mentions(condition.stems, told) and not (condition.kinds and len(condition.stems) < 2)
+    return _mentions(condition.stems, told) and not (kinds and len(condition.stems) < 2)
 
 
 def _reported(text: str) -> str:

@@ -303,8 +303,10 @@ def _escalations(directives: list[_Directive], quotes: list[str]) -> tuple[Escal
             pending += conditions
         else:
             # Conditions without words of their own, said before the words, belong to them.
-            if _IN_THESE_CASES.search(directive.text) and not pending:
-                conditions += _conditions(_Directive(directive.before, "", "in these cases", ""), quotes)
+            if not pending and _refers_back(directive.text):
+                conditions = list(
+                    _conditions(_Directive(directive.before, "", "in these cases", ""), quotes)
+                ) + [each for each in conditions if not _LINKING.match(each.text)]
             found.append(Escalation(phrase, tuple(_distinct(pending + conditions))))
             pending = []
     if pending and found:
@@ -315,6 +317,11 @@ def _escalations(directives: list[_Directive], quotes: list[str]) -> tuple[Escal
     elif pending:
         found.append(Escalation(None, tuple(_distinct(pending))))
     return _merged(found)
+
+
+def _refers_back(text: str) -> bool:
+    """Whether a sentence takes its cases from the one before: "In these cases say ...", "Then ..."."""
+    return bool(_IN_THESE_CASES.search(text)) or fold(text).startswith("then ")
 
 
 def _merged(found: list[Escalation]) -> tuple[Escalation, ...]:
@@ -341,11 +348,20 @@ def _about_handing_over(directive: _Directive, quotes: list[str]) -> bool:
         return True
     if _LINKING.match(text) and _HAND_OVER.search(_MASK.sub(" ", fold(directive.before))):
         return True
+    if _GIVEN_AFTER_COLON.search(directive.text) and any(map(_hands_over_in_words, said)):
+        return True
     if not _SAY.search(text):
         return False
     of_people = any(_SPEAKS_OF_PEOPLE.search(fold(words)) for words in said)
     in_a_case = bool(re.search(r"\b(?:for|if|when|whenever|in case)\b", text)) and not _OFF_TOPIC.search(text)
     return any(_hands_over_in_words(words) for words in said) or (of_people and in_a_case)
+
+
+_GIVEN_AFTER_COLON = re.compile(r":\s*⟦")
+_OPENS_CASES = re.compile(
+    r"\bin (?:exactly |only )?(?:these|the following|any of these|one of these) "
+    r"(?:situations|cases|circumstances)\b"
+)
 
 
 def _names_handing_over(heading: str) -> bool:
@@ -479,7 +495,7 @@ def _conditions(directive: _Directive, quotes: list[str]) -> Iterator[Condition]
     text = _NUMBERED.sub("; ", fold(_IN_THESE_CASES.sub(" ", text)))
     head, colon, listed = text.partition(":")
     is_list = bool(colon and _telling(listed)) and not _AN_ACT.match(listed.strip())
-    if is_list and (_HAND_OVER.search(head) or not _telling(head)):
+    if is_list and (_HAND_OVER.search(head) or _OPENS_CASES.search(head) or not _telling(head)):
         text = listed  # what hands over stands before the colon, the cases behind it
     elif colon and _HAND_OVER.search(listed) and not _HAND_OVER.search(head):
         text = head  # the cases stand before it

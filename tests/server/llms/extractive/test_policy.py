@@ -228,3 +228,34 @@ def test_where_to_point_people_is_read_with_its_case():
 
     [(condition, where)] = policy.elsewhere
     assert (condition.stems, where) == ({"status"}, "the applicant portal")
+
+
+@pytest.mark.parametrize(
+    ("instructions", "phrase", "cases"),
+    [
+        (
+            'Injuries, wrong charges and people who want a person: "Let me get the front desk for you".',
+            "Let me get the front desk for you",
+            {"injuri", "charg"},
+        ),
+        (
+            "When do we send a real person? When there was an accident, or when a boat was stolen. "
+            'Then the magic words are "I\'ll get someone from the harbor for you".',
+            "I'll get someone from the harbor for you",
+            {"accid", "stolen"},
+        ),
+        (
+            "Opening a ticket is a hand-over to people. Open one in these situations and in no other:\n"
+            "  (a) records have disappeared;\n  (b) the user asks for a person.\n"
+            'Say "I\'m handing this to our engineers" in the same message.',
+            "I'm handing this to our engineers",
+            {"record", "disappear"},
+        ),
+    ],
+    ids=["after a colon", "the sentence before", "lettered cases"],
+)
+def test_cases_are_read_wherever_they_stand_beside_the_words(instructions, phrase, cases):
+    [escalation] = read_policy(instructions).escalations
+    assert escalation.phrase == phrase
+    assert cases <= {stem for condition in escalation.conditions for stem in condition.stems}
+    assert any("person" in condition.kinds for condition in escalation.conditions) or "accid" in cases

@@ -272,3 +272,13 @@ def test_a_row_of_a_table_is_read_under_its_header():
     assert right.supported and right.window
     assert evidence.text(right.window) == "| Basic | 3 euros | 60 euros |"
     assert not wrong.supported
+
+
+def test_that_something_did_not_work_is_no_claim_where_a_call_says_so(talk: Any) -> None:
+    output = '{"error": "no table of that size is free"}'
+    failed = ToolCall(id="call_1", type="function", name="reserve_table", arguments="{}", output=output)
+    said = "Unfortunately, that did not work: no table of that size is free."
+
+    assert talk.one([talk.turn(said, failed)], {"grounded": True}).value is None
+    invented = "Unfortunately, that did not work: the kitchen closes at 9."
+    assert talk.one([talk.turn(invented, failed)], {"grounded": True}).passed is False

@@ -67,6 +67,12 @@ def test_html_gives_what_a_reader_sees():
     )
 
 
+def test_ordered_lists_of_html_keep_their_numbers():
+    page = "<ul><li>a<ol start=3><li>b</li><li>c</li></ol></li><li>d</li></ul><ol><li><p>e</p></li></ol>"
+    lines = [line for line in extract("page.html", page.encode()).text.splitlines() if line]
+    assert lines == ["- a", "3. b", "4. c", "- d", "1. e"]
+
+
 def test_html_names_its_encoding():
     page = '<html><head><meta charset="iso-8859-2"></head><body>Žluťoučký kůň</body></html>'
     assert extract("page.htm", page.encode("iso-8859-2")).text == "Žluťoučký kůň"

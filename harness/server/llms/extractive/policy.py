@@ -414,7 +414,8 @@ def _phrase(directive: _Directive, quotes: list[str]) -> str | None:
             directive.lead or directive.heading
         )
         said = bool(_SAY.search(before[-60:])) or before.rstrip().endswith(":") or not before.strip()
-        if _SPEAKS_OF_PEOPLE.search(fold(words)) or (said and handing and not _is_about_ignorance(words)):
+        of_people = _SPEAKS_OF_PEOPLE.search(fold(words)) or _hands_over_in_words(words)
+        if of_people or (said and handing and not _is_about_ignorance(words)):
             candidates.append(words)
     if candidates:
         return max(

@@ -155,6 +155,33 @@ CLINIC = Business(
 )
 
 
+BLOCK = function(
+    "block_guide",
+    "Blocks a stolen audio guide.",
+    ["guide_digits"],
+    guide_digits={"type": "string", "pattern": "^[0-9]{4}$", "description": "The four digits of the guide"},
+)
+MUSEUM = Business(
+    instructions=(
+        "You answer visitors of Lantern Museum on tickets, tours and the shop from the pages. If a page does "
+        'not tell, say "Our pages are silent on this, sorry." In case of lost property, an accident or '
+        'a stolen audio guide say "Let me fetch a guard for you" and call block_guide if told its digits. '
+        "Homework and politics you decline."
+    ),
+    documents={
+        "visit.md": (
+            "# Opening\n\nThe museum is open daily from 10:00 to 18:00. The cloakroom closes at 17:30.\n\n"
+            "# Tickets\n\nA ticket costs 12 euros. It is valid for two days. Children under 8 get in free. "
+            "Payments in foreign currencies cost 2 percent.\n\n# Fire alarm\n\nCall the guard on 112 at once."
+            "\n\n1. Leave your coat.\n2. Walk to the garden.\n\n# Animals\n\n"
+            "Pets are not allowed in the halls."
+        )
+    },
+    tools=[FILE_SEARCH, BLOCK],
+    outputs={"block_guide": '{"blocked": true}'},
+)
+
+
 @dataclass
 class Conversation:
     """Talks with the assistant as an engine would: carries out its calls until it answers in text."""
@@ -249,6 +276,11 @@ def bank() -> Conversation:
 @pytest.fixture
 def clinic() -> Conversation:
     return Conversation(CLINIC)
+
+
+@pytest.fixture
+def museum() -> Conversation:
+    return Conversation(MUSEUM)
 
 
 @pytest.fixture

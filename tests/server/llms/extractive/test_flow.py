@@ -400,3 +400,42 @@ def test_any_instructions_can_be_read(business, instructions, said):
 def test_the_same_request_gives_the_same_reply(bikes):
     message = ChatMessage("user", "How do I rent a bike?")
     assert bikes.ask([message]) == bikes.ask([message])
+
+
+# --- a fourth business: short pages, other words than its visitors use ---------------------------------
+
+
+@pytest.mark.parametrize(
+    ("questions", "expected"),
+    [
+        (["Are you open on Mondays?", "and the cloakroom?"], "17:30"),
+        (["What does a ticket cost?", "And how long is it valid?"], "two days"),
+        (["How much is a ticket and how long is it valid?"], "two days"),
+        (["is it free for my 5 year old?"], "Children under 8"),
+        (["Is there a fee if I pay in US dollars?"], "2 percent"),
+        (["may I bring my dog?"], "not allowed"),
+        (["What should I do in case of a fire alarm?"], "112"),
+    ],
+)
+def test_short_pages_answer_in_other_words_than_the_visitors(museum, questions, expected):
+    for question in questions:
+        answer = museum.say(question)
+    assert expected in answer
+
+
+def test_the_prescribed_words_admit_what_the_pages_do_not_tell(museum):
+    assert museum.say("Do you have a planetarium?") == "Our pages are silent on this, sorry."
+
+
+@pytest.mark.parametrize(
+    "said", ["I left my umbrella in the hall", "My mum fell down the stairs and is hurt"]
+)
+def test_a_case_in_other_words_is_handed_over(museum, said):
+    assert "Let me fetch a guard for you" in museum.say(said)
+    assert museum.calls == []
+
+
+def test_a_function_of_a_case_is_called_once_its_value_is_told(museum):
+    assert "the four digits of the guide" in museum.say("Somebody stole my audio guide!")
+    museum.say("it ends in 9022")
+    assert museum.calls[-1] == ("block_guide", {"guide_digits": "9022"})

@@ -162,13 +162,14 @@ def test_a_phrase_always_stands_in_the_instructions(instructions):
 
 STYLES = [
     (
-        "Human only if: customer asks for one; charged twice; shoe caused an injury. Then write \"I'm passing you "
+        "Human only if: customer asks for one; charged twice; shoe caused an injury. Then write "
+        "\"I'm passing you "
         'to a colleague" and give the hours of the team.',
         {"charged twice", "shoe caused an injury."},
     ),
     (
-        "Complaints, medical emergencies and lost property: hand over to reception with the words “Our reception "
-        "team will call you right away”.",
+        "Complaints, medical emergencies and lost property: hand over to reception with the words "
+        "“Our reception team will call you right away”.",
         {"complaints", "medical emergencies", "lost property"},
     ),
     (
@@ -177,7 +178,8 @@ STYLES = [
         {"an applicant appeals", "visa refusals."},
     ),
     (
-        '## When an adviser takes over\nWrite "I\'ll bring in one of our advisers" when\n\n* a bill cannot be paid,\n'
+        '## When an adviser takes over\nWrite "I\'ll bring in one of our advisers" when\n\n'
+        "* a bill cannot be paid,\n"
         "* an account holder has died.\n\nIn all other cases carry on yourself.",
         {"a bill cannot be paid", "an account holder has died"},
     ),
@@ -196,8 +198,8 @@ def test_every_listed_case_is_a_condition_and_nothing_else(instructions, cases):
 
 def test_a_function_that_hand_overs_call_for_is_known_and_its_own_condition_is_no_case():
     policy = read_policy(
-        'If a customer reports fraud, say "A colleague will take over" and call block_card when they give you the '
-        "digits."
+        'If a customer reports fraud, say "A colleague will take over" and call block_card '
+        "when they give you the digits."
     )
 
     assert policy.calls == {"block_card"}

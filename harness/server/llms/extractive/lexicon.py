@@ -305,8 +305,8 @@ _KINDS = {
     "unanswered": (
         r"\b(?:(?:can|could|do|does|did|is|are)(?:not|n't| not) (?:\w+ ){0,3}?(?:answer\w*|find|found|"
         r"know|contain\w*|cover\w*|have|listed|available|say|sure)|"
-        r"(?:not|n't) in (?:there\b|them\b|(?:the|our|your|these|any|my) (?:\w+ )?(?:documents?|docs?|documentation|"
-        r"handbook|knowledge|guides?|pages?|articles?|materials?|papers?|faqs?|files?|manuals?|sources?))|"
+        r"(?:not|n't) in (?:there\b|them\b|(?:the|our|your|these|any|my) (?:\w+ )?(?:documents?|docs?|"
+        r"documentation|handbook|knowledge|guides?|pages?|articles?|materials?|papers?|faqs?|files?|manuals?|sources?))|"
         r"not (?:found|covered|contained|answered|certain|sure)|"
         r"unknown|unsure|unanswered|no answer|unable to (?:answer|find)|missing from|outside (?:of "
         r")?(?:the|your) "

@@ -56,10 +56,18 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One sentence of a passage."""
+    """One sentence of a passage.
+
+    Attributes:
+        passage: Index of the passage.
+        text: The sentence.
+        own: Its stems.
+        stems: The same and, for a row of a table, those of the table's header.
+    """
 
     passage: int
     text: str
+    own: frozenset[str]
     stems: frozenset[str]
 
 
@@ -193,6 +201,21 @@ class Evidence:
                 if self.units[first].passage == self.units[last].passage:
                     yield first, last
 
+    def rows_beside(self, index: int) -> list[Unit]:
+        """The other rows of the table that a row stands in."""
+        found: list[Unit] = []
+        for step in (-1, 1):
+            at = index + step
+            while 0 <= at < len(self.units) and self._are_rows_of_one_table(index, at):
+                found.append(self.units[at])
+                at += step
+        return found
+
+    def _are_rows_of_one_table(self, one: int, other: int) -> bool:
+        row, beside = self.units[one], self.units[other]
+        header = row.stems - row.own
+        return row.passage == beside.passage and "|" in beside.text and header <= beside.stems
+
     def text(self, window: Window) -> str:
         """What stands in a window."""
         return " ".join(unit.text for unit in self.units[window.first : window.last + 1])
@@ -217,4 +240,5 @@ def _units(passage: int, text: str) -> Iterable[Unit]:
         end = span.end
         for start in range(0, len(span.text), _LONGEST_SENTENCE):
             part = span.text[start : start + _LONGEST_SENTENCE]
-            yield Unit(passage, part, header | facts.stems_of_text(part))
+            own = frozenset(facts.stems_of_text(part))
+            yield Unit(passage, part, own, header | own)

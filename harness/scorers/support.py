@@ -97,6 +97,18 @@ def _conflicts(
         if not evidence.names(name):
             yield f"the name {name!r} is not in the evidence"
     yield from _negations_that_differ(sentence, claim, window, text)
+    for name in _names_of(_words_of_other_rows(claim, window, evidence)):
+        yield f"{name!r} stands in another row of the table"
+
+
+def _words_of_other_rows(claim: Sequence[Word], window: Window, evidence: Evidence) -> Iterable[Word]:
+    """Words of a claim that name another row of the table than the one that is to support it."""
+    row = evidence.units[window.first]
+    if window.first != window.last or row.stems == row.own:
+        return ()
+    others = [unit.own for unit in evidence.rows_beside(window.first)]
+    absent = (word for word in claim if not word.stands_in(row.stems))
+    return [word for word in absent if any(word.stands_in(own) for own in others)]
 
 
 # --- numbers -------------------------------------------------------------------------------------------
@@ -120,11 +132,14 @@ def _same_unit(number: facts.Number, other: facts.Number) -> bool:
 
 
 def _elsewhere(number: facts.Number, sentence: str, evidence: Evidence) -> bool:
-    """Whether another sentence of the evidence says this number of the same things."""
+    """Whether another sentence of the evidence says this number of the same things.
+
+    A table's other rows share its header, but say their numbers of other things.
+    """
     near = _words_near(number, sentence)
     needed = min(2, len(near))
     for unit in evidence.units:
-        if sum(word.stands_in(unit.stems) for word in near) >= max(1, needed) and any(
+        if sum(word.stands_in(unit.own) for word in near) >= max(1, needed) and any(
             other.value == number.value and _same_unit(number, other) for other in facts.numbers(unit.text)
         ):
             return True

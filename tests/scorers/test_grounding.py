@@ -269,9 +269,11 @@ def test_a_row_of_a_table_is_read_under_its_header():
     evidence = Evidence([Passage(chunk)])
     right = support_of("Basic: Price a day 3 euros, Damage: you pay at most 60 euros.", evidence)
     wrong = support_of("Basic: Price a day 3 euros, Damage: you pay at most 90 euros.", evidence)
+    other_row = support_of("Basic: Price a day 6 euros, Damage: you pay at most 0 euros.", evidence)
     assert right.supported and right.window
     assert evidence.text(right.window) == "| Basic | 3 euros | 60 euros |"
     assert not wrong.supported
+    assert not other_row.supported
 
 
 def test_that_something_did_not_work_is_no_claim_where_a_call_says_so(talk: Any) -> None:

@@ -175,6 +175,11 @@ class Evidence:
                 break
         return found
 
+    def window(self, claim: Sequence[Word], first: int, last: int) -> Window:
+        """A window of one's choice, with the share of a claim's words it holds."""
+        weights = {word: self.weight(word) for word in claim}
+        return Window(first, last, self._coverage(weights, first, last) / sum(weights.values()))
+
     def _coverage(self, weights: dict[Word, float], first: int, last: int) -> float:
         stems = set().union(*(self.units[index].stems for index in range(first, last + 1)))
         return sum(weight for word, weight in weights.items() if word.stands_in(stems))

@@ -50,6 +50,7 @@ def support_of(sentence: str, evidence: Evidence, known: Set[str] = frozenset())
     sentence = sentence[:LONGEST_CLAIM]
     claim = [word for word in content_words(sentence) if evidence.holds(word) or not word.stands_in(known)]
     windows = evidence.best(claim) if claim else _all_numbers(sentence, evidence)
+    windows += _rows_with_its_numbers(sentence, claim, evidence)
     if not windows:
         return Support(False, 0.0, None, "nothing in the evidence is like it", _names_of(claim))
     judged = [_judge(sentence, claim, window, evidence, known) for window in windows]
@@ -65,6 +66,17 @@ def _all_numbers(sentence: str, evidence: Evidence) -> list[Window]:
         if wanted and wanted <= {number.value for number in facts.numbers(unit.text)}
     ]
     return holding[:1]
+
+
+def _rows_with_its_numbers(sentence: str, claim: Sequence[Word], evidence: Evidence) -> list[Window]:
+    """The first table row that holds every number of the sentence: rows of one table share their words."""
+    wanted = {number.value for number in facts.numbers(sentence)}
+    if not wanted or not claim:
+        return []
+    for index, unit in enumerate(evidence.units):
+        if unit.stems != unit.own and wanted <= {number.value for number in facts.numbers(unit.text)}:
+            return [evidence.window(claim, index, index)]
+    return []
 
 
 def _judge(

@@ -284,3 +284,10 @@ def test_that_something_did_not_work_is_no_claim_where_a_call_says_so(talk: Any)
     assert talk.one([talk.turn(said, failed)], {"grounded": True}).value is None
     invented = "Unfortunately, that did not work: the kitchen closes at 9."
     assert talk.one([talk.turn(invented, failed)], {"grounded": True}).passed is False
+
+
+def test_a_row_of_bare_numbers_is_found_among_many_like_it():
+    rows = "\n".join(f"{235 + 8 * n} mm | {4 + n} | {37 + n}" for n in range(8))
+    evidence = Evidence([Passage(f"Length | UK size | EU size\n{rows}")])
+    assert support_of("267 mm: UK size 8, EU size 41.", evidence).supported
+    assert not support_of("267 mm: UK size 4, EU size 37.", evidence).supported

@@ -10,12 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.errors import HarnessError
+    from harness.reporters.tables import scores_frame, trials_frame, turns_frame
     from harness.results import Score, SuiteRun, TrialResult
     from harness.trace.records import Trace
     from harness.workflows import evaluate
 
 __version__ = "0.1.0"
-__all__ = ["HarnessError", "Score", "SuiteRun", "Trace", "TrialResult", "__version__", "evaluate"]
+__all__ = [
+    "HarnessError",
+    "Score",
+    "SuiteRun",
+    "Trace",
+    "TrialResult",
+    "__version__",
+    "evaluate",
+    "scores_frame",
+    "trials_frame",
+    "turns_frame",
+]
 
 _HOME = {
     "HarnessError": "harness.errors",
@@ -24,6 +36,9 @@ _HOME = {
     "Trace": "harness.trace.records",
     "TrialResult": "harness.results",
     "evaluate": "harness.workflows",
+    "scores_frame": "harness.reporters.tables",
+    "trials_frame": "harness.reporters.tables",
+    "turns_frame": "harness.reporters.tables",
 }
 
 

@@ -11,8 +11,6 @@ trial's result, never an exception::
     │   ├── TargetTimeout       it did not answer in time
     │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
     │   └── TargetRefused       it answered that it will not do this (wrong key, unknown id)
-    ├── BudgetError       the budget does not allow the request
-    ├── RecordingError    a recording has no answer for this request
     ├── ScorerError       a scorer was asked for something it cannot do
     ├── StoreError        the store cannot be read or written
     └── ReportError       a report cannot be made
@@ -125,18 +123,6 @@ class TargetRefused(TargetError):
     """The target answered that it will not do this: wrong key, unknown id, invalid request."""
 
     default_code = "target-refused"
-
-
-class BudgetError(HarnessError):
-    """The budget does not allow the request."""
-
-    default_code = "budget-exhausted"
-
-
-class RecordingError(HarnessError):
-    """A recording holds no answer for this request."""
-
-    default_code = "recording-miss"
 
 
 class ScorerError(HarnessError):

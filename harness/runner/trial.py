@@ -21,7 +21,7 @@ from harness.targets.interface import OutgoingTurn, Session, Target
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
 
-Score_ = Callable[[Trial, Trace], tuple[Score, ...]]
+ScoreTrace = Callable[[Trial, Trace], tuple[Score, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class TrialOptions:
     """
 
     deadline_s: float
-    score: Score_
+    score: ScoreTrace
 
 
 async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:

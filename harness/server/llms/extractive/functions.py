@@ -362,11 +362,6 @@ def _sentence(text: str) -> str:
     return text if not text or text[-1] in ".!?" else f"{text}."
 
 
-def doing_in_words(function: str) -> str:
-    """What a function does, for a sentence about it: ``create_support_ticket`` is "create support ticket"."""
-    return " ".join(Function(function, "", {}).name_words)
-
-
 def separate_question(functions: Sequence[Function], said: str) -> str:
     """The part of a message that asks for information besides what functions do; may be empty."""
     asking = [

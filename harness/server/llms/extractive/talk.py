@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.server.llms.extractive.lexicon import generic_stems
 from harness.server.llms.extractive.policy import Policy
 from harness.server.llms.interface import ChatMessage, ModelRequest, SearchHit, ToolRequest
-from harness.text import content_stems, fold, sentences, words
+from harness.text import content_stems, fold, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -462,8 +462,3 @@ def redirect_answer(policy: Policy) -> str:
         f"I'm sorry, that is outside of what I can help with here. I can help with {topics}. "
         f"Is there anything{company} you would like to know?"
     )
-
-
-def word_set(text: str) -> frozenset[str]:
-    """The folded words of a text."""
-    return frozenset(span.text for span in words(fold(text)))

@@ -33,6 +33,9 @@ _MEGABYTES = click.FloatRange(min=0, min_open=True)
     "--models", type=_FILE, envvar="HARNESS_MODELS", help="YAML: which model answers to which name."
 )
 @click.option("--faults", type=_FILE, envvar="HARNESS_FAULTS", help="YAML: faults on demand.")
+@click.option(
+    "--state", type=_FILE, envvar="HARNESS_STATE", help="Keep everything in this file. Default: in memory."
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Log every call to standard error.")
 @click.option("--log-bodies", is_flag=True, help="Log request and answer bodies too: they hold messages.")
 @click.option("--max-request-mb", type=_MEGABYTES, help="Largest JSON request. Default: 64.")
@@ -43,12 +46,13 @@ def command(
     api_key: str | None,
     models: Path | None,
     faults: Path | None,
+    state: Path | None,
     log_format: Literal["text", "json"] | None,
     log_bodies: bool,
     max_request_mb: float | None,
     max_upload_mb: float | None,
 ) -> None:
-    """Start the embedded Assistants API: no key and no network needed, state in memory.
+    """Start the embedded Assistants API: no key and no network needed.
 
     Point any client at it with OPENAI_BASE_URL. Answers come from a deterministic extractive reference
     assistant, which quotes the uploaded documents and is not a language model; or, with --models, from
@@ -58,6 +62,7 @@ def command(
     Examples:
       harness serve --port 8080 &
       OPENAI_BASE_URL=http://127.0.0.1:8080/v1 OPENAI_API_KEY=any python your_program.py
+      harness serve --state assistants.db
       harness serve --models models.yaml --faults faults.yaml --log-format json
     """
     if not api_key and not _is_loopback(host):
@@ -68,7 +73,7 @@ def command(
     from harness.server.http import serve
     from harness.targets.making import server_options
 
-    app = App(server_options(models, faults))
+    app = App(replace(server_options(models, faults), state=state))
     options = _http_options(log_format, log_bodies, max_request_mb, max_upload_mb)
 
     def on_ready(base_url: str) -> None:

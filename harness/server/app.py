@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
@@ -28,7 +29,7 @@ from harness.server.resources import (
     threads,
     vector_stores,
 )
-from harness.server.state import State
+from harness.server.state import State, open_state
 from harness.server.wire import Event, IdFactory, Reply, Request, Upload
 
 if TYPE_CHECKING:
@@ -135,6 +136,7 @@ class ServerOptions:
         make_sandbox: Makes the sandbox of code_interpreter; None for the ordinary one.
         faults: Faults on demand that calls meet from the start; None for none.
         sleep: How an answer is held back when a fault wants it late.
+        state: The file that everything is kept in, made if there is none; None keeps it in memory.
     """
 
     models: ModelTable = field(default_factory=ModelTable)
@@ -147,6 +149,7 @@ class ServerOptions:
     make_sandbox: Callable[[], Sandbox] | None = None
     faults: FaultFile | None = None
     sleep: Callable[[float], None] = time.sleep
+    state: Path | None = None
 
 
 class App:
@@ -154,12 +157,15 @@ class App:
 
     Args:
         options: How it is set up.
+
+    Raises:
+        SettingsError: The state file cannot be used.
     """
 
     def __init__(self, options: ServerOptions | None = None) -> None:
         self.options = options or ServerOptions()
         self._engine = Engine(
-            State(self.options.seed),
+            _state(self.options),
             models=self.options.models,
             clock=self.options.clock,
             eager=self.options.eager,
@@ -244,6 +250,10 @@ class App:
 
     def __exit__(self, *exception: object) -> None:
         self.close()
+
+
+def _state(options: ServerOptions) -> State:
+    return State(options.seed) if options.state is None else open_state(options.state, options.seed)
 
 
 def called_paths() -> list[tuple[str, str]]:

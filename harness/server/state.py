@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
-from harness.server.errors import bad_request
+from harness.server.table import PASSING, Content, Table
 from harness.server.wire import (
     Assistant,
     Container,
@@ -20,7 +19,6 @@ from harness.server.wire import (
     FileBatch,
     IdFactory,
     Message,
-    PageQuery,
     Response,
     Run,
     RunStep,
@@ -29,95 +27,11 @@ from harness.server.wire import (
     VectorStoreFile,
 )
 
-Row = TypeVar("Row")
+if TYPE_CHECKING:
+    from harness.server.rows import Rows
 
 ACTIVE_STATUSES = frozenset({"queued", "in_progress", "requires_action", "cancelling"})
 """While a run is in one of these, its thread is locked."""
-
-_REMEMBERED_DELETIONS = 10_000
-
-
-class Table(Generic[Row]):
-    """Rows by id, in the order in which they were added.
-
-    Many objects share one second, so a list is ordered by insertion. Where a deleted row stood is
-    remembered (for the latest 10,000 deletions), because clients page on from rows they have just deleted.
-    """
-
-    def __init__(self) -> None:
-        self._rows: dict[str, Row] = {}
-        self._places: dict[str, int] = {}
-        self._gone: dict[str, int] = {}
-        self._next_place = 0
-
-    def add(self, identifier: str, row: Row) -> Row:
-        """Append a row; an id that is there already moves to the end."""
-        self._rows.pop(identifier, None)
-        self._places.pop(identifier, None)
-        self._gone.pop(identifier, None)
-        self._rows[identifier] = row
-        self._places[identifier] = self._next_place
-        self._next_place += 1
-        return row
-
-    def get(self, identifier: str) -> Row | None:
-        """The row of this id, None when there is none."""
-        return self._rows.get(identifier)
-
-    def remove(self, identifier: str) -> Row | None:
-        """Take a row out."""
-        row = self._rows.pop(identifier, None)
-        if row is not None:
-            self._gone[identifier] = self._places.pop(identifier)
-            if len(self._gone) > _REMEMBERED_DELETIONS:
-                del self._gone[next(iter(self._gone))]
-        return row
-
-    def __iter__(self) -> Iterator[Row]:
-        return iter(list(self._rows.values()))  # a copy: rows may come and go meanwhile
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def __contains__(self, identifier: object) -> bool:
-        return identifier in self._rows
-
-    def last(self) -> Row | None:
-        """The row that was added last."""
-        return next(reversed(self._rows.values()), None)
-
-    def page(self, query: PageQuery, keep: Callable[[Row], bool] | None = None) -> tuple[list[Row], bool]:
-        """The rows of one page, and whether more follow (or, paging backwards, come before).
-
-        Raises:
-            ApiError: ``after`` or ``before`` is no id of this list.
-        """
-        low, high = self._bounds(query)
-        rows = list(self._rows.values())[low:high]
-        if keep is not None:
-            rows = [row for row in rows if keep(row)]
-        if query.descending:
-            rows.reverse()
-        if query.before is not None and query.after is None:
-            return rows[-query.limit :], len(rows) > query.limit
-        return rows[: query.limit], len(rows) > query.limit
-
-    def _bounds(self, query: PageQuery) -> tuple[int, int]:
-        """First and last position between the cursors, in order of insertion."""
-        older, newer = (query.before, query.after) if query.descending else (query.after, query.before)
-        if older is None and newer is None:
-            return 0, len(self._rows)
-        places = list(self._places.values())
-        older_name, newer_name = ("before", "after") if query.descending else ("after", "before")
-        low = 0 if older is None else bisect_right(places, self._place(older, older_name))
-        high = len(places) if newer is None else bisect_left(places, self._place(newer, newer_name))
-        return low, high
-
-    def _place(self, identifier: str, param: str) -> int:
-        place = self._places.get(identifier, self._gone.get(identifier))
-        if place is None:
-            raise bad_request(f"No object found with id '{identifier}' in this list.", param)
-        return place
 
 
 @dataclass(slots=True)
@@ -137,7 +51,7 @@ class CallNote:
     paths: dict[str, str] = field(default_factory=dict)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class StepRecord:
     """A run step, the notes on its tool calls by call id, and the usage it will report when it ends."""
 
@@ -152,7 +66,7 @@ class StepRecord:
         return calls
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class RunRecord:
     """A run, its steps, and what its next completion needs to know.
 
@@ -180,7 +94,7 @@ class RunRecord:
         return self.run.status in ACTIVE_STATUSES
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class ThreadRecord:
     """A thread with its messages and runs."""
 
@@ -195,24 +109,29 @@ class ThreadRecord:
         return latest if latest is not None and latest.active else None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class FileRecord:
     """A file and its bytes."""
 
     file: File
-    content: bytes
+    kept: Content
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        return self.kept.read()
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class StoreRecord:
     """A vector store with its files and batches."""
 
     store: VectorStore
     files: Table[VectorStoreFile] = field(default_factory=Table)
-    batches: dict[str, BatchRecord] = field(default_factory=dict)
+    batches: Table[BatchRecord] = field(default_factory=Table)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class BatchRecord:
     """A batch and its files, which are rows of their own: a file may be taken out of the store again."""
 
@@ -229,16 +148,16 @@ class ItemRecord:
         said: The text of an assistant message as the model wrote it, with citation markers.
         completion: Which completion of its response asked for this call; None for what a client gave.
         note: What is known of a call of a hosted tool.
-        files: Files that a message holds, by id.
-        texts: Their texts, as far as they have been read.
+        files: Files that a message holds.
+        texts: Their texts by id, as far as they have been read.
     """
 
     item: dict[str, Any]
     said: str | None = None
     completion: int | None = None
     note: CallNote = field(default_factory=CallNote)
-    files: dict[str, FileRecord] = field(default_factory=dict)
-    texts: dict[str, str] = field(default_factory=dict)
+    files: Table[FileRecord] = field(default_factory=Table)
+    texts: dict[str, str] = field(default_factory=dict, metadata=PASSING)
 
     @property
     def id(self) -> str:
@@ -246,7 +165,7 @@ class ItemRecord:
         return str(self.item["id"])
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class ConversationRecord:
     """A conversation with its items."""
 
@@ -254,7 +173,7 @@ class ConversationRecord:
     items: Table[ItemRecord] = field(default_factory=Table)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class ContainerRecord:
     """A container and its files.
 
@@ -265,8 +184,8 @@ class ContainerRecord:
 
     container: Container
     files: Table[ContainerFileRecord] = field(default_factory=Table)
-    has_session: bool = False
-    running: int = 0
+    has_session: bool = field(default=False, metadata=PASSING)
+    running: int = field(default=0, metadata=PASSING)
 
     def expires_at(self) -> int:
         """When nobody can use it any more, unless someone does before."""
@@ -274,13 +193,18 @@ class ContainerRecord:
         return self.container.last_active_at + minutes * 60
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class ContainerFileRecord:
     """A file in a container, its bytes, and the id of the uploaded file that it is a copy of."""
 
     file: ContainerFile
-    content: bytes
+    kept: Content
     copy_of: str | None = None
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        return self.kept.read()
 
     @property
     def name(self) -> str:
@@ -288,7 +212,15 @@ class ContainerFileRecord:
         return self.file.path.rpartition("/")[2]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
+class EventRecord:
+    """One streamed event, kept to be streamed again; its id in a table is its sequence number."""
+
+    name: str
+    data: dict[str, Any]
+
+
+@dataclass(slots=True, weakref_slot=True)
 class ResponseRecord:
     """A response, what it answers, and what its next completion needs to know.
 
@@ -299,7 +231,6 @@ class ResponseRecord:
         tool_choice: Spelt likewise.
         response_format: Spelt likewise.
         include: The parts of items that its creator asked to see.
-        conversation: Where its items go when it is complete.
         container_id: Where its code runs; None before it is needed, and without code_interpreter.
         output: The items it has made so far.
         completions: How often the model was asked so far.
@@ -310,19 +241,18 @@ class ResponseRecord:
     """
 
     response: Response
-    context: tuple[ItemRecord, ...]
+    context: Table[ItemRecord]
     given: Table[ItemRecord]
     tools: list[dict[str, Any]]
     tool_choice: Any
     response_format: Any
     include: frozenset[str] = frozenset()
-    conversation: ConversationRecord | None = None
     container_id: str | None = None
-    output: list[ItemRecord] = field(default_factory=list)
+    output: Table[ItemRecord] = field(default_factory=Table)
     completions: int = 0
     spent: list[dict[str, Any]] = field(default_factory=list)
     pending_images: list[tuple[str, str, str]] = field(default_factory=list)
-    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    events: Table[EventRecord] = field(default_factory=Table)
     fate: Fate | None = None
 
     @property
@@ -339,25 +269,96 @@ class ResponseRecord:
         for each in self.output:
             if each.item["status"] == "in_progress":
                 each.item["status"] = "incomplete"
+                self.output.mark(each)
+
+
+KINDS: tuple[type, ...] = (
+    Assistant,
+    Message,
+    VectorStoreFile,
+    ThreadRecord,
+    RunRecord,
+    StepRecord,
+    FileRecord,
+    StoreRecord,
+    BatchRecord,
+    ItemRecord,
+    ConversationRecord,
+    ContainerRecord,
+    ContainerFileRecord,
+    EventRecord,
+    ResponseRecord,
+)
+"""Everything that stands in a table, and so in a state file."""
+_ITEM_PARTS = ("given", "output", "items")
 
 
 class State:
     """Everything the server remembers.
 
     Whoever reads or changes it holds ``lock``; ``changed`` (on the same lock) is notified when indexing of
-    a file ends. Nothing slow happens under the lock.
+    a file ends. Nothing slow happens under the lock. What is not known to have been read with ``get`` or
+    ``last`` of its table under the same hold of the lock is marked there when it is changed.
+
+    Args:
+        seed: The same seed gives the same ids; None gives random ones.
+        rows: The state file that everything is kept in, saved whenever the lock is let go; None keeps
+            everything in memory.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        self.lock = threading.RLock()
-        self.changed = threading.Condition(self.lock)
+    def __init__(self, seed: int | None = None, rows: Rows | None = None) -> None:
+        self.rows = rows
+        self.lock = threading.RLock() if rows is None else rows.lock
+        # A lock of our own has what a Condition needs of its lock.
+        self.changed = threading.Condition(self.lock)  # type: ignore[arg-type]
         self.ids = IdFactory(seed)
-        self.assistants: Table[Assistant] = Table()
-        self.threads: dict[str, ThreadRecord] = {}
-        self.files: Table[FileRecord] = Table()
-        self.stores: Table[StoreRecord] = Table()
-        self.responses: dict[str, ResponseRecord] = {}
-        self.conversations: dict[str, ConversationRecord] = {}
-        self.containers: Table[ContainerRecord] = Table()
+        self.assistants: Table[Assistant] = self._table("assistants")
+        self.threads: Table[ThreadRecord] = self._table("threads")
+        self.files: Table[FileRecord] = self._table("files")
+        self.stores: Table[StoreRecord] = self._table("stores")
+        self.responses: Table[ResponseRecord] = self._table("responses")
+        self.conversations: Table[ConversationRecord] = self._table("conversations")
+        self.containers: Table[ContainerRecord] = self._table("containers")
         # For references by id; an item lives as long as a response or conversation has it.
-        self.items: WeakValueDictionary[str, ItemRecord] = WeakValueDictionary()
+        self._items: WeakValueDictionary[str, ItemRecord] = WeakValueDictionary()
+
+    def _table(self, name: str) -> Table[Any]:
+        return Table() if self.rows is None else self.rows.table(name)
+
+    def remember_item(self, record: ItemRecord) -> None:
+        """Let later requests refer to this item by id."""
+        self._items[record.id] = record
+
+    def item(self, identifier: str) -> ItemRecord | None:
+        """The item of this id, as long as a response or conversation has it."""
+        found = self._items.get(identifier)
+        if found is None and self.rows is not None:
+            found = self.rows.find(_ITEM_PARTS, identifier)
+        return found
+
+    def unfinished(self) -> list[Any]:
+        """What was being worked on when the server that wrote the state file ended."""
+        return [] if self.rows is None else self.rows.busy()
+
+    def close(self) -> None:
+        """Let go of the state file."""
+        if self.rows is not None:
+            self.rows.close()
+
+
+def is_busy(row: Any) -> bool:
+    """Whether a row is still being worked on."""
+    if isinstance(row, VectorStoreFile):
+        return row.status == "in_progress"
+    return isinstance(row, RunRecord | ResponseRecord) and row.active
+
+
+def open_state(path: Path, seed: int | None = None) -> State:
+    """A state that is kept in a file, which is made if there is none.
+
+    Raises:
+        SettingsError: The file cannot be used; the message says why.
+    """
+    from harness.server.rows import Rows
+
+    return State(seed, Rows(path, KINDS, is_busy))

@@ -112,7 +112,7 @@ class IdFactory:
         return f"{prefix}{self._random.getrandbits(96):024x}"
 
 
-class Assistant(msgspec.Struct, kw_only=True):
+class Assistant(msgspec.Struct, kw_only=True, weakref=True):
     """A configured assistant."""
 
     id: str
@@ -141,7 +141,7 @@ class Thread(msgspec.Struct, kw_only=True):
     tool_resources: dict[str, Any] = {}
 
 
-class Message(msgspec.Struct, kw_only=True):
+class Message(msgspec.Struct, kw_only=True, weakref=True):
     """One message on a thread."""
 
     id: str
@@ -247,7 +247,7 @@ class VectorStore(msgspec.Struct, kw_only=True):
     metadata: dict[str, str] = {}
 
 
-class VectorStoreFile(msgspec.Struct, kw_only=True):
+class VectorStoreFile(msgspec.Struct, kw_only=True, weakref=True):
     """A file inside a vector store; it keeps the file's id."""
 
     id: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -97,19 +98,65 @@ class Api:
         return self.get(f"/threads/{thread_id}/messages")["data"][0]
 
 
+class RestartedApp:
+    """A server that is started anew from its state file for every call, and so can only know what it kept."""
+
+    def __init__(self, options: ServerOptions) -> None:
+        self.options = options
+
+    def handle(self, request: Request) -> Reply:
+        app = App(self.options)
+        reply = app.handle(request)
+        if reply.events is None:
+            app.close()
+            return reply
+        return replace(reply, events=self._to_the_end(app, reply.events))
+
+    def _to_the_end(self, app: App, events: Iterator[Any]) -> Iterator[Any]:
+        try:
+            yield from events
+        finally:
+            app.close()
+
+    def close(self) -> None:
+        """Nothing runs between calls."""
+
+
 MakeApi = Callable[..., Api]
 
 
+_TWICE = {"resources", "engine"}
+"""Tests in these folders run a second time, with a server that is started anew for every call."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Have tests of what the server remembers run with both kinds of memory.
+
+    What only a living server can do (variables of code, work in threads) is marked ``in_one_life``.
+    """
+    twice = metafunc.definition.path.parent.name in _TWICE
+    if (
+        twice
+        and "make_api" in metafunc.fixturenames
+        and not metafunc.definition.get_closest_marker("in_one_life")
+    ):
+        metafunc.parametrize("make_api", ["in memory", "restarted"], indirect=True)
+
+
 @pytest.fixture
-def make_api() -> Iterator[MakeApi]:
+def make_api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeApi]:
     """Makes servers: ``make_api(lines)`` with eager work and a standing clock."""
-    made: list[App] = []
+    made: list[Any] = []
+    restarted = getattr(request, "param", "in memory") == "restarted"
 
     def make(lines: Any = ("Fine.",), *, cycle: bool = True, **options: Any) -> Api:
         model = Scripted(lines, cycle=cycle and not callable(lines))
         time = StandingClock()
         chosen = {"models": ModelTable(default=model), "clock": time.clock(), "eager": True, "seed": 7}
-        app = App(ServerOptions(**{**chosen, **options}))
+        if restarted:
+            chosen |= {"seed": None, "state": tmp_path / f"state{len(made)}.db"}
+        wanted = ServerOptions(**{**chosen, **options})
+        app: Any = RestartedApp(wanted) if restarted else App(wanted)
         made.append(app)
         return Api(app, model, time)
 

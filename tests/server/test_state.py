@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.server.errors import ApiError
-from harness.server.state import Table
+from harness.server.table import Table
 from harness.server.wire import PageQuery
 
 

@@ -9,6 +9,7 @@ from harness.server.engine.machine import Engine
 from harness.server.engine.workshop import describe
 from harness.server.llms.interface import FileInfo
 from harness.server.state import ContainerFileRecord, ContainerRecord, FileRecord
+from harness.server.table import Content
 from harness.server.wire import Container, ContainerFile, File
 
 if TYPE_CHECKING:
@@ -78,13 +79,15 @@ def add(
         path=_FOLDER + name,
         source=source,
     )
+    engine.state.containers.mark(record)
     record.container.last_active_at = engine.clock.unix()
-    return record.files.add(file.id, ContainerFileRecord(file, content, copy_of))
+    return record.files.add(file.id, ContainerFileRecord(file, Content(content), copy_of))
 
 
 def run(engine: Engine, record: ContainerRecord, source: str) -> Outcome:
     """Run code in a container; interpreters that nobody needs any more are ended first."""
     with engine.state.lock:
+        engine.state.containers.mark(record)
         record.container.last_active_at = engine.clock.unix()
         # What code made lies in a running interpreter already, and may have been changed there since.
         known = [each for each in record.files if each.file.source == _USER or not record.has_session]
@@ -138,5 +141,5 @@ def _as_file(record: ContainerFileRecord) -> FileRecord:
             bytes=file.bytes,
             created_at=file.created_at,
         ),
-        record.content,
+        record.kept,
     )

@@ -181,8 +181,8 @@ def _part_text(part: dict[str, Any], record: ItemRecord, *, reads_files: bool) -
 def _file_text(record: ItemRecord, file_id: str) -> str:
     """The text of a file in a message, read once."""
     if file_id not in record.texts:
-        file = record.files[file_id]
-        record.texts[file_id] = _read(file.file.filename, file.content)
+        file = record.files.get(file_id)
+        record.texts[file_id] = _read(file.file.filename, file.content) if file else ""
     return record.texts[file_id]
 
 

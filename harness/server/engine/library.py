@@ -101,8 +101,12 @@ class Library:
             if batch is not None:
                 batch.files.add(row.id, row)
             self.touch(record)
-        self._submit(lambda: self._index(record, file, row))
+        self.index_later(record, file, row)
         return row
+
+    def index_later(self, record: StoreRecord, file: FileRecord, row: VectorStoreFile) -> None:
+        """Have a file that stands in a store indexed."""
+        self._submit(lambda: self._index(record, file, row))
 
     def _index(self, record: StoreRecord, file: FileRecord, row: VectorStoreFile) -> None:
         from harness.server.search import Unreadable
@@ -113,23 +117,31 @@ class Library:
             chunks = _CACHE.chunks(file.file.filename, file.content, row.chunking_strategy)
             self._put(record, file, row, chunks)
         except Unreadable as problem:
-            self._finish(row, "failed", {"code": problem.code, "message": problem.message})
+            self._finish(record, row, "failed", {"code": problem.code, "message": problem.message})
         except Exception as problem:  # noqa: BLE001 - one bad file must never take its batch along
-            self._finish(row, "failed", {"code": "server_error", "message": f"Indexing failed: {problem}"})
+            self._finish(
+                record, row, "failed", {"code": "server_error", "message": f"Indexing failed: {problem}"}
+            )
 
     def _put(self, record: StoreRecord, file: FileRecord, row: VectorStoreFile, chunks: list[Chunk]) -> None:
         index = self._index_of(record.store.id)
         index.add(row.id, file.file.filename, chunks, row.attributes)
         size = sum(len(chunk.text.encode()) + _EMBEDDING_BYTES for chunk in chunks)
-        self._finish(row, "completed", None, size)
+        self._finish(record, row, "completed", None, size)
         if record.files.get(row.id) is None:  # taken out meanwhile
             index.remove(row.id)
 
     def _finish(
-        self, row: VectorStoreFile, status: str, problem: dict[str, str] | None, size: int = 0
+        self,
+        record: StoreRecord,
+        row: VectorStoreFile,
+        status: str,
+        problem: dict[str, str] | None,
+        size: int = 0,
     ) -> None:
         with self._state.lock:
             if row.status == "in_progress":
+                record.files.mark(row)
                 row.status, row.last_error, row.usage_bytes = status, problem, size
             self._state.changed.notify_all()
 
@@ -140,7 +152,17 @@ class Library:
             index = self._indexes.get(store_id)
             if index is None:
                 index = self._indexes[store_id] = Index()
+                self._fill_again(store_id, index)
             return index
+
+    def _fill_again(self, store_id: str, index: Index) -> None:
+        """Index what an earlier server had indexed."""
+        record = self._state.stores.get(store_id)
+        for row in record.files if record else ():
+            file = self._state.files.get(row.id)
+            if row.status == "completed" and file is not None:
+                chunks = _CACHE.chunks(file.file.filename, file.content, row.chunking_strategy)
+                index.add(row.id, file.file.filename, chunks, row.attributes)
 
     def remove(self, record: StoreRecord, file_id: str) -> None:
         """Take a file out of a store and its index."""
@@ -180,6 +202,7 @@ class Library:
     def touch(self, record: StoreRecord) -> None:
         """The store was used: its time of expiry moves on."""
         store = record.store
+        self._state.stores.mark(record)
         store.last_active_at = self._clock.unix()
         if store.expires_after is not None:
             store.expires_at = store.last_active_at + store.expires_after["days"] * _SECONDS_A_DAY

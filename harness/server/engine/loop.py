@@ -80,6 +80,7 @@ def _rounds(job: Job) -> Iterator[Event]:
 def _begin(job: Job) -> Event:
     with job.engine.state.lock:
         _check(job)
+        job.mark()
         return states.begin(job.record, job.engine.clock.unix())
 
 
@@ -125,9 +126,11 @@ def _complete(job: Job) -> Completion:
     if record.fate is not None and not completion.reply.tool_requests:
         # To end incomplete, as a fault on demand wants it, half an answer has to be there.
         completion = asking.halved(completion, record.run.model)
-    record.completions += 1
-    record.prompt_tokens += completion.usage["prompt_tokens"]
-    record.completion_tokens += completion.usage["completion_tokens"]
+    with job.engine.state.lock:
+        job.mark()
+        record.completions += 1
+        record.prompt_tokens += completion.usage["prompt_tokens"]
+        record.completion_tokens += completion.usage["completion_tokens"]
     return completion
 
 
@@ -166,6 +169,8 @@ def _message(job: Job, text: str, spent: dict[str, Any], *, was_cut: bool) -> It
     _check(job)
     with engine.state.lock:
         now = engine.clock.unix()
+        job.mark(step)
+        job.thread.messages.mark(message)
         message.content = content
         step.spent = spent
         record.pending_images.clear()
@@ -225,6 +230,7 @@ def _tool_calls(
                 yield event
         _check(job)
     with state.lock:
+        job.mark(step)
         waiting = [call for call in step.calls if call["type"] == "function"]
         if waiting:
             closing = states.wait_for_outputs(record, waiting)

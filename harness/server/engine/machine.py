@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness.clock import Clock
 from harness.server.engine.library import Library
+from harness.server.engine.recovery import recover
 from harness.server.engine.workshop import Workshop
 from harness.server.llms.models import ModelTable
 from harness.server.state import State
@@ -55,6 +56,8 @@ class Engine:
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._closed = False
         self._pending = _Pending()
+        recover(state, self.library, clock.unix())
+        self.settle()
 
     @property
     def closed(self) -> bool:
@@ -95,6 +98,7 @@ class Engine:
             pool.shutdown(wait=True, cancel_futures=True)
         self.workshop.close()
         self.library.close()
+        self.state.close()
 
 
 class _Pending(threading.local):

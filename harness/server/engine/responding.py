@@ -17,8 +17,8 @@ from harness.server.engine.citations import annotate, without_markers
 from harness.server.engine.items import hits_of, item_body, read_talk, since_question
 from harness.server.engine.machine import Engine
 from harness.server.llms.interface import ModelError, ToolRequest
-from harness.server.state import CallNote, ContainerRecord, ItemRecord, ResponseRecord
-from harness.server.wire import Event, body, response_usage, total_usage
+from harness.server.state import CallNote, ContainerRecord, EventRecord, ItemRecord, ResponseRecord
+from harness.server.wire import Event, PageQuery, body, response_usage, total_usage
 
 if TYPE_CHECKING:
     from harness.server.sandbox import Outcome
@@ -30,6 +30,7 @@ _PREFIXES = {
     "code_interpreter_call": "ci_",
 }
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
+_EVENTS_AT_ONCE = 100
 _LOG = logging.getLogger(__name__)
 
 
@@ -45,6 +46,12 @@ class ResponseJob:
     record: ResponseRecord
     streaming: bool
 
+    def mark(self, item: ItemRecord | None = None) -> None:
+        """Say that the response, and one of its items, is being changed; call with the lock held."""
+        self.engine.state.responses.mark(self.record)
+        if item is not None:
+            self.record.output.mark(item)
+
 
 def response_body(record: ResponseRecord, include: frozenset[str] = frozenset()) -> dict[str, Any]:
     """A response on the wire with the output made so far; call with the lock held."""
@@ -59,7 +66,7 @@ def respond(job: ResponseJob) -> Iterator[Event]:
         event = name, {"type": name, "sequence_number": number, **data}
         if job.record.response.background:
             with job.engine.state.changed:
-                job.record.events.append(event)
+                job.record.events.add(str(number), EventRecord(*event))
                 job.engine.state.changed.notify_all()
         yield event
 
@@ -70,17 +77,26 @@ def follow(engine: Engine, record: ResponseRecord, position: int) -> Iterator[Ev
         with engine.state.changed:
             while position >= len(record.events) and not (_is_told(record) or engine.closed):
                 engine.state.changed.wait(1.0)
-            news = record.events[position:]
+            news = _events_from(record, position)
         if not news:
             return
         yield from news
         position += len(news)
 
 
+def _events_from(record: ResponseRecord, position: int) -> list[Event]:
+    """Some of the events from a position on, oldest first."""
+    if position >= len(record.events):
+        return []
+    after = str(position - 1) if position else None
+    rows, _ = record.events.page(PageQuery(_EVENTS_AT_ONCE, descending=False, after=after))
+    return [(each.name, each.data) for each in rows]
+
+
 def _is_told(record: ResponseRecord) -> bool:
     """Whether no more events will come."""
-    last = record.events[-1][0] if record.events else ""
-    return record.response.status == "cancelled" or last in _LAST_EVENTS
+    last = record.events.last()
+    return record.response.status == "cancelled" or (last is not None and last.name in _LAST_EVENTS)
 
 
 def _life(job: ResponseJob) -> Iterator[Event]:
@@ -110,6 +126,7 @@ def _event(job: ResponseJob, name: str) -> Event:
 def _begin(job: ResponseJob) -> Event:
     with job.engine.state.lock:
         _check(job)
+        job.mark()
         job.record.response.status = "in_progress"
         if _tool(job.record, "code_interpreter") is not None:
             _container(job)
@@ -156,8 +173,10 @@ def _complete(job: ResponseJob) -> asking.Completion:
     if record.fate is not None and not completion.reply.tool_requests:
         # To end incomplete, as a fault on demand wants it, half an answer has to be there.
         completion = asking.halved(completion, record.response.model)
-    record.completions += 1
-    record.spent.append(completion.usage)
+    with job.engine.state.lock:
+        job.mark()
+        record.completions += 1
+        record.spent.append(completion.usage)
     return completion
 
 
@@ -230,8 +249,8 @@ def _open(job: ResponseJob, kind: str, **details: Any) -> tuple[int, ItemRecord]
     with state.lock:
         item = {"id": state.ids.new(_PREFIXES[kind]), "type": kind, "status": "in_progress", **details}
         made = ItemRecord(item, completion=record.completions)
-        state.items[made.id] = made
-        record.output.append(made)
+        state.remember_item(made)
+        record.output.add(made.id, made)
         return len(record.output) - 1, made
 
 
@@ -252,6 +271,7 @@ def _message(job: ResponseJob, text: str, *, was_cut: bool) -> Iterator[Event]:
         yield from item_events.text_events(index, made.id, part)
     _check(job)
     with job.engine.state.lock:
+        job.mark(made)
         made.said = text
         made.item.update(status="incomplete" if was_cut else "completed", content=[part])
         job.record.pending_images.clear()
@@ -326,6 +346,7 @@ def _function(job: ResponseJob, request: ToolRequest) -> Iterator[Event]:
     index, made = _open(job, "function_call", arguments="", call_id=call_id, name=request.name)
     yield _added(job, index, made)
     with job.engine.state.lock:
+        job.mark(made)
         made.item.update(status="completed", arguments=arguments)
     if job.streaming:
         yield from item_events.argument_events(index, made.item)
@@ -368,6 +389,7 @@ def _search(job: ResponseJob, request: ToolRequest, *, number: int) -> Iterator[
         for hit in found
     ]
     with job.engine.state.lock:
+        job.mark(made)
         made.note = CallNote(queries=queries, number=number)
         made.item.update(status="completed", queries=list(queries), results=results)
     yield item_events.progress(index, made.id, "file_search_call.completed")
@@ -393,10 +415,11 @@ def _container(job: ResponseJob) -> ContainerRecord:
         file_ids = wanted.get("file_ids", [])
         found = _latest_container(job) or containers.make(engine, f"response {record.response.id}")
     uploaded = [engine.state.files.get(file_id) for file_id in file_ids]
-    sent = [file for each in record.items() for file in each.files.values()]
+    sent = [file for each in record.items() for file in each.files]
     for file in (*uploaded, *sent):
         if file is not None:
             containers.add_copy(engine, found, file)
+    job.mark()
     record.container_id = found.container.id
     return found
 
@@ -420,6 +443,7 @@ def _run_code(job: ResponseJob, request: ToolRequest) -> Iterator[Event]:
     yield item_events.progress(index, made.id, "code_interpreter_call.interpreting")
     outcome = containers.run(job.engine, container, source)
     with job.engine.state.lock:
+        job.mark(made)
         made.item.update(status="completed", outputs=_keep(job, container, made, outcome))
     yield item_events.progress(index, made.id, "code_interpreter_call.completed")
     yield _done(job, index, made)
@@ -460,6 +484,7 @@ def _end(
     with job.engine.state.lock:
         if not record.active:
             return
+        job.mark()
         response.status = status
         response.error = error
         response.incomplete_details = {"reason": incomplete} if incomplete else None
@@ -475,7 +500,8 @@ def _end(
 
 def _add_to_conversation(job: ResponseJob) -> None:
     """What was asked and answered becomes part of the conversation, if that is still there."""
-    conversation = job.record.conversation
+    named = job.record.response.conversation
+    conversation = job.engine.state.conversations.get(named["id"]) if named else None
     if conversation is None:
         return
     for each in (*job.record.given, *job.record.output):

@@ -90,6 +90,7 @@ def take_outputs(record: RunRecord, outputs: dict[str, str], now: int) -> list[E
     move(record, "queued")
     record.run.required_action = None
     open_step = next(step for step in record.steps if step.step.status == "in_progress")
+    record.steps.mark(open_step)
     for call in open_step.calls:
         if call["id"] in outputs:
             call["function"]["output"] = outputs[call["id"]]
@@ -117,6 +118,7 @@ def end(
     incomplete: str | None = None,
 ) -> list[Event]:
     """The run is over: open messages and steps are closed, usage is the sum of the steps'."""
+    thread.runs.mark(record)
     move(record, status)
     run = record.run
     events = _close_open_parts(thread, record, now, last_error)
@@ -129,6 +131,7 @@ def end(
         setattr(run, f"{status}_at", now)
     events.append(run_event(record))
     for step in record.steps:
+        record.steps.mark(step)
         step.step.expires_at = None
     return events
 
@@ -147,6 +150,7 @@ def _close_open_parts(
         message = thread.messages.get(_message_id(step))
         if message is not None and message.status == "in_progress":
             events.append(end_message(message, now, reason=f"run_{status}"))
+        record.steps.mark(step)
         events.append(_end_step(step, _STEP_ENDS.get(status, "completed"), now, last_error))
     return events
 

@@ -13,6 +13,7 @@ from harness.server.engine.prompt import search_number, text_of
 from harness.server.engine.workshop import describe
 from harness.server.llms.interface import FileInfo, ToolRequest
 from harness.server.state import CallNote, FileRecord, StepRecord
+from harness.server.table import Content
 from harness.server.wire import Event, File
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def _search(job: Job, step: StepRecord, index: int, call_id: str, request: ToolR
     }
     call = {"id": call_id, "type": "file_search", "file_search": searched}
     with job.engine.state.lock:
+        job.mark(step)
         # Parallel searches of one step count on from each other.
         step.notes[call_id] = CallNote(queries=queries, number=search_number(job.thread) + index)
         step.calls.append(call)
@@ -147,6 +149,7 @@ def _run_code(job: Job, step: StepRecord, index: int, call_id: str, request: Too
 
 def _keep(job: Job, step: StepRecord, call_id: str, outcome: Outcome, outputs: list[dict[str, Any]]) -> None:
     """Turn what the code printed and made into outputs and files of the API."""
+    job.mark(step)
     if logs := hosted.said_by(outcome):
         outputs.append({"type": "logs", "logs": logs})
     note = step.notes[call_id] = CallNote()
@@ -169,5 +172,5 @@ def _add_file(job: Job, made: MadeFile) -> str:
         bytes=len(made.content),
         created_at=job.engine.clock.unix(),
     )
-    state.files.add(file.id, FileRecord(file, made.content))
+    state.files.add(file.id, FileRecord(file, Content(made.content)))
     return file.id

@@ -26,7 +26,7 @@ def create(engine: Engine, request: Request) -> dict[str, Any]:
         conversation = Conversation(
             id=engine.state.ids.new("conv_"), created_at=engine.clock.unix(), metadata=metadata
         )
-        record = engine.state.conversations[conversation.id] = ConversationRecord(conversation)
+        record = engine.state.conversations.add(conversation.id, ConversationRecord(conversation))
         _put(engine, record, given)
         return body(conversation)
 
@@ -58,7 +58,7 @@ def delete(engine: Engine, request: Request, conversation_id: str) -> dict[str, 
     """DELETE /conversations/{conversation_id}; the responses in it stay."""
     with engine.state.lock:
         lookup.conversation(engine, conversation_id)
-        del engine.state.conversations[conversation_id]
+        engine.state.conversations.remove(conversation_id)
     return deleted("conversation.deleted", conversation_id)
 
 

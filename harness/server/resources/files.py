@@ -8,6 +8,7 @@ from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError
 from harness.server.resources import lookup
 from harness.server.state import FileRecord
+from harness.server.table import Content
 from harness.server.wire import File, Reply, Request, Upload, body, deleted, page, page_query, single
 
 PURPOSES = ("fine-tune", "assistants", "batch", "user_data", "vision", "evals")
@@ -29,7 +30,7 @@ def create(engine: Engine, request: Request) -> dict[str, Any]:
             created_at=now,
             expires_at=_expires_at(upload, now),
         )
-        engine.state.files.add(file.id, FileRecord(file, upload.content))
+        engine.state.files.add(file.id, FileRecord(file, Content(upload.content)))
         return body(file)
 
 

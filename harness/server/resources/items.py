@@ -15,6 +15,7 @@ from harness.server.errors import ApiError, bad_request
 from harness.server.resources import lookup
 from harness.server.resources.fields import Fields, not_supported, wrong_type
 from harness.server.state import FileRecord, ItemRecord
+from harness.server.table import Content
 from harness.server.wire import File, Request, fresh
 
 INCLUDES = (
@@ -110,12 +111,12 @@ def refuse_duplicates(given: Sequence[ItemRecord], present: Sequence[ItemRecord]
 def remember(engine: Engine, records: list[ItemRecord]) -> None:
     """Let later requests refer to these items by id; call with the lock held."""
     for record in records:
-        engine.state.items[record.id] = record
+        engine.state.remember_item(record)
 
 
 def _referred(engine: Engine, given: dict[str, Any], where: str) -> ItemRecord:
     identifier = Fields(given, ("type", "id"), where).required_text("id")
-    found = engine.state.items.get(identifier)
+    found = engine.state.item(identifier)
     if found is None:
         raise ApiError(404, f"Item with id '{identifier}' not found.", param=f"{where}.id")
     return found
@@ -190,7 +191,7 @@ def _file(engine: Engine, record: ItemRecord, given: Any, where: str) -> dict[st
         file = lookup.file(engine, fields.required_text("file_id"))
     else:
         file = _sent_along(engine, fields)
-    record.files[file.file.id] = file
+    record.files.add(file.file.id, file)
     return {"type": "input_file", "file_id": file.file.id, "filename": file.file.filename}
 
 
@@ -210,7 +211,7 @@ def _sent_along(engine: Engine, fields: Fields) -> FileRecord:
             bytes=len(content),
             created_at=engine.clock.unix(),
         ),
-        content,
+        Content(content),
     )
 
 

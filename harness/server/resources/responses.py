@@ -17,7 +17,8 @@ from harness.server.llms.interface import ModelError
 from harness.server.resources import flat_shapes, items, lookup, shapes
 from harness.server.resources.fields import Fields, wrong_type
 from harness.server.resources.vector_stores import POLL_AFTER_MS
-from harness.server.state import ConversationRecord, ItemRecord, ResponseRecord, Table
+from harness.server.state import ConversationRecord, ItemRecord, ResponseRecord
+from harness.server.table import Table
 from harness.server.wire import (
     RESPONSE_FRAMING,
     Event,
@@ -80,7 +81,7 @@ def create(engine: Engine, request: Request) -> Reply:
     with engine.state.lock:
         items.remember(engine, list(record.given))
         if record.response.store:
-            engine.state.responses[record.response.id] = record
+            engine.state.responses.add(record.response.id, record)
         queued = response_body(record)
     events = respond(ResponseJob(engine, record, streaming=streams or record.response.background))
     if streams:
@@ -127,19 +128,22 @@ def _new(engine: Engine, fields: Fields, model: str) -> ResponseRecord:
     response.tools, response.tool_choice, response.text = echoed, choice, text
     if conversation is not None:
         response.conversation = {"id": conversation.conversation.id}
-    rows: Table[ItemRecord] = Table()
-    for each in given:
-        rows.add(each.id, each)
     return ResponseRecord(
         response=response,
-        context=tuple(context),
-        given=rows,
+        context=_table(context),
+        given=_table(given),
         tools=internal,
         tool_choice=told_choice,
         response_format=response_format,
         include=items.includes(fields.items("include") or ()),
-        conversation=conversation,
     )
+
+
+def _table(records: Sequence[ItemRecord]) -> Table[ItemRecord]:
+    rows: Table[ItemRecord] = Table()
+    for each in records:
+        rows.add(each.id, each)
+    return rows
 
 
 def _response(engine: Engine, fields: Fields, model: str) -> Response:
@@ -276,7 +280,7 @@ def delete(engine: Engine, request: Request, response_id: str) -> dict[str, Any]
         record = lookup.response(engine, response_id)
         if record.active:
             record.response.status = "cancelled"
-        del engine.state.responses[response_id]
+        engine.state.responses.remove(response_id)
         engine.state.changed.notify_all()
     return deleted("response", response_id)
 

@@ -26,7 +26,7 @@ def make(engine: Engine, given: Any, where: str = "") -> ThreadRecord:
         _check_room(resources, wanted)
         thread = Thread(id=engine.state.ids.new("thread_"), created_at=engine.clock.unix(), metadata=metadata)
         thread.tool_resources = resources.apply(engine, {})
-        record = engine.state.threads[thread.id] = ThreadRecord(thread)
+        record = engine.state.threads.add(thread.id, ThreadRecord(thread))
         for each in wanted:
             messages.put(engine, record, each)
         return record
@@ -70,6 +70,6 @@ def delete(engine: Engine, request: Request, thread_id: str) -> dict[str, Any]:
             if active.run.status != "cancelling":
                 states.move(active, "cancelling")
             states.end(record, active, "cancelled", engine.clock.unix())
-        del engine.state.threads[thread_id]
+        engine.state.threads.remove(thread_id)
     engine.workshop.leave(thread_id)
     return deleted("thread.deleted", thread_id)

@@ -12,6 +12,7 @@ from harness.server.errors import ApiError, bad_request, not_found
 from harness.server.resources import lookup, shapes
 from harness.server.resources.fields import Fields, check_prefix, not_supported, wrong_type
 from harness.server.state import BatchRecord, FileRecord, StoreRecord
+from harness.server.table import Table
 from harness.server.wire import (
     FileBatch,
     PageQuery,
@@ -144,14 +145,15 @@ def delete(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
     with engine.state.lock:
         record = lookup.store(engine, store_id)
         for row in record.files:
-            _cancel(row)
+            _cancel(record.files, row)
         engine.state.stores.remove(store_id)
         engine.library.discard(store_id)
         return deleted("vector_store.deleted", store_id)
 
 
-def _cancel(row: VectorStoreFile) -> None:
+def _cancel(files: Table[VectorStoreFile], row: VectorStoreFile) -> None:
     if row.status == "in_progress":
+        files.mark(row)
         row.status = "cancelled"
 
 
@@ -310,7 +312,7 @@ def create_batch(engine: Engine, request: Request, store_id: str) -> dict[str, A
         batch = FileBatch(
             id=engine.state.ids.new("vsfb_"), created_at=engine.clock.unix(), vector_store_id=store_id
         )
-        made = record.batches[batch.id] = BatchRecord(batch)
+        made = record.batches.add(batch.id, BatchRecord(batch))
         for entry in entries:
             engine.library.add(
                 record, entry.file, strategy=entry.strategy, attributes=entry.attributes, batch=made
@@ -364,7 +366,7 @@ def cancel_batch(engine: Engine, request: Request, store_id: str, batch_id: str)
         if _batch_body(record)["status"] == "in_progress":
             record.batch.status = "cancelled"
             for row in record.files:
-                _cancel(row)
+                _cancel(record.files, row)
         return _batch_body(record)
 
 

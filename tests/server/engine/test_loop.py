@@ -380,6 +380,7 @@ def test_a_run_that_expires_while_the_model_thinks_ends_expired(make_api: Any) -
     assert api.answer(thread)["role"] == "user"
 
 
+@pytest.mark.in_one_life
 def test_a_cancel_while_the_model_thinks_ends_the_run_at_its_next_step(make_api: Any) -> None:
     answers = []
 
@@ -398,6 +399,7 @@ def test_a_cancel_while_the_model_thinks_ends_the_run_at_its_next_step(make_api:
     assert api.answer(thread)["role"] == "user"
 
 
+@pytest.mark.in_one_life
 def test_a_cancel_in_the_middle_of_a_message_leaves_it_incomplete(make_api: Any) -> None:
     api = make_api(["word " * 50])
     thread = api.thread("hi")
@@ -419,6 +421,7 @@ def test_a_cancel_in_the_middle_of_a_message_leaves_it_incomplete(make_api: Any)
     assert api.answer(thread)["incomplete_details"] == {"reason": "run_cancelled"}
 
 
+@pytest.mark.in_one_life
 def test_a_deleted_thread_takes_its_run_along(make_api: Any) -> None:
     def think(request: ModelRequest) -> str:
         api.delete(f"/threads/{thread}")
@@ -431,6 +434,7 @@ def test_a_deleted_thread_takes_its_run_along(make_api: Any) -> None:
     api.refused("GET", f"/threads/{thread}")
 
 
+@pytest.mark.in_one_life
 def test_a_failure_after_the_thread_was_deleted_is_no_failure_of_the_server(
     make_api: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -458,6 +462,7 @@ def test_a_stream_that_is_given_up_still_comes_to_its_end(api: Api) -> None:
     assert api.get(f"/threads/{thread}/runs/{run['id']}")["status"] == "completed"
 
 
+@pytest.mark.in_one_life
 def test_a_stream_that_is_only_forgotten_still_comes_to_its_end(api: Api) -> None:
     thread = api.thread("hi")
     reply = api.call(
@@ -468,6 +473,7 @@ def test_a_stream_that_is_only_forgotten_still_comes_to_its_end(api: Api) -> Non
     assert api.get(f"/threads/{thread}/runs")["data"][0]["status"] == "completed"
 
 
+@pytest.mark.in_one_life
 def test_runs_are_answered_queued_and_worked_on_by_the_server_s_threads(make_api: Any) -> None:
     begun, go_on = threading.Event(), threading.Event()
 

@@ -6,12 +6,13 @@ import pytest
 
 from harness.server.engine.workshop import describe
 from harness.server.state import FileRecord
+from harness.server.table import Content
 from harness.server.wire import File
 
 
 def head(content: bytes) -> str:
     file = File(id="file-1", purpose="assistants", filename="a", bytes=len(content), created_at=0)
-    return describe(FileRecord(file, content)).head
+    return describe(FileRecord(file, Content(content))).head
 
 
 @pytest.mark.parametrize(

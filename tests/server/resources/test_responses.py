@@ -411,6 +411,7 @@ def test_code_runs_in_a_container_and_its_files_are_cited_and_downloaded(make_ap
     assert api.get(f"/responses/{made['id']}")["output"][0]["outputs"] is not None
 
 
+@pytest.mark.in_one_life
 def test_an_automatic_container_goes_on_with_the_talk_and_a_named_one_is_used(make_api: Any) -> None:
     lines = [
         calls(run_code("x = 7")),
@@ -481,6 +482,7 @@ def test_containers_hold_uploads_and_copies_until_they_are_deleted(api: Api) -> 
     assert api.refused("GET", path)[0] == 404
 
 
+@pytest.mark.in_one_life
 def test_of_too_many_containers_the_longest_unused_lose_their_variables_but_no_files(
     make_api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

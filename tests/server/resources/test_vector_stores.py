@@ -120,6 +120,7 @@ def test_a_batch_without_a_clear_list_of_files_is_refused(api: Api, body: dict[s
     assert api.refused("POST", f"/vector_stores/{store}/file_batches", body)[0] == 400
 
 
+@pytest.mark.in_one_life
 def test_a_batch_in_progress_counts_down_and_can_be_cancelled(
     make_api: Any, slow_reading: threading.Event
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_batch_in_progress_counts_down_and_can_be_cancelled(
     assert api.get(path)["file_counts"] == {**NO_FILES, "cancelled": 4, "total": 4}
 
 
+@pytest.mark.in_one_life
 def test_a_run_waits_for_files_of_its_thread_that_are_being_indexed(
     make_api: Any, slow_reading: threading.Event
 ) -> None:
@@ -276,6 +278,7 @@ def test_unknown_files_are_named_before_anything_is_made(api: Api) -> None:
     assert api.get("/vector_stores")["data"] == []
 
 
+@pytest.mark.in_one_life
 def test_a_store_that_is_deleted_while_it_is_searched_finds_nothing(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -405,6 +405,12 @@ def _iso_date(match: re.Match[str]) -> str | None:
         return None
 
 
+def dates_in(text: str) -> list[str]:
+    """The dates of a text that name their year, as ISO 8601 spells them."""
+    found = (_iso_date(match) for match in _DATE.finditer(text))
+    return [value for value in found if value and re.fullmatch(r"\d{4}-\d\d-\d\d", value)]
+
+
 _CODE = re.compile(
     r"(?<![\w@.])#?([A-Za-z]{1,6}[-_]?\d[\w-]*|\d{3,}(?:-\d+)*|[A-Z]{2,}-[A-Z0-9]{2,}|"
     r"\d+(?:-\d+)+)(?![\w@]|\.\w)"

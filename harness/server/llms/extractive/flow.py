@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.server.llms.extractive import answer, plotting
+from harness.server.llms.extractive import answer, plotting, sums
 from harness.server.llms.extractive.arguments import Parameter, fill, without_contact
 from harness.server.llms.extractive.ellipsis import expanded
 from harness.server.llms.extractive.evidence import (
@@ -493,8 +493,9 @@ def _bare_value(scene: _Scene, call: Call) -> str:
 def _data(scene: _Scene) -> ModelReply | None:
     if "code_interpreter" not in scene.hosted or scene.situation.trouble:
         return None
-    if not scene.policy.redirects and _is_arithmetic(scene.subject):
-        return _code(scene, _arithmetic(scene.subject))
+    sum_asked_for = None if scene.policy.redirects else sums.code_for(scene.subject)
+    if sum_asked_for is not None:
+        return _code(scene, sum_asked_for)
     if not plotting.wants_analysis(_data_question(scene)[0], scene.request.files):
         return None
     if not any(plotting.is_tabular(file) for file in scene.request.files):
@@ -521,7 +522,7 @@ def _run_code(scene: _Scene, head: str | None = None) -> ModelReply:
     question, before = _data_question(scene)
     file = plotting.chosen_file(question, scene.request.files)
     if file is None:
-        return _code(scene, _arithmetic(scene.subject))
+        return _code(scene, sums.code_for(scene.subject) or _NOTHING_TO_WORK_ON)
     table = plotting.table_of(file, head)
     if not table.columns:
         return _code(scene, plotting.looking_code(file))
@@ -534,21 +535,7 @@ def _code(scene: _Scene, source: str) -> ModelReply:
     return _requests(scene, [("code_interpreter", "code_interpreter", {"input": source})])
 
 
-def _is_arithmetic(said: str) -> bool:
-    return not _arithmetic(said).startswith("print('")
-
-
-def _arithmetic(said: str) -> str:
-    """Code for a sum in figures; an honest sentence when there is none."""
-    text = fold(said).replace("×", "*").replace("÷", "/")
-    percent = re.search(r"(\d[\d,.]*)\s*(?:%|percent) of (\d[\d,.]*)", text)
-    if percent:
-        part, whole = (group.replace(",", "").rstrip(".") for group in percent.groups())
-        return f"print({part} / 100 * {whole})\n"
-    figures = re.search(r"\d[\d,.]*(?:\s*[-+*/]\s*\d[\d,.]*)+", text)
-    if figures:
-        return f"print({figures.group().replace(',', '').rstrip('.')})\n"
-    return "print('There is no data file to work on.')\n"
+_NOTHING_TO_WORK_ON = "print('There is no data file to work on.')\n"
 
 
 # --- after tools ----------------------------------------------------------------------------------

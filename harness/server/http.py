@@ -9,7 +9,7 @@ import ipaddress
 import logging
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -75,14 +75,8 @@ def asgi(app: App, *, api_key: str | None = None, options: HttpOptions = _DEFAUL
     return Starlette(
         routes=[Route("/{path:path}", door.answer, methods=methods)],
         lifespan=door.lifespan,
-        exception_handlers={Exception: _broken},
+        exception_handlers={Exception: door.broken},
     )
-
-
-async def _broken(_: HttpRequest, problem: Exception) -> Response:
-    """The envelope for a mistake of ours; clients must not repeat what may have been half done."""
-    error = ApiError(500, "The server had an error while processing your request.", type="server_error")
-    return Response(msgspec.json.encode(error.body()), 500, {"x-should-retry": "false"}, "application/json")
 
 
 class _Door:
@@ -107,21 +101,37 @@ class _Door:
 
     async def answer(self, http: HttpRequest) -> Response:
         """The response to one HTTP request."""
-        call = Call(http.method, _plain_path(http.scope["path"]))
+        call = http.state.call = Call(http.method, _plain_path(http.scope["path"]))
         try:
             reply = await self._reply(http, call)
-            headers = {**_COMMON_HEADERS, **reply.headers}
-            headers["openai-processing-ms"] = str(round(call.duration_ms))
-            headers.setdefault("x-request-id", self._app.new_request_id())
-            call.status, call.request_id = reply.status, headers["x-request-id"]
+            headers = self._headers(call, reply.headers)
+            call.status = reply.status
             call.answered, call.fault = reply.body, headers.get(FAULT_HEADER, "")
             return self._response(reply, headers, call)
         except ClientDisconnect:
             call.status = 400
             return Response(status_code=400)
+        except Exception:
+            call.request_id = self._app.new_request_id()  # the log has the one that the client is given
+            raise
         finally:
             if call.events is None:  # a stream is noted when it is over
                 self._note(call)
+
+    def _headers(self, call: Call, own: Mapping[str, str]) -> dict[str, str]:
+        """The headers of every answer, with its own ones."""
+        timed = {"openai-processing-ms": str(round(call.duration_ms))}
+        identified = {"x-request-id": call.request_id or self._app.new_request_id()}
+        headers = {**_COMMON_HEADERS, **identified, **timed, **own}
+        call.request_id = headers["x-request-id"]
+        return headers
+
+    async def broken(self, http: HttpRequest, problem: Exception) -> Response:
+        """The envelope for a mistake of ours; clients must not repeat what may have been half done."""
+        error = ApiError(500, "The server had an error while processing your request.", type="server_error")
+        call: Call = http.state.call
+        headers = self._headers(call, {"x-should-retry": "false"})
+        return Response(msgspec.json.encode(error.body()), 500, headers, "application/json")
 
     async def _reply(self, http: HttpRequest, call: Call) -> Reply:
         try:

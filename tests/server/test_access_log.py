@@ -136,6 +136,8 @@ def test_a_mistake_of_ours_is_logged_as_500(make_api: Any, monkeypatch: pytest.M
     with door.background(api.app, options=door.HttpOptions(access_log=log)) as base_url:
         connection = http.client.HTTPConnection(str(urlsplit(base_url).netloc), timeout=20)
         connection.request("GET", "/v1/assistants")
-        assert connection.getresponse().status == 500
+        response = connection.getresponse()
+        assert response.status == 500
         connection.close()
-    assert json.loads(lines[0])["status"] == 500
+    written = json.loads(lines[0])
+    assert (written["status"], written["request_id"]) == (500, response.headers["x-request-id"])

@@ -233,6 +233,9 @@ def test_a_mistake_of_ours_is_a_500_that_must_not_be_repeated(
     monkeypatch.setattr(App, "handle", lambda self, request: 1 / 0)
     status, headers, content = client.call("GET", "/v1/assistants")
     assert (status, headers["x-should-retry"]) == (500, "false")
+    assert headers["x-request-id"].startswith("req_")
+    assert headers["openai-version"] == "2020-10-01"
+    assert headers["openai-processing-ms"].isdigit()
     assert json.loads(content)["error"]["type"] == "server_error"
 
 

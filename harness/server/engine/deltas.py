@@ -65,6 +65,11 @@ def _annotation_delta(index: int, annotation: dict[str, Any]) -> dict[str, Any]:
     return delta
 
 
+def characters(event: Event) -> int:
+    """How many characters of its text a message's delta adds."""
+    return sum(len(part["text"]["value"]) for part in event[1]["delta"]["content"] if part["type"] == "text")
+
+
 def step_delta(step_id: str, call: dict[str, Any]) -> Event:
     """One delta of one tool call."""
     return "thread.run.step.delta", {

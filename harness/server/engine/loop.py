@@ -58,7 +58,7 @@ def _broken_down(job: Job, problem: Exception) -> list[Event]:
 def _rounds(job: Job) -> Iterator[Event]:
     yield _begin(job)
     _meet_fate(job)
-    tools.await_indexing(job)
+    tools.ready_stores(job)
     while True:
         _check(job)
         completion = _complete(job)
@@ -165,7 +165,7 @@ def _message(job: Job, text: str, spent: dict[str, Any], *, was_cut: bool) -> It
     yield from opening
     content = _content(job, text)
     if job.streaming:
-        yield from deltas.message_deltas(message.id, content)
+        yield from _say(job, message, text, content)
     _check(job)
     with engine.state.lock:
         now = engine.clock.unix()
@@ -179,6 +179,19 @@ def _message(job: Job, text: str, spent: dict[str, Any], *, was_cut: bool) -> It
             states.complete_step(step, now),
         ]
     yield from closing
+
+
+def _say(job: Job, message: Message, text: str, content: list[dict[str, Any]]) -> Iterator[Event]:
+    """The deltas of a message; if the run ends meanwhile, the message keeps what was said until then."""
+    said = 0
+    for event in deltas.message_deltas(message.id, content):
+        yield event
+        said += deltas.characters(event)
+        if job.record.run.status != "in_progress":
+            with job.engine.state.lock:
+                job.thread.messages.mark(message)
+                message.content = _content(job, text[:said])
+            _check(job)
 
 
 def _new_message(job: Job) -> Message:

@@ -434,10 +434,10 @@ def _limit(query: Mapping[str, Sequence[str]], default: int, most: int) -> int:
             400, f"Invalid 'limit': expected an integer, got {text!r}.", param="limit", code="invalid_type"
         )
     if not 1 <= int(text) <= most:
-        side, bound = ("below minimum", ">= 1") if int(text) < 1 else ("above maximum", f"<= {most}")
+        side, bound = ("below min", ">= 1") if int(text) < 1 else ("above max", f"<= {most}")
         raise ApiError(
             400,
-            f"Invalid 'limit': integer {side} value. Expected a value {bound}, but got {text} instead.",
+            f"Invalid 'limit': integer {side}imum value. Expected a value {bound}, but got {text} instead.",
             param="limit",
             code=f"integer_{side.replace(' ', '_')}_value",
         )

@@ -70,16 +70,33 @@ def find(
 
 
 def _stores(engine: Engine, store_ids: Sequence[str]) -> list[StoreRecord]:
-    now = engine.clock.unix()
     stores = []
     for identifier in store_ids:
         record = engine.state.stores.get(identifier)
         if record is None:
             raise ModelError("server_error", f"Vector store {identifier} not found.")
-        if record.store.expires_at is not None and record.store.expires_at <= now:
-            raise ModelError("server_error", f"Vector store {identifier} is expired.")
+        _refuse_expired(engine, record)
         stores.append(record)
     return stores
+
+
+def keep_alive(engine: Engine, store_ids: Sequence[str]) -> None:
+    """Note that these stores are part of a run, whether it searches them or not.
+
+    Raises:
+        ModelError: One of them has expired.
+    """
+    with engine.state.lock:
+        for identifier in store_ids:
+            record = engine.state.stores.get(identifier)
+            if record is not None:
+                _refuse_expired(engine, record)
+                engine.library.touch(record)
+
+
+def _refuse_expired(engine: Engine, record: StoreRecord) -> None:
+    if engine.library.is_expired(record):
+        raise ModelError("server_error", f"Vector store {record.store.id} is expired.")
 
 
 def attributes_of(hit: Hit) -> dict[str, Any]:

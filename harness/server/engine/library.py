@@ -21,6 +21,8 @@ _EMBEDDING_BYTES = 1024
 """Size of one chunk's embedding: 256 dimensions of 4 bytes; a 21-byte file is recorded with 1045."""
 _REMEMBERED_DOCUMENTS = 256
 _SECONDS_A_DAY = 86_400
+MOST_TOKENS = 5_000_000
+"""A file with more is not indexed."""
 COUNTED = ("in_progress", "completed", "failed", "cancelled")
 
 
@@ -58,7 +60,10 @@ def _read(filename: str, content: bytes, size: int, overlap: int) -> list[Chunk]
     from harness.server import search
 
     document = search.extract(filename, content)
-    return list(search.chunk(document, max_chunk_size_tokens=size, chunk_overlap_tokens=overlap))
+    made = list(search.chunk(document, max_chunk_size_tokens=size, chunk_overlap_tokens=overlap))
+    if sum(chunk.tokens for chunk in made) - overlap * (len(made) - 1) > MOST_TOKENS:
+        raise search.Unreadable("invalid_file", f"The file has more than {MOST_TOKENS:,} tokens.")
+    return made
 
 
 _CACHE = ChunkCache()
@@ -200,12 +205,22 @@ class Library:
         return self._index_of(store_id).content(file_id)
 
     def touch(self, record: StoreRecord) -> None:
-        """The store was used: its time of expiry moves on."""
-        store = record.store
+        """The store was used: its time of expiry moves on, unless it is over."""
+        if self.is_expired(record):
+            return
         self._state.stores.mark(record)
-        store.last_active_at = self._clock.unix()
-        if store.expires_after is not None:
+        record.store.last_active_at = self._clock.unix()
+        self.set_expiry(record)
+
+    def set_expiry(self, record: StoreRecord) -> None:
+        """Have the store expire as its ``expires_after`` says, counted from its last use."""
+        store = record.store
+        if store.expires_after is not None and store.last_active_at is not None:
             store.expires_at = store.last_active_at + store.expires_after["days"] * _SECONDS_A_DAY
+
+    def is_expired(self, record: StoreRecord) -> bool:
+        """Whether nobody used the store for as long as it was to live."""
+        return record.store.expires_at is not None and record.store.expires_at <= self._clock.unix()
 
     def search(
         self,

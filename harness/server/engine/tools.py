@@ -99,11 +99,21 @@ def _resources(job: Job, tool: str, key: str) -> list[str]:
     ]
 
 
-def await_indexing(job: Job) -> None:
-    """Wait, within bounds, for files of the thread's own store; the assistant's are not waited for."""
+def ready_stores(job: Job) -> None:
+    """See to the vector stores of a run that can search: they are in use now.
+
+    Waits, within bounds, for files of the thread's own store; the assistant's are not waited for.
+
+    Raises:
+        ModelError: A store has expired.
+    """
+    if any(tool["type"] == "file_search" for tool in job.record.run.tools):
+        hosted.keep_alive(job.engine, _resources(job, "file_search", "vector_store_ids"))
+        _await_indexing(job)
+
+
+def _await_indexing(job: Job) -> None:
     state, engine = job.engine.state, job.engine
-    if not any(tool["type"] == "file_search" for tool in job.record.run.tools):
-        return
     deadline = engine.clock.monotonic() + engine.index_wait_s
     with state.changed:
         while _indexing(job):

@@ -36,6 +36,7 @@ _FIELDS = (
     "prediction",
     "presence_penalty",
     "prompt_cache_key",
+    "prompt_cache_options",
     "prompt_cache_retention",
     "reasoning_effort",
     "response_format",
@@ -66,6 +67,7 @@ def create(engine: Engine, request: Request) -> Reply:
     if "stream_options" in fields and not streams:
         raise bad_request("'stream_options' is only allowed when 'stream' is true.", "stream_options")
     with_usage = options.flag("include_usage", False)
+    _refuse_what_no_model_gives(fields)
     ask, stops = _ask(fields), _stops(fields)
     completions = [_completed(engine, ask) for _ in range(count)]
     choices = [_choice(engine, ask, index, each, stops) for index, each in enumerate(completions)]
@@ -81,6 +83,21 @@ def create(engine: Engine, request: Request) -> Reply:
     if streams:
         return Reply(200, events=_chunks(head, choices, spent if with_usage else None), framing=CHAT_FRAMING)
     return Reply(200, {**head, "choices": choices, "usage": spent})
+
+
+def _refuse_what_no_model_gives(fields: Fields) -> None:
+    """Refuse to leave out in silence what a program will look for in the answer.
+
+    Raises:
+        ApiError: Log probabilities or sound are asked for.
+    """
+    if fields.flag("logprobs", False):
+        raise bad_request("'logprobs' is not supported: the models here tell no probabilities.", "logprobs")
+    if fields.integer("top_logprobs", 0, 20):
+        raise bad_request("'top_logprobs' is only allowed when 'logprobs' is true.", "top_logprobs")
+    for index, kind in enumerate(fields.ids("modalities") or ()):
+        if kind != "text":
+            raise not_supported(f"modalities[{index}]", kind, ("text",))
 
 
 def _usage(spent: list[dict[str, Any] | None]) -> dict[str, Any]:
@@ -104,6 +121,7 @@ def _ask(fields: Fields) -> Ask:
     for index, tool in enumerate(tools):
         if tool["type"] != "function":
             raise not_supported(f"tools[{index}].type", tool["type"], ("function",))
+    choice, tools = _choice_of_tools(fields, tools)
     options = {
         "temperature": fields.number("temperature", 0, 2),
         "top_p": fields.number("top_p", 0, 1),
@@ -117,12 +135,31 @@ def _ask(fields: Fields) -> Ask:
         history=talk[:last],
         rounds=talk[last:],
         tools=tools,
-        tool_choice=shapes.tool_choice(fields, tools) if tools else "none",
+        tool_choice=choice,
         response_format=shapes.response_format(fields) or {"type": "text"},
         options={name: value for name, value in options.items() if value is not None},
         completion_left=fields.integer("max_completion_tokens", 1) or fields.integer("max_tokens", 1),
         truncates=False,
     )
+
+
+def _choice_of_tools(fields: Fields, tools: list[dict[str, Any]]) -> tuple[Any, list[dict[str, Any]]]:
+    """What the model must do with its tools, and those of them that it may use."""
+    value = fields.raw("tool_choice")
+    if not isinstance(value, dict) or value.get("type") != "allowed_tools":
+        return shapes.tool_choice(fields, tools) if tools else "none", tools
+    path = fields.path("tool_choice")
+    where = f"{path}.allowed_tools"
+    named = Fields(value, ("type", "allowed_tools"), path).require("allowed_tools")
+    given = Fields(named, ("mode", "tools"), where)
+    given.require("tools")
+    wanted = [
+        shapes.tool_choice(Fields({"tool_choice": each}, ("tool_choice",), f"{where}.tools[{index}]"), tools)
+        for index, each in enumerate(given.items("tools") or ())
+    ]
+    names = [each["function"]["name"] for each in wanted if isinstance(each, dict)]
+    allowed = [tool for tool in tools if tool["function"]["name"] in names]
+    return given.choice("mode", ("auto", "required"), "auto"), allowed
 
 
 def _talk(fields: Fields) -> tuple[str, list[ChatMessage]]:

@@ -52,10 +52,12 @@ def _purpose(upload: Upload) -> str:
 
 
 def _expires_at(upload: Upload, now: int) -> int | None:
-    text = upload.fields.get("expires_after[seconds]")
-    if text is None:
+    text, anchor = (upload.fields.get(f"expires_after[{part}]") for part in ("seconds", "anchor"))
+    if text is None and anchor is None:
         return None
-    anchor = upload.fields.get("expires_after[anchor]")
+    if text is None or anchor is None:
+        missing = f"expires_after.{'seconds' if text is None else 'anchor'}"
+        raise ApiError(400, f"Missing required parameter: '{missing}'.", param=missing)
     if anchor != "created_at":
         raise ApiError(
             400, f"Invalid value: '{anchor}'. Supported values are: 'created_at'.", param="expires_after"

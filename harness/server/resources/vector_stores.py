@@ -98,7 +98,7 @@ def _store_body(engine: Engine, record: StoreRecord) -> dict[str, Any]:
     store.file_counts = counts(rows)
     store.usage_bytes = sum(row.usage_bytes for row in rows)
     store.status = "in_progress" if store.file_counts["in_progress"] else "completed"
-    if store.expires_at is not None and store.expires_at <= engine.clock.unix():
+    if engine.library.is_expired(record):
         store.status = "expired"
     return body(store)
 
@@ -136,6 +136,7 @@ def update(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
         for name, value in given.items():
             if value is not None:
                 setattr(record.store, name, value)
+        engine.library.set_expiry(record)
         engine.library.touch(record)
         return _store_body(engine, record)
 
@@ -173,9 +174,7 @@ def search(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
     if wanted is not None:
         matches(wanted, {})  # refuses what is no filter, also when the store is empty
     with engine.state.lock:
-        record = lookup.store(engine, store_id)
-        if _store_body(engine, record)["status"] == "expired":
-            raise bad_request(f"Vector store {store_id} is expired.")
+        record = _living_store(engine, store_id)
     found = engine.library.search(
         [record],
         queries,
@@ -190,6 +189,14 @@ def search(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
         "has_more": False,
         "next_page": None,
     }
+
+
+def _living_store(engine: Engine, store_id: str) -> StoreRecord:
+    """A store to work with; what has expired is only there to be looked at and deleted."""
+    record = lookup.store(engine, store_id)
+    if engine.library.is_expired(record):
+        raise bad_request(f"Vector store {store_id} is expired.")
+    return record
 
 
 def _queries(fields: Fields) -> list[str]:
@@ -229,7 +236,7 @@ def add_file(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
     file_id = fields.required_text("file_id")
     strategy, attributes = shapes.chunking(fields), fields.attributes() or {}
     with engine.state.lock:
-        record = lookup.store(engine, store_id)
+        record = _living_store(engine, store_id)
         [file] = _known_files(engine, [file_id])
         return body(engine.library.add(record, file, strategy=strategy, attributes=attributes))
 
@@ -305,7 +312,7 @@ class _Entry:
 def create_batch(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
     """POST /vector_stores/{store_id}/file_batches; a file that can't be read fails alone."""
     with engine.state.lock:
-        record = lookup.store(engine, store_id)
+        record = _living_store(engine, store_id)
         entries = _entries(
             engine, Fields(request.body, ("file_ids", "files", "attributes", "chunking_strategy"))
         )

@@ -221,6 +221,33 @@ def test_an_expired_store_fails_the_run(make_api: Any) -> None:
     assert run["last_error"] == {"code": "server_error", "message": f"Vector store {store} is expired."}
 
 
+def test_an_expired_store_fails_a_run_that_could_search_even_if_it_does_not(make_api: Any) -> None:
+    api = make_api(["Fine."])
+    store = api.post("/vector_stores", {"expires_after": {"anchor": "last_active_at", "days": 1}})["id"]
+    resources = {"file_search": {"vector_store_ids": [store]}}
+    assistant = api.assistant(tools=[SEARCH], tool_resources=resources)["id"]
+    thread = api.thread("x")
+    api.time.forward(86_400)
+    failed = api.run(thread, assistant)
+    assert failed["last_error"] == {"code": "server_error", "message": f"Vector store {store} is expired."}
+    assert failed["failed_at"] == int(api.time.at.timestamp())
+    assert api.run(thread, assistant, tools=[])["status"] == "completed"
+
+
+def test_a_store_lives_on_while_runs_could_search_it(make_api: Any) -> None:
+    api = make_api(["Fine."])
+    store = api.post("/vector_stores", {"expires_after": {"anchor": "last_active_at", "days": 1}})["id"]
+    resources = {"file_search": {"vector_store_ids": [store]}}
+    assistant = api.assistant(tools=[SEARCH], tool_resources=resources)["id"]
+    thread = api.thread("x")
+    for _ in range(3):
+        api.time.forward(80_000)
+        assert api.run(thread, assistant)["status"] == "completed"
+    now = int(api.time.at.timestamp())
+    found = api.get(f"/vector_stores/{store}")
+    assert (found["last_active_at"], found["expires_at"]) == (now, now + 86_400)
+
+
 def test_a_forced_search_is_made_even_if_the_model_only_talks(make_api: Any) -> None:
     api = make_api(lambda request: f"I saw {len(request.messages[-1].hits)} results.")
     resources = {"file_search": {"vector_store_ids": [store_with(api, "The moon is made of cheese.")]}}
@@ -406,9 +433,11 @@ def test_a_cancel_in_the_middle_of_a_message_leaves_it_incomplete(make_api: Any)
     reply = api.call(
         "POST", f"/threads/{thread}/runs", {"assistant_id": api.assistant()["id"], "stream": True}
     )
-    seen = []
-    for name, _ in reply.events:
+    seen, heard = [], ""
+    for name, data in reply.events:
         seen.append(name)
+        if name == "thread.message.delta":
+            heard += data["delta"]["content"][0]["text"]["value"]
         if seen.count("thread.message.delta") == 2 and name == "thread.message.delta":
             run_id = api.get(f"/threads/{thread}/runs")["data"][0]["id"]
             api.post(f"/threads/{thread}/runs/{run_id}/cancel")
@@ -418,7 +447,10 @@ def test_a_cancel_in_the_middle_of_a_message_leaves_it_incomplete(make_api: Any)
         "thread.run.step.cancelled",
         "thread.run.cancelled",
     ]
-    assert api.answer(thread)["incomplete_details"] == {"reason": "run_cancelled"}
+    assert seen.count("thread.message.delta") == 2
+    answer = api.answer(thread)
+    assert answer["incomplete_details"] == {"reason": "run_cancelled"}
+    assert answer["content"] == [{"type": "text", "text": {"value": heard, "annotations": []}}]
 
 
 @pytest.mark.in_one_life

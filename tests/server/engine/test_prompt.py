@@ -108,6 +108,22 @@ def test_a_completion_over_its_limit_is_cut_there(make_api: Any) -> None:
     assert api.model.requests[0].max_completion_tokens == 256
 
 
+def test_completion_limits_count_over_all_completions_of_a_run(make_api: Any) -> None:
+    lines = [calls(function_call("lookup", text="word " * 200)), "more words " * 100]
+    api = make_api(lines)
+    run = api.run(api.thread("q"), api.assistant(tools=[FUNCTION])["id"], max_completion_tokens=300)
+    [call] = run["required_action"]["submit_tool_outputs"]["tool_calls"]
+    path = f"/threads/{run['thread_id']}/runs/{run['id']}"
+    api.post(f"{path}/submit_tool_outputs", {"tool_outputs": [{"tool_call_id": call["id"], "output": ""}]})
+    ended = api.get(path)
+    assert (ended["status"], ended["usage"]["completion_tokens"]) == ("incomplete", 300)
+    assert ended["incomplete_details"] == {"reason": "max_completion_tokens"}
+    first, second = api.steps(run)
+    assert first["usage"]["completion_tokens"] > 200
+    assert api.model.requests[1].max_completion_tokens == 300 - first["usage"]["completion_tokens"]
+    assert second["usage"]["completion_tokens"] == 300 - first["usage"]["completion_tokens"]
+
+
 def test_a_forced_tool_is_forced_only_once(make_api: Any) -> None:
     lines = [calls(function_call("lookup")), "Done."]
     api = make_api(lines)

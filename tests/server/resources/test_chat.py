@@ -81,6 +81,20 @@ def test_tool_calls_go_out_and_come_back_as_messages(make_api: Any) -> None:
     assert (answer.role, answer.answers, answer.content) == ("tool", call["id"], "42")
 
 
+def test_allowed_tools_keep_the_others_from_the_model(api: Api) -> None:
+    other = {"type": "function", "function": {"name": "other"}}
+    allowed = {"mode": "required", "tools": [{"type": "function", "function": {"name": "other"}}]}
+    ask(api, tools=[LOOKUP, other], tool_choice={"type": "allowed_tools", "allowed_tools": allowed})
+    [request] = api.model.requests
+    assert [tool["function"]["name"] for tool in request.tools] == ["other"]
+    assert request.tool_choice == "required"
+
+
+def test_what_is_text_and_hints_on_caching_change_nothing(api: Api) -> None:
+    harmless = {"logprobs": False, "top_logprobs": 0, "modalities": ["text"], "prompt_cache_options": {}}
+    assert ask(api, **harmless)["choices"] == ask(api)["choices"]
+
+
 def test_a_forced_function_ends_with_stop(make_api: Any) -> None:
     choice = {"type": "function", "function": {"name": "lookup"}}
     made = ask(make_api([calls(function_call("lookup"))]), tools=[LOOKUP], tool_choice=choice)
@@ -194,6 +208,11 @@ def test_pieces_always_make_up_the_whole_answer(answer: str) -> None:
         ({"stream_options": {"include_usage": True}}, "stream_options"),
         ({"functions": []}, "functions"),
         ({"max_tokens": 0}, "max_tokens"),
+        ({"logprobs": True}, "logprobs"),
+        ({"logprobs": True, "top_logprobs": 2}, "logprobs"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"modalities": ["text", "audio"]}, "modalities[1]"),
+        ({"tools": [LOOKUP], "tool_choice": {"type": "allowed_tools"}}, "tool_choice.allowed_tools"),
     ],
 )
 def test_a_wrong_field_is_named(api: Api, body: dict[str, Any], param: str) -> None:

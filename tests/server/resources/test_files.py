@@ -95,6 +95,21 @@ def test_a_life_outside_its_bounds_is_refused(api: Api, seconds: str) -> None:
     assert refused_upload(api, Upload("a", b"x", fields))[0] == 400
 
 
+@pytest.mark.parametrize(("given", "missing"), [("anchor", "seconds"), ("seconds", "anchor")])
+def test_a_life_needs_both_its_parts(api: Api, given: str, missing: str) -> None:
+    value = {"anchor": "created_at", "seconds": "3600"}[given]
+    fields = {"purpose": "batch", f"expires_after[{given}]": value}
+    status, answer = refused_upload(api, Upload("a", b"x", fields))
+    assert (status, answer["error"]["param"]) == (400, f"expires_after.{missing}")
+
+
+@pytest.mark.parametrize("purpose", ["fine-tune", "batch", "user_data", "vision", "evals"])
+def test_uploads_for_every_other_purpose_are_given_back(api: Api, purpose: str) -> None:
+    file = api.upload("a.txt", b"as it was", purpose=purpose)
+    assert file["purpose"] == purpose
+    assert api.call("GET", f"/files/{file['id']}/content").content == b"as it was"
+
+
 def test_files_are_listed_by_purpose_and_up_to_ten_thousand(api: Api) -> None:
     for number in range(30):
         api.upload(f"{number}.txt", b"x", purpose="batch" if number % 3 else "assistants")

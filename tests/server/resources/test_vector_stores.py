@@ -243,6 +243,51 @@ def test_a_store_expires_after_days_without_use(api: Api) -> None:
     assert api.refused("POST", f"{path}/search", {"query": "x"})[0] == 400
 
 
+def expired_store(api: Api) -> tuple[str, str]:
+    """The path of a store whose time is over, and a file to be put into it."""
+    expiry = {"anchor": "last_active_at", "days": 1}
+    store = api.post("/vector_stores", {"expires_after": expiry})["id"]
+    api.time.forward(86_400)
+    return f"/vector_stores/{store}", api.upload("moon.txt", b"The moon is made of cheese.")["id"]
+
+
+def test_nothing_is_put_into_an_expired_store(api: Api) -> None:
+    path, file = expired_store(api)
+    message = f"Vector store {path.rpartition('/')[2]} is expired."
+    for part, body in (("files", {"file_id": file}), ("file_batches", {"file_ids": [file]})):
+        status, error = api.refused("POST", f"{path}/{part}", body)
+        assert (status, error["message"]) == (400, message)
+    assert api.get(path)["file_counts"]["total"] == 0
+
+
+def test_an_expired_store_stays_expired_until_it_is_given_a_longer_life(api: Api) -> None:
+    path, _ = expired_store(api)
+    last_used = api.get(path)["last_active_at"]
+    renamed = api.post(path, {"name": "old"})
+    assert (renamed["status"], renamed["name"], renamed["last_active_at"]) == ("expired", "old", last_used)
+    longer = api.post(path, {"expires_after": {"anchor": "last_active_at", "days": 3}})
+    assert longer["status"] == "completed"
+    assert longer["expires_at"] == longer["last_active_at"] + 3 * 86_400
+
+
+def test_a_file_with_more_tokens_than_can_be_searched_fails_alone(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(library, "MOST_TOKENS", 1_000)
+    texts = {"short.txt": "word " * 1_000, "long.txt": "word " * 1_100}
+    files = {name: api.upload(name, text.encode())["id"] for name, text in texts.items()}
+    store = api.post("/vector_stores", {"file_ids": list(files.values())})["id"]
+    rows = {name: api.get(f"/vector_stores/{store}/files/{file}") for name, file in files.items()}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "short.txt": "completed",
+        "long.txt": "failed",
+    }
+    assert rows["long.txt"]["last_error"] == {
+        "code": "invalid_file",
+        "message": "The file has more than 1,000 tokens.",
+    }
+
+
 def test_content_gives_the_text_that_was_read(api: Api) -> None:
     text = "A first line.\n\n" + "More and more words. " * 400
     file = api.upload("long.txt", text.encode())["id"]

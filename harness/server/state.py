@@ -77,6 +77,8 @@ class RunRecord:
         pending_images: Images made since the last message; the next message shows them.
         with_content: The creator asked for the content of search results in its events.
         fate: How the run is to end, where a fault on demand has decided that.
+        resources: What its tools work on beside the thread's: the assistant's files and stores as they were
+            when the run was made, or what the run was given in their place.
     """
 
     run: Run
@@ -87,6 +89,7 @@ class RunRecord:
     pending_images: list[str] = field(default_factory=list)
     with_content: bool = False
     fate: Fate | None = None
+    resources: dict[str, Any] = field(default_factory=dict)
 
     @property
     def active(self) -> bool:

@@ -89,12 +89,9 @@ def _result(hit: Hit) -> dict[str, Any]:
 
 def _resources(job: Job, tool: str, key: str) -> list[str]:
     """Ids that the assistant (or the run in its place) and the thread give to a tool."""
-    state, run = job.engine.state, job.record.run
-    assistant = state.assistants.get(run.assistant_id)
-    own = run.tool_resources or (assistant.tool_resources if assistant else {})
     return [
         identifier
-        for resources in (own, job.thread.thread.tool_resources)
+        for resources in (job.record.resources, job.thread.thread.tool_resources)
         for identifier in resources.get(tool, {}).get(key, ())
     ]
 

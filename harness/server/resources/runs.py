@@ -74,7 +74,9 @@ def create(engine: Engine, request: Request, thread_id: str) -> Reply:
         tool_resources.check_room(thread.thread.tool_resources, attached)
         for each in added:
             messages.put(engine, thread, each)
-        record = thread.runs.add(run.id, RunRecord(run, with_content=with_content, fate=request.fate))
+        made = RunRecord(run, with_content=with_content, fate=request.fate)
+        made.resources = fresh(assistant.tool_resources)
+        record = thread.runs.add(run.id, made)
         opening = _opening(record)
     return _answer(engine, thread, record, fields, opening)
 
@@ -90,7 +92,9 @@ def create_with_thread(engine: Engine, request: Request) -> Reply:
         thread = threads.make(engine, fields.mapping("thread"), "thread")
         run.thread_id = thread.thread.id
         run.tool_resources = own.apply(engine, {})
-        record = thread.runs.add(run.id, RunRecord(run, with_content=with_content, fate=request.fate))
+        made = RunRecord(run, with_content=with_content, fate=request.fate)
+        made.resources = fresh(run.tool_resources or assistant.tool_resources)
+        record = thread.runs.add(run.id, made)
         opening = [("thread.created", body(thread.thread)), *_opening(record)]
     return _answer(engine, thread, record, fields, opening)
 

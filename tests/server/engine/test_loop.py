@@ -197,6 +197,23 @@ def test_the_assistant_s_and_the_thread_s_store_are_searched_together(make_api: 
     assert [result["score"] for result in found] == sorted((r["score"] for r in found), reverse=True)
 
 
+@pytest.mark.in_one_life
+def test_what_happens_to_the_assistant_changes_nothing_about_a_run_that_has_begun(make_api: Any) -> None:
+    api = make_api(lambda request: f"I saw {len(request.messages[-1].hits)} results.")
+    resources = {"file_search": {"vector_store_ids": [store_with(api, "The moon is made of cheese.")]}}
+    assistant = api.assistant(tools=[SEARCH], tool_resources=resources, instructions="Look.")["id"]
+    thread = api.thread("the moon?")
+    body = {"assistant_id": assistant, "stream": True, "tool_choice": SEARCH}
+    reply = api.call("POST", f"/threads/{thread}/runs", body)
+    for name, _ in reply.events:
+        if name == "thread.run.created":
+            api.delete(f"/assistants/{assistant}")
+    assert api.answer(thread)["content"][0]["text"]["value"] == "I saw 1 results."
+    [run] = api.get(f"/threads/{thread}/runs")["data"]
+    assert (run["status"], run["assistant_id"], run["instructions"]) == ("completed", assistant, "Look.")
+    assert api.refused("POST", f"/threads/{thread}/runs", {"assistant_id": assistant})[0] == 404
+
+
 def test_max_num_results_and_threshold_of_the_tool_are_kept(make_api: Any) -> None:
     api = make_api([calls(file_search("moon")), "Yes."])
     texts = [f"The moon, chapter {number}." for number in range(6)]

@@ -383,7 +383,7 @@ def response_usage(spent: dict[str, Any]) -> dict[str, Any]:
     """A usage object as the Responses API spells it."""
     return {
         "input_tokens": spent["prompt_tokens"],
-        "input_tokens_details": dict(spent["prompt_token_details"]),
+        "input_tokens_details": {**spent["prompt_token_details"], "cache_write_tokens": 0},
         "output_tokens": spent["completion_tokens"],
         "output_tokens_details": dict(spent["completion_tokens_details"]),
         "total_tokens": spent["total_tokens"],

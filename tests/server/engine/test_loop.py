@@ -10,6 +10,7 @@ import pytest
 
 from harness.server.llms.interface import ModelError, ModelReply, ModelRequest, ToolRequest
 from harness.server.llms.scripted import calls, file_search, function_call, run_code
+from harness.server.wire import INCLUDE_CONTENT
 
 Api = Any
 FUNCTION = {"type": "function", "function": {"name": "lookup"}}
@@ -212,6 +213,32 @@ def test_what_happens_to_the_assistant_changes_nothing_about_a_run_that_has_begu
     [run] = api.get(f"/threads/{thread}/runs")["data"]
     assert (run["status"], run["assistant_id"], run["instructions"]) == ("completed", assistant, "Look.")
     assert api.refused("POST", f"/threads/{thread}/runs", {"assistant_id": assistant})[0] == 404
+
+
+def test_a_search_in_a_step_has_the_recorded_form(make_api: Any) -> None:
+    api = make_api([calls(file_search("moon")), "Fine."])
+    store = store_with(api, "The moon is made of cheese.")
+    resources = {"file_search": {"vector_store_ids": [store]}}
+    run = api.run(api.thread("x"), api.assistant(tools=[SEARCH], tool_resources=resources)["id"])
+    [file] = api.get(f"/vector_stores/{store}/files")["data"]
+    [call] = api.steps(run, **{"include[]": INCLUDE_CONTENT})[0]["step_details"]["tool_calls"]
+    [result] = call["file_search"]["results"]
+    assert call == {
+        "id": call["id"],
+        "type": "file_search",
+        "file_search": {
+            "ranking_options": {"ranker": "default_2024_08_21", "score_threshold": 0.0},
+            "results": [
+                {
+                    "file_id": file["id"],
+                    "file_name": result["file_name"],
+                    "score": result["score"],
+                    "attributes": {},
+                    "content": [{"type": "text", "text": "The moon is made of cheese."}],
+                }
+            ],
+        },
+    }
 
 
 def test_max_num_results_and_threshold_of_the_tool_are_kept(make_api: Any) -> None:

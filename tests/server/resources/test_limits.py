@@ -1,10 +1,13 @@
-"""Limits: the largest legal value is taken, one more is refused and the field is named."""
+"""Limits, nulls and deletions of every kind of object: one table each instead of one test a field."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
+from harness.server.resources import assistants, chat, responses, runs, vector_stores
 
 Api = Any
 MISSING = 404
@@ -117,6 +120,8 @@ NEEDED: dict[str, dict[str, Any]] = {
     IN_STORE: {"file_id": "{file}"},
     SEARCH: {"query": "x"},
     RESPONSES: {"model": "m", "input": "x"},
+    "/threads/runs": {"assistant_id": "{assistant}"},
+    "/chat/completions": {"model": "m", "messages": [SAID]},
 }
 
 
@@ -130,19 +135,50 @@ def places(api: Api) -> dict[str, str]:
     }
 
 
+def needed_for(path: str, there: dict[str, str]) -> dict[str, Any]:
+    """The fields that a request to a path must have."""
+    return {
+        name: value.format(**there) if isinstance(value, str) else value
+        for name, value in NEEDED.get(path, {}).items()
+    }
+
+
 @pytest.mark.parametrize(("path", "field", "legal", "too_much"), LIMITS)
 def test_the_largest_legal_value_is_taken_and_more_is_refused(
     api: Api, path: str, field: str, legal: Any, too_much: Any
 ) -> None:
     there = places(api)
-    needed = {
-        name: value.format(**there) if isinstance(value, str) else value
-        for name, value in NEEDED.get(path, {}).items()
-    }
+    needed = needed_for(path, there)
     status, error = api.refused("POST", path.format(**there), {**needed, field: too_much})
     assert status == 400
     assert error["param"].partition(".")[0].partition("[")[0] == field
     assert api.call("POST", path.format(**there), {**needed, field: legal}).status in (200, MISSING)
+
+
+EVERY_FIELD: list[tuple[str, Sequence[str]]] = [
+    (ASSISTANTS, assistants._FIELDS),
+    (THREADS, ("messages", "tool_resources", "metadata")),
+    (MESSAGES, ("attachments", "metadata")),
+    (RUNS, runs._ON_THREAD),
+    ("/threads/runs", runs._WITH_THREAD),
+    (STORES, vector_stores._DRAFT_FIELDS),
+    (IN_STORE, ("attributes", "chunking_strategy")),
+    (SEARCH, ("max_num_results", "rewrite_query", "filters", "ranking_options")),
+    ("/conversations", ("items", "metadata")),
+    (RESPONSES, responses._FIELDS),
+    ("/chat/completions", chat._FIELDS),
+]
+
+
+@pytest.mark.parametrize(("path", "names"), EVERY_FIELD)
+def test_a_null_in_any_optional_field_means_not_given(api: Api, path: str, names: Sequence[str]) -> None:
+    there = places(api)
+    needed = needed_for(path, there)
+    nulls = {name: None for name in names if name not in needed}
+    passing = {"id", "thread_id", "output"}
+    answers = [api.post(path.format(**there), body) for body in (needed, {**nulls, **needed})]
+    without, with_nulls = ({key: made[key] for key in made.keys() - passing} for made in answers)
+    assert with_nulls == without
 
 
 LISTS = ["/assistants", "/files", "/vector_stores", "{thread}/messages", "{store}/files"]

@@ -59,6 +59,49 @@ def test_a_new_run_has_every_key(api: Api) -> None:
     assert api.replies[-1].headers["x-request-id"].startswith("req_")
 
 
+def test_every_step_has_every_key_while_it_is_open_and_when_it_is_done(make_api: Any) -> None:
+    api, run, path = waiting(make_api)
+    now = int(api.time.at.timestamp())
+    [step] = api.steps(run)
+    call = {"id": step["step_details"]["tool_calls"][0]["id"], "type": "function"}
+    called = {"name": "lookup", "arguments": "{}", "output": None}
+    opened = {
+        "id": step["id"],
+        "object": "thread.run.step",
+        "created_at": now,
+        "run_id": run["id"],
+        "assistant_id": run["assistant_id"],
+        "thread_id": run["thread_id"],
+        "type": "tool_calls",
+        "status": "in_progress",
+        "cancelled_at": None,
+        "completed_at": None,
+        "expired_at": None,
+        "expires_at": now + 600,
+        "failed_at": None,
+        "last_error": None,
+        "step_details": {"type": "tool_calls", "tool_calls": [{**call, "function": called}]},
+        "usage": None,
+        "metadata": {},
+    }
+    assert step == opened
+    api.time.forward(5)
+    api.post(f"{path}/submit_tool_outputs", {"tool_outputs": [{"tool_call_id": call["id"], "output": "ok"}]})
+    done, written = api.steps(run)
+    answered = [{**call, "function": {**called, "output": "ok"}}]
+    assert done == {
+        **opened,
+        "status": "completed",
+        "completed_at": now + 5,
+        "expires_at": None,
+        "step_details": {"type": "tool_calls", "tool_calls": answered},
+        "usage": done["usage"],
+    }
+    message = api.answer(run["thread_id"])["id"]
+    creation = {"type": "message_creation", "message_creation": {"message_id": message}}
+    assert (written["type"], written["step_details"]) == ("message_creation", creation)
+
+
 def test_the_run_s_options_replace_the_assistant_s(api: Api) -> None:
     assistant = api.assistant(
         instructions="Be kind.", tools=[FUNCTION], temperature=0.2, response_format={"type": "text"}

@@ -215,6 +215,31 @@ def test_what_happens_to_the_assistant_changes_nothing_about_a_run_that_has_begu
     assert api.refused("POST", f"/threads/{thread}/runs", {"assistant_id": assistant})[0] == 404
 
 
+@pytest.mark.parametrize(
+    ("model", "asked", "words", "found"),
+    [
+        ("gpt-5.4", {}, 5, 20),
+        ("gpt-5.4", {"max_num_results": 25}, 5, 25),
+        ("gpt-3.5-turbo", {}, 5, 5),
+        ("gpt-3.5-turbo", {"max_num_results": 25}, 5, 25),
+        ("gpt-5.4", {"max_num_results": 25}, 700, 22),  # 16,000 tokens: 22 chunks of about 700
+        ("gpt-3.5-turbo", {"max_num_results": 25}, 700, 5),  # 4,000 tokens
+    ],
+)
+def test_a_model_is_given_as_many_chunks_as_its_number_and_tokens_allow(
+    make_api: Any, model: str, asked: dict[str, int], words: int, found: int
+) -> None:
+    api = make_api([calls(file_search("moon")), "Fine."])
+    texts = [f"moon {number} " + "cheese " * words for number in range(26)]
+    files = [api.upload(f"{number}.txt", text.encode())["id"] for number, text in enumerate(texts)]
+    store = api.post("/vector_stores", {"file_ids": files})["id"]
+    resources = {"file_search": {"vector_store_ids": [store]}}
+    tools = [{"type": "file_search", "file_search": asked}]
+    run = api.run(api.thread("x"), api.assistant(model=model, tools=tools, tool_resources=resources)["id"])
+    [call] = api.steps(run)[0]["step_details"]["tool_calls"]
+    assert len(call["file_search"]["results"]) == found
+
+
 def test_a_search_in_a_step_has_the_recorded_form(make_api: Any) -> None:
     api = make_api([calls(file_search("moon")), "Fine."])
     store = store_with(api, "The moon is made of cheese.")

@@ -1,55 +1,29 @@
-"""The chunks of a vector store, searchable: SQLite's full-text index finds, ``rank`` scores."""
+"""The chunks of a vector store, searchable by words and by meaning."""
 
 from __future__ import annotations
 
 import json
 import sqlite3
 import threading
-import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness import text as words_and_sentences
-from harness.server.search import rank
+from harness.server.search import database, embed, windows
 from harness.server.search.chunk import Chunk
 from harness.server.search.filters import Attributes, matches
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from harness.server.search.arrays import FileArrays, Scored, StoreArrays
+
 # The hosted service reports each chunk's vector as 256 numbers of 4 bytes: a file of 21 bytes counts as 1045.
 _VECTOR_BYTES = 1024
-_CANDIDATES = 60
-"""Chunks that the full-text index proposes for scoring, at least."""
-_LARGE_STORE = 1000
-_COMMON_SHARE = 0.2
 
-_SCHEMA = """
--- One row is a file of the store.
-CREATE TABLE IF NOT EXISTS files (
-    id INTEGER PRIMARY KEY,
-    file_id TEXT NOT NULL UNIQUE,
-    filename TEXT NOT NULL,
-    attributes TEXT NOT NULL,   -- JSON object
-    usage_bytes INTEGER NOT NULL
-);
--- One row is a chunk; ids grow in the order of adding, which also breaks ties between equal scores.
-CREATE TABLE IF NOT EXISTS chunks (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    file INTEGER NOT NULL REFERENCES files (id),
-    place INTEGER NOT NULL,     -- 0, 1, 2 ... within the file
-    page INTEGER,
-    start INTEGER NOT NULL,     -- in the file's running text, characters
-    tokens INTEGER NOT NULL,
-    length INTEGER NOT NULL,    -- number of stems
-    text TEXT NOT NULL,
-    stems TEXT NOT NULL         -- content stems in order, in the form of _terms()
-);
-CREATE INDEX IF NOT EXISTS chunks_of_file ON chunks (file, place);
-CREATE VIRTUAL TABLE IF NOT EXISTS words USING fts5 (
-    stems, content = 'chunks', content_rowid = 'id', tokenize = "unicode61 remove_diacritics 0 tokenchars '_'"
-);
-CREATE VIRTUAL TABLE IF NOT EXISTS frequencies USING fts5vocab (words, 'row');
-"""
+_STORE = "(SELECT id FROM search_stores WHERE name = ?)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +46,9 @@ class Hit:
     """A chunk that was found.
 
     Attributes:
-        score: 0 to 1, comparable between queries and indexes (see ``rank``).
+        score: 0 to 1, comparable between queries and indexes (see ``rank``): words and meaning together.
+        keyword: What the words alone say, 0 to 1.
+        similarity: Cosine of the query's vector and the chunk's nearest; None without an embedding.
         page: The page it starts on, where the format has pages.
         tokens: Length of the text.
         chunk: Its place in the file, from 0.
@@ -86,22 +62,32 @@ class Hit:
     attributes: dict[str, str | float | bool]
     tokens: int
     chunk: int
+    keyword: float = 0.0
+    similarity: float | None = None
 
 
 class Index:
     """The searchable chunks of one vector store; safe to use from several threads.
 
     Args:
-        path: A SQLite file that keeps the index; in memory when not given.
+        path: A SQLite file that keeps the index, maybe with other stores and tables; in memory if not given.
+        store: Which of the file's vector stores this is. What was added under this name is there again.
+        embedder: Gives the model that makes vectors, when first needed; None from it leaves only keywords.
     """
 
-    def __init__(self, path: Path | str = ":memory:") -> None:
-        self._lock = threading.RLock()
-        self._database = sqlite3.connect(str(path), check_same_thread=False)
-        # An index that is only forgotten must not keep its database open.
-        weakref.finalize(self, self._database.close)
-        with self._lock, self._database:
-            self._database.executescript(_SCHEMA)
+    def __init__(
+        self,
+        path: Path | str = database.IN_MEMORY,
+        store: str = "",
+        *,
+        embedder: Callable[[], embed.Embedder | None] = embed.default,
+    ) -> None:
+        self._store = store
+        self._embedder = embedder
+        self._open: database.Database | None = database.opened(path)
+        self._loaded: dict[int, FileArrays] = {}
+        self._arrays: tuple[tuple[int, int] | None, StoreArrays] | None = None
+        self._loading = threading.Lock()
 
     def add(
         self, file_id: str, filename: str, chunks: Sequence[Chunk], attributes: Attributes | None = None
@@ -110,34 +96,43 @@ class Index:
         self.add_many([IndexedFile(file_id, filename, chunks, attributes or {})])
 
     def add_many(self, files: Iterable[IndexedFile]) -> None:
-        """Adds many files at once: all of them or, when anything fails, none."""
-        # Stemming is the slow part and needs no lock.
-        stemmed = [(file, [_terms(chunk.text) for chunk in file.chunks]) for file in files]
-        with self._lock, self._database:
-            for file, terms in stemmed:
-                self._remove(file.file_id)
-                self._insert(file, terms)
+        """Adds many files at once: all of them or, when anything fails (or kills this process), none."""
+        prepared = _prepared(list(files), self._embedder())
+        with self._database.writing() as connection:
+            store = self._changed(connection)
+            for file in prepared:
+                _remove(connection, store, file.file.file_id)
+                _insert(connection, store, file)
 
     def remove(self, file_id: str) -> bool:
         """Takes a file out; False when it was not there."""
-        with self._lock, self._database:
-            return self._remove(file_id)
+        with self._database.writing() as connection:
+            return _remove(connection, self._changed(connection), file_id)
 
     def set_attributes(self, file_id: str, attributes: Attributes) -> None:
         """Replaces a file's attributes."""
-        with self._lock, self._database:
-            self._database.execute(
-                "UPDATE files SET attributes = ? WHERE file_id = ?", (json.dumps(dict(attributes)), file_id)
+        with self._database.writing() as connection:
+            connection.execute(
+                f"UPDATE search_files SET attributes = ? WHERE file_id = ? AND store = {_STORE}",
+                (json.dumps(dict(attributes)), file_id, self._store),
             )
+
+    def clear(self) -> None:
+        """Takes everything out; nothing of the store remains in the file."""
+        with self._database.writing() as connection:
+            name = (self._store,)
+            files = f"SELECT id FROM search_files WHERE store = {_STORE}"
+            connection.execute(f"DELETE FROM search_chunks WHERE file IN ({files})", name)
+            connection.execute(f"DELETE FROM search_files WHERE store = {_STORE}", name)
+            connection.execute("DELETE FROM search_stores WHERE name = ?", name)
 
     def chunks(self, file_id: str) -> list[Chunk]:
         """The chunks of a file in order; empty when it is not there."""
         query = (
-            "SELECT text, page, place, tokens, start FROM chunks"
-            " WHERE file = (SELECT id FROM files WHERE file_id = ?) ORDER BY place"
+            "SELECT text, page, place, tokens, start FROM search_chunks WHERE file ="
+            f" (SELECT id FROM search_files WHERE file_id = ? AND store = {_STORE}) ORDER BY place"
         )
-        with self._lock:
-            return [Chunk(*row) for row in self._database.execute(query, (file_id,))]
+        return [Chunk(*row) for row in self._database.rows(query, (file_id, self._store))]
 
     def content(self, file_id: str) -> str:
         """The text of a file, put together again from its overlapping chunks."""
@@ -175,133 +170,214 @@ class Index:
             ApiError: The filters are not well-formed.
         """
         asked = [queries] if isinstance(queries, str) else list(queries)
-        with self._lock:
-            files = self._passing_files(filters)
-            scores = self._scores(asked, files, max(_CANDIDATES, 3 * max_num_results))
-            if score_threshold <= 0:
-                self._fill_up(scores, files, max_num_results)
-            ordered = sorted(scores, key=lambda chunk: (-scores[chunk], chunk))
-            kept = [chunk for chunk in ordered if scores[chunk] >= score_threshold][:max_num_results]
-            hits = [self._hit(chunk, scores[chunk]) for chunk in kept]
+        embedder = self._embedder()
+        store = self._current(embedder)
+        scored = _best_of(
+            store.score(query, vector, self._allowed(store, filters), max_num_results)
+            for query, vector in zip(asked, _vectors_of(asked, embedder), strict=True)
+        )
+        kept = [place for place, found in scored.items() if found.score >= score_threshold]
+        kept.sort(key=lambda place: (-scored[place].score, place))
+        hits = self._hits([(int(store.chunks[place]), scored[place]) for place in kept[:max_num_results]])
         return hits if token_budget is None else _within(hits, token_budget)
 
     def close(self) -> None:
         """Releases the database; the index cannot be used afterwards."""
-        with self._lock:
-            self._database.close()
+        self._open = None
+        self._arrays = None
+        self._loaded = {}
 
     def __len__(self) -> int:
-        with self._lock:
-            return int(self._database.execute("SELECT count(*) FROM chunks").fetchone()[0])
+        files = f"SELECT id FROM search_files WHERE store = {_STORE}"
+        query = f"SELECT count(*) FROM search_chunks WHERE file IN ({files})"
+        return int(self._database.rows(query, (self._store,))[0][0])
 
-    def _insert(self, file: IndexedFile, terms: Sequence[list[str]]) -> None:
-        row = (file.file_id, file.filename, json.dumps(dict(file.attributes)), file.usage_bytes)
-        number = self._database.execute(
-            "INSERT INTO files (file_id, filename, attributes, usage_bytes) VALUES (?, ?, ?, ?)", row
-        ).lastrowid
-        self._database.executemany(
-            "INSERT INTO chunks (file, place, page, start, tokens, length, text, stems)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            [
-                (
-                    number,
-                    chunk.index,
-                    chunk.page,
-                    chunk.start,
-                    chunk.tokens,
-                    len(stems),
-                    chunk.text,
-                    " ".join(stems),
-                )
-                for chunk, stems in zip(file.chunks, terms, strict=True)
-            ],
-        )
-        self._database.execute(
-            "INSERT INTO words (rowid, stems) SELECT id, stems FROM chunks WHERE file = ?", (number,)
+    @property
+    def _database(self) -> database.Database:
+        """Where the index is kept.
+
+        Raises:
+            sqlite3.ProgrammingError: The index was closed.
+        """
+        if self._open is None:
+            raise sqlite3.ProgrammingError("the index is closed")
+        return self._open
+
+    def _changed(self, connection: sqlite3.Connection) -> int:
+        """The row of the store, made if need be, with a new version."""
+        connection.execute("INSERT OR IGNORE INTO search_stores (name) VALUES (?)", (self._store,))
+        connection.execute("UPDATE search_stores SET version = version + 1 WHERE name = ?", (self._store,))
+        row = connection.execute("SELECT id FROM search_stores WHERE name = ?", (self._store,)).fetchone()
+        return int(row[0])
+
+    def _current(self, embedder: embed.Embedder | None) -> StoreArrays:
+        """Everything in memory, read anew as far as it has changed."""
+        from harness.server.search.arrays import StoreArrays
+
+        with self._loading:
+            row = self._database.rows("SELECT id, version FROM search_stores WHERE name = ?", (self._store,))
+            state = (row[0][0], row[0][1]) if row else None
+            if self._arrays is None or self._arrays[0] != state:
+                self._load(embedder)
+                self._arrays = state, StoreArrays(self._loaded, embed.DIMENSIONS if embedder else None)
+            return self._arrays[1]
+
+    def _load(self, embedder: embed.Embedder | None) -> None:
+        """Brings the files in memory up to those in the database."""
+        query = f"SELECT id, model FROM search_files WHERE store = {_STORE} ORDER BY id"
+        files = dict(self._database.rows(query, (self._store,)))
+        for number, model in files.items():
+            if number not in self._loaded:
+                if embedder is not None and model != embedder.name:
+                    self._embed_again(number, embedder)
+                self._loaded[number] = self._file_arrays(number)
+        self._loaded = {number: self._loaded[number] for number in files}
+
+    def _file_arrays(self, number: int) -> FileArrays:
+        from harness.server.search.arrays import FileArrays
+
+        query = "SELECT id, stems, first_vector, after_vectors FROM search_chunks WHERE file = ? ORDER BY id"
+        rows = self._database.rows(query, (number,))
+        [(vectors,)] = self._database.rows("SELECT vectors FROM search_files WHERE id = ?", (number,)) or [
+            (None,)
+        ]
+        return FileArrays(
+            [row[0] for row in rows], [row[1] for row in rows], [row[2:] for row in rows], vectors
         )
 
-    def _remove(self, file_id: str) -> bool:
-        row = self._database.execute("SELECT id FROM files WHERE file_id = ?", (file_id,)).fetchone()
-        if row is None:
-            return False
-        # The full-text index keeps no texts of its own: it must be told what it forgets.
-        self._database.execute(
-            "INSERT INTO words (words, rowid, stems) SELECT 'delete', id, stems FROM chunks WHERE file = ?",
-            row,
-        )
-        self._database.execute("DELETE FROM chunks WHERE file = ?", row)
-        self._database.execute("DELETE FROM files WHERE id = ?", row)
-        return True
+    def _embed_again(self, number: int, embedder: embed.Embedder) -> None:
+        """Gives a file vectors of this model: it was added without one, or with another."""
+        query = "SELECT text, page, place, tokens, start, id FROM search_chunks WHERE file = ? ORDER BY id"
+        rows = self._database.rows(query, (number,))
+        made = _embedded([[Chunk(*row[:5]) for row in rows]], embedder)[0]
+        with self._database.writing() as connection:
+            connection.executemany(
+                "UPDATE search_chunks SET first_vector = ?, after_vectors = ? WHERE id = ?",
+                [(*span, row[5]) for span, row in zip(made.spans, rows, strict=True)],
+            )
+            connection.execute(
+                "UPDATE search_files SET model = ?, vectors = ? WHERE id = ?",
+                (made.model, made.vectors, number),
+            )
 
-    def _passing_files(self, filters: Mapping[str, Any] | None) -> set[int] | None:
-        """Rows of the files that pass; None when all do."""
+    def _allowed(self, store: StoreArrays, filters: Mapping[str, Any] | None) -> NDArray[np.bool_] | None:
+        """Whether the file of each chunk passes; None when all do."""
         if filters is None:
             return None
-        rows = self._database.execute("SELECT id, attributes FROM files")
-        return {number for number, attributes in rows if matches(filters, json.loads(attributes))}
+        import numpy as np
 
-    def _scores(self, queries: Iterable[str], files: set[int] | None, most: int) -> dict[int, float]:
-        total, average = self._database.execute("SELECT count(*), avg(length) FROM chunks").fetchone()
-        scores: dict[int, float] = {}
-        for query in queries:
-            counts = self._chunk_counts(query)
-            weights = {term: rank.query_weight(term, total, count) for term, count in counts.items()}
-            for chunk, stems in self._candidates(counts, total, files, most):
-                found = rank.score(weights, stems.split(" "), average)
-                scores[chunk] = max(found, scores.get(chunk, 0.0))
-        return scores
+        query = f"SELECT id, attributes FROM search_files WHERE store = {_STORE}"
+        rows = self._database.rows(query, (self._store,))
+        passing = [number for number, attributes in rows if matches(filters, json.loads(attributes))]
+        return np.isin(store.files, passing)
 
-    def _chunk_counts(self, query: str) -> dict[str, int]:
-        """The terms of a query and how many chunks hold each."""
-        counts: dict[str, int] = {}
-        for term in _terms(query):
-            row = self._database.execute("SELECT doc FROM frequencies WHERE term = ?", (term,)).fetchone()
-            counts[term] = row[0] if row else 0
-        return counts
-
-    def _candidates(
-        self, counts: Mapping[str, int], total: int, files: set[int] | None, most: int
-    ) -> Sequence[tuple[int, str]]:
-        """The likeliest chunks; in a large store first by the words that not every other chunk holds."""
-        present = [term for term, count in counts.items() if count]
-        rare = [term for term in present if counts[term] <= _COMMON_SHARE * total]
-        if total >= _LARGE_STORE and 0 < len(rare) < len(present):
-            found = self._matching(rare, files, most)
-            if len(found) == most:
-                return found
-        return self._matching(present, files, most) if present else ()
-
-    def _matching(self, terms: Sequence[str], files: set[int] | None, most: int) -> Sequence[tuple[int, str]]:
-        match = " OR ".join(f'"{term}"' for term in terms)
-        only = "" if files is None else f"AND rowid IN (SELECT id FROM chunks WHERE file IN ({_list(files)}))"
-        # The best are chosen before their texts are read.
-        return self._database.execute(
-            "SELECT chunks.id, chunks.stems FROM chunks JOIN (SELECT rowid FROM words"
-            f" WHERE words MATCH ? {only} ORDER BY bm25(words), rowid LIMIT ?) AS best"
-            " ON chunks.id = best.rowid",
-            (match, most),
-        ).fetchall()
-
-    def _fill_up(self, scores: dict[int, float], files: set[int] | None, most: int) -> None:
-        rows = self._database.execute(
-            "SELECT id, file FROM chunks ORDER BY id LIMIT ?", (most + 1,)
-        ).fetchall()
-        if len(rows) <= most:
-            for chunk, file in rows:
-                if files is None or file in files:
-                    scores.setdefault(chunk, 0.0)
-
-    def _hit(self, chunk: int, score: float) -> Hit:
-        file_id, filename, text, page, attributes, tokens, place = self._database.execute(
-            "SELECT file_id, filename, text, page, attributes, tokens, place FROM chunks"
-            " JOIN files ON files.id = chunks.file WHERE chunks.id = ?",
-            (chunk,),
-        ).fetchone()
-        return Hit(file_id, filename, score, text, page, json.loads(attributes), tokens, place)
+    def _hits(self, found: Sequence[tuple[int, Scored]]) -> list[Hit]:
+        """The chunks of these rows; one that was removed this moment is left out."""
+        query = (
+            "SELECT file_id, filename, text, page, attributes, tokens, place FROM search_chunks"
+            " JOIN search_files ON search_files.id = search_chunks.file WHERE search_chunks.id = ?"
+        )
+        return [_hit(row, scored) for chunk, scored in found for row in self._database.rows(query, (chunk,))]
 
 
-def _list(numbers: Iterable[int]) -> str:
-    return ",".join(map(str, sorted(numbers)))
+@dataclass(frozen=True, slots=True)
+class _Embedded:
+    """The vectors of a file, those of each chunk, and the model that made them."""
+
+    spans: Sequence[windows.Span]
+    model: str | None
+    vectors: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A file with everything that takes time to make."""
+
+    file: IndexedFile
+    stems: list[bytes]
+    embedded: _Embedded
+
+
+def _prepared(files: Sequence[IndexedFile], embedder: embed.Embedder | None) -> list[_Prepared]:
+    from harness.server.search.arrays import codes
+
+    embedded = _embedded([file.chunks for file in files], embedder)
+    return [
+        _Prepared(file, [codes(chunk.text) for chunk in file.chunks], made)
+        for file, made in zip(files, embedded, strict=True)
+    ]
+
+
+def _embedded(files: Sequence[Sequence[Chunk]], embedder: embed.Embedder | None) -> list[_Embedded]:
+    """The vectors of several files, made together so that every core has work."""
+    if embedder is None:
+        return [_Embedded([(0, 0)] * len(chunks), None, None) for chunks in files]
+    import numpy as np
+
+    cut = [windows.windows(chunks, embedder.windows) for chunks in files]
+    rows = iter(embedder.embed_windows([window for found, _ in cut for window in found]).astype(np.float16))
+    return [
+        _Embedded(spans, embedder.name, b"".join(next(rows).tobytes() for _ in found)) for found, spans in cut
+    ]
+
+
+def _insert(connection: sqlite3.Connection, store: int, prepared: _Prepared) -> None:
+    file, made = prepared.file, prepared.embedded
+    number = connection.execute(
+        "INSERT INTO search_files (store, file_id, filename, attributes, model, vectors)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (store, file.file_id, file.filename, json.dumps(dict(file.attributes)), made.model, made.vectors),
+    ).lastrowid
+    connection.executemany(
+        "INSERT INTO search_chunks"
+        " (file, place, page, start, tokens, text, stems, first_vector, after_vectors)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (number, chunk.index, chunk.page, chunk.start, chunk.tokens, chunk.text, stems, *span)
+            for chunk, stems, span in zip(file.chunks, prepared.stems, made.spans, strict=True)
+        ],
+    )
+
+
+def _remove(connection: sqlite3.Connection, store: int, file_id: str) -> bool:
+    query = "SELECT id FROM search_files WHERE store = ? AND file_id = ?"
+    row = connection.execute(query, (store, file_id)).fetchone()
+    if row is None:
+        return False
+    connection.execute("DELETE FROM search_chunks WHERE file = ?", row)
+    connection.execute("DELETE FROM search_files WHERE id = ?", row)
+    return True
+
+
+def _vectors_of(
+    queries: Sequence[str], embedder: embed.Embedder | None
+) -> Sequence[NDArray[np.float32] | None]:
+    return [None] * len(queries) if embedder is None else list(embedder.embed(queries))
+
+
+def _best_of(found: Iterable[Mapping[int, Scored]]) -> dict[int, Scored]:
+    best: dict[int, Scored] = {}
+    for scores in found:
+        for place, scored in scores.items():
+            if place not in best or scored.score > best[place].score:
+                best[place] = scored
+    return best
+
+
+def _hit(row: Sequence[Any], scored: Scored) -> Hit:
+    file_id, filename, text, page, attributes, tokens, place = row
+    return Hit(
+        file_id=file_id,
+        filename=filename,
+        score=scored.score,
+        text=text,
+        page=page,
+        attributes=json.loads(attributes),
+        tokens=tokens,
+        chunk=place,
+        keyword=scored.keyword,
+        similarity=scored.similarity,
+    )
 
 
 def _within(hits: Sequence[Hit], token_budget: int) -> list[Hit]:
@@ -312,11 +388,3 @@ def _within(hits: Sequence[Hit], token_budget: int) -> list[Hit]:
             break
         kept.append(hit)
     return kept
-
-
-def _terms(text: str) -> list[str]:
-    """Content stems as single words of the full-text index: letters, digits and ``_`` only."""
-    terms = (
-        "".join(c if c.isalnum() else "_" for c in stem) for stem in words_and_sentences.content_stems(text)
-    )
-    return [term for term in terms if term.strip("_")]

@@ -1,30 +1,44 @@
 """How well a chunk answers a query: one number from 0 to 1 that means the same for every query.
 
-Every content word of the query weighs its inverse document frequency (Robertson and Spärck Jones), so that
-"export" counts and "workspace", which stands everywhere, hardly does. The score adds three shares of the
-query's total weight:
+It mixes what the words say with what the embedding says (``fused``). The words' part, which is the whole
+score where there is no embedding, adds three shares. Every content word of the query weighs its inverse
+document frequency (Robertson and Spärck Jones), so that "export" counts and "workspace", which stands
+everywhere, hardly does; of the query's total weight count:
 
 - *density*: each word by BM25's saturation ``tf / (tf + k1 (1 - b + b len/avg))``;
 - *coverage*: the words that stand anywhere in the chunk, however often;
 - *closeness*: the words that stand together within one passage of the chunk.
 
-A chunk that holds every word, some of them repeatedly and close together, scores 0.6 to 0.95; one that shares
-only a common word with the query scores near 0.
+By its words a chunk that holds all of them, some repeatedly and close together, has 0.6 to 0.95; one that
+shares only a common word with the query has hardly more than 0.
 """
 
 from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from functools import cache
+from typing import TYPE_CHECKING, TypeVar
 
 from harness import text
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Number = TypeVar("Number", float, NDArray[np.float64])
+    Stem = TypeVar("Stem", bound=Hashable)
 
 # Chosen on the labelled passages of the MTRAG-UN conversations (arXiv 2602.23184); neighbours do as well.
 DENSITY_WEIGHT = 0.7
 COVERAGE_WEIGHT = 0.1
 CLOSENESS_WEIGHT = 0.2
+KEYWORD_SHARE = 0.6
+"""What the words count in the whole score; the embedding has the rest."""
+# Of unrelated texts three quarters lie below the first cosine; hardly an answer lies above the second.
+_UNRELATED_COSINE = 0.15
+_SAME_COSINE = 0.75
 EVERYDAY_SHARE = 0.3
 """What an everyday word weighs of its frequency's weight: rare in a manual, it still says little."""
 PASSAGE_STEMS = 40
@@ -63,8 +77,23 @@ def weight(document_count: int, documents_with_it: int) -> float:
     return math.log(1 + rarity)
 
 
-def score(weights: Mapping[str, float], stems: Sequence[str], average_length: float) -> float:
-    """The score of a chunk.
+def likeness(cosine: float) -> float:
+    """What the cosine of two vectors says, from 0 (unrelated) to 1."""
+    return min(1.0, max(0.0, (cosine - _UNRELATED_COSINE) / (_SAME_COSINE - _UNRELATED_COSINE)))
+
+
+def likenesses(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
+    """``likeness`` of many at once."""
+    return ((cosines - _UNRELATED_COSINE) / (_SAME_COSINE - _UNRELATED_COSINE)).clip(0.0, 1.0)
+
+
+def fused(keyword: Number, alike: Number) -> Number:
+    """The whole score: what the words say and how alike the vectors are, each from 0 to 1."""
+    return KEYWORD_SHARE * keyword + (1 - KEYWORD_SHARE) * alike
+
+
+def score(weights: Mapping[Stem, float], stems: Sequence[Stem], average_length: float) -> float:
+    """How well the words of a chunk answer.
 
     Args:
         weights: Every content stem of the query with its ``weight``.
@@ -79,7 +108,7 @@ def score(weights: Mapping[str, float], stems: Sequence[str], average_length: fl
     if not found or total <= 0:
         return 0.0
     counts = Counter(stem for _, stem in found)
-    slack = _K1 * (1 - _B + _B * len(stems) / max(average_length, 1.0))
+    slack = saturation(len(stems), average_length)
     coverage = sum(weights[stem] for stem in counts)
     density = sum(weights[stem] * count / (count + slack) for stem, count in counts.items())
     closeness = _closest(weights, found)
@@ -87,10 +116,15 @@ def score(weights: Mapping[str, float], stems: Sequence[str], average_length: fl
     return round(min(1.0, mixed / total), 6)
 
 
-def _closest(weights: Mapping[str, float], found: Sequence[tuple[int, str]]) -> float:
+def saturation(length: Number, average_length: float) -> Number:
+    """How often a word must stand in a chunk of this length to have half its weight."""
+    return _K1 * (1 - _B + _B * length / max(average_length, 1.0))
+
+
+def _closest(weights: Mapping[Stem, float], found: Sequence[tuple[int, Stem]]) -> float:
     """The largest weight of query words within one passage."""
     best = inside = 0.0
-    counts: Counter[str] = Counter()
+    counts: Counter[Stem] = Counter()
     first = 0
     for place, stem in found:
         if not counts[stem]:

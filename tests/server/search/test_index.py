@@ -47,9 +47,10 @@ def test_a_question_about_something_else_scores_nothing_and_still_returns_a_smal
 
 
 def test_a_store_larger_than_the_answer_is_not_filled_up():
-    index = Index()
+    index = Index(embedder=lambda: None)
     index.add("file-many", "many.txt", chunks_of(*(f"chunk number{place}" for place in range(30))))
     assert [hit.text for hit in index.search("number7", max_num_results=20)] == ["chunk number7"]
+    assert len(index.search("number7", max_num_results=30)) == 30
 
 
 def test_a_threshold_leaves_out_what_scores_lower(index):

@@ -24,7 +24,7 @@ import harness
 from harness import workflows
 from harness.results import SuiteRun, TrialResult
 
-_INSTRUCTIONS = """\
+INSTRUCTIONS = """\
 You are the documentation assistant of a cloud platform. Answer questions from the documents, and cite them.
 Use only what the documents say. If they do not hold the answer, say: "I don't have that information."
 If a question is too vague to answer, ask what exactly is meant.
@@ -60,7 +60,7 @@ def write_suite(rows: list[dict[str, Any]], folder: Path) -> Path:
     assistant = {
         "name": "Documentation assistant",
         "model": "gpt-5.4",
-        "instructions": _INSTRUCTIONS,
+        "instructions": INSTRUCTIONS,
         "tools": [{"type": "file_search"}],
         "knowledge": ["documents/*.txt"],
     }

@@ -40,6 +40,7 @@ def _as_text(facts: dict[str, Any]) -> Iterator[str]:
     yield "\nmodels"
     yield from (f"  {row['match']:20} {row['answers']}" for row in facts["models"])
     yield f"\ncode_interpreter\n  {facts['code_interpreter']}"
+    yield f"\nfile_search\n  {facts['file_search']}"
     yield "\nlimits"
     yield from (f"  {name:20} {value:,}" for name, value in facts["limits"].items())
     yield "\nroutes"
@@ -52,12 +53,14 @@ def _facts(models: Path | None) -> dict[str, Any]:
     from harness.server.app import called_paths
     from harness.server.llms.models import ModelTable
     from harness.server.llms.table import described, read_models
+    from harness.server.search import embed
 
     table = ModelTable() if models is None else read_models(models, os.environ)
     return {
         "version": harness.__version__,
         "models": [{"match": match, "answers": answers} for match, answers in described(table)],
         "code_interpreter": _isolation(),
+        "file_search": embed.described(),
         "limits": _limits(),
         "routes": [{"method": method, "path": f"/v1{path}"} for method, path in called_paths()],
     }

@@ -20,6 +20,7 @@ from harness.server.resources import (
     chat,
     containers,
     conversations,
+    embeddings,
     files,
     messages,
     models,
@@ -113,6 +114,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("DELETE", "/containers/{container}/files/{file}", containers.delete_file),
     ("GET", "/containers/{container}/files/{file}/content", containers.file_content),
     ("POST", "/chat/completions", chat.create),
+    ("POST", "/embeddings", embeddings.create),
 )
 
 ADMIN_PATH = "/admin/faults"

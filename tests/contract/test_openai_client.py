@@ -375,3 +375,19 @@ def test_it_also_runs_with_openai_1_65(base_url: str) -> None:
     seen = run_program(python, base_url)
     assert seen.pop("openai").startswith("1.65.")
     assert seen == EXPECTED
+
+
+def test_embeddings_come_as_numbers_whatever_form_they_travelled_in(client: OpenAI) -> None:
+    packed = client.embeddings.create(model="text-embedding-3-small", input=["Export data.", "Hello"])
+    plain = client.embeddings.create(
+        model="text-embedding-3-small", input=["Export data.", "Hello"], encoding_format="float"
+    )
+    assert [len(row.embedding) for row in packed.data] == [384, 384]
+    for one, other in zip(packed.data, plain.data, strict=True):
+        assert one.embedding == pytest.approx(other.embedding, abs=1e-7)
+    assert packed.usage == plain.usage
+    short = client.embeddings.create(model="text-embedding-3-small", input=[[9906]], dimensions=8)
+    assert len(short.data[0].embedding) == 8
+    with pytest.raises(openai.BadRequestError) as refused:
+        client.embeddings.create(model="text-embedding-3-small", input="Hello", dimensions=1536)
+    assert refused.value.param == "dimensions"

@@ -201,9 +201,10 @@ def test_server_info_tells_models_limits_isolation_and_routes(project: Path) -> 
     assert {"method": "POST", "path": "/v1/threads/{thread}/runs"} in facts["routes"]
     assert facts["limits"]["request_bytes"] == 64 * 1024 * 1024
     assert facts["code_interpreter"]
+    assert facts["file_search"].startswith("keywords and embeddings (all-MiniLM-L6-v2/")
     text = harness("server-info", folder=project).stdout
     assert text.startswith(f"harness {facts['version']}\n")
-    assert "extractive" in text and "POST   /v1/threads" in text
+    assert "extractive" in text and "POST   /v1/threads" in text and "keywords and embeddings" in text
 
 
 # --- a model behind chat completions ----------------------------------------------------------------------

@@ -143,16 +143,23 @@ class Embedder:
 def default() -> Embedder | None:
     """The model of this package, loaded when first asked for; None, after one warning, where it can't be."""
     with _LOADING:
-        return _loaded()
+        return _loaded()[0]
+
+
+def described() -> str:
+    """How texts are searched on this machine, in a few words."""
+    with _LOADING:
+        return _loaded()[1]
 
 
 @cache
-def _loaded() -> Embedder | None:
+def _loaded() -> tuple[Embedder | None, str]:
     try:
-        return Embedder(_folder())
+        embedder = Embedder(_folder())
     except (OSError, ValueError, ImportError) as problem:
         _LOG.warning("file_search goes by keywords alone: %s; install the package again", problem)
-        return None
+        return None, f"keywords alone: {problem}"
+    return embedder, f"keywords and embeddings ({embedder.name}, {DIMENSIONS} dimensions)"
 
 
 def _folder() -> Traversable:

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.server.search import Chunk, Document, Index, IndexedFile, Page, chunk
+from harness.server.search import Chunk, Document, Index, IndexedFile, Page, chunk, rank
+from harness.text import content_stems
 
 
 def chunks_of(*texts):
@@ -199,3 +200,74 @@ def test_threads_can_add_search_and_remove_at_once():
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(work, range(4)))
     assert len(index) == 4 * 8
+
+
+WORDS = st.sampled_from("export invoice refund webhook settings data csv month page quota".split())
+TEXTS = st.lists(st.lists(WORDS, min_size=1, max_size=30).map(" ".join), min_size=1, max_size=12)
+QUERY = st.lists(WORDS, min_size=1, max_size=5).map(" ".join)
+
+
+def stored(texts):
+    index = Index()
+    for number, text in enumerate(texts):
+        index.add(f"file-{number}", f"{number}.txt", chunks_of(text), {"number": number % 3})
+    return index
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, QUERY, st.integers(0, 2))
+def test_filters_only_take_results_away(texts, query, number):
+    index = stored(texts)
+    everything = index.search(query, max_num_results=50)
+    wanted = {"type": "eq", "key": "number", "value": number}
+    filtered = index.search(query, max_num_results=50, filters=wanted)
+    assert filtered == [hit for hit in everything if hit.attributes["number"] == number]
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, QUERY, st.integers(1, 12), st.floats(0.001, 1))
+def test_results_are_ordered_and_limits_only_cut_the_list(texts, query, most, threshold):
+    index = stored(texts)
+    everything = index.search(query, max_num_results=50)
+    assert len(everything) == len(index)
+    assert [hit.score for hit in everything] == sorted((hit.score for hit in everything), reverse=True)
+    for hit in everything:
+        assert 0 <= hit.score <= 1
+        assert hit.score == pytest.approx(rank.fused(hit.keyword, rank.likeness(hit.similarity)), abs=1e-6)
+    limited = index.search(query, max_num_results=most, score_threshold=threshold)
+    assert limited == [hit for hit in everything if hit.score >= threshold][:most]
+    budget = sum(hit.tokens for hit in everything[:most])
+    assert index.search(query, max_num_results=50, token_budget=budget) == everything[:most]
+
+
+@settings(max_examples=40, deadline=None)
+@given(TEXTS, QUERY)
+def test_keyword_scores_are_those_of_every_chunk_scored_one_by_one(texts, query):
+    everything = stored(texts).search(query, max_num_results=50)
+    stems = [content_stems(text) for text in texts]
+    asked = dict.fromkeys(content_stems(query))
+    weights = {
+        term: rank.query_weight(term, len(texts), sum(term in each for each in stems)) for term in asked
+    }
+    average = sum(map(len, stems)) / len(stems)
+    expected = {f"file-{n}": rank.score(weights, each, average) for n, each in enumerate(stems)}
+    assert {hit.file_id: hit.keyword for hit in everything} == expected
+
+
+def test_a_chunk_that_says_it_in_other_words_is_found():
+    index = indexed(
+        refunds="Refunds are paid to your card within five working days.",
+        badges="Visitors get a badge at the front desk.",
+        exports="Open Settings and choose Export to receive a CSV file.",
+    )
+    [best, *_] = index.search("How long until I get my money back?")
+    assert best.filename == "refunds.txt"
+    assert best.keyword == 0
+    assert best.similarity > 0.3
+    assert best.score > 0.1
+
+
+def test_the_same_search_gives_the_same_numbers_in_another_index():
+    texts = [f"Item {number} costs {number * 3} EUR and ships in May." for number in range(60)]
+    one, other = stored(texts), stored(texts)
+    assert one.search("what does item 7 cost") == other.search("what does item 7 cost")

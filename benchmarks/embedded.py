@@ -1,35 +1,22 @@
-"""CPU of the embedded server: a scripted three-turn conversation, handlers called directly; and a search.
+"""CPU of the embedded server: a scripted three-turn conversation, handlers called directly.
 
     python -m benchmarks.embedded
 
 A conversation is: create the thread; three times a message and a streamed run; list the steps of every run;
-delete the thread. The same short texts are said again and again, so that their tokens are counted once. The
-search runs over 10,000 invented chunks of 60 words, a fifth of them everyday words that stand in most chunks.
+delete the thread. The same short texts are said again and again, so that their tokens are counted once.
 """
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
-from harness.server import search
 from harness.server.app import App, Request, ServerOptions
 from harness.server.llms.models import ModelTable
 from harness.server.llms.scripted import Scripted
-from harness.server.search.chunk import Chunk
 
 _CONVERSATIONS = 500
-_CHUNKS = 10_000
-_QUERIES = {
-    "2 rare words": "quartz lantern",
-    "1 rare, 3 everyday words": "quartz report export file",
-    "8 everyday words": "report export file account plan team user data",
-}
-_RARE = ["quartz", "lantern", "granite", "meadow", "harvest", "copper", "velvet", "anchor"]
-_EVERYDAY = ["report", "export", "file", "account", "plan", "team", "user", "data"]
 
 
 def cpu_s(work: Callable[[], Any]) -> float:
@@ -62,17 +49,6 @@ def _body(app: App, request: Request) -> dict[str, Any]:
     return reply.body or {}
 
 
-def _index() -> search.Index:
-    words = random.Random(7)
-    vocabulary = [f"word{number}" for number in range(20_000)]
-    index = search.Index()
-    for number in range(_CHUNKS):
-        rare = words.choice(_RARE) if words.random() < 0.02 else words.choice(vocabulary)
-        text = " ".join([rare, *words.choices(vocabulary, k=47), *words.choices(_EVERYDAY, k=12)])
-        index.add(f"file-{number}", f"{number}.txt", [Chunk(text, None, 0, 60, 0)], {})
-    return index
-
-
 def main() -> None:
     """Print a Markdown table."""
     models = ModelTable(default=Scripted(["An export takes a minute."], cycle=True))
@@ -82,11 +58,6 @@ def main() -> None:
         _converse(app, assistant)
         each = cpu_s(lambda: _converse_often(app, assistant)) / _CONVERSATIONS
     print(f"| a scripted conversation of three turns | {1000 * each:.2f} |")
-    index = _index()
-    for name, query in _QUERIES.items():
-        best = min(cpu_s(partial(index.search, [query])) for _ in range(5))
-        print(f"| a search over {_CHUNKS:,} chunks: {name} | {1000 * best:.0f} |")
-    index.close()
 
 
 if __name__ == "__main__":

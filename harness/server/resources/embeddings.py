@@ -125,7 +125,8 @@ def _shortened(vectors: NDArray[np.float32], dimensions: int) -> NDArray[np.floa
 
     first = vectors[:, :dimensions]
     lengths: NDArray[np.float32] = np.linalg.norm(first, axis=1, keepdims=True)
-    return first / lengths.clip(min=np.float32(1e-12))
+    short: NDArray[np.float32] = first / lengths.clip(min=np.float32(1e-12))
+    return short
 
 
 def _written(vector: NDArray[np.float32], form: str | None) -> str | list[float]:

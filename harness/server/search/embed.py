@@ -63,8 +63,8 @@ class Embedder:
     """
 
     def __init__(self, folder: Traversable) -> None:
-        model, tokenizer = (_checked(folder, name) for name in _FILES)
-        self.name = f"all-MiniLM-L6-v2/{hashlib.sha256(model).hexdigest()[:16]}"
+        (model, digest), (tokenizer, _) = (_checked(folder, name) for name in _FILES)
+        self.name = f"all-MiniLM-L6-v2/{digest[:16]}"
         """Says which model made a vector: those of another can't be compared."""
         self._session = _session(model)
         self._tokenizer = _tokenizer(tokenizer)
@@ -166,13 +166,14 @@ def _folder() -> Traversable:
     return resources.files("harness.server.search").joinpath("minilm")
 
 
-def _checked(folder: Traversable, name: str) -> bytes:
-    """The bytes of a file, if they are the right ones."""
+def _checked(folder: Traversable, name: str) -> tuple[bytes, str]:
+    """The bytes of a file, if they are the right ones, and their SHA-256."""
     content = folder.joinpath(name).read_bytes()
     expected = json.loads(folder.joinpath("checksums.json").read_bytes()).get(name)
-    if hashlib.sha256(content).hexdigest() != expected:
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != expected:
         raise ValueError(f"{name} of the embedding model is damaged (its SHA-256 is not the expected one)")
-    return content
+    return content, digest
 
 
 def _session(model: bytes) -> Any:

@@ -82,6 +82,7 @@ class Library:
         self._state = state
         self._clock = clock
         self._submit = submit
+        self._path = None if state.rows is None else state.rows.path
         self._indexes: dict[str, Index] = {}
 
     def add(
@@ -150,24 +151,38 @@ class Library:
                 row.status, row.last_error, row.usage_bytes = status, problem, size
             self._state.changed.notify_all()
 
-    def _index_of(self, store_id: str) -> Index:
-        from harness.server.search import Index
+    # An index in the state file writes with a connection of its own: never while this thread holds the
+    # state's lock and has put rows in or taken some out, because then each would wait for the other.
 
+    def _index_of(self, store_id: str) -> Index:
         with self._state.lock:
             index = self._indexes.get(store_id)
             if index is None:
-                index = self._indexes[store_id] = Index()
-                self._fill_again(store_id, index)
+                index = self._indexes[store_id] = self._opened(store_id)
             return index
 
-    def _fill_again(self, store_id: str, index: Index) -> None:
-        """Index what an earlier server had indexed."""
+    def _opened(self, store_id: str) -> Index:
+        """The index of a store as an earlier server left it, less files that it was just taking out."""
+        from harness.server.search import Index
+
+        if self._path is None:
+            return Index()
+        index = Index(self._path, store_id)
         record = self._state.stores.get(store_id)
-        for row in record.files if record else ():
-            file = self._state.files.get(row.id)
-            if row.status == "completed" and file is not None:
-                chunks = _CACHE.chunks(file.file.filename, file.content, row.chunking_strategy)
-                index.add(row.id, file.file.filename, chunks, row.attributes)
+        for file_id in index.file_ids():
+            if record is None or file_id not in record.files:
+                index.remove(file_id)
+        return index
+
+    def forget_deleted(self) -> None:
+        """Take out the indexes of stores that were deleted in an earlier server's last moment."""
+        if self._path is None:
+            return
+        from harness.server.search import Index, stores
+
+        for store_id in stores(self._path):
+            if store_id not in self._state.stores:
+                Index(self._path, store_id).clear()
 
     def remove(self, record: StoreRecord, file_id: str) -> None:
         """Take a file out of a store and its index."""
@@ -175,9 +190,7 @@ class Library:
             row = record.files.remove(file_id)
             if row is not None and row.status == "in_progress":
                 row.status = "cancelled"
-            index = self._indexes.get(record.store.id)
-        if index is not None:
-            index.remove(file_id)
+        self._index_of(record.store.id).remove(file_id)
 
     def set_attributes(self, row: VectorStoreFile, attributes: dict[str, Any]) -> None:
         """Replace the attributes of a file in a store."""
@@ -189,6 +202,13 @@ class Library:
         """Forget the index of a deleted store."""
         with self._state.lock:
             index = self._indexes.pop(store_id, None)
+        self._submit(lambda: self._drop(store_id, index))
+
+    def _drop(self, store_id: str, index: Index | None) -> None:
+        from harness.server.search import Index
+
+        if self._path is not None:
+            Index(self._path, store_id).clear()
         if index is not None:
             index.close()
 

@@ -15,6 +15,7 @@ def recover(state: State, library: Library, now: int) -> None:
 
     A run that waits for tool outputs goes on waiting: nobody was working on it.
     """
+    library.forget_deleted()
     with state.lock:
         for row in state.unfinished():
             if isinstance(row, RunRecord):

@@ -4,7 +4,7 @@ from harness.server.search.chunk import DEFAULT_MAX_TOKENS, DEFAULT_OVERLAP_TOKE
 from harness.server.search.documents import Document, Page, Unreadable
 from harness.server.search.extract import SUPPORTED_TYPES, extract
 from harness.server.search.filters import matches
-from harness.server.search.index import Hit, Index, IndexedFile
+from harness.server.search.index import Hit, Index, IndexedFile, stores
 
 __all__ = [
     "DEFAULT_MAX_TOKENS",
@@ -20,4 +20,5 @@ __all__ = [
     "chunk",
     "extract",
     "matches",
+    "stores",
 ]

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError
+from harness.errors import SettingsError
 
 FORMAT = 1
 IN_MEMORY = ":memory:"
@@ -61,7 +61,7 @@ class Database:
     """A connection with its lock; closed when nobody uses it any more.
 
     Raises:
-        HarnessError: The file's tables have another form than this version's.
+        SettingsError: The file's tables have another form than this version's.
     """
 
     def __init__(self, path: str) -> None:
@@ -73,6 +73,7 @@ class Database:
         if path != IN_MEMORY:
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._connection.execute("PRAGMA secure_delete = ON")
         with self.lock:
             self._prepare(path)
 
@@ -84,8 +85,9 @@ class Database:
                 connection.execute(insert, (FORMAT,))
         [(version,)] = self.rows("SELECT version FROM search_format")
         if version != FORMAT:
-            raise HarnessError(
+            raise SettingsError(
                 f"the vector stores in {path!r} have format {version}; this version reads format {FORMAT}",
+                code="state-unusable",
                 hint="use the version that wrote the file, or a new file",
             )
 

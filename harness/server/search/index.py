@@ -126,6 +126,11 @@ class Index:
             connection.execute(f"DELETE FROM search_files WHERE store = {_STORE}", name)
             connection.execute("DELETE FROM search_stores WHERE name = ?", name)
 
+    def file_ids(self) -> list[str]:
+        """The files of this store, in the order of adding."""
+        query = f"SELECT file_id FROM search_files WHERE store = {_STORE} ORDER BY id"
+        return [file_id for (file_id,) in self._database.rows(query, (self._store,))]
+
     def chunks(self, file_id: str) -> list[Chunk]:
         """The chunks of a file in order; empty when it is not there."""
         query = (
@@ -278,6 +283,11 @@ class Index:
             " JOIN search_files ON search_files.id = search_chunks.file WHERE search_chunks.id = ?"
         )
         return [_hit(row, scored) for chunk, scored in found for row in self._database.rows(query, (chunk,))]
+
+
+def stores(path: Path) -> list[str]:
+    """The names of all stores that a file holds."""
+    return [name for (name,) in database.opened(path).rows("SELECT name FROM search_stores ORDER BY id")]
 
 
 @dataclass(frozen=True, slots=True)

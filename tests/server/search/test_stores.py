@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import SettingsError
 from harness.server.search import Chunk, Index, embed
 
 # Adds batches of 20 files for ever, telling of each one that is done.
@@ -167,6 +167,6 @@ def test_a_file_of_another_format_is_refused_with_what_to_do(path):
     with sqlite3.connect(path) as changing:
         changing.execute("UPDATE search_format SET version = 99")
     changing.close()
-    with pytest.raises(HarnessError, match="format 99") as caught:
+    with pytest.raises(SettingsError, match="format 99") as caught:
         Index(path)
     assert caught.value.hint

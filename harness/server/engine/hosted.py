@@ -51,14 +51,19 @@ def find(
     model: str,
     max_num_results: int | None,
     score_threshold: float,
+    hybrid_search: dict[str, float] | None = None,
     filters: dict[str, Any] | None = None,
 ) -> list[Hit]:
     """What file_search finds in these stores, within the number and size that a model can be given.
+
+    ``hybrid_search`` weighs words against meaning, spelt as the API does: ``text_weight``,
+    ``embedding_weight``.
 
     Raises:
         ModelError: A store is gone or has expired.
     """
     small = model.startswith("gpt-3.5")
+    ranking = {"keyword_share": _share_of_text(hybrid_search)} if hybrid_search else {}
     return engine.library.search(
         _stores(engine, store_ids),
         queries,
@@ -66,7 +71,12 @@ def find(
         score_threshold=score_threshold,
         token_budget=4_000 if small else 16_000,
         filters=filters,
+        **ranking,
     )
+
+
+def _share_of_text(weights: dict[str, float]) -> float:
+    return weights["text_weight"] / (weights["text_weight"] + weights["embedding_weight"])
 
 
 def _stores(engine: Engine, store_ids: Sequence[str]) -> list[StoreRecord]:

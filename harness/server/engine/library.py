@@ -251,8 +251,19 @@ class Library:
         score_threshold: float = 0.0,
         token_budget: int | None = None,
         filters: dict[str, Any] | None = None,
+        **ranking: float,
     ) -> list[Hit]:
-        """The best chunks of several stores, best first; a file in two stores is found twice."""
+        """The best chunks of several stores, best first; a file in two stores is found twice.
+
+        Args:
+            records: The stores.
+            queries: What is asked; see ``Index.search`` for it and the rest.
+            max_num_results: At most so many in all.
+            score_threshold: Lower scores are left out.
+            token_budget: At most so much text in all.
+            filters: Condition on the files' attributes.
+            ranking: ``keyword_share``, if it is not the usual one.
+        """
         with self._state.lock:
             for record in records:
                 self.touch(record)
@@ -266,6 +277,7 @@ class Library:
                 score_threshold=score_threshold,
                 token_budget=token_budget,
                 filters=filters,
+                **ranking,
             )
         ]
         if len(records) > 1:

@@ -376,6 +376,7 @@ def _search(job: ResponseJob, request: ToolRequest, *, number: int) -> Iterator[
         model=job.record.response.model,
         max_num_results=tool["max_num_results"],
         score_threshold=tool["ranking_options"]["score_threshold"],
+        hybrid_search=tool["ranking_options"].get("hybrid_search"),
         filters=tool["filters"],
     )
     results = [

@@ -57,6 +57,7 @@ def _search(job: Job, step: StepRecord, index: int, call_id: str, request: ToolR
         model=job.record.run.model,
         max_num_results=options.get("max_num_results"),
         score_threshold=ranking["score_threshold"],
+        hybrid_search=ranking.get("hybrid_search"),
     )
     searched = {
         "ranking_options": {"ranker": ranking["ranker"], "score_threshold": ranking["score_threshold"]},

@@ -57,10 +57,12 @@ def _search(engine: Engine, given: dict[str, Any], where: str) -> Pair:
         lookup.store(engine, store_id)
     path = f"{where}.ranking_options"
     ranking = Fields(fields.raw("ranking_options"), ("ranker", "score_threshold", "hybrid_search"), path)
-    options = {
+    options: dict[str, Any] = {
         "ranker": ranking.choice("ranker", _RANKERS, "auto"),
         "score_threshold": ranking.number("score_threshold", 0, 1) or 0.0,
     }
+    if "hybrid_search" in ranking:
+        options["hybrid_search"] = shapes.hybrid_search(ranking)
     echoed = {
         "type": "file_search",
         "filters": _filters(fields),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from harness.server.errors import ApiError
+from harness.server.errors import ApiError, bad_request
 from harness.server.resources.fields import Fields, not_supported, wrong_type
 from harness.server.wire import fresh
 
@@ -16,6 +16,7 @@ DEFAULT_RANKER = "default_2024_08_21"
 DEFAULT_CHUNKING = {"type": "static", "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}}
 REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 _FUNCTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_LARGEST_WEIGHT = 1_000_000
 _TOOL_TYPES = ("code_interpreter", "file_search", "function")
 
 
@@ -73,9 +74,28 @@ def _search_options(value: Any, where: str) -> dict[str, Any]:
     options["ranking_options"] = {
         "ranker": ranking.choice("ranker", ("auto", DEFAULT_RANKER), DEFAULT_RANKER),
         "score_threshold": ranking.number("score_threshold", 0, 1) or 0.0,
-        "hybrid_search": fresh(ranking.mapping("hybrid_search")),
+        "hybrid_search": hybrid_search(ranking),
     }
     return options
+
+
+def hybrid_search(ranking: Fields) -> dict[str, float] | None:
+    """What words and meaning weigh against each other in a search; None when not given.
+
+    Raises:
+        ApiError: A weight is missing or negative, or both are 0.
+    """
+    given = ranking.mapping("hybrid_search")
+    if given is None:
+        return None
+    names = ("embedding_weight", "text_weight")
+    fields = Fields(given, names, ranking.path("hybrid_search"))
+    for name in names:
+        fields.require(name)
+    weights = {name: fields.number(name, 0, _LARGEST_WEIGHT) or 0.0 for name in names}
+    if not any(weights.values()):
+        raise bad_request("At least one weight must be greater than zero.", ranking.path("hybrid_search"))
+    return weights
 
 
 def tool_choice(fields: Fields, available: list[dict[str, Any]]) -> Any:

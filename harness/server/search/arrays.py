@@ -99,7 +99,13 @@ class StoreArrays:
         self._vectors, self._bounds = _vectors(parts, dimensions)
 
     def score(
-        self, query: str, vector: NDArray[np.float32] | None, allowed: NDArray[np.bool_] | None, most: int
+        self,
+        query: str,
+        vector: NDArray[np.float32] | None,
+        *,
+        allowed: NDArray[np.bool_] | None,
+        most: int,
+        keyword_share: float,
     ) -> dict[int, Scored]:
         """The best chunks (by their place in ``chunks``) with their scores.
 
@@ -110,12 +116,13 @@ class StoreArrays:
             vector: Of the query; None to go by words alone.
             allowed: Whether each chunk may be found; None if all may.
             most: How many are wanted; there may be more.
+            keyword_share: What words count beside vectors, 0 to 1.
         """
         if not len(self.chunks):
             return {}
         words = self._found_words(query)
         cosines = self._cosines(vector)
-        likeliest = self._upper_bound(words, cosines)
+        likeliest = self._upper_bound(words, cosines, keyword_share)
         if len(self.chunks) <= most:
             likeliest += _ROUNDING
         if allowed is not None:
@@ -126,7 +133,7 @@ class StoreArrays:
         for place in _best_first(likeliest, max(_LEAST_LOOKED_AT, 3 * most)):
             if len(best) == most and likeliest[place] < best[0]:
                 break
-            found[place] = self._scored(place, weights, cosines)
+            found[place] = self._scored(place, weights, cosines, keyword_share)
             _keep_best(best, found[place].score, most)
         return found
 
@@ -149,7 +156,7 @@ class StoreArrays:
         result: Floats = nearest.round(4)
         return result
 
-    def _upper_bound(self, words: Sequence[_Word], cosines: Floats | None) -> Floats:
+    def _upper_bound(self, words: Sequence[_Word], cosines: Floats | None, keyword_share: float) -> Floats:
         """What each chunk would score if all its words stood together."""
         density, coverage = np.zeros(len(self.chunks)), np.zeros(len(self.chunks))
         for word in words:
@@ -158,15 +165,19 @@ class StoreArrays:
         total = sum(word.weight for word in words) or 1.0
         together = rank.COVERAGE_WEIGHT + rank.CLOSENESS_WEIGHT
         keyword = (rank.DENSITY_WEIGHT * density + together * coverage) / total
-        bound = keyword if cosines is None else rank.fused(keyword, rank.likenesses(cosines))
-        return np.where(bound > 0, bound + _ROUNDING, 0.0)
+        if cosines is not None:
+            keyword = rank.fused(keyword, rank.likenesses(cosines), keyword_share)
+        return np.where(keyword > 0, keyword + _ROUNDING, 0.0)
 
-    def _scored(self, place: int, weights: Mapping[int, float], cosines: Floats | None) -> Scored:
+    def _scored(
+        self, place: int, weights: Mapping[int, float], cosines: Floats | None, keyword_share: float
+    ) -> Scored:
         keyword = rank.score(weights, self._stems[place].tolist(), self._average)
         if cosines is None:
             return Scored(keyword, keyword, None)
         cosine = float(cosines[place])
-        return Scored(round(rank.fused(keyword, rank.likeness(cosine)), 6), keyword, cosine)
+        whole = rank.fused(keyword, rank.likeness(cosine), keyword_share)
+        return Scored(round(whole, 6), keyword, cosine)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.server.search import database, embed, windows
+from harness.server.search import database, embed, rank, windows
 from harness.server.search.chunk import Chunk
 from harness.server.search.filters import Attributes, matches
 
@@ -160,6 +160,7 @@ class Index:
         score_threshold: float = 0.0,
         token_budget: int | None = None,
         filters: Mapping[str, Any] | None = None,
+        keyword_share: float = rank.KEYWORD_SHARE,
     ) -> list[Hit]:
         """The best chunks, best first; of equal ones, the one added first.
 
@@ -170,6 +171,7 @@ class Index:
             score_threshold: Lower scores are left out.
             token_budget: The list ends before the chunk that would exceed it.
             filters: Condition on the files' attributes, see ``filters.matches``.
+            keyword_share: What words count in the score beside meaning, 0 to 1.
 
         Raises:
             ApiError: The filters are not well-formed.
@@ -177,8 +179,9 @@ class Index:
         asked = [queries] if isinstance(queries, str) else list(queries)
         embedder = self._embedder()
         store = self._current(embedder)
+        allowed = self._allowed(store, filters)
         scored = _best_of(
-            store.score(query, vector, self._allowed(store, filters), max_num_results)
+            store.score(query, vector, allowed=allowed, most=max_num_results, keyword_share=keyword_share)
             for query, vector in zip(asked, _vectors_of(asked, embedder), strict=True)
         )
         kept = [place for place, found in scored.items() if found.score >= score_threshold]

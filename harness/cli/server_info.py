@@ -50,17 +50,17 @@ def _as_text(facts: dict[str, Any]) -> Iterator[str]:
 def _facts(models: Path | None) -> dict[str, Any]:
     """Everything there is to say, as plain JSON."""
     import harness
+    from harness.embedding import encoder
     from harness.server.app import called_paths
     from harness.server.llms.models import ModelTable
     from harness.server.llms.table import described, read_models
-    from harness.server.search import embed
 
     table = ModelTable() if models is None else read_models(models, os.environ)
     return {
         "version": harness.__version__,
         "models": [{"match": match, "answers": answers} for match, answers in described(table)],
         "code_interpreter": _isolation(),
-        "file_search": embed.described(),
+        "file_search": encoder.described(),
         "limits": _limits(),
         "routes": [{"method": method, "path": f"/v1{path}"} for method, path in called_paths()],
     }

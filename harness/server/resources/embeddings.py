@@ -25,12 +25,12 @@ _SHAPES = "a string, an array of strings, an array of tokens or an array of toke
 
 def create(engine: Engine, request: Request) -> dict[str, Any]:
     """POST /embeddings."""
-    from harness.server.search import embed
+    from harness.embedding import encoder
 
     fields = Fields(request.body, _FIELDS)
     model = fields.required_text("model")
     form = fields.choice("encoding_format", ("float", "base64"), "float")
-    dimensions = fields.integer("dimensions", 1, embed.DIMENSIONS) or embed.DIMENSIONS
+    dimensions = fields.integer("dimensions", 1, encoder.DIMENSIONS) or encoder.DIMENSIONS
     fields.text("user")
     texts, used = _texts(fields, model)
     vectors = _shortened(_embedder().embed(texts), dimensions)
@@ -51,11 +51,11 @@ def _embedder() -> Any:
     Raises:
         ApiError: This installation has none that works.
     """
-    from harness.server.search import embed
+    from harness.embedding import encoder
 
-    embedder = embed.default()
+    embedder = encoder.default()
     if embedder is None:
-        message = f"There are no embeddings here; file_search goes by {embed.described()}."
+        message = f"There are no embeddings here; file_search goes by {encoder.described()}."
         raise ApiError(503, message, type="server_error", code="embeddings_unavailable")
     return embedder
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.server.search import database, embed, rank, windows
+from harness.embedding import encoder
+from harness.server.search import database, rank, windows
 from harness.server.search.chunk import Chunk
 from harness.server.search.filters import Attributes, matches
 
@@ -80,7 +81,7 @@ class Index:
         path: Path | str = database.IN_MEMORY,
         store: str = "",
         *,
-        embedder: Callable[[], embed.Embedder | None] = embed.default,
+        embedder: Callable[[], encoder.Embedder | None] = encoder.default,
     ) -> None:
         self._store = store
         self._embedder = embedder
@@ -218,7 +219,7 @@ class Index:
         row = connection.execute("SELECT id FROM search_stores WHERE name = ?", (self._store,)).fetchone()
         return int(row[0])
 
-    def _current(self, embedder: embed.Embedder | None) -> StoreArrays:
+    def _current(self, embedder: encoder.Embedder | None) -> StoreArrays:
         """Everything in memory, read anew as far as it has changed."""
         from harness.server.search.arrays import StoreArrays
 
@@ -227,10 +228,10 @@ class Index:
             state = (row[0][0], row[0][1]) if row else None
             if self._arrays is None or self._arrays[0] != state:
                 self._load(embedder)
-                self._arrays = state, StoreArrays(self._loaded, embed.DIMENSIONS if embedder else None)
+                self._arrays = state, StoreArrays(self._loaded, encoder.DIMENSIONS if embedder else None)
             return self._arrays[1]
 
-    def _load(self, embedder: embed.Embedder | None) -> None:
+    def _load(self, embedder: encoder.Embedder | None) -> None:
         """Brings the files in memory up to those in the database."""
         query = f"SELECT id, model FROM search_files WHERE store = {_STORE} ORDER BY id"
         files = dict(self._database.rows(query, (self._store,)))
@@ -253,7 +254,7 @@ class Index:
             [row[0] for row in rows], [row[1] for row in rows], [row[2:] for row in rows], vectors
         )
 
-    def _embed_again(self, number: int, embedder: embed.Embedder) -> None:
+    def _embed_again(self, number: int, embedder: encoder.Embedder) -> None:
         """Gives a file vectors of this model: it was added without one, or with another."""
         query = "SELECT text, page, place, tokens, start, id FROM search_chunks WHERE file = ? ORDER BY id"
         rows = self._database.rows(query, (number,))
@@ -311,7 +312,7 @@ class _Prepared:
     embedded: _Embedded
 
 
-def _prepared(files: Sequence[IndexedFile], embedder: embed.Embedder | None) -> list[_Prepared]:
+def _prepared(files: Sequence[IndexedFile], embedder: encoder.Embedder | None) -> list[_Prepared]:
     from harness.server.search.arrays import codes
 
     embedded = _embedded([file.chunks for file in files], embedder)
@@ -321,7 +322,7 @@ def _prepared(files: Sequence[IndexedFile], embedder: embed.Embedder | None) -> 
     ]
 
 
-def _embedded(files: Sequence[Sequence[Chunk]], embedder: embed.Embedder | None) -> list[_Embedded]:
+def _embedded(files: Sequence[Sequence[Chunk]], embedder: encoder.Embedder | None) -> list[_Embedded]:
     """The vectors of several files, made together so that every core has work."""
     if embedder is None:
         return [_Embedded([(0, 0)] * len(chunks), None, None) for chunks in files]
@@ -363,7 +364,7 @@ def _remove(connection: sqlite3.Connection, store: int, file_id: str) -> bool:
 
 
 def _vectors_of(
-    queries: Sequence[str], embedder: embed.Embedder | None
+    queries: Sequence[str], embedder: encoder.Embedder | None
 ) -> Sequence[NDArray[np.float32] | None]:
     return [None] * len(queries) if embedder is None else list(embedder.embed(queries))
 

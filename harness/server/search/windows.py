@@ -10,8 +10,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from harness.embedding.encoder import Window
 from harness.server.search.chunk import Chunk
-from harness.server.search.embed import Window
 
 Span = tuple[int, int]
 """The first window of a chunk, and the one after its last."""

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
+from harness.embedding import encoder
 from harness.server import search
 from harness.server.app import App, Request, ServerOptions, Upload
-from harness.server.search import Chunk, Index, embed
+from harness.server.search import Chunk, Index
 
 
 @pytest.fixture
@@ -97,7 +98,7 @@ def test_a_file_deleted_everywhere_is_not_found_after_a_restart(path: Path) -> N
 
 
 def test_vectors_of_another_model_are_made_anew(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = embed.default()
+    model = encoder.default()
     assert model is not None
     with server(path) as call:
         store, _ = filled(call)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from harness.cost import tokens
-from harness.server.search import embed
+from harness.embedding import encoder
 
 Api = Any
 MODEL = "text-embedding-3-small"
@@ -103,6 +103,6 @@ def test_what_cannot_be_embedded_is_refused_by_name(
 def test_without_the_model_files_embeddings_are_refused_as_a_fault_of_the_server(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embed, "default", lambda: None)
+    monkeypatch.setattr(encoder, "default", lambda: None)
     status, error = api.refused("POST", "/embeddings", {"model": MODEL, "input": "x"})
     assert (status, error["type"], error["code"]) == (503, "server_error", "embeddings_unavailable")

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from harness.embedding import encoder
 from harness.errors import SettingsError
-from harness.server.search import Chunk, Index, embed
+from harness.server.search import Chunk, Index
 
 # Adds batches of 20 files for ever, telling of each one that is done.
 _WRITER = """
@@ -35,7 +36,7 @@ def path(tmp_path):
 
 
 def refuses_to_embed():
-    model = embed.Embedder(Path(embed.__file__).parent / "minilm")
+    model = encoder.Embedder(Path(encoder.__file__).parent / "minilm")
     model.embed_windows = None  # type: ignore[assignment]
     return model
 
@@ -73,7 +74,7 @@ def test_everything_is_there_again_and_nothing_is_embedded_again(path):
     first = Index(path, "birds")
     first.add("file-1", "a.txt", chunks_of("Penguins swim.", "Fish are eaten."), {"kind": "bird"})
     first.add("file-2", "b.txt", chunks_of("Ostriches run."))
-    before = {query: embed.default().embed([query]) for query in ("diving birds",)}
+    before = {query: encoder.default().embed([query]) for query in ("diving birds",)}
     found = first.search("diving birds")
     first.close()
     model = refuses_to_embed()

@@ -157,13 +157,13 @@ def _loaded() -> tuple[Embedder | None, str]:
     try:
         embedder = Embedder(_folder())
     except (OSError, ValueError, ImportError) as problem:
-        _LOG.warning("file_search goes by keywords alone: %s; install the package again", problem)
+        _LOG.warning("texts are compared by words alone: %s; install the package again", problem)
         return None, f"keywords alone: {problem}"
     return embedder, f"keywords and embeddings ({embedder.name}, {DIMENSIONS} dimensions)"
 
 
 def _folder() -> Traversable:
-    return resources.files("harness.server.search").joinpath("minilm")
+    return resources.files("harness.embedding").joinpath("minilm")
 
 
 def _checked(folder: Traversable, name: str) -> tuple[bytes, str]:

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.server.search import Chunk, Document, Index, Page, chunk, embed, windows
+from harness.embedding import encoder
+from harness.server.search import Chunk, Document, Index, Page, chunk, windows
 
-FOLDER = Path(embed.__file__).parent / "minilm"
+FOLDER = Path(encoder.__file__).parent / "minilm"
 SENTENCES = st.lists(
     st.sampled_from(["One fact.", "A longer sentence about invoices!", "Why?"]), max_size=400
 )
@@ -22,7 +23,7 @@ SENTENCES = st.lists(
 
 @pytest.fixture(scope="module")
 def model():
-    found = embed.default()
+    found = encoder.default()
     assert found is not None
     return found
 
@@ -56,7 +57,7 @@ def test_texts_that_mean_the_same_are_nearer_than_others_with_the_same_words(mod
 def test_vectors_have_length_one_and_do_not_depend_on_company_or_threads(model):
     texts = [f"Order {number} ships on day {number % 7}. " * (1 + number % 40) for number in range(30)]
     together = model.embed(texts)
-    fresh = embed.Embedder(FOLDER)
+    fresh = encoder.Embedder(FOLDER)
     with ThreadPoolExecutor(4) as pool:
         alone = np.concatenate(list(pool.map(lambda text: fresh.embed([text]), texts)))
     assert np.array_equal(together, alone)
@@ -65,8 +66,8 @@ def test_vectors_have_length_one_and_do_not_depend_on_company_or_threads(model):
 
 def test_another_process_makes_the_same_bytes(model):
     program = (
-        "import sys; from harness.server.search import embed;"
-        " sys.stdout.buffer.write(embed.default().embed(['Export your data.', 'x ' * 900]).tobytes())"
+        "import sys; from harness.embedding import encoder;"
+        " sys.stdout.buffer.write(encoder.default().embed(['Export your data.', 'x ' * 900]).tobytes())"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=120)
     assert done.stdout == model.embed(["Export your data.", "x " * 900]).tobytes()
@@ -79,10 +80,10 @@ def test_empty_texts_and_torn_characters_have_vectors_too(model):
 @settings(max_examples=30, deadline=None)
 @given(SENTENCES)
 def test_windows_follow_each_other_and_hold_all_words(sentences):
-    model = embed.default()
+    model = encoder.default()
     text = " ".join(sentences)
     found = model.windows(text)
-    assert all(0 < len(window.ids) <= 4 * embed.WINDOW_TOKENS for window in found)
+    assert all(0 < len(window.ids) <= 4 * encoder.WINDOW_TOKENS for window in found)
     assert all(one.end <= other.start for one, other in pairwise(found))
     assert "".join("".join(text[w.start : w.end].split()) for w in found) == "".join(text.split())
     assert all(text[: window.end].endswith((".", "!", "?")) for window in found)
@@ -123,7 +124,7 @@ def test_every_chunk_has_a_vector_however_it_lies(sizes, starts):
 
     def cut(piece):
         ends = np.minimum(np.cumsum(sizes), len(piece))
-        return [embed.Window(int(end) - 1, int(end), b"") for end in dict.fromkeys(ends.tolist())]
+        return [encoder.Window(int(end) - 1, int(end), b"") for end in dict.fromkeys(ends.tolist())]
 
     chunks = [Chunk(text[at : at + 30], None, n, 5, at) for n, at in enumerate(sorted(starts))]
     found, spans = windows.windows(chunks, cut)
@@ -137,8 +138,8 @@ def test_without_its_files_search_goes_by_keywords_after_one_warning(damage, cop
         (copied / "model.onnx").unlink()
     else:
         (copied / "tokenizer.json").write_text("{}", "utf-8")
-    monkeypatch.setattr(embed, "_folder", lambda: copied)
-    embed._loaded.cache_clear()
+    monkeypatch.setattr(encoder, "_folder", lambda: copied)
+    encoder._loaded.cache_clear()
     try:
         with caplog.at_level(logging.WARNING):
             index = Index()
@@ -146,12 +147,12 @@ def test_without_its_files_search_goes_by_keywords_after_one_warning(damage, cop
             [hit] = index.search("export")
         assert (hit.score, hit.similarity) == (hit.keyword, None)
         [warning] = caplog.messages
-        assert "keywords alone" in warning
+        assert "words alone" in warning
         assert ("model.onnx" if damage == "missing" else "tokenizer.json") in warning
         assert "install the package again" in warning
-        assert embed.described().startswith("keywords alone: ")
+        assert encoder.described().startswith("keywords alone: ")
     finally:
-        embed._loaded.cache_clear()
+        encoder._loaded.cache_clear()
 
 
 def test_the_check_sums_are_those_of_the_files():

@@ -48,7 +48,10 @@ _ABBREVIATIONS = frozenset(
     a.m p.m u.s
     """.split()
 )
-_SENTENCE_END = re.compile(r"[.!?…]+[\"'”’)\]]*(?=\s|$|【)")
+# Tried once for each run of marks and never given back: rows of dots take time in proportion to their length.
+_SENTENCE_END = re.compile(r"(?<![.!?…])[.!?…]++[\"'”’)\]]*+(?=\s|$|【)")
+_LONGEST_ABBREVIATION = 20
+"""Characters before a full stop that can make it one of an abbreviation."""
 _LINE_STARTER = re.compile(r"\s*(?:[-*•–▪◦]|\(?\d{1,3}[.)]|#{1,6})\s+")
 
 
@@ -171,13 +174,14 @@ def _after_markers(text: str, position: int, end: int) -> int:
 
 
 def _is_abbreviation(text: str, begin: int, stop: int) -> bool:
-    last = text[begin:stop].rsplit(maxsplit=1)[-1:] or [""]
-    token = last[0].lstrip("([\"'").casefold()
     if text[stop : stop + 1] != ".":
         return False
-    return token in _ABBREVIATIONS or bool(
-        re.fullmatch(r"\(?\d{1,3}|[#]", token) and len(text[begin:stop].split()) == 1
-    )
+    near = text[max(begin, stop - _LONGEST_ABBREVIATION) : stop]
+    last = near.rsplit(maxsplit=1)[-1:] or [""]
+    token = last[0].lstrip("([\"'").casefold()
+    if token in _ABBREVIATIONS:
+        return True
+    return bool(re.fullmatch(r"\(?\d{1,3}|[#]", token)) and len(text[begin:stop].split()) == 1
 
 
 def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:

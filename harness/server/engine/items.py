@@ -12,6 +12,7 @@ import msgspec
 from harness.server.engine.citations import marker
 from harness.server.engine.hosted import CALL_ITEMS
 from harness.server.llms.interface import ChatMessage, ModelError, SearchHit, ToolRequest
+from harness.server.reading import Unreadable, readers
 from harness.server.state import ItemRecord
 from harness.server.wire import fresh
 
@@ -187,9 +188,7 @@ def _file_text(record: ItemRecord, file_id: str) -> str:
 
 
 def _read(filename: str, content: bytes) -> str:
-    from harness.server import search
-
     try:
-        return search.extract(filename, content).text
-    except search.Unreadable as problem:
+        return readers.read(filename, content).text
+    except Unreadable as problem:
         raise ModelError("invalid_prompt", f"{filename}: {problem.message}") from problem

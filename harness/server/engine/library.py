@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.clock import Clock
+from harness.server.reading import Unreadable, readers
 from harness.server.state import BatchRecord, FileRecord, State, StoreRecord
 from harness.server.wire import VectorStoreFile
 
@@ -21,8 +22,6 @@ _EMBEDDING_BYTES = 1024
 """Size of one chunk's embedding: 256 dimensions of 4 bytes; a 21-byte file is recorded with 1045."""
 _REMEMBERED_DOCUMENTS = 256
 _SECONDS_A_DAY = 86_400
-MOST_TOKENS = 5_000_000
-"""A file with more is not indexed."""
 COUNTED = ("in_progress", "completed", "failed", "cancelled")
 
 
@@ -59,11 +58,8 @@ class ChunkCache:
 def _read(filename: str, content: bytes, size: int, overlap: int) -> list[Chunk]:
     from harness.server import search
 
-    document = search.extract(filename, content)
-    made = list(search.chunk(document, max_chunk_size_tokens=size, chunk_overlap_tokens=overlap))
-    if sum(chunk.tokens for chunk in made) - overlap * (len(made) - 1) > MOST_TOKENS:
-        raise search.Unreadable("invalid_file", f"The file has more than {MOST_TOKENS:,} tokens.")
-    return made
+    document = readers.read(filename, content)
+    return list(search.chunk(document, max_chunk_size_tokens=size, chunk_overlap_tokens=overlap))
 
 
 _CACHE = ChunkCache()
@@ -115,8 +111,6 @@ class Library:
         self._submit(lambda: self._index(record, file, row))
 
     def _index(self, record: StoreRecord, file: FileRecord, row: VectorStoreFile) -> None:
-        from harness.server.search import Unreadable
-
         if row.status != "in_progress":
             return
         try:
@@ -213,7 +207,8 @@ class Library:
             index.close()
 
     def close(self) -> None:
-        """Forget every index."""
+        """Forget every index; no process that read documents is left behind."""
+        readers.close_readers()
         with self._state.lock:
             indexes = list(self._indexes.values())
             self._indexes.clear()

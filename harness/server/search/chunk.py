@@ -8,12 +8,16 @@ from dataclasses import dataclass
 
 from harness import text as words_and_sentences
 from harness.cost import tokens
-from harness.server.search.documents import Document
+from harness.server.reading import Document, Unreadable
+from harness.server.reading.limits import MAX_TOKENS
+from harness.server.reading.names import shown
 
 DEFAULT_MAX_TOKENS = 800
 DEFAULT_OVERLAP_TOKENS = 400
 # Current models all count by this encoding; search has no model of its own.
 _ENCODING = "o200k_base"
+
+_SLICE_CHARACTERS = 1_000_000
 
 _EARLIEST_END_SHARE = 0.75
 """A chunk is never cut shorter than this share of its maximum for the sake of a nicer end."""
@@ -54,6 +58,7 @@ def chunk(
 
     Raises:
         ValueError: The overlap is negative or more than half of the maximum, or the maximum is below 8.
+        Unreadable: The document has more tokens than a file may have.
     """
     if max_chunk_size_tokens < 8 or not 0 <= chunk_overlap_tokens <= max_chunk_size_tokens / 2:
         raise ValueError(
@@ -63,6 +68,12 @@ def chunk(
     source = _Source(document)
     ranges = _ranges(source, max_chunk_size_tokens, chunk_overlap_tokens)
     return [source.chunk(index, start, end) for index, (start, end) in enumerate(ranges)]
+
+
+def _too_long(filename: str) -> Unreadable:
+    return Unreadable(
+        "invalid_file", f"{shown(filename)} has more than {MAX_TOKENS:,} tokens, the most of a file; split it"
+    )
 
 
 class _Source:
@@ -75,8 +86,10 @@ class _Source:
     def __init__(self, document: Document) -> None:
         self.text, self._page_starts = _running_text(document)
         self._pages = [page.number for page in document.pages if page.text]
-        encoder = tokens.encoding(_ENCODING)
-        _, self._token_starts = encoder.decode_with_offsets(encoder.encode_ordinary(self.text))
+        starts = token_starts(self.text, MAX_TOKENS)
+        if starts is None:
+            raise _too_long(document.filename)
+        self._token_starts = starts
         self.sentence_starts = [span.start for span in words_and_sentences.sentences(self.text)]
         self.paragraph_starts = [
             start for start in self.sentence_starts if self.text[max(0, start - 2) : start] in ("", "\n\n")
@@ -102,16 +115,46 @@ class _Source:
         return self._token_starts[max(0, place)]
 
 
+def token_starts(text: str, most: int = MAX_TOKENS) -> list[int] | None:
+    """The character that each token starts with, or that it starts inside of; None if there are too many.
+
+    Long texts are encoded in slices, so that one that is much too long costs no more than a long one.
+    """
+    encoder = tokens.encoding(_ENCODING)
+    starts: list[int] = []
+    length = 0
+    for piece in _slices(text):
+        for token in encoder.decode_tokens_bytes(encoder.encode_ordinary(piece)):
+            starts.append(length - (token[0] & 0xC0 == 0x80))
+            length += len(token) if token.isascii() else sum(byte & 0xC0 != 0x80 for byte in token)
+        if len(starts) > most:
+            return None
+    return starts
+
+
+def _slices(text: str) -> Iterator[str]:
+    """The text in long pieces, cut before single spaces, where tokens are never cut."""
+    start = 0
+    while start < len(text):
+        end = min(len(text), start + _SLICE_CHARACTERS)
+        blank = text.rfind(" ", start + 1, end) if end < len(text) else -1
+        end = blank if blank > 0 and not text[blank - 1].isspace() else end
+        yield text[start:end]
+        start = end
+
+
 def _running_text(document: Document) -> tuple[str, list[int]]:
     """All pages as one text, and where each of them starts; a sentence may run on to the next page."""
-    text = ""
+    pieces: list[str] = []
     starts: list[int] = []
+    length = 0
     for page in document.pages:
         if page.text:
-            text += _page_gap(text, page.text)
-            starts.append(len(text))
-            text += page.text
-    return text, starts
+            gap = _page_gap(pieces[-1] if pieces else "", page.text)
+            starts.append(length + len(gap))
+            length += len(gap) + len(page.text)
+            pieces += (gap, page.text)
+    return "".join(pieces), starts
 
 
 def _page_gap(before: str, after: str) -> str:
@@ -137,8 +180,7 @@ def _ranges(source: _Source, most: int, overlap: int) -> Iterator[tuple[int, int
 def _end(source: _Source, start: int, most: int) -> int:
     """Where the chunk that starts here ends: the nicest place near the maximum, exactly counted."""
     limit = source.after(start, most)
-    rest = source.trimmed(start, len(source.text))
-    if limit >= len(source.text) and source.count(*rest) <= most:
+    if limit >= len(source.text) and source.count(*source.trimmed(start, len(source.text))) <= most:
         return len(source.text)
     earliest = source.after(start, int(most * _EARLIEST_END_SHARE))
     while True:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
 import pytest
 
 from harness.server.engine import library
+from harness.server.search.chunk import token_starts
 
 Api = Any
 DEFAULT = {"type": "static", "static": {"max_chunk_size_tokens": 800, "chunk_overlap_tokens": 400}}
@@ -273,7 +275,7 @@ def test_an_expired_store_stays_expired_until_it_is_given_a_longer_life(api: Api
 def test_a_file_with_more_tokens_than_can_be_searched_fails_alone(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "MOST_TOKENS", 1_000)
+    monkeypatch.setattr(sys.modules[token_starts.__module__], "MAX_TOKENS", 1_000)
     texts = {"short.txt": "word " * 1_000, "long.txt": "word " * 1_100}
     files = {name: api.upload(name, text.encode())["id"] for name, text in texts.items()}
     store = api.post("/vector_stores", {"file_ids": list(files.values())})["id"]
@@ -284,7 +286,7 @@ def test_a_file_with_more_tokens_than_can_be_searched_fails_alone(
     }
     assert rows["long.txt"]["last_error"] == {
         "code": "invalid_file",
-        "message": "The file has more than 1,000 tokens.",
+        "message": "'long.txt' has more than 1,000 tokens, the most of a file; split it",
     }
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.server.search import Unreadable, extract
+from harness.server.reading import Unreadable
+from harness.server.reading.extract import extract
 from harness.text import sentences
 
 PROSE = (

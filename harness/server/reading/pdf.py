@@ -6,9 +6,10 @@ import re
 import threading
 from typing import Any
 
-from harness.server.search import flow
-from harness.server.search.documents import Page, Unreadable
-from harness.server.search.flow import Line
+from harness.server.reading import flow
+from harness.server.reading.documents import Page, Unreadable
+from harness.server.reading.flow import Line
+from harness.server.reading.names import shown
 
 # PDFium keeps global state: one document at a time in a process.
 _PDFIUM = threading.Lock()
@@ -55,10 +56,10 @@ def _what_is_wrong(name: str, content: bytes, error: Exception) -> str:
     """
     reason = str(error).lower()
     if "password" in reason and b"/Encrypt" in content:
-        return f"{name!r} is encrypted; upload it without a password"
+        return f"{shown(name)} is encrypted; upload it without a password"
     if "password" in reason or "success" in reason:
-        return f"{name!r} is a PDF without pages, or damaged; export it again"
-    return f"{name!r} is a damaged PDF ({error}); export it again"
+        return f"{shown(name)} is a PDF without pages, or damaged; export it again"
+    return f"{shown(name)} is a damaged PDF ({error}); export it again"
 
 
 def _lines(page: Any) -> list[Line]:

@@ -12,13 +12,6 @@ _BLOCKS = frozenset(
     " hr main nav ol p pre section summary table ul".split()
 )
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
-_CHARSET = re.compile(rb"""<meta[^>]{0,200}charset\s*=\s*["']?\s*([A-Za-z0-9_.:-]{2,40})""", re.I)
-
-
-def declared_encoding(content: bytes) -> str | None:
-    """The encoding that an HTML page names in its first bytes, or None."""
-    match = _CHARSET.search(content[:4096])
-    return match.group(1).decode("ascii") if match else None
 
 
 def text_of(markup: str) -> str:

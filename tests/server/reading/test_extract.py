@@ -5,8 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.server.search import SUPPORTED_TYPES, Document, Unreadable, extract
-from harness.server.search.extract import basename
+from harness.server.reading import Document, Unreadable
+from harness.server.reading.extract import SUPPORTED_TYPES, extract
+from harness.server.reading.names import basename
 
 TEXT = "Prices start at 19 EUR.\nRefunds take 5 days.\n"
 

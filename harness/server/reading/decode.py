@@ -24,7 +24,7 @@ _DECLARATIONS = (
 )
 _SAMPLE_BYTES = 65_536
 
-_KANA = re.compile(r"[\u3040-\u30ff\uff66-\uff9f]")
+_KANA = re.compile(r"[\u3040-\u30ff]")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _WIDE = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef\uac00-\ud7a3]")
@@ -36,6 +36,9 @@ _SCRIPTS = (
     ("gb18030", _HAN, 0.6),
     ("big5", _HAN, 0.6),
 )
+_HIGH_RUN = re.compile(rb"[\x80-\xff]+")
+_LETTER_BYTES = 1.9
+"""Bytes beyond ASCII in a row, on average, in a text of two-byte letters; in Western texts about 1."""
 _HIGH_WORD = re.compile(rb"(?<![A-Za-z\x80-\xff])[\xa8\xb8\xc0-\xff]{2,}(?![A-Za-z\x80-\xff])")
 _LATIN_WORD = re.compile(rb"[A-Za-z][\x80-\xff]|[\x80-\xff][A-Za-z]")
 
@@ -83,7 +86,9 @@ def _damaged_utf8(content: bytes) -> str | None:
 def _looks_like(content: bytes) -> str | None:
     """An encoding of East Asia or Cyrillic, where the bytes make words in it and nothing else would."""
     sample = content[:_SAMPLE_BYTES]
-    for name, letters, share in _SCRIPTS:
+    runs = _HIGH_RUN.findall(sample)
+    wide = sum(map(len, runs)) >= _LETTER_BYTES * len(runs)
+    for name, letters, share in _SCRIPTS if wide else _SCRIPTS[:1]:
         text = sample.decode(name, "ignore")
         beyond = [mark for mark in text if mark > "\x7f"]
         fitting = len(_WIDE.findall(text))

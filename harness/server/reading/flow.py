@@ -41,6 +41,8 @@ class Line:
     """Whether it is set in a typewriter face, where line breaks mean something."""
     first_word: float = 0.0
     """Width of its first word: would that have fitted on the line before?"""
+    above: float = 0.0
+    """How far a row with cells of several lines reaches above its lowest line."""
 
 
 def without_running_lines(printed: list[list[Line]]) -> list[list[Line]]:
@@ -53,9 +55,16 @@ def without_running_lines(printed: list[list[Line]]) -> list[list[Line]]:
     running = {form for form, count in forms.items() if count >= max(3, round(0.6 * filled))}
     offset = _numbering(margins, enough=max(2, round(0.5 * filled)))
     return [
-        [line for line in lines if not _is_running(line, margins[index], running, index - offset)]
+        _kept(
+            lines, [line for line in lines if not _is_running(line, margins[index], running, index - offset)]
+        )
         for index, lines in enumerate(printed)
     ]
+
+
+def _kept(lines: Sequence[Line], text: list[Line]) -> list[Line]:
+    """A page's lines without the running ones; where nothing else is on it, they are its text."""
+    return text or [line for line in lines if not _PAGE_NUMBER.fullmatch(line.text)]
 
 
 def _is_running(line: Line, margins: Sequence[Line], running: set[str], number: float) -> bool:
@@ -132,11 +141,18 @@ def _breaks(lines: Sequence[Line], pitch: float) -> Iterator[str]:
     for block, following in zip(blocks, [*blocks[1:], None], strict=True):
         edge = max(line.right for line in block)
         left = min(line.left for line in block)
-        edge = max(edge, left + _NARROW_SHARE * (page_right - left)) if left < 0.4 * page_right else edge
+        if left < 0.4 * page_right and not _stands_beside(block, lines):
+            edge = max(edge, left + _NARROW_SHARE * (page_right - left))
         for before, after in pairwise(block):
             yield _break_inside(before, after, edge)
         if following:
             yield _break_between(block[-1], following[0])
+
+
+def _stands_beside(block: Sequence[Line], lines: Sequence[Line]) -> bool:
+    """Whether the page has another column to the right of a block, whose own width is then its column's."""
+    right = max(line.right for line in block)
+    return len(block) > 2 and sum(1 for line in lines if line.left > right) > 2
 
 
 def _blocks(lines: Sequence[Line], pitch: float) -> list[list[Line]]:
@@ -173,7 +189,7 @@ def _same_block(before: Line, after: Line, pitch: float) -> bool:
         after.code,
     ):
         return False
-    step = before.baseline - after.baseline
+    step = before.baseline - after.baseline - after.above
     if before.row:
         return 0 < step < 2.5 * after.size
     return 0 < step <= _PARAGRAPH_PITCH * pitch * after.size

@@ -6,15 +6,14 @@ import re
 import threading
 from typing import Any
 
-from harness.server.reading import flow
+from harness.server.reading import flow, layout
 from harness.server.reading.documents import Page, Unreadable
 from harness.server.reading.flow import Line
+from harness.server.reading.layout import MARKER
 from harness.server.reading.names import shown
 
 # PDFium keeps global state: one document at a time in a process.
 _PDFIUM = threading.Lock()
-
-_MARKER = re.compile(r"\s*(?:[-*•‣–▪◦●○■□\uf0b7]|\(?(?:\d{1,3}|[A-Za-z])[.)])\s*$")
 
 # PDFium joins a line that ends in a hyphen to the next one, with this mark between them.
 _PRINTED_LINE = re.compile(r"[^\r\n\ufffe]+\ufffe?|\ufffe")
@@ -66,71 +65,87 @@ def _lines(page: Any) -> list[Line]:
     textpage = page.get_textpage()
     try:
         text = textpage.get_text_range()
-        placed = len(text) == textpage.count_chars()
-        found: list[Line] = []
-        for match in _PRINTED_LINE.finditer(text):
-            if match.group().strip():
-                found.append(_line(textpage, match) if placed else Line(match.group().strip()))
-        return found
+        lines = [match for match in _PRINTED_LINE.finditer(text) if match.group().strip()]
+        if len(text) != textpage.count_chars():  # places are counted otherwise: only the words are certain
+            return [Line(match.group().strip()) for match in lines]
+        characters = _Characters(textpage)
+        return layout.arranged([piece for match in lines for piece in _pieces(characters, match)])
     finally:
         textpage.close()
         page.close()
 
 
-def _line(textpage: Any, match: re.Match[str]) -> Line:
-    """The line with its place; ``match`` counts characters as PDFium does."""
+class _Characters:
+    """Where each character of a page stands and how it is set; asked for often, so nothing is made anew."""
+
+    def __init__(self, textpage: Any) -> None:
+        import ctypes
+
+        from pypdfium2 import raw
+
+        self._raw = raw
+        self._textpage = textpage.raw
+        self._box = raw.FS_RECTF()
+        self._box_pointer = ctypes.byref(self._box)
+        self._x, self._y = ctypes.c_double(), ctypes.c_double()
+        self._origin = ctypes.byref(self._x), ctypes.byref(self._y)
+        self._name, self._flags = ctypes.create_string_buffer(128), ctypes.c_int()
+        self._flags_pointer = ctypes.byref(self._flags)
+
+    def left(self, index: int) -> float:
+        self._raw.FPDFText_GetLooseCharBox(self._textpage, index, self._box_pointer)
+        return float(self._box.left)
+
+    def right(self, index: int) -> float:
+        self._raw.FPDFText_GetLooseCharBox(self._textpage, index, self._box_pointer)
+        return float(self._box.right)
+
+    def baseline(self, index: int) -> float:
+        self._raw.FPDFText_GetCharOrigin(self._textpage, index, *self._origin)
+        return self._y.value
+
+    def size(self, index: int) -> float:
+        """In points; where the producer scaled the page instead of the type, the height of the box."""
+        self._raw.FPDFText_GetLooseCharBox(self._textpage, index, self._box_pointer)
+        height = float(self._box.top - self._box.bottom)
+        size = float(self._raw.FPDFText_GetFontSize(self._textpage, index))
+        return size if 0.4 * height < size < 2.5 * height else height
+
+    def is_typewriter(self, index: int) -> bool:
+        self._raw.FPDFText_GetFontInfo(
+            self._textpage, index, self._name, len(self._name), self._flags_pointer
+        )
+        named = _FIXED_PITCH_NAMES.search(self._name.value)
+        return bool(named) or bool(self._flags.value & _FIXED_PITCH_FLAG)
+
+
+def _pieces(characters: _Characters, match: re.Match[str]) -> list[Line]:
+    """The line, parted where the gap between two words is a column's; ``match`` counts as PDFium does."""
     text = match.group().strip()
     first = match.start() + match.group().index(text[0])
     last = first + len(text) - 1
-    left, right = textpage.get_charbox(first, loose=True)[0], textpage.get_charbox(last, loose=True)[2]
-    word_end = textpage.get_charbox(first + len(text.split(maxsplit=1)[0]) - 1, loose=True)[2]
     # Words in a smaller face may open or close a line; a bullet's own size does not count.
-    edges = (last,) if _MARKER.fullmatch(text.split(maxsplit=1)[0]) else (first, last)
-    size = max(_type_size(textpage, index) for index in edges)
-    code = all(_is_typewriter(textpage, index) for index in (first, last))
-    cells = [text] if code else _cells(textpage, text, first, size)
-    baseline = _baseline(textpage, last)
-    return Line(" | ".join(cells), left, right, baseline, size, len(cells) > 1, code, word_end - left)
+    edges = (last,) if MARKER.fullmatch(text.split(maxsplit=1)[0]) else (first, last)
+    size = max(characters.size(index) for index in edges)
+    code = all(characters.is_typewriter(index) for index in (first, last))
+    cells = [(0, len(text))] if code else _cells(characters, text, first, size)
+    return [_piece(characters, text[start:end], first + start, size, code) for start, end in cells]
 
 
-def _baseline(textpage: Any, index: int) -> float:
-    import ctypes
-
-    from pypdfium2 import raw
-
-    x, y = ctypes.c_double(), ctypes.c_double()
-    raw.FPDFText_GetCharOrigin(textpage, index, x, y)
-    return y.value
+def _piece(characters: _Characters, text: str, first: int, size: float, code: bool) -> Line:
+    last = first + len(text) - 1
+    left = characters.left(first)
+    word = characters.right(first + len(text.split(maxsplit=1)[0]) - 1) - left
+    return Line(text, left, characters.right(last), characters.baseline(last), size, False, code, word)
 
 
-def _type_size(textpage: Any, index: int) -> float:
-    """In points; where the producer scaled the page instead of the type, the height of the box."""
-    from pypdfium2 import raw
-
-    _, bottom, _, top = textpage.get_charbox(index, loose=True)
-    size = float(raw.FPDFText_GetFontSize(textpage, index))
-    return size if 0.4 * (top - bottom) < size < 2.5 * (top - bottom) else top - bottom
-
-
-def _is_typewriter(textpage: Any, index: int) -> bool:
-    import ctypes
-
-    from pypdfium2 import raw
-
-    name, flags = ctypes.create_string_buffer(128), ctypes.c_int()
-    raw.FPDFText_GetFontInfo(textpage, index, name, len(name), flags)
-    return bool(_FIXED_PITCH_NAMES.search(name.value)) or bool(flags.value & _FIXED_PITCH_FLAG)
-
-
-def _cells(textpage: Any, text: str, first: int, size: float) -> list[str]:
-    """The line's text, parted where the gap between two words is a column's."""
-    cells: list[str] = []
+def _cells(characters: _Characters, text: str, first: int, size: float) -> list[tuple[int, int]]:
+    """Beginning and end of each piece of the text that is parted from the next by a wide gap."""
+    cells: list[tuple[int, int]] = []
     begin = 0
     for space in re.finditer(r"\s+", text):
-        before = textpage.get_charbox(first + space.start() - 1, loose=True)[2]
-        after = textpage.get_charbox(first + space.end(), loose=True)[0]
-        piece = text[begin : space.start()]
-        if after - before > _CELL_GAP_EM * size and not _MARKER.fullmatch(piece):
-            cells.append(piece)
+        gap = characters.left(first + space.end()) - characters.right(first + space.start() - 1)
+        if gap > _CELL_GAP_EM * size and not MARKER.fullmatch(text[begin : space.start()]):
+            cells.append((begin, space.start()))
             begin = space.end()
-    return [*cells, text[begin:]]
+    return [*cells, (begin, len(text))]

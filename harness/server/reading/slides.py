@@ -47,7 +47,7 @@ class _Slide:
 
 def _notes(package: Package, part: str) -> str:
     root = package.xml(part)
-    text = "\n\n".join([] if root is None else _blocks(root, _Slide(package)))
+    text = "\n\n".join(filter(None, [] if root is None else _blocks(root, _Slide(package))))
     return f"Notes: {text}" if text else ""
 
 

@@ -104,7 +104,7 @@ class Package:
         Raises:
             Unreadable: The part is damaged, or would unpack to an absurd size.
         """
-        from lxml import etree  # type: ignore[import-untyped]
+        from lxml import etree
 
         content = self._read(part)
         if content is None:

@@ -145,7 +145,8 @@ def _cells(characters: _Characters, text: str, first: int, size: float) -> list[
     begin = 0
     for space in re.finditer(r"\s+", text):
         gap = characters.left(first + space.end()) - characters.right(first + space.start() - 1)
-        if gap > _CELL_GAP_EM * size and not MARKER.fullmatch(text[begin : space.start()]):
+        parted = gap > _CELL_GAP_EM * size and not MARKER.fullmatch(text[begin : space.start()])
+        if parted or gap < -size:  # short entries of two lines may be taken for one
             cells.append((begin, space.start()))
             begin = space.end()
     return [*cells, (begin, len(text))]

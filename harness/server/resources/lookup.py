@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import PurePosixPath
 
 from harness.server.engine import containers, states
 from harness.server.engine.machine import Engine
@@ -19,6 +20,8 @@ from harness.server.state import (
 )
 from harness.server.wire import Assistant, Message
 
+_LONGEST_NAME = 255
+_LONGEST_ENDING = 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -160,6 +163,12 @@ def live_container(engine: Engine, container_id: str) -> ContainerRecord:
 
 
 def plain_name(filename: str) -> str:
-    """The last part of a name: what a client calls a file never becomes a path here."""
+    """The last part of a name: what a client calls a file never becomes a path here.
+
+    A long one keeps its ending, which may decide how it is read.
+    """
     name = _CONTROL.sub("", re.split(r"[/\\]", filename)[-1])
-    return name[:255] if name.strip(". ") else "file"
+    if len(name) > _LONGEST_NAME:
+        ending = PurePosixPath(name).suffix[:_LONGEST_ENDING]
+        name = name[: _LONGEST_NAME - len(ending)] + ending
+    return name if name.strip(". ") else "file"

@@ -203,3 +203,95 @@ def test_the_sample_documents_come_out_as_sentences(path):
     whole = [text for text in prose if text[-1] in ".!?:"]
     assert len(whole) > 0.95 * len(prose)
     assert not any("\n" in text for text in whole if len(text) < 400 and "{" not in text)
+
+
+# Tables and columns
+
+CELLS = [
+    ["Plan", "What it includes", "Price"],
+    ["Team", "Unlimited dashboards, export to CSV, and priority support on working days", "49 EUR"],
+    [
+        "Business",
+        "Everything in Team, single sign-on, and an audit log kept for two years",
+        "129 EUR a month",
+    ],
+]
+
+
+@pytest.mark.parametrize("alignment", ["TOP", "MIDDLE", "BOTTOM"])
+def test_cells_of_several_lines_stay_in_their_row(alignment):
+    from reportlab.platypus import Table
+
+    rows = [[paragraph(cell) for cell in row] for row in CELLS]
+    table = Table(rows, colWidths=[80, 170, 60], style=[("VALIGN", (0, 0), (-1, -1), alignment)])
+    text = extract("a.pdf", pdf(paragraph(PROSE), table, paragraph(PROSE))).text
+    assert text == "\n\n".join([PROSE, "\n".join(" | ".join(row) for row in CELLS), PROSE])
+
+
+def test_an_empty_cell_leaves_its_place_empty():
+    from reportlab.platypus import Table
+
+    rows = [["Region", "2022", "2023"], ["North", "1.2", "1.5"], ["South", "", "2.5"], ["East", "3", "4"]]
+    text = extract("a.pdf", pdf(Table(rows, colWidths=[100, 60, 60]))).text
+    assert text == "\n".join(" | ".join(row) for row in rows)
+
+
+def drawn(lines):
+    """A page with each text where it is said to be, in this order."""
+    from reportlab.pdfgen.canvas import Canvas
+
+    content = io.BytesIO()
+    canvas = Canvas(content)
+    canvas.setFont("Helvetica", 10)
+    for left, baseline, text in lines:
+        canvas.drawString(left, baseline, text)
+    canvas.save()
+    return content.getvalue()
+
+
+def column(text, left):
+    from reportlab.lib.utils import simpleSplit
+
+    lines = simpleSplit(text, "Helvetica", 10, 220)
+    return [(left, 750 - 12 * place, line) for place, line in enumerate(lines)]
+
+
+@pytest.mark.parametrize("by_line", [False, True], ids=["column by column", "line by line"])
+def test_columns_of_prose_are_read_one_after_the_other(by_line):
+    left, right = column(f"Left. {PROSE} {PROSE}", 50), column(f"Right. {PROSE} {PROSE}", 310)
+    lines = [line for pair in zip(left, right, strict=True) for line in pair] if by_line else left + right
+    text = extract("a.pdf", drawn(lines)).text
+    assert text == f"Left. {PROSE} {PROSE}\n\nRight. {PROSE} {PROSE}"
+
+
+def test_a_table_of_short_entries_drawn_column_by_column_is_read_by_rows():
+    rows = [["North", "1.2", "1.5"], ["South", "2.1", "2.5"], ["East", "3.0", "4.0"]]
+    entries = [
+        (50 + 100 * column, 700 - 14 * row, rows[row][column]) for column in range(3) for row in range(3)
+    ]
+    assert extract("a.pdf", drawn(entries)).text == "\n".join(" | ".join(row) for row in rows)
+
+
+def test_a_page_with_nothing_but_a_running_line_keeps_it():
+    from reportlab.platypus import PageBreak
+
+    slides = [
+        part for year in (2021, 2022, 2023) for part in (paragraph(f"Revenue {year}: 5 million"), PageBreak())
+    ]
+    texts = [page.text for page in extract("a.pdf", pdf(*slides)).pages]
+    assert texts == [f"Revenue {year}: 5 million" for year in (2021, 2022, 2023)]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.lists(
+        st.lists(st.text("abcdefghijkxyz", min_size=1, max_size=8), min_size=3, max_size=3),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_every_entry_of_a_table_comes_out_in_its_row(rows):
+    from reportlab.platypus import Table
+
+    text = extract("a.pdf", pdf(Table(rows, colWidths=[120, 120, 120]))).text
+    assert text == "\n".join(" | ".join(row) for row in rows)

@@ -1,3 +1,4 @@
+import sys
 from itertools import pairwise
 
 import pytest
@@ -5,7 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.cost import tokens
+from harness.server.reading import Unreadable
 from harness.server.search import Document, Page, chunk
+from harness.server.search.chunk import token_starts
 
 WORDS = st.sampled_from(
     [
@@ -117,3 +120,26 @@ def test_no_chunk_exceeds_the_maximum_and_together_they_hold_all_the_text(texts,
 def test_impossible_sizes_are_refused_with_the_values(most, overlap):
     with pytest.raises(ValueError, match=f"max_chunk_size_tokens {most}.*chunk_overlap_tokens {overlap}"):
         chunk(document("text"), max_chunk_size_tokens=most, chunk_overlap_tokens=overlap)
+
+
+@settings(max_examples=150, deadline=None)
+@given(TEXTS)
+def test_tokens_start_where_the_tokenizer_says(text):
+    encoder = tokens.encoding("o200k_base")
+    _, starts = encoder.decode_with_offsets(encoder.encode_ordinary(text))
+    assert token_starts(text) == starts
+
+
+def test_a_text_of_several_slices_has_the_tokens_of_the_whole(monkeypatch):
+    text = "The quick brown fox  jumps over 3.14 lazy dogs, naïvely. " * 50
+    whole = token_starts(text)
+    monkeypatch.setattr(sys.modules[token_starts.__module__], "_SLICE_CHARACTERS", 100)
+    assert token_starts(text) == whole
+
+
+def test_a_document_with_too_many_tokens_is_refused(monkeypatch):
+    assert token_starts("some words here", most=2) is None
+    monkeypatch.setattr(sys.modules[token_starts.__module__], "token_starts", lambda text: None)
+    with pytest.raises(Unreadable, match="'report' has more than 5,000,000 tokens") as caught:
+        chunk(Document("report", (Page(None, "words"),)))
+    assert caught.value.code == "invalid_file"

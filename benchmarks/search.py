@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from harness import text as words_and_sentences
 from harness.embedding import encoder
 from harness.server import search
+from harness.server.reading import readers
 
 _PAGE_WORDS = 560
 _DOCUMENT_PAGES = 12
@@ -105,7 +106,7 @@ def index_pages(uploads: Sequence[bytes]) -> int:
     """Index uploads as a server does; how many chunks they make."""
     index = search.Index()
     for number, content in enumerate(uploads):
-        document = search.extract(f"{number}.pdf", content)
+        document = readers.read(f"{number}.pdf", content)
         index.add(f"file-{number}", f"{number}.pdf", search.chunk(document))
     return len(index)
 

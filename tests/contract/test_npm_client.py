@@ -140,7 +140,7 @@ def test_errors_arrive_as_the_client_s_own_classes(play: Play) -> None:
     }
 
 
-def test_responses_conversations_and_chat_completions(play: Play) -> None:
+def test_responses_conversations_chat_completions_and_embeddings(play: Play) -> None:
     assert play("responses") == {
         "plain": ["completed", "You said: Hello."],
         "functions": [2, 'Found: {"summary":"two"}'],
@@ -151,4 +151,5 @@ def test_responses_conversations_and_chat_completions(play: Play) -> None:
         },
         "conversation": [["One.", "You said: One.", "Two.", "You said: Two."], True],
         "chat": ["You said: Hello.", "You said: Hello.", True, "Found: done: one"],
+        "embeddings": True,
     }

@@ -14,7 +14,7 @@ from harness.server.llms.interface import LanguageModel, ModelError
 __all__ = ["ModelError", "ModelTable"]
 
 _GLOB_SIGNS = frozenset("*?[")
-_HOSTED_NAMES = re.compile(r"(?:ft:)?(?:gpt-(?:3\.5|[4-9])|o[1-9]|chatgpt-)[\w.:-]*")
+_HOSTED_NAMES = re.compile(r"(?:ft:)?(?:gpt-(?:3\.5|[4-9])|o[1-9]|chatgpt-|text-embedding-)[\w.:-]*")
 
 
 @dataclass(frozen=True, slots=True)

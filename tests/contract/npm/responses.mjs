@@ -1,4 +1,4 @@
-// Responses, plain and streamed, with functions and documents; conversations; chat completions.
+// Responses, plain and streamed, with functions and documents; conversations; chat completions; embeddings.
 import { toFile } from "openai";
 
 const LOOKUP = {
@@ -77,6 +77,14 @@ async function chat(client) {
   return [plain.choices[0].message.content, streamed, usage.total_tokens > 0, await runner.finalContent()];
 }
 
+async function embeddings(client) {
+  const input = ["The moon is made of cheese.", "Cheese is what the moon is made of.", "Reset your password."];
+  const { data } = await client.embeddings.create({ model: "text-embedding-3-small", input });
+  const [moon, again, password] = data.map((row) => row.embedding);
+  const likeness = (one, other) => one.reduce((sum, value, index) => sum + value * other[index], 0);
+  return likeness(moon, again) > likeness(moon, password);
+}
+
 export default async function play(client) {
   const plain = await client.responses.create({ model: "gpt-4o", instructions: "Be kind.", input: "Hello." });
   return {
@@ -85,5 +93,6 @@ export default async function play(client) {
     documents: await documents(client),
     conversation: await conversation(client),
     chat: await chat(client),
+    embeddings: await embeddings(client),
   };
 }

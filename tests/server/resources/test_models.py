@@ -22,7 +22,7 @@ def test_only_names_in_the_table_are_models(make_api: Any) -> None:
 
 
 def test_the_hosted_api_s_own_names_are_known_where_no_entry_has_to_fit(make_api: Any) -> None:
-    names = ("gpt-4o", "gpt-3.5-turbo", "gpt-5.4-mini", "o3", "ft:gpt-4o:acme::x1")
+    names = ("gpt-4o", "gpt-3.5-turbo", "gpt-5.4-mini", "o3", "ft:gpt-4o:acme::x1", "text-embedding-3-small")
     api = make_api(models=ModelTable())
     assert [api.get(f"/models/{name}")["id"] for name in names] == list(names)
     strict = make_api(models=ModelTable([("mine", Scripted([]))], default=Scripted([])))

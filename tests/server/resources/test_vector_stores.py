@@ -161,6 +161,7 @@ def test_a_run_waits_for_files_of_its_thread_that_are_being_indexed(
     assert api.get(f"/vector_stores/{store}")["file_counts"]["completed"] == 1
 
 
+@pytest.mark.in_one_life
 def test_a_run_and_a_response_wait_for_files_of_the_stores_they_name(
     make_api: Any, slow_reading: threading.Event
 ) -> None:

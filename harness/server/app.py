@@ -18,6 +18,7 @@ from harness.server.llms.models import ModelTable
 from harness.server.resources import (
     assistants,
     chat,
+    completions,
     containers,
     conversations,
     embeddings,
@@ -114,6 +115,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("DELETE", "/containers/{container}/files/{file}", containers.delete_file),
     ("GET", "/containers/{container}/files/{file}/content", containers.file_content),
     ("POST", "/chat/completions", chat.create),
+    ("POST", "/completions", completions.create),
     ("POST", "/embeddings", embeddings.create),
 )
 

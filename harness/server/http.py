@@ -25,6 +25,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from harness.server.access_log import AccessLog, Call
+from harness.server.address import Address, address
 from harness.server.app import ADMIN_PATH, FAULT_HEADER, App, error_reply
 from harness.server.errors import ApiError
 from harness.server.wire import Event, Framing, Reply, Request, StreamDropped, Upload
@@ -101,9 +102,10 @@ class _Door:
 
     async def answer(self, http: HttpRequest) -> Response:
         """The response to one HTTP request."""
-        call = http.state.call = Call(http.method, _plain_path(http.scope["path"]))
+        place = address(http.scope["path"])
+        call = http.state.call = Call(http.method, place.path)
         try:
-            reply = await self._reply(http, call)
+            reply = await self._reply(http, place, call)
             headers = self._headers(call, reply.headers)
             call.status = reply.status
             call.answered, call.fault = reply.body, headers.get(FAULT_HEADER, "")
@@ -133,12 +135,12 @@ class _Door:
         headers = self._headers(call, {"x-should-retry": "false"})
         return Response(msgspec.json.encode(error.body()), 500, headers, "application/json")
 
-    async def _reply(self, http: HttpRequest, call: Call) -> Reply:
+    async def _reply(self, http: HttpRequest, place: Address, call: Call) -> Reply:
         try:
             self._check_key(http)
             if call.path == ADMIN_PATH:
                 _check_local(http)
-            request = await _request(http, call.path, self._options)
+            request = await _request(http, place, self._options)
             call.sent = request.body
             return await self._in_thread(_MOST_CALLS_AT_ONCE, lambda: self._app.handle(request))
         except ApiError as error:
@@ -151,8 +153,7 @@ class _Door:
     def _check_key(self, http: HttpRequest) -> None:
         if self._api_key is None:
             return
-        scheme, _, key = http.headers.get("authorization", "").partition(" ")
-        sent = key.strip() if scheme.lower() == "bearer" else ""
+        sent = _sent_key(http)
         if not hmac.compare_digest(sent.encode(), self._api_key.encode()):
             shown = f"{sent[:3]}***{sent[-4:]}" if len(sent) > 12 else "***" if sent else "none"
             raise ApiError(401, f"Incorrect API key provided: {shown}.", code="invalid_api_key")
@@ -216,6 +217,14 @@ class _EventStream(StreamingResponse):
             await super().stream_response(send)
 
 
+def _sent_key(http: HttpRequest) -> str:
+    """The key of a call, in the header of the hosted API or in that of Azure; empty without one."""
+    scheme, _, key = http.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer":
+        return key.strip()
+    return http.headers.get("api-key", "").strip()
+
+
 def _check_local(http: HttpRequest) -> None:
     """Let only programs on this machine at the admin endpoint; no page in a browser either.
 
@@ -240,14 +249,7 @@ def _sse(event: Event, framing: Framing) -> bytes:
     return b"%bdata: %b\n\n" % (named, msgspec.json.encode(data))
 
 
-def _plain_path(path: str) -> str:
-    """The path without the version prefix, which clients may leave out, and without a slash at its end."""
-    if path == "/v1" or path.startswith("/v1/"):
-        path = path[3:]
-    return path.rstrip("/") or "/"
-
-
-async def _request(http: HttpRequest, path: str, options: HttpOptions) -> Request:
+async def _request(http: HttpRequest, place: Address, options: HttpOptions) -> Request:
     kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     uploads = kind == "multipart/form-data"
     most = options.most_upload_bytes if uploads else options.most_json_bytes
@@ -255,10 +257,13 @@ async def _request(http: HttpRequest, path: str, options: HttpOptions) -> Reques
     query: dict[str, list[str]] = {}
     for name, value in http.query_params.multi_items():
         query.setdefault(name, []).append(value)
+    body = None if uploads else _json_object(await limited.body())
+    if body is not None and place.deployment is not None:
+        body["model"] = place.deployment  # decides there, whatever the body says
     return Request(
         method=http.method,
-        path=path,
-        body=None if uploads else _json_object(await limited.body()),
+        path=place.path,
+        body=body,
         query=query,
         headers=dict(http.headers),
         upload=await _upload(limited) if uploads else None,

@@ -319,6 +319,23 @@ def test_errors_arrive_as_the_client_s_own_classes(client: OpenAI, assistant: An
     assert refused.value.code == "invalid_api_key"
 
 
+def test_azure_s_client_finds_assistants_and_deployments(base_url: str, assistant: Any) -> None:
+    endpoint = base_url.removesuffix("/v1")
+    options = {"azure_endpoint": endpoint, "api_key": KEY, "api_version": "2024-05-01-preview"}
+    with openai.AzureOpenAI(**options, max_retries=0) as azure:
+        thread = azure.beta.threads.create(messages=[{"role": "user", "content": "Hello."}])
+        run = azure.beta.threads.runs.create_and_poll(thread_id=thread.id, assistant_id=assistant.id)
+        assert run.status == "completed"
+        said = azure.chat.completions.create(model="mine", messages=[{"role": "user", "content": "Hello."}])
+        assert (said.model, said.choices[0].message.content) == ("mine", "You said: Hello.")
+    with openai.AzureOpenAI(**options, azure_deployment="mine", max_retries=0) as azure:
+        said = azure.chat.completions.create(model="x", messages=[{"role": "user", "content": "Hello."}])
+        assert said.model == "mine"
+        assert azure.beta.assistants.retrieve(assistant.id) == assistant
+    with OpenAI(base_url=f"{endpoint}/openai/v1/", api_key=KEY, max_retries=0) as newer:
+        assert newer.responses.create(model="mine", input="Hello.").output_text == "You said: Hello."
+
+
 def test_files_travel_both_ways(client: OpenAI) -> None:
     content = bytes(range(256))
     file = client.files.create(file=("all.bin", content), purpose="user_data")

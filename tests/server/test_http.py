@@ -131,6 +131,8 @@ def test_keys_are_asked_for_when_there_is_one() -> None:
     with door.background(app, api_key="sk-right-key-0001") as base_url:
         client = Client(base_url)
         assert client.call("GET", "/v1/models", Authorization="Bearer sk-right-key-0001")[0] == 200
+        assert client.call("GET", "/openai/models?api-version=1", api_key="sk-right-key-0001")[0] == 200
+        assert client.error("GET", "/openai/models", api_key="sk-wrong-key-9999")[0] == 401
         for sent in ("Bearer sk-wrong-key-9999", "Bearer ", "Basic c2s=", "sk-right-key-0001", "Bearer sk-ü"):
             status, error = client.error("GET", "/v1/models", Authorization=sent)
             assert (status, error["code"]) == (401, "invalid_api_key")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.server.engine.machine import Engine
@@ -41,6 +41,26 @@ def queries_of(request: ToolRequest, question: str) -> tuple[str, ...]:
     if given:
         return tuple(str(query) for query in given)
     return (question,)
+
+
+def await_indexing(engine: Engine, store_ids: Sequence[str], is_over: Callable[[], bool]) -> None:
+    """Wait, within bounds, for files of these stores that are being indexed.
+
+    The hosted API waits for the files of a thread only. Here a program is answered so fast that what had
+    long been indexed there would often not be indexed yet.
+    """
+    deadline = engine.clock.monotonic() + engine.index_wait_s
+    with engine.state.changed:
+        while _indexing(engine, store_ids):
+            left = deadline - engine.clock.monotonic()
+            if left <= 0 or is_over():
+                return
+            engine.state.changed.wait(min(left, 1.0))
+
+
+def _indexing(engine: Engine, store_ids: Sequence[str]) -> bool:
+    records = [engine.state.stores.get(identifier) for identifier in store_ids]
+    return any(row.status == "in_progress" for record in records if record for row in record.files)
 
 
 def find(

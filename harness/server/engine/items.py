@@ -58,6 +58,7 @@ def read_talk(items: Sequence[ItemRecord], *, reads_files: bool) -> Talk:
     Raises:
         ModelError: A file in a message has no text that can be read.
     """
+    items = _in_order(items)
     start = _after_last_question(items)
     outputs = {each.item["call_id"]: each for each in items if each.item["type"] == "function_call_output"}
     told = [
@@ -75,7 +76,26 @@ def read_talk(items: Sequence[ItemRecord], *, reads_files: bool) -> Talk:
 
 def since_question(items: Sequence[ItemRecord]) -> Sequence[ItemRecord]:
     """The items that belong to the answer to the latest user message."""
-    return items[_after_last_question(items) :]
+    ordered = _in_order(items)
+    return ordered[_after_last_question(ordered) :]
+
+
+def _in_order(items: Sequence[ItemRecord]) -> list[ItemRecord]:
+    """The items with functions' calls right before their outputs, after what clients put between the two.
+
+    Whoever sends the question once more together with the outputs wants the answer that follows them.
+    """
+    ordered: list[ItemRecord] = []
+    waiting: list[ItemRecord] = []
+    for record in items:
+        if record.item["type"] == "function_call":
+            waiting.append(record)
+            continue
+        if record.item["type"] == "function_call_output":
+            ordered += waiting
+            waiting = []
+        ordered.append(record)
+    return ordered + waiting
 
 
 def _after_last_question(items: Sequence[ItemRecord]) -> int:

@@ -369,6 +369,7 @@ def _search(job: ResponseJob, request: ToolRequest, *, number: int) -> Iterator[
     yield item_events.progress(index, made.id, "file_search_call.searching")
     question = asking.last_question(read_talk(job.record.items(), reads_files=False).history)
     queries = hosted.queries_of(request, question)
+    hosted.await_indexing(job.engine, tool["vector_store_ids"], lambda: not job.record.active)
     found = hosted.find(
         job.engine,
         tool["vector_store_ids"],

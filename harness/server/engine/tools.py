@@ -100,31 +100,15 @@ def _resources(job: Job, tool: str, key: str) -> list[str]:
 def ready_stores(job: Job) -> None:
     """See to the vector stores of a run that can search: they are in use now.
 
-    Waits, within bounds, for files of the thread's own store; the assistant's are not waited for.
+    Waits, within bounds, for files of the assistant's and the thread's stores.
 
     Raises:
         ModelError: A store has expired.
     """
     if any(tool["type"] == "file_search" for tool in job.record.run.tools):
-        hosted.keep_alive(job.engine, _resources(job, "file_search", "vector_store_ids"))
-        _await_indexing(job)
-
-
-def _await_indexing(job: Job) -> None:
-    state, engine = job.engine.state, job.engine
-    deadline = engine.clock.monotonic() + engine.index_wait_s
-    with state.changed:
-        while _indexing(job):
-            left = deadline - engine.clock.monotonic()
-            if left <= 0 or job.record.run.status == "cancelling":
-                return
-            state.changed.wait(min(left, 1.0))
-
-
-def _indexing(job: Job) -> bool:
-    resources = job.thread.thread.tool_resources.get("file_search", {})
-    records = [job.engine.state.stores.get(one) for one in resources.get("vector_store_ids", ())]
-    return any(row.status == "in_progress" for record in records if record for row in record.files)
+        stores = _resources(job, "file_search", "vector_store_ids")
+        hosted.keep_alive(job.engine, stores)
+        hosted.await_indexing(job.engine, stores, lambda: job.record.run.status == "cancelling")
 
 
 def _code_files(job: Job) -> list[FileRecord]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -13,6 +14,7 @@ from harness.server.llms.interface import LanguageModel, ModelError
 __all__ = ["ModelError", "ModelTable"]
 
 _GLOB_SIGNS = frozenset("*?[")
+_HOSTED_NAMES = re.compile(r"(?:ft:)?(?:gpt-(?:3\.5|[4-9])|o[1-9]|chatgpt-|text-embedding-)[\w.:-]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +42,12 @@ class ModelTable:
         return list(dict.fromkeys([*spelt, *([] if self.default else ["extractive"])]))
 
     def knows(self, name: str) -> bool:
-        """Whether a name stands in the table, itself or by a pattern that is more than ``*``."""
+        """Whether a name stands in the table, itself or by a pattern that is more than ``*``.
+
+        Where no entry has to fit, the hosted API's own names are known too: programs look them up first.
+        """
+        if self.default is None and _HOSTED_NAMES.fullmatch(name):
+            return True
         patterns = [pattern for pattern, _ in self.entries if pattern.strip("*")]
         return name in self.names() or any(fnmatchcase(name, pattern) for pattern in patterns)
 

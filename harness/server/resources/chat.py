@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -14,7 +15,7 @@ from harness.server.engine.deltas import pieces
 from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError, bad_request
 from harness.server.llms.interface import ChatMessage, ModelError, ToolRequest
-from harness.server.resources import shapes
+from harness.server.resources import chat_functions, shapes
 from harness.server.resources.fields import Fields, not_supported, wrong_type
 from harness.server.resources.items import check_arguments
 from harness.server.wire import CHAT_FRAMING, Event, Reply, Request, total_usage
@@ -61,6 +62,9 @@ _STATUS = {"invalid_prompt": 400, "rate_limit_exceeded": 429, "server_error": 50
 
 def create(engine: Engine, request: Request) -> Reply:
     """POST /chat/completions: a completion, or its chunks."""
+    if chat_functions.are_used(request.body):
+        asked = replace(request, body=chat_functions.as_tools(request.body or {}))
+        return chat_functions.as_functions(create(engine, asked))
     fields = Fields(request.body, _FIELDS)
     streams, count = fields.flag("stream", False), fields.integer("n", 1, MOST_CHOICES) or 1
     options = Fields(fields.raw("stream_options"), ("include_usage", "include_obfuscation"), "stream_options")

@@ -222,6 +222,20 @@ def test_function_calls_complete_the_response_and_their_outputs_start_the_next(m
     ]
 
 
+def test_a_question_sent_again_before_the_output_is_answered_with_that_output(make_api: Any) -> None:
+    api = make_api([calls(function_call("lookup", id=1), function_call("lookup", id=2)), "Done."])
+    first = ask(api, "question", tools=[LOOKUP])
+    outputs = [
+        {"type": "function_call_output", "call_id": call["call_id"], "output": call["arguments"]}
+        for call in first["output"]
+    ]
+    again = [{"role": "user", "content": "question"}, *outputs]
+    ask(api, again, tools=[LOOKUP], previous_response_id=first["id"])
+    messages = api.model.requests[-1].messages
+    assert [message.role for message in messages] == ["user", "user", "assistant", "tool", "tool"]
+    assert [message.content for message in messages[3:]] == ['{"id":1}', '{"id":2}']
+
+
 def test_calls_and_outputs_must_belong_together(make_api: Any) -> None:
     api = make_api([calls(function_call("lookup"))])
     first = ask(api, tools=[LOOKUP])

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from harness.server.engine import library
+from harness.server.llms.interface import ModelRequest
+from harness.server.llms.scripted import calls, file_search
 from harness.server.search.chunk import token_starts
 
 Api = Any
@@ -159,6 +161,38 @@ def test_a_run_waits_for_files_of_its_thread_that_are_being_indexed(
     assert [name for name, _ in events][-1] == "thread.run.completed"
     [store] = api.get(f"/threads/{thread}")["tool_resources"]["file_search"]["vector_store_ids"]
     assert api.get(f"/vector_stores/{store}")["file_counts"]["completed"] == 1
+
+
+@pytest.mark.in_one_life
+def test_a_run_and_a_response_wait_for_files_of_the_stores_they_name(
+    make_api: Any, slow_reading: threading.Event
+) -> None:
+    def model(request: ModelRequest) -> Any:
+        last = request.messages[-1]
+        return last.hits[0].text if last.hits else calls(file_search("moon"))
+
+    api = make_api(model, eager=False)
+    file = api.upload("moon.txt", b"The moon is made of cheese.")["id"]
+    store = api.post("/vector_stores", {"file_ids": [file]})["id"]
+    assistant = api.assistant(
+        tools=[{"type": "file_search"}], tool_resources={"file_search": {"vector_store_ids": [store]}}
+    )
+    thread = api.thread("What is the moon made of?")
+    path, body = f"/threads/{thread}/runs", {"assistant_id": assistant["id"], "stream": True}
+    run = api.call("POST", path, body).events
+    tool = {"type": "file_search", "vector_store_ids": [store]}
+    body = {"model": "m", "input": "What is the moon made of?", "tools": [tool], "stream": True}
+    response = api.call("POST", "/responses", body).events
+    while next(run)[0] != "thread.run.in_progress":
+        pass
+    while next(response)[0] != "response.file_search_call.searching":
+        pass
+    assert api.get(f"/vector_stores/{store}")["status"] == "in_progress"
+    slow_reading.set()
+    assert list(run)[-1][1]["status"] == "completed"
+    assert list(response)[-1][1]["response"]["output"][-1]["content"][0]["text"].startswith("The moon is")
+    [part] = api.get(f"/threads/{thread}/messages")["data"][0]["content"]
+    assert part["text"]["value"].startswith("The moon is")
 
 
 def test_the_same_bytes_are_read_only_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:

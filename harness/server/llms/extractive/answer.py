@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from harness.server.llms.extractive import schema
 from harness.server.llms.extractive.evidence import Evidence
 from harness.server.llms.extractive.passages import Unit
 from harness.server.llms.extractive.policy import Escalation, Policy
@@ -163,52 +164,8 @@ def as_json(
     text: str, response_format: dict[str, Any], *, escalated: bool, found: bool, sources: Sequence[str]
 ) -> str:
     """The answer as JSON: for a schema its properties, without one ``{"answer": ...}``."""
-    schema = (response_format.get("json_schema") or {}).get("schema")
-    if not isinstance(schema, dict):
+    wanted = (response_format.get("json_schema") or {}).get("schema")
+    if not isinstance(wanted, dict):
         return json.dumps({"answer": text}, ensure_ascii=False)
-    context = {"escalated": escalated, "found": found, "sources": list(sources)}
-    return json.dumps(_value_for("answer", schema, text, context), ensure_ascii=False)
-
-
-def _value_for(name: str, schema: dict[str, Any], text: str, context: dict[str, Any]) -> Any:
-    kind = schema.get("type")
-    kinds = kind if isinstance(kind, list) else [kind]
-    if "const" in schema:
-        return schema["const"]
-    if schema.get("enum"):
-        return next((c for c in schema["enum"] if fold(str(c)) in fold(text)), schema["enum"][0])
-    if "object" in kinds or "properties" in schema:
-        return {
-            key: _value_for(key, spec, text, context)
-            for key, spec in (schema.get("properties") or {}).items()
-            if isinstance(spec, dict)
-        }
-    if "boolean" in kinds:
-        return (
-            context["escalated"]
-            if re.search(r"escalat|human|hand|transfer", fold(name))
-            else context["found"]
-        )
-    if "integer" in kinds or "number" in kinds:
-        return _number_for(text, schema, kinds)
-    if "array" in kinds:
-        return _array_for(name, schema, text, context)
-    if "null" in kinds and "string" not in kinds:
-        return None
-    return text
-
-
-def _number_for(text: str, schema: dict[str, Any], kinds: Sequence[Any]) -> int | float | None:
-    plain = re.sub(r"【[^】]*】", " ", text)
-    match = re.search(r"(?<![\w.])\d[\d,]{0,14}(?:\.\d{1,6})?(?!\d)", plain)
-    if match is None:
-        return None if "null" in kinds else schema.get("minimum", 0)
-    value = float(match.group().replace(",", ""))
-    return int(value) if value.is_integer() or "integer" in kinds else value
-
-
-def _array_for(name: str, schema: dict[str, Any], text: str, context: dict[str, Any]) -> list[Any]:
-    if re.search(r"source|citation|document|file|reference", fold(name)):
-        return list(context["sources"])
-    items = schema.get("items")
-    return [_value_for(name, items, text, context)] if isinstance(items, dict) and text else []
+    context = schema.Context(escalated, found, sources)
+    return json.dumps(schema.value_for("answer", schema.plain(wanted), text, context), ensure_ascii=False)

@@ -205,9 +205,9 @@ def _telling_words(text: str, most: int) -> list[str]:
 
 
 def _forced(scene: _Scene) -> ModelReply | None:
-    """What tool_choice prescribes, once per message."""
+    """What tool_choice prescribes; whoever forces a tool once only asks for it once."""
     choice = scene.request.tool_choice
-    if scene.talk.outcomes or choice in ("auto", "none", None):
+    if choice in ("auto", "none", None):
         return None
     if choice == "required":
         return _any_tool(scene)
@@ -219,19 +219,26 @@ def _forced(scene: _Scene) -> ModelReply | None:
     if kind == "function" and isinstance(choice, dict):
         name = (choice.get("function") or choice).get("name")
         function = next((f for f in scene.functions if f.name == name), None)
-        return _call(scene, [_filled(scene, function)]) if function else None
+        return _forced_call(scene, _filled(scene, function)) if function else None
     return None
 
 
+def _forced_call(scene: _Scene, call: Call) -> ModelReply:
+    """A call that has to be made, also where the user has not named everything that it needs."""
+    return _call(scene, [call.completed(scene.subject or scene.talk.said)])
+
+
 def _any_tool(scene: _Scene) -> ModelReply | None:
+    called = {outcome.request.name for outcome in scene.talk.outcomes}
     reply = _first_step(scene)
-    if reply.tool_requests:
+    if reply.tool_requests and not called.intersection(one.name for one in reply.tool_requests):
         return reply
-    ready = [call for call in (_filled(scene, f) for f in scene.functions) if not call.filled.missing]
-    if "file_search" in scene.hosted:
+    left = [function for function in scene.functions if function.name not in called]
+    calls = [_filled(scene, function) for function in left or scene.functions]
+    if "file_search" in scene.hosted and "file_search" not in called:
         return _search(scene)
-    if ready or scene.functions:
-        return _call(scene, [ready[0] if ready else _filled(scene, scene.functions[0])])
+    if calls:
+        return _forced_call(scene, next((call for call in calls if not call.filled.missing), calls[0]))
     return _run_code(scene) if "code_interpreter" in scene.hosted else None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from harness.server.llms.extractive.arguments import Filled, Parameter, codes_in, fill, is_free_text
 from harness.server.llms.extractive.handover import is_informational
 from harness.server.llms.extractive.lexicon import alike, in_usual_words, synonyms
+from harness.server.llms.extractive.schema import Context, plain, value_for
 from harness.text import content_stems, fold, sentences, stem
 
 
@@ -81,10 +82,9 @@ def _functions(tools: Sequence[dict[str, Any]]) -> Iterator[Function]:
         inner = tool.get("function") if isinstance(tool.get("function"), dict) else tool
         name = inner.get("name") if inner else None
         if inner and isinstance(name, str):
-            schema = inner.get("parameters")
-            yield Function(
-                name, str(inner.get("description") or ""), schema if isinstance(schema, dict) else {}
-            )
+            given = inner.get("parameters")
+            schema = plain(given) if isinstance(given, dict) else {}
+            yield Function(name, str(inner.get("description") or ""), schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,24 @@ class Call:
 
     function: Function
     filled: Filled
+
+    def completed(self, text: str) -> Call:
+        """The call with what the schema allows wherever a required value was not found."""
+        specs, found = self.function.schema.get("properties") or {}, self.filled.arguments
+        told = dict(found)
+        for name, spec in specs.items():
+            if name in self.filled.missing or isinstance(found.get(name), dict):
+                told[name] = _with_stand_ins(found.get(name), value_for(name, spec, text, Context()))
+        return Call(self.function, Filled(told, ()))
+
+
+def _with_stand_ins(found: Any, stand_in: Any) -> Any:
+    """What was found, in objects with the stand-ins for what was not."""
+    if found is None:
+        return stand_in
+    if not (isinstance(found, dict) and isinstance(stand_in, dict)):
+        return found
+    return {**found, **{name: _with_stand_ins(found.get(name), value) for name, value in stand_in.items()}}
 
 
 # --- choosing -------------------------------------------------------------------------------------
@@ -189,7 +207,7 @@ def _score(function: Function, clause: str) -> float:
     described = set(content_stems(function.description))
     known = sum(1 for word in said & described if len(word) > 2)
     if function.reads:
-        return _score_of_reading(function, text, share, known)
+        return _score_of_reading(function, clause, share, known)
     wishes = bool(_WISH.match(text)) or _is_imperative(text)
     acts = _said(stem(verb), said) or any(stem(other) in said for other in _same_act(verb))
     if (share >= 0.5 or acts) and "?" not in text and _gives_everything(function, clause):
@@ -207,11 +225,12 @@ def _score(function: Function, clause: str) -> float:
     return (0.9 + 0.1 * min(known, 4)) if acts and known else 0.0
 
 
-def _score_of_reading(function: Function, text: str, share: float, known: int) -> float:
+def _score_of_reading(function: Function, clause: str, share: float, known: int) -> float:
     """Looking up is asked for by questions too, when what to look up can be found in them."""
+    text = fold(in_usual_words(clause))
     if share < 0.5 or re.match(r"how (?:do|can|to)\b", text):
         return 0.0
-    filled = fill(function.schema, [text])
+    filled = fill(function.schema, [clause])
     required = function.schema.get("required") or []
     own = bool(re.search(r"\b(?:my|our|me|i|we)\b", text))
     if required and len(filled.missing) < len(required):

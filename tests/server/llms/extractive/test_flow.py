@@ -284,6 +284,50 @@ def test_a_forced_function_is_called_and_a_forbidden_one_is_not(clinic):
     assert clinic.ask([ChatMessage("user", "Hi")], tool_choice={"type": "file_search"}).tool_requests
 
 
+def test_a_forced_call_has_everything_that_it_requires(business):
+    def tool(name, **properties):
+        schema = {"type": "object", "properties": properties, "required": list(properties)}
+        return {"type": "function", "function": {"name": name, "parameters": schema}}
+
+    person = {"$ref": "#/$defs/Person"}
+    save = tool("save_person", person=person, tags={"type": "array", "items": {"type": "string"}})
+    save["function"]["parameters"]["$defs"] = {
+        "Person": {"type": "object", "properties": {"name": {"type": "string"}, "age": {"type": "integer"}}}
+    }
+    talk = business("You keep a list of people.", tools=[save, tool("finish", note={"type": "string"})])
+    said = ChatMessage("user", "Ada is 36")
+    [call] = talk.ask(
+        [said], tool_choice={"type": "function", "function": {"name": "save_person"}}
+    ).tool_requests
+    assert call.arguments == {"person": {"name": "Ada is 36", "age": 36}, "tags": ["Ada is 36"]}
+    again = [
+        said,
+        ChatMessage("assistant", "", tool_requests=(call,)),
+        ChatMessage("tool", "ok", answers=call.id),
+    ]
+    [other] = talk.ask(again, tool_choice="required").tool_requests
+    assert (other.name, list(other.arguments)) == ("finish", ["note"])
+
+
+def test_the_place_that_a_question_names_is_looked_up(business):
+    schema = {
+        "type": "object",
+        "properties": {
+            "location": {"type": "string", "description": "The city and state, e.g. San Francisco, CA"},
+            "unit": {"type": "string", "enum": ["celsius", "fahrenheit"]},
+        },
+        "required": ["location"],
+    }
+    weather = {"name": "get_current_weather", "description": "Get the current weather", "parameters": schema}
+    talk = business(
+        "You are a weather bot. Use the provided functions to answer questions.",
+        tools=[{"type": "function", "function": weather}],
+        get_current_weather={"temperature": 57},
+    )
+    talk.say("What's the weather in San Francisco today?")
+    assert [arguments["location"] for _, arguments in talk.calls] == ["San Francisco"]
+
+
 # --- memory, manipulation, formats ----------------------------------------------------------------
 
 

@@ -35,6 +35,7 @@ from harness.server.llms.extractive.handover import (
     without_refusal,
 )
 from harness.server.llms.extractive.lexicon import INJECTION, OFF_TOPIC
+from harness.server.llms.extractive.meaning import ALONE, BESIDE_DOCUMENTS, meant_calls
 from harness.server.llms.extractive.policy import Escalation, Policy, read_policy
 from harness.server.llms.extractive.talk import (
     Outcome,
@@ -431,7 +432,21 @@ def _functions(scene: _Scene) -> ModelReply | None:
     if not scene.functions:
         return None
     calls = calls_asked_for(scene.functions, scene.subject, scene.talk.user_texts[:-1])
+    calls = _with_meant(scene, calls)
     return _call_or_ask(scene, calls) if calls else None
+
+
+def _with_meant(scene: _Scene, calls: Sequence[Call]) -> list[Call]:
+    """The calls with those that the message means beside them, in other words than the functions' own.
+
+    Beside documents, which might answer as well, only where the message holds what the function needs.
+    """
+    searches = "file_search" in scene.hosted
+    least = BESIDE_DOCUMENTS if searches else ALONE
+    meant = meant_calls(scene.functions, scene.subject, scene.talk.user_texts[:-1], least)
+    known = {call.function.name for call in calls}
+    more = [call for call in meant if call.function.name not in known]
+    return [*calls, *(call for call in more if not (searches and call.filled.missing))]
 
 
 def _call_or_ask(scene: _Scene, calls: Sequence[Call]) -> ModelReply:

@@ -94,6 +94,15 @@ class Call:
     function: Function
     filled: Filled
 
+    def with_choices(self) -> Call:
+        """The call with the first of the allowed values wherever one of a few had to be chosen."""
+        specs, told = self.function.schema.get("properties") or {}, dict(self.filled.arguments)
+        for name in self.filled.missing:
+            choices = (specs.get(name) or {}).get("enum")
+            if choices:
+                told[name] = choices[0]
+        return Call(self.function, Filled(told, tuple(n for n in self.filled.missing if n not in told)))
+
     def completed(self, text: str) -> Call:
         """The call with what the schema allows wherever a required value was not found."""
         specs, found = self.function.schema.get("properties") or {}, self.filled.arguments
@@ -136,6 +145,11 @@ _ACTING = frozenset(
     "transfer pay refund block activate deactivate enroll apply reset move notify put sign borrow "
     "hold arrange give buy purchase subscribe unsubscribe get".split()
 )
+
+
+def is_acting(function: Function) -> bool:
+    """Whether a function changes something."""
+    return bool(function.name_words) and function.name_words[0] in _ACTING - {"get"}
 
 
 def calls_asked_for(functions: Sequence[Function], said: str, earlier: Sequence[str]) -> list[Call]:

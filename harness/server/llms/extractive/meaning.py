@@ -15,7 +15,7 @@ ALONE = 0.28
 """Least cosine of a message and what a function says of itself, where nothing but functions could answer."""
 BESIDE_DOCUMENTS = 0.42
 _NEARLY = 0.7
-"""A function is meant beside the one that a piece of the message is most like, if it is so much as like it."""
+"""A function is meant beside the one that a piece of the message is most like, if it is so nearly as like."""
 
 
 def meant_calls(functions: Sequence[Function], said: str, earlier: Sequence[str], least: float) -> list[Call]:

@@ -45,7 +45,7 @@ def test_a_question_in_other_words_means_the_function_and_choices_are_made() -> 
 
 
 def test_a_question_with_two_parts_means_two_functions() -> None:
-    found = meant("What's the weather in Lisbon today and how likely is it that it rains?")
+    found = meant("What is the temperature in Lisbon today and how likely is it that it rains?")
     assert set(found) == {"get_current_temperature", "get_rain_probability"}
 
 

@@ -41,9 +41,10 @@ layers: $(VENV)/.dev ## Who may import whom.
 
 check: lint types layers test ## All of it, as CI does.
 
-sample: $(VENV)/.dev ## Make the sample documents, data and schemas again.
+sample: $(VENV)/.dev ## Make the sample documents, data, schemas and the coverage page again.
 	$(BIN)/python fixtures/make.py
 	$(BIN)/python -m harness.suite.schema docs/schema
+	$(BIN)/python -m harness.server.description docs/server-coverage.md
 
 clean: ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+# Answers of embedded servers are compared with the description of the server, whatever a test is about.
+pytest_plugins = ["described"]
+
 # How long an example takes says nothing about whether it is right, and CI machines are busy.
 settings.register_profile("harness", deadline=None, print_blob=True)
 settings.load_profile("harness")

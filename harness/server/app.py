@@ -121,6 +121,8 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
 
 ADMIN_PATH = "/admin/faults"
 """Not of the API: GET, POST and DELETE of the faults on demand; over HTTP for this machine alone."""
+DOCUMENT_PATH = "/openapi.json"
+"""Not of the API either: GET of the description of everything that is."""
 FAULT_HEADER = "x-harness-fault"
 
 
@@ -188,10 +190,15 @@ class App:
         A stream's events drive its run as they are read; ``close`` on them leaves the rest to the server.
         """
         try:
-            reply = self._administered(request) if request.path == ADMIN_PATH else self._met(request)
+            beside = self._beside_the_api(request.path)
+            reply = beside(request) if beside else self._met(request)
         except ApiError as error:
             reply = error_reply(error, request.path)
         return replace(reply, headers={"x-request-id": self.new_request_id(), **reply.headers})
+
+    def _beside_the_api(self, path: str) -> Callable[[Request], Reply] | None:
+        """What answers calls that are not of the API, which never meet a fault."""
+        return {ADMIN_PATH: self._administered, DOCUMENT_PATH: _described}.get(path)
 
     def _met(self, request: Request) -> Reply:
         """The answer, after what faults on demand do to the call."""
@@ -219,7 +226,7 @@ class App:
         return answer if isinstance(answer, Reply) else Reply(200, answer)
 
     def _administered(self, request: Request) -> Reply:
-        """The answer to a call of the admin endpoint, which itself never meets a fault."""
+        """The answer to a call of the admin endpoint."""
         if request.method == "DELETE":
             self._faults = None
         elif request.method == "POST":
@@ -258,6 +265,14 @@ class App:
 
 def _state(options: ServerOptions) -> State:
     return State(options.seed) if options.state is None else open_state(options.state, options.seed)
+
+
+def _described(request: Request) -> Reply:
+    if request.method != "GET":
+        raise _not_allowed(request)
+    from harness.server.description import document
+
+    return Reply(200, document())
 
 
 def called_paths() -> list[tuple[str, str]]:

@@ -34,6 +34,7 @@ _OTHERS = {"text": ANYTHING, "refusal": ANYTHING, "image_url": ANYTHING, "file":
 
 def _part(name: str, schema: Schema) -> Schema:
     others = {other: anything for other, anything in _OTHERS.items() if other != name}
+    others["prompt_cache_breakpoint"] = unused(ANYTHING, _NO_CACHE)
     return takes({"type": always(name), name: schema}, **others)
 
 
@@ -89,9 +90,12 @@ _MESSAGE_IN = either(
     ),
 )
 _TOOL = takes({"type": always("function"), "function": shapes.FUNCTION_IN}, file_search=ANYTHING)
+_FUNCTION_CHOICE = takes({"type": always("function"), "function": takes({"name": text(least=1)})})
+_ALLOWED = takes({"tools": listed(_FUNCTION_CHOICE)}, mode=choice("auto", "required"))
 _TOOL_CHOICE = either(
     choice("none", "auto", "required"),
-    takes({"type": always("function"), "function": takes({"name": text(least=1)})}),
+    _FUNCTION_CHOICE,
+    takes({"type": always("allowed_tools"), "allowed_tools": _ALLOWED}),
 )
 _BODY = takes(
     {"messages": listed(_MESSAGE_IN, least=1), "model": text(least=1)},
@@ -107,6 +111,7 @@ _BODY = takes(
     prediction=unused(ANYTHING, _NOT_TOLD),
     presence_penalty=unused(ANYTHING, _NOT_TOLD),
     prompt_cache_key=unused(ANYTHING, _NO_CACHE),
+    prompt_cache_options=unused(ANYTHING, _NO_CACHE),
     prompt_cache_retention=unused(ANYTHING, _NO_CACHE),
     reasoning_effort=shapes.option(shapes.EFFORT),
     response_format=shapes.RESPONSE_FORMAT_IN,
@@ -201,7 +206,9 @@ SECTION = Section(
                 "audio": "answers are texts",
                 "function_call": "replaced by tool_choice",
                 "functions": "replaced by tools",
-                "messages[]<function>": "replaced by messages with the role tool",
+                "messages[].tool_calls[]<custom>": "only functions are called",
+                "moderation": _NO_MODERATION,
+                "tool_choice<custom>": "only functions are called",
                 "messages[].content[]<input_audio>": "models behind the server are given texts",
                 "tools[]<custom>": "only functions are called",
                 "web_search_options": "the server has no such tool",
@@ -209,4 +216,11 @@ SECTION = Section(
         ),
     ),
     schemas={},
+    not_done={
+        "GET /chat/completions": _KEPT_NOWHERE,
+        "GET /chat/completions/{}": _KEPT_NOWHERE,
+        "POST /chat/completions/{}": _KEPT_NOWHERE,
+        "DELETE /chat/completions/{}": _KEPT_NOWHERE,
+        "GET /chat/completions/{}/messages": _KEPT_NOWHERE,
+    },
 )

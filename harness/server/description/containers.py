@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.server.description.records import BYTES, Operation, Section, paging
+from harness.server.description import shapes
+from harness.server.description.records import BYTES, Operation, Parameter, Section, paging
 from harness.server.description.schema import (
     COUNT,
     TIME,
@@ -48,6 +49,7 @@ _NEW = takes(
     file_ids=listed(text(), most=50),
     expires_after=takes(anchor=always("last_active_at"), minutes=whole(1, 20)),
     memory_limit=unused(_MEMORY, "echoed; the sandbox has one limit"),
+    network_policy=shapes.NO_NETWORK,
 )
 _FORM = {
     "type": "object",
@@ -66,9 +68,8 @@ SECTION = Section(
             "/containers",
             "The containers.",
             gives=a_page_of(ref("Container")),
-            query=paging(),
+            query=(*paging(), Parameter("name", text(), "Only containers of this name.")),
             refuses=(),
-            not_done={"name": "containers are not searched for by name"},
         ),
         Operation(
             "POST",
@@ -77,7 +78,7 @@ SECTION = Section(
             gives=ref("Container"),
             body=_NEW,
             not_done={
-                "network_policy": "code in the sandbox has no network",
+                "network_policy<allowlist>": "code never has a network",
                 "skills": "the sandbox has no skills",
             },
         ),

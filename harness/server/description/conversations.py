@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.server.description.items import INCLUDE, ITEMS_NOT_DONE
+from harness.server.description.items import INCLUDE, items_not_done
 from harness.server.description.records import Operation, Section, paging
 from harness.server.description.schema import (
     TIME,
@@ -25,10 +25,7 @@ _CONVERSATION = gives(
     }
 )
 _NEW_ITEMS = listed(ref("NewItem"), most=20)
-_NOT_DONE = {
-    **{f"items[]<{name}>": why for name, why in ITEMS_NOT_DONE.items()},
-    "items[].content[].file_url": "the server fetches nothing",
-}
+_NOT_DONE = items_not_done("items")
 _ONE = "/conversations/{conversation}"
 _ITEMS = f"{_ONE}/items"
 

@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import harness
 from harness.server.description import (
     assistants,
     chat,
@@ -85,7 +84,7 @@ def document() -> dict[str, Any]:
         "openapi": "3.1.0",
         "info": {
             "title": "harness: the embedded server",
-            "version": harness.__version__,
+            "version": "v1",
             "description": "Assistants, Responses with Conversations, and chat completions as harness serve "
             "speaks them. What is accepted without effect carries x-no-effect with the reason.",
         },

@@ -39,7 +39,27 @@ _NO_TOOL = """
     program program_output shell_call shell_call_output tool_search_call tool_search_output
     web_search_call
 """.split()
-ITEMS_NOT_DONE = dict.fromkeys(_NO_TOOL, "the server has no such tool")
+_CALLERS = "functions are called by the model alone, and waited for"
+_NOT_DONE = {
+    **{f"<{kind}>": "the server has no such tool" for kind in _NO_TOOL},
+    "<compaction>": "talks are not compacted",
+    "<compaction_trigger>": "talks are not compacted",
+    "<configuration_update>": "a response keeps the options it began with",
+    ".content[].file_url": "the server fetches nothing",
+    ".output[].file_url": "the server fetches nothing",
+    "<function_call>.async": _CALLERS,
+    "<function_call>.caller": _CALLERS,
+    "<function_call>.namespace": _CALLERS,
+    "<function_call_output>.caller": _CALLERS,
+    "<function_call_output>.namespace": _CALLERS,
+}
+
+
+def items_not_done(name: str) -> dict[str, str]:
+    """What is not done of the items in this field."""
+    return {f"{name}[]{own}": why for own, why in _NOT_DONE.items()}
+
+
 _STATUS = choice("in_progress", "completed", "incomplete")
 _DETAIL = choice("low", "high", "auto", "original")
 _ANY_ID = text(most=512)
@@ -47,16 +67,27 @@ _OPTIONAL_ID = {"id": text(most=512)}
 
 # as they are sent
 
-_SAID = {"annotations": listed(ANYTHING), "logprobs": ANYTHING}
+_CACHE_MARK = {"prompt_cache_breakpoint": unused(ANYTHING, "nothing is cached between requests")}
+_SAID = {"annotations": listed(ANYTHING), "logprobs": ANYTHING, **_CACHE_MARK}
 _NOT_SEEN = "images are told to models by name, not shown"
 _IMAGE = unused(_DETAIL, _NOT_SEEN)
 _PART_IN = either(
     takes({"type": choice("input_text", "output_text", "text"), "text": text()}, **_SAID),
     takes({"type": always("refusal"), "refusal": text()}, **_SAID),
-    takes({"type": always("input_image"), "image_url": text()}, detail=_IMAGE),
-    takes({"type": always("input_image"), "file_id": text()}, detail=_IMAGE),
-    takes({"type": always("input_file"), "file_id": text(least=1)}, filename=text(), detail=_IMAGE),
-    takes({"type": always("input_file"), "file_data": text(least=1)}, filename=text(), detail=_IMAGE),
+    takes({"type": always("input_image"), "image_url": text()}, detail=_IMAGE, **_CACHE_MARK),
+    takes({"type": always("input_image"), "file_id": text()}, detail=_IMAGE, **_CACHE_MARK),
+    takes(
+        {"type": always("input_file"), "file_id": text(least=1)},
+        filename=text(),
+        detail=_IMAGE,
+        **_CACHE_MARK,
+    ),
+    takes(
+        {"type": always("input_file"), "file_data": text(least=1)},
+        filename=text(),
+        detail=_IMAGE,
+        **_CACHE_MARK,
+    ),
 )
 _PARTS_IN = either(text(), listed(_PART_IN))
 _RESULT_IN = takes(

@@ -10,9 +10,9 @@ from harness.server.description.items import (
     INCLUDES,
     ITEM_IN,
     ITEM_OUT,
-    ITEMS_NOT_DONE,
     OUTPUT_ITEM,
     OUTPUT_TEXT,
+    items_not_done,
 )
 from harness.server.description.records import Operation, Parameter, Section, paging
 from harness.server.description.schema import (
@@ -64,6 +64,7 @@ _AUTO = takes(
     {"type": always("auto")},
     file_ids=listed(text(), most=50),
     memory_limit=unused(_MEMORY, "the sandbox has one limit"),
+    network_policy=shapes.NO_NETWORK,
 )
 _CODE_IN = takes({"type": always("code_interpreter"), "container": either(text(), _AUTO)})
 _TOOL_IN = either(_FUNCTION_IN, _SEARCH_IN, _CODE_IN)
@@ -159,6 +160,7 @@ _FIELDS = {
     "max_tool_calls": whole(1),
     "metadata": ref("Metadata"),
     "prompt_cache_key": unused(text(), _NO_CACHE),
+    "prompt_cache_options": unused(ANYTHING, _NO_CACHE),
     "prompt_cache_retention": unused(ANYTHING, _NO_CACHE),
     "safety_identifier": unused(text(), _NO_MODERATION),
     "service_tier": unused(_TIERS, _NO_TIERS),
@@ -274,11 +276,19 @@ _TOOLS_NOT_DONE = {
         "web_search_preview_2025_03_11",
     )
 }
+_CALLERS = "functions are called by the model alone, and waited for"
 _NOT_DONE = {
-    "prompt": "prompts are made in a dashboard that does not exist here",
-    **{f"input[]<{name}>": why for name, why in ITEMS_NOT_DONE.items()},
-    "input[].content[].file_url": "the server fetches nothing",
+    **items_not_done("input"),
     **_TOOLS_NOT_DONE,
+    "tools[]<code_interpreter>.allowed_callers": _CALLERS,
+    "tools[]<code_interpreter>.container<auto>.network_policy<allowlist>": "code never has a network",
+    "tools[]<function>.allowed_callers": _CALLERS,
+    "tools[]<function>.async": _CALLERS,
+    "tools[]<function>.defer_loading": "all tools are told to the model at once",
+    "tools[]<function>.output_schema": "outputs are told to the model as they come",
+    "tool_choice<mcp>": _NO_SUCH_TOOL,
+    "reasoning.context": "models behind the server show no reasoning",
+    "reasoning.mode": "models behind the server have one way to reason",
 }
 _ONE = "/responses/{response}"
 
@@ -292,7 +302,15 @@ SECTION = Section(
             gives=ref("Response"),
             body=takes(_MODEL, **_FIELDS),
             events=_EVENTS,
-            not_done=_NOT_DONE,
+            not_done={
+                **_NOT_DONE,
+                "access_programs": "there is nothing to be let into",
+                "background_options": "what is in the background begins at once",
+                "context_management": "talks are not compacted; truncation fits them into the window",
+                "image": "the server makes no images",
+                "moderation": _NO_MODERATION,
+                "prompt": "prompts are made in a dashboard that does not exist here",
+            },
         ),
         Operation(
             "POST",
@@ -300,7 +318,7 @@ SECTION = Section(
             "Count what a request would cost to read.",
             gives=gives({"object": always("response.input_tokens"), "input_tokens": COUNT}),
             body=takes(**_COUNTED, model=text()),
-            not_done=_NOT_DONE,
+            not_done={**_NOT_DONE, "personality": "models behind the server have one"},
         ),
         Operation(
             "GET",
@@ -339,5 +357,5 @@ SECTION = Section(
         Operation("POST", f"{_ONE}/cancel", "Cancel a response in the background.", gives=ref("Response")),
     ),
     schemas={"Response": _RESPONSE, "NewItem": ITEM_IN, "Item": ITEM_OUT},
-    not_done={},
+    not_done={"POST /responses/compact": "talks are not compacted; truncation fits them into the window"},
 )

@@ -81,11 +81,11 @@ def ref(name: str) -> Schema:
 
 
 def takes(required: Properties | None = None, **optional: Schema) -> Schema:
-    """An object in a request: unknown fields are refused, and an optional one may be null."""
+    """An object in a request; null means not given, so unknown fields are refused unless they are null."""
     made: Schema = {
         "type": "object",
         "properties": {**(required or {}), **{name: _optional(one) for name, one in optional.items()}},
-        "additionalProperties": False,
+        "additionalProperties": NULL,
     }
     if required:
         made["required"] = list(required)

@@ -140,6 +140,8 @@ TOOL_RESOURCES_OUT = gives(
     file_search=gives({"vector_store_ids": listed(text())}),
 )
 
+NO_NETWORK = takes(type=always("disabled"))
+
 TOKENS = whole(0)
 USAGE = gives(
     {

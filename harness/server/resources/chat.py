@@ -133,6 +133,7 @@ def _ask(fields: Fields) -> Ask:
         "parallel_tool_calls": fields.flag("parallel_tool_calls", True) if tools else None,
     }
     last = max((index for index, said in enumerate(talk) if said.role == "user"), default=-1) + 1
+    choice, allowed = _tool_choice(fields, tools) if tools else ("none", tools)
     return Ask(
         model=fields.required_text("model"),
         instructions=instructions,
@@ -211,7 +212,8 @@ def _content(fields: Fields, otherwise: str | None) -> str:
 
 
 def _part(given: Any, where: str) -> str:
-    fields = Fields(given, ("type", "text", "refusal", "image_url", "file"), where)
+    known = ("type", "text", "refusal", "image_url", "file", "prompt_cache_breakpoint")
+    fields = Fields(given, known, where)
     fields.require("type")
     kind = fields.choice("type", ("text", "refusal", "image_url", "file"))
     if kind in ("text", "refusal"):

@@ -7,10 +7,10 @@ from typing import Any
 from harness.server.engine import containers
 from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError
-from harness.server.resources import lookup
+from harness.server.resources import lookup, shapes
 from harness.server.resources.fields import Fields
 from harness.server.state import ContainerFileRecord, ContainerRecord
-from harness.server.wire import Reply, Request, body, deleted, page, page_query
+from harness.server.wire import Reply, Request, body, deleted, page, page_query, single
 
 MOST_FILES = 50
 _MEMORY = ("1g", "4g", "16g", "64g")
@@ -18,11 +18,12 @@ _MEMORY = ("1g", "4g", "16g", "64g")
 
 def create(engine: Engine, request: Request) -> dict[str, Any]:
     """POST /containers."""
-    fields = Fields(request.body, ("name", "file_ids", "expires_after", "memory_limit"))
+    fields = Fields(request.body, ("name", "file_ids", "expires_after", "memory_limit", "network_policy"))
     name = fields.required_text("name", most=256)
     life = Fields(fields.raw("expires_after"), ("anchor", "minutes"), "expires_after")
     life.choice("anchor", ("last_active_at",))
     minutes = life.integer("minutes", 1, containers.LIFE_MINUTES) or containers.LIFE_MINUTES
+    shapes.network_policy(fields)
     memory = fields.choice("memory_limit", _MEMORY) or containers.DEFAULT_MEMORY
     with engine.state.lock:
         wanted = [lookup.file(engine, one) for one in fields.ids("file_ids", most=MOST_FILES) or ()]
@@ -33,9 +34,11 @@ def create(engine: Engine, request: Request) -> dict[str, Any]:
 
 
 def list_all(engine: Engine, request: Request) -> dict[str, Any]:
-    """GET /containers."""
+    """GET /containers, optionally of one name."""
+    name = single(request.query, "name")
+    keep = None if name is None else (lambda row: row.container.name == name)
     with engine.state.lock:
-        rows, more = engine.state.containers.page(page_query(request.query))
+        rows, more = engine.state.containers.page(page_query(request.query), keep)
         for row in rows:
             containers.look(engine, row)
         return page([body(row.container) for row in rows], more)

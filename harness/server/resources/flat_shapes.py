@@ -95,7 +95,7 @@ def _code(engine: Engine, given: dict[str, Any], where: str) -> Pair:
 
 
 def _auto_container(engine: Engine, given: Any, where: str) -> dict[str, Any]:
-    fields = Fields(given, ("type", "file_ids", "memory_limit"), where)
+    fields = Fields(given, ("type", "file_ids", "memory_limit", "network_policy"), where)
     fields.require("type")
     fields.choice("type", ("auto",))
     made: dict[str, Any] = {"type": "auto"}
@@ -103,6 +103,7 @@ def _auto_container(engine: Engine, given: Any, where: str) -> dict[str, Any]:
         made["file_ids"] = list(fields.ids("file_ids", most=50) or ())
         for file_id in made["file_ids"]:
             lookup.file(engine, file_id)
+    shapes.network_policy(fields)
     if "memory_limit" in fields:
         made["memory_limit"] = fields.choice("memory_limit", _MEMORY)
     return made

@@ -41,6 +41,8 @@ _PREFIXES = {
     "reasoning": "rs_",
 }
 _TYPES = (*_PREFIXES, "item_reference")
+_CACHE_MARK = "prompt_cache_breakpoint"
+"""Accepted in every part: nothing is cached between requests."""
 _PARTS = ("input_text", "output_text", "text", "refusal", "input_image", "input_file")
 _FIELDS = {
     "message": ("type", "id", "role", "content", "status", "phase"),
@@ -158,7 +160,7 @@ def _part(engine: Engine, record: ItemRecord, given: Any, where: str) -> dict[st
     if kind == "input_file":
         return _file(engine, record, given, where)
     key = "refusal" if kind == "refusal" else "text"
-    fields = Fields(given, ("type", key, "annotations", "logprobs"), where)
+    fields = Fields(given, ("type", key, "annotations", "logprobs", _CACHE_MARK), where)
     fields.require(key)
     made: dict[str, Any] = {"type": kind, key: fields.text(key)}
     if kind == "output_text":
@@ -167,7 +169,7 @@ def _part(engine: Engine, record: ItemRecord, given: Any, where: str) -> dict[st
 
 
 def _image(engine: Engine, given: Any, where: str) -> dict[str, Any]:
-    fields = Fields(given, ("type", "image_url", "file_id", "detail"), where)
+    fields = Fields(given, ("type", "image_url", "file_id", "detail", _CACHE_MARK), where)
     file_id, url = fields.text("file_id"), fields.text("image_url")
     if (file_id is None) == (url is None):
         raise bad_request(f"'{where}' takes either image_url or file_id.", where)
@@ -179,7 +181,8 @@ def _image(engine: Engine, given: Any, where: str) -> dict[str, Any]:
 
 def _file(engine: Engine, record: ItemRecord, given: Any, where: str) -> dict[str, Any]:
     """A file part: one that was uploaded, or one that is sent along, which then has an id of its own."""
-    fields = Fields(given, ("type", "file_id", "file_data", "filename", "file_url", "detail"), where)
+    known = ("type", "file_id", "file_data", "filename", "file_url", "detail", _CACHE_MARK)
+    fields = Fields(given, known, where)
     if "file_url" in fields:
         message = (
             f"'{where}.file_url' is not supported: this server fetches nothing. Send file_data or file_id."

@@ -171,6 +171,12 @@ def chunking(fields: Fields) -> dict[str, Any]:
     return {"type": "static", "static": {"max_chunk_size_tokens": size, "chunk_overlap_tokens": overlap}}
 
 
+def network_policy(fields: Fields) -> None:
+    """Refuse a container that wants the network: code never has one here."""
+    given = Fields(fields.raw("network_policy"), ("type",), fields.path("network_policy"))
+    given.choice("type", ("disabled",))
+
+
 def expires_after(fields: Fields) -> dict[str, Any] | None:
     """When an unused vector store goes; None when not given."""
     if "expires_after" not in fields:

@@ -496,6 +496,27 @@ def test_containers_hold_uploads_and_copies_until_they_are_deleted(api: Api) -> 
     assert api.refused("GET", path)[0] == 404
 
 
+def test_containers_are_listed_by_name_and_never_have_a_network(api: Api) -> None:
+    closed = {"type": "disabled"}
+    first = api.post("/containers", {"name": "one", "network_policy": closed})
+    api.post("/containers", {"name": "two"})
+    assert [row["id"] for row in api.get("/containers", name="one")["data"]] == [first["id"]]
+    code = {"type": "code_interpreter", "container": {"type": "auto", "network_policy": closed}}
+    assert api.post("/responses", {"model": "m", "input": "hi", "tools": [code]})["status"] == "completed"
+    open_body = {"name": "three", "network_policy": {"type": "allowlist", "allowed_domains": ["a.b"]}}
+    assert api.refused("POST", "/containers", open_body)[0] == 400
+
+
+def test_marks_for_caches_are_accepted_in_every_part(api: Api) -> None:
+    part = {"type": "input_text", "text": "hello", "prompt_cache_breakpoint": {"mode": "explicit"}}
+    body = {
+        "model": "m",
+        "input": [{"role": "user", "content": [part]}],
+        "prompt_cache_options": {"ttl": "30m"},
+    }
+    assert api.post("/responses", body)["status"] == "completed"
+
+
 @pytest.mark.in_one_life
 def test_of_too_many_containers_the_longest_unused_lose_their_variables_but_no_files(
     make_api: Any, monkeypatch: pytest.MonkeyPatch

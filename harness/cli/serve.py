@@ -40,6 +40,11 @@ _MEGABYTES = click.FloatRange(min=0, min_open=True)
 @click.option("--log-bodies", is_flag=True, help="Log request and answer bodies too: they hold messages.")
 @click.option("--max-request-mb", type=_MEGABYTES, help="Largest JSON request. Default: 64.")
 @click.option("--max-upload-mb", type=_MEGABYTES, help="Largest upload. Default: 513.")
+@click.option(
+    "--require-beta-header",
+    is_flag=True,
+    help="Refuse calls of assistants and threads without OpenAI-Beta, as the hosted API did.",
+)
 def command(
     host: str,
     port: int,
@@ -51,6 +56,7 @@ def command(
     log_bodies: bool,
     max_request_mb: float | None,
     max_upload_mb: float | None,
+    require_beta_header: bool,
 ) -> None:
     """Start the embedded Assistants API: no key and no network needed.
 
@@ -75,6 +81,7 @@ def command(
 
     app = App(replace(server_options(models, faults), state=state))
     options = _http_options(log_format, log_bodies, max_request_mb, max_upload_mb)
+    options = replace(options, require_beta_header=require_beta_header)
 
     def on_ready(base_url: str) -> None:
         click.echo(f"serving on {base_url} (Ctrl-C stops)", err=True)

@@ -6,7 +6,7 @@ The handlers are plain functions on requests and the server's memory; HTTP is a 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError
+from harness.server.idempotency import Repetitions
 from harness.server.llms.models import ModelTable
 from harness.server.resources import (
     assistants,
@@ -35,7 +36,7 @@ from harness.server.state import State, open_state
 from harness.server.wire import Event, IdFactory, Reply, Request, Upload
 
 if TYPE_CHECKING:
-    from harness.server.faults import FaultFile, Faults
+    from harness.server.faults import Fault, FaultFile, Faults
     from harness.server.sandbox import Sandbox
 
 __all__ = ["ADMIN_PATH", "ROUTES", "App", "Event", "Reply", "Request", "ServerOptions", "Upload"]
@@ -180,6 +181,7 @@ class App:
             make_sandbox=self.options.make_sandbox,
         )
         self._request_ids = IdFactory()
+        self._repetitions = Repetitions(self.options.clock)
         self._faults: Faults | None = None
         if self.options.faults is not None:
             self._set_faults(self.options.faults)
@@ -204,16 +206,31 @@ class App:
         """The answer, after what faults on demand do to the call."""
         faults = self._faults  # another thread may replace them meanwhile
         if faults is None:
-            return self._answer(request)
+            return self._once(request)
         fault = faults.next(request)
         if fault.delay_s:
             self.options.sleep(fault.delay_s)
-        reply = fault.refusal or self._answer(replace(request, fate=fault.fate))
+        reply = fault.refusal
+        if reply is None or fault.after_work:
+            reply = self._lost(self._once(replace(request, fate=fault.fate)), fault)
         if reply.events is not None and fault.drop_after is not None:
             from harness.server.faults import DroppedStream
 
             reply = replace(reply, events=DroppedStream(reply.events, fault.drop_after))
         return replace(reply, headers={**reply.headers, FAULT_HEADER: fault.label}) if fault.label else reply
+
+    def _lost(self, reply: Reply, fault: Fault) -> Reply:
+        """The answer, or the refusal in its place where a fault on demand loses it after the work."""
+        if fault.refusal is None:
+            return reply
+        close = getattr(reply.events, "close", None)
+        if close is not None:
+            close()
+        return fault.refusal
+
+    def _once(self, request: Request) -> Reply:
+        """The answer; a call that was made before with the same key is not made again."""
+        return self._repetitions.answer(request, lambda: self._answer(request))
 
     def _answer(self, request: Request) -> Reply:
         try:
@@ -234,7 +251,7 @@ class App:
 
             self._set_faults(parse_faults(request.body, called_paths()))
         elif request.method != "GET":
-            raise _not_allowed(request)
+            raise _not_allowed(request, _METHODS)
         faults = self._faults
         return Reply(200, faults.body() if faults else {"object": "faults", "faults": []})
 
@@ -269,7 +286,7 @@ def _state(options: ServerOptions) -> State:
 
 def _described(request: Request) -> Reply:
     if request.method != "GET":
-        raise _not_allowed(request)
+        raise _not_allowed(request, ["GET"])
     from harness.server.description import document
 
     return Reply(200, document())
@@ -285,7 +302,7 @@ def error_reply(error: ApiError, path: str) -> Reply:
     answer = error.body()
     if path == "/files" or path.startswith("/files/"):
         answer["detail"] = {"message": error.message, "code": error.code}
-    return Reply(error.status, answer)
+    return Reply(error.status, answer, headers=error.headers)
 
 
 def _index(routes: tuple[tuple[str, str, Handler], ...]) -> dict[tuple[str, int, str], list[Any]]:
@@ -313,13 +330,26 @@ def _route(request: Request) -> tuple[Handler, list[str]]:
     found = _match(request.method, parts)
     if found is not None:
         return found
-    if any(_match(method, parts) for method in _METHODS):
-        raise _not_allowed(request)
+    allowed = _allowed(parts)
+    if allowed:
+        raise _not_allowed(request, allowed)
     raise ApiError(404, f"Invalid URL ({request.method} /v1{request.path})", code="unknown_url")
 
 
-def _not_allowed(request: Request) -> ApiError:
-    return ApiError(405, f"Not allowed to {request.method} on /v1{request.path}.", code="method_not_allowed")
+def _not_allowed(request: Request, allowed: Iterable[str]) -> ApiError:
+    return ApiError(
+        405,
+        f"Not allowed to {request.method} on /v1{request.path}.",
+        code="method_not_allowed",
+        headers={"allow": ", ".join(allowed)},
+    )
+
+
+def _allowed(parts: list[str]) -> list[str]:
+    """The methods of a path; where a fixed word could also be an id, those of the fixed word."""
+    found = {method: match for method in _METHODS if (match := _match(method, parts))}
+    fewest_ids = min((len(ids) for _, ids in found.values()), default=0)
+    return [method for method, (_, ids) in found.items() if len(ids) == fewest_ids]
 
 
 def _match(method: str, parts: list[str]) -> tuple[Handler, list[str]] | None:

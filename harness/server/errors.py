@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -14,6 +15,7 @@ class ApiError(Exception):
         param: The field or id it is about.
         code: Machine-readable code, mostly null on this API.
         type: Error type, ``invalid_request_error`` unless said.
+        headers: What the answer says beside its body.
     """
 
     def __init__(
@@ -24,6 +26,7 @@ class ApiError(Exception):
         param: str | None = None,
         code: str | None = None,
         type: str = "invalid_request_error",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -31,6 +34,7 @@ class ApiError(Exception):
         self.param = param
         self.code = code
         self.type = type
+        self.headers = dict(headers or {})
 
     def body(self) -> dict[str, Any]:
         """The error envelope."""

@@ -59,6 +59,8 @@ class FaultRule(_FileRecord):
     """Answer with this error before any work is done."""
     retry_after_s: Annotated[float, Field(ge=0, le=86_400)] | None = None
     """With status: what Retry-After asks for, in seconds."""
+    after_work: bool | None = None
+    """With status: do the work first, so that only its answer is lost."""
     drop_stream_after: Annotated[int, Field(ge=0)] | None = None
     """Cut the connection of a stream after this many events; the run itself goes on."""
     run: Literal["failed", "expired", "incomplete"] | None = None
@@ -83,7 +85,8 @@ class Fault:
     """What one call meets.
 
     Attributes:
-        refusal: The error answer that it gets instead of any work.
+        refusal: The error answer that it gets.
+        after_work: The work is done all the same, and only its answer is lost.
         delay_s: How late it is answered.
         drop_after: After how many events its stream is cut.
         fate: How a run that it creates will end.
@@ -91,6 +94,7 @@ class Fault:
     """
 
     refusal: Reply | None = None
+    after_work: bool = False
     delay_s: float = 0.0
     drop_after: int | None = None
     fate: Fate | None = None
@@ -188,8 +192,10 @@ def _combined(rules: Sequence[FaultRule]) -> Fault:
     """Delays add up; of refusals, cuts and fates the first counts."""
     if not rules:
         return _NO_FAULT
+    refusing = next((rule for rule in rules if rule.status is not None), None)
     return Fault(
-        refusal=next((_refusal(rule) for rule in rules if rule.status is not None), None),
+        refusal=_refusal(refusing) if refusing else None,
+        after_work=refusing is not None and bool(refusing.after_work),
         delay_s=math.fsum(rule.delay_s for rule in rules if rule.delay_s is not None),
         drop_after=next(
             (rule.drop_stream_after for rule in rules if rule.drop_stream_after is not None), None
@@ -309,6 +315,8 @@ def _rule_mistakes(rule: FaultRule, place: Place, routes: Routes) -> Iterator[Mi
         yield Mistake((*place, "nth"), "nth counts calls from 1 and names at least one", hint)
     if rule.retry_after_s is not None and rule.status is None:
         yield Mistake((*place, "retry_after_s"), "retry_after_s belongs to status", "leave it out")
+    if rule.after_work and rule.status is None:
+        yield Mistake((*place, "after_work"), "after_work belongs to status", "leave it out")
     yield from _code_mistakes(rule, place)
     if not any(_reaches(rule, method, path) for method, path in routes):
         called = " ".join(part for part in (rule.method, rule.path) if part)

@@ -22,7 +22,7 @@ from starlette.formparsers import MultiPartException
 from starlette.requests import ClientDisconnect
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Match
 
 from harness.server.access_log import AccessLog, Call
 from harness.server.address import Address, address
@@ -32,7 +32,7 @@ from harness.server.wire import Event, Framing, Reply, Request, StreamDropped, U
 
 if TYPE_CHECKING:
     import uvicorn
-    from starlette.types import Message, Receive, Send
+    from starlette.types import Message, Receive, Scope, Send
 
 MOST_JSON_BYTES = 64 * 1024 * 1024
 MOST_UPLOAD_BYTES = 512 * 1024 * 1024 + 1024 * 1024
@@ -40,6 +40,7 @@ MOST_UPLOAD_BYTES = 512 * 1024 * 1024 + 1024 * 1024
 _MOST_CALLS_AT_ONCE = 256
 _MOST_STREAMS_AT_ONCE = 1024
 _SHUTDOWN_SECONDS = 10
+_BETA_NOUNS = ("assistants", "threads")
 _COMMON_HEADERS = {"openai-version": "2020-10-01"}
 Result = TypeVar("Result")
 _LOG = logging.getLogger(__name__)
@@ -53,11 +54,13 @@ class HttpOptions:
         most_json_bytes: Largest JSON body that is read.
         most_upload_bytes: Largest multipart body that is read.
         access_log: Takes note of every call; None for no log.
+        require_beta_header: Calls of assistants and threads must say ``OpenAI-Beta: assistants=v2``.
     """
 
     most_json_bytes: int = MOST_JSON_BYTES
     most_upload_bytes: int = MOST_UPLOAD_BYTES
     access_log: AccessLog | None = None
+    require_beta_header: bool = False
 
 
 _DEFAULT_OPTIONS = HttpOptions()
@@ -72,12 +75,29 @@ def asgi(app: App, *, api_key: str | None = None, options: HttpOptions = _DEFAUL
         options: Limits and log.
     """
     door = _Door(app, app.options.api_key if api_key is None else api_key, options)
-    methods = ["GET", "POST", "DELETE", "PUT", "PATCH", "HEAD", "OPTIONS"]
     return Starlette(
-        routes=[Route("/{path:path}", door.answer, methods=methods)],
+        routes=[_Everything(door)],
         lifespan=door.lifespan,
         exception_handlers={Exception: door.broken},
     )
+
+
+class _Everything(BaseRoute):
+    """Hands on every path with every method: what is wrong with them is answered in the API's own words.
+
+    Args:
+        door: What answers.
+    """
+
+    def __init__(self, door: _Door) -> None:
+        self._door = door
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        return (Match.FULL if scope["type"] == "http" else Match.NONE), {}
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        response = await self._door.answer(HttpRequest(scope, receive, send))
+        await response(scope, receive, send)
 
 
 class _Door:
@@ -140,6 +160,8 @@ class _Door:
             self._check_key(http)
             if call.path == ADMIN_PATH:
                 _check_local(http)
+            if self._options.require_beta_header:
+                _check_beta(http, call.path)
             request = await _request(http, place, self._options)
             call.sent = request.body
             return await self._in_thread(_MOST_CALLS_AT_ONCE, lambda: self._app.handle(request))
@@ -223,6 +245,22 @@ def _sent_key(http: HttpRequest) -> str:
     if scheme.lower() == "bearer":
         return key.strip()
     return http.headers.get("api-key", "").strip()
+
+
+def _check_beta(http: HttpRequest, path: str) -> None:
+    """Refuse calls of the Assistants API that do not say so, in the words of the hosted service.
+
+    Raises:
+        ApiError: The header is missing, or names another version.
+    """
+    said = [part.strip() for value in http.headers.getlist("openai-beta") for part in value.split(",")]
+    if path.split("/")[1] in _BETA_NOUNS and "assistants=v2" not in said:
+        raise ApiError(
+            400,
+            "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
+            "Please try again by setting the header 'OpenAI-Beta: assistants=v2'.",
+            code="invalid_beta",
+        )
 
 
 def _check_local(http: HttpRequest) -> None:

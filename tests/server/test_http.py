@@ -141,6 +141,38 @@ def test_keys_are_asked_for_when_there_is_one() -> None:
         assert client.error("GET", "/v1/nowhere")[0] == 401
 
 
+@pytest.fixture
+def strict() -> Iterator[Client]:
+    """A server that wants to be told which API is spoken."""
+    app = App(ServerOptions(models=ModelTable(default=Scripted(["Fine."], cycle=True))))
+    with door.background(app, options=door.HttpOptions(require_beta_header=True)) as base_url:
+        yield Client(base_url)
+
+
+@pytest.mark.parametrize("said", [None, "", "assistants=v1", "responses=v1", "assistants"])
+@pytest.mark.parametrize("path", ["/v1/assistants", "/threads/thread_x", "/v1/threads/runs/"])
+def test_a_strict_server_refuses_assistants_and_threads_without_their_header(
+    strict: Client, path: str, said: str | None
+) -> None:
+    given = {} if said is None else {"OpenAI_Beta": said}
+    status, error = strict.error("GET", path, **given)
+    assert status == 400
+    assert error == {
+        "message": "You must provide the 'OpenAI-Beta' header to access the Assistants API. "
+        "Please try again by setting the header 'OpenAI-Beta: assistants=v2'.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": "invalid_beta",
+    }
+
+
+def test_a_strict_server_answers_everything_else_and_what_has_the_header(strict: Client) -> None:
+    for path in ("/v1/vector_stores", "/v1/files", "/v1/models", "/v1/containers", "/v1/openapi.json"):
+        assert strict.call("GET", path)[0] == 200
+    for said in ("assistants=v2", "responses=v1, assistants=v2"):
+        assert strict.call("GET", "/v1/assistants", OpenAI_Beta=said)[0] == 200
+
+
 def test_an_upload_comes_back_byte_for_byte(client: Client) -> None:
     content = bytes(range(256)) * 10
     body = form(('name="purpose"', b"user_data"), ('name="file"; filename="../a b.bin"', content))

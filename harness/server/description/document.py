@@ -44,7 +44,7 @@ SECTIONS: tuple[Section, ...] = (
     models.SECTION,
 )
 EVENTS = "x-events"
-"""Keyword beside the schema of an event stream: the schema of each event's data, by its name."""
+"""Keyword of an event stream: the schema of each event's data, by its name."""
 
 _ERROR = gives(
     {
@@ -150,7 +150,7 @@ def _answer(operation: Operation) -> dict[str, Any]:
         return {"description": "The content.", "content": {"application/octet-stream": {}}}
     content: dict[str, Any] = {"application/json": {"schema": operation.gives}}
     if operation.events:
-        content["text/event-stream"] = {"schema": {"type": "string", EVENTS: dict(operation.events)}}
+        content["text/event-stream"] = {EVENTS: dict(operation.events)}
     return {"description": operation.summary, "content": content}
 
 

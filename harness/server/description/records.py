@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from harness.server.description.schema import Schema, choice, listed, text, whole
+from harness.server.description.schema import Schema, always, choice, either, listed, text, whole
 
 BYTES = "bytes"
 """In place of an answer's schema: the content of a file."""
@@ -74,14 +74,24 @@ class Section:
     not_done: Mapping[str, str] = field(default_factory=dict)
 
 
-ORDER = Parameter("order", choice("asc", "desc"), "By time of creation; newest first unless said otherwise.")
+def one_of(*values: str) -> Schema:
+    """One of a few values; an empty one stands for none."""
+    return choice(*values, "")
+
+
+def number_of(low: int, high: int) -> Schema:
+    """A number; an empty value stands for none."""
+    return either(whole(low, high), always(""))
+
+
+ORDER = Parameter("order", one_of("asc", "desc"), "By time of creation; newest first unless said otherwise.")
 AFTER = Parameter("after", text(), "Only what comes after the object of this id.")
 BEFORE = Parameter("before", text(), "Only what comes before the object of this id.")
 
 
 def paging(most: int = 100) -> tuple[Parameter, ...]:
     """The parameters of every list."""
-    limit = Parameter("limit", whole(1, most), "At most so many objects.")
+    limit = Parameter("limit", number_of(1, most), "At most so many objects.")
     return limit, ORDER, AFTER, BEFORE
 
 

@@ -14,7 +14,7 @@ from harness.server.description.items import (
     OUTPUT_TEXT,
     items_not_done,
 )
-from harness.server.description.records import Operation, Parameter, Section, paging
+from harness.server.description.records import Operation, Parameter, Section, number_of, one_of, paging
 from harness.server.description.schema import (
     ANYTHING,
     COUNT,
@@ -328,12 +328,14 @@ SECTION = Section(
             query=(
                 *INCLUDE,
                 Parameter(
-                    "stream", choice("true", "false"), "Send the events of one in the background again."
+                    "stream", one_of("true", "false"), "Send the events of one in the background again."
                 ),
-                Parameter("starting_after", whole(0), "With stream: only the events after this number."),
+                Parameter(
+                    "starting_after", number_of(0, 999_999_999), "With stream: only the events after this number."
+                ),
                 Parameter(
                     "include_obfuscation",
-                    unused(choice("true", "false"), "streams are not padded"),
+                    unused(text(), "streams are not padded"),
                     "Pad streams.",
                 ),
             ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.server.description import shapes
-from harness.server.description.records import Operation, Parameter, Section, paging
+from harness.server.description.records import Operation, Parameter, Section, one_of, paging
 from harness.server.description.schema import (
     COUNT,
     FLAG,
@@ -123,7 +123,7 @@ _BATCH_IN = either(
         **{name: unused(schema, "each of the files has its own") for name, schema in _ONE_FILE.items()},
     ),
 )
-_FILTER = Parameter("filter", choice(*_STATUSES), "Only files of this status.")
+_FILTER = Parameter("filter", one_of(*_STATUSES), "Only files of this status.")
 _AT = "/vector_stores/{store}"
 _FILES = f"{_AT}/files"
 _IN = f"{_FILES}/{{file}}"

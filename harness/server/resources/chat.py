@@ -133,7 +133,6 @@ def _ask(fields: Fields) -> Ask:
         "parallel_tool_calls": fields.flag("parallel_tool_calls", True) if tools else None,
     }
     last = max((index for index, said in enumerate(talk) if said.role == "user"), default=-1) + 1
-    choice, allowed = _tool_choice(fields, tools) if tools else ("none", tools)
     return Ask(
         model=fields.required_text("model"),
         instructions=instructions,
@@ -152,7 +151,8 @@ def _choice_of_tools(fields: Fields, tools: list[dict[str, Any]]) -> tuple[Any, 
     """What the model must do with its tools, and those of them that it may use."""
     value = fields.raw("tool_choice")
     if not isinstance(value, dict) or value.get("type") != "allowed_tools":
-        return shapes.tool_choice(fields, tools) if tools else "none", tools
+        choice = shapes.tool_choice(fields, tools)  # read, and refused, also where there are no tools
+        return choice if tools else "none", tools
     path = fields.path("tool_choice")
     where = f"{path}.allowed_tools"
     named = Fields(value, ("type", "allowed_tools"), path).require("allowed_tools")

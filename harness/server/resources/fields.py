@@ -114,8 +114,8 @@ class Fields:
         _within(self.path(name), "integer", value, low, high)
         return value
 
-    def items(self, name: str, *, most: int | None = None) -> list[Any] | None:
-        """An array of at most ``most`` items."""
+    def items(self, name: str, *, most: int | None = None, of: str = "an object") -> list[Any] | None:
+        """An array of at most ``most`` items, none of them null; ``of`` says in a refusal what they are."""
         value: list[Any] | None = self._typed(name, list)
         if value is not None and most is not None and len(value) > most:
             raise ApiError(
@@ -125,11 +125,13 @@ class Fields:
                 param=self.path(name),
                 code="array_above_max_length",
             )
+        if value is not None and None in value:
+            raise wrong_type(f"{self.path(name)}[{value.index(None)}]", of, None)
         return value
 
     def ids(self, name: str, *, most: int | None = None) -> list[str] | None:
         """An array of ids."""
-        value = self.items(name, most=most)
+        value = self.items(name, most=most, of="a string")
         for index, item in enumerate(value or ()):
             if not isinstance(item, str):
                 raise wrong_type(f"{self.path(name)}[{index}]", "a string", item)

@@ -63,7 +63,7 @@ def _expires_at(upload: Upload, now: int) -> int | None:
             400, f"Invalid value: '{anchor}'. Supported values are: 'created_at'.", param="expires_after"
         )
     low, high = _LIFETIME_S
-    if not (text.isascii() and text.isdigit() and low <= int(text[:12]) <= high):
+    if text is None or not (text.isascii() and text.isdigit() and low <= int(text[:12]) <= high):
         raise ApiError(
             400,
             f"Invalid 'expires_after.seconds': expected {low} to {high}, got {text!r}.",

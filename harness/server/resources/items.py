@@ -84,7 +84,7 @@ def read(engine: Engine, given: Any, where: str) -> ItemRecord:
     """Check one item; an item without a type is a message."""
     if not isinstance(given, dict):
         raise wrong_type(where, "an object", given)
-    kind = given.get("type") or "message"
+    kind = "message" if given.get("type") is None else given["type"]
     if kind not in _TYPES:
         raise not_supported(f"{where}.type", kind, _TYPES)
     if kind == "item_reference":
@@ -163,8 +163,9 @@ def _part(engine: Engine, record: ItemRecord, given: Any, where: str) -> dict[st
     fields = Fields(given, ("type", key, "annotations", "logprobs", _CACHE_MARK), where)
     fields.require(key)
     made: dict[str, Any] = {"type": kind, key: fields.text(key)}
+    annotations = fresh(fields.items("annotations") or [])
     if kind == "output_text":
-        made = {"type": kind, "annotations": fresh(fields.items("annotations") or []), "logprobs": [], **made}
+        made = {"type": kind, "annotations": annotations, "logprobs": [], **made}
     return made
 
 
@@ -264,6 +265,7 @@ def _search_call(engine: Engine, fields: Fields, record: ItemRecord) -> None:
 
 def _result(given: Any, where: str) -> dict[str, Any]:
     fields = Fields(given, ("file_id", "filename", "score", "attributes", "text", "vector_store_id"), where)
+    fields.text("vector_store_id")  # not kept: hosted answers do not have it
     return {
         "file_id": fields.text("file_id") or "",
         "filename": fields.text("filename") or "",

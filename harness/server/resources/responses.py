@@ -15,7 +15,7 @@ from harness.server.engine.responding import ResponseJob, follow, next_ask, resp
 from harness.server.errors import ApiError, bad_request
 from harness.server.llms.interface import ModelError
 from harness.server.resources import flat_shapes, items, lookup, shapes
-from harness.server.resources.fields import Fields, wrong_type
+from harness.server.resources.fields import Fields, not_supported, wrong_type
 from harness.server.resources.vector_stores import POLL_AFTER_MS
 from harness.server.state import ConversationRecord, ItemRecord, ResponseRecord
 from harness.server.table import Table
@@ -258,21 +258,35 @@ def _refuse_loose_ends(talk: Sequence[ItemRecord]) -> None:
 
 def retrieve(engine: Engine, request: Request, response_id: str) -> Reply:
     """GET /responses/{response_id}; with ``stream=true`` the events of one in the background, again."""
-    include = items.query_includes(request)
+    include, streams, position = items.query_includes(request), _streams(request), _position(request)
     with engine.state.lock:
         record = lookup.response(engine, response_id)
-        if single(request.query, "stream") == "true":
-            return _again(engine, record, single(request.query, "starting_after"))
+        if streams:
+            return _again(engine, record, position)
         return Reply(200, response_body(record, include), headers=POLL_AFTER_MS)
 
 
-def _again(engine: Engine, record: ResponseRecord, starting_after: str | None) -> Reply:
+def _streams(request: Request) -> bool:
+    text = single(request.query, "stream") or "false"
+    if text not in ("true", "false"):
+        raise not_supported("stream", text, ("true", "false"))
+    return text == "true"
+
+
+def _position(request: Request) -> int:
+    """From which event on a stream is asked for."""
+    text = single(request.query, "starting_after")
+    if text is None:
+        return 0
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise bad_request(f"Invalid 'starting_after': expected a number, got {text!r}.", "starting_after")
+    return int(text) + 1
+
+
+def _again(engine: Engine, record: ResponseRecord, position: int) -> Reply:
     if not record.response.background:
         raise bad_request("Only responses in the background can be streamed again.", "stream")
-    text = starting_after or "-1"
-    if text != "-1" and not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise bad_request(f"Invalid 'starting_after': expected a number, got {text!r}.", "starting_after")
-    return Reply(200, events=follow(engine, record, int(text) + 1), framing=RESPONSE_FRAMING)
+    return Reply(200, events=follow(engine, record, position), framing=RESPONSE_FRAMING)
 
 
 def delete(engine: Engine, request: Request, response_id: str) -> dict[str, Any]:

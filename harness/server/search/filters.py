@@ -45,7 +45,7 @@ def _passes(condition: Any, attributes: Attributes, depth: int) -> bool:
     if kind in ("and", "or"):
         results = [_passes(inner, attributes, depth - 1) for inner in _list_of(condition, "filters")]
         return all(results) if kind == "and" else any(results)
-    if kind not in _COMPARISONS:
+    if not isinstance(kind, str) or kind not in _COMPARISONS:
         allowed = ", ".join((*_COMPARISONS, "and", "or"))
         raise bad_request(f"{kind!r} is not a filter type; allowed are {allowed}.", "filters")
     return _compares(str(kind), condition, attributes)

@@ -331,7 +331,7 @@ SECTION = Section(
                     "stream", one_of("true", "false"), "Send the events of one in the background again."
                 ),
                 Parameter(
-                    "starting_after", number_of(0, 999_999_999), "With stream: only the events after this number."
+                    "starting_after", number_of(0, 999_999_999), "With stream: only events after this one."
                 ),
                 Parameter(
                     "include_obfuscation",

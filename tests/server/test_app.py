@@ -7,21 +7,17 @@ import re
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from harness.clock import Clock
 from harness.server.app import ROUTES, App, Request, ServerOptions
 from harness.server.http import background
 from harness.server.llms.interface import ModelReply, ModelRequest
 from harness.server.llms.models import ModelTable
-from harness.server.llms.scripted import Scripted, calls, file_search, function_call
-from harness.server.state import ACTIVE_STATUSES
+from harness.server.llms.scripted import Scripted, calls, function_call
 
 Api = Any
 FUNCTION = {"type": "function", "function": {"name": "lookup"}}
@@ -183,134 +179,6 @@ def world() -> Iterator[World]:
     made = World()
     yield made
     made.app.close()
-
-
-class ThreadLife(RuleBasedStateMachine):
-    """One thread, any order of calls: at most one run is active, and exactly then the thread is locked."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 1_800_000_000.0
-        self.line: ModelReply = ModelReply("Fine.")
-        self.messages = 0
-        self.ended: dict[str, dict[str, Any]] = {}
-
-    @initialize(seed=st.integers(0, 3))
-    def open(self, seed: int) -> None:
-        clock = Clock(lambda: datetime.fromtimestamp(self.now, UTC), lambda: self.now)
-        model = Scripted(self.complete)
-        self.app = App(ServerOptions(models=ModelTable(default=model), clock=clock, eager=True, seed=seed))
-        self.assistant = self.ok(
-            "POST", "/assistants", {"model": "m", "tools": [FUNCTION, {"type": "file_search"}]}
-        )
-        self.thread = f"/threads/{self.ok('POST', '/threads')['id']}"
-
-    def complete(self, request: ModelRequest) -> ModelReply:
-        line, self.line = self.line, ModelReply("Fine.")
-        return line
-
-    def ok(self, method: str, path: str, body: Any = None) -> Any:
-        reply = self.app.handle(Request(method, path, body))
-        assert reply.status == 200, reply.body
-        return reply.body if reply.events is None else list(reply.events)
-
-    def status(self, method: str, path: str, body: Any = None) -> int:
-        return self.app.handle(Request(method, path, body)).status
-
-    def active(self) -> dict[str, Any] | None:
-        runs = self.ok("GET", f"{self.thread}/runs")["data"]
-        active = [run for run in runs if run["status"] in ACTIVE_STATUSES]
-        assert len(active) <= 1
-        assert active == runs[:1] or not active
-        return active[0] if active else None
-
-    @rule()
-    def say(self) -> None:
-        locked = self.active() is not None
-        status = self.status("POST", f"{self.thread}/messages", {"role": "user", "content": "hi"})
-        assert status == (400 if locked else 200)
-        self.messages += not locked
-
-    @rule(kind=st.sampled_from(["text", "function", "search"]), stream=st.booleans())
-    def run(self, kind: str, stream: bool) -> None:
-        lines = {
-            "text": ModelReply("Fine."),
-            "function": calls(function_call("lookup"), function_call("lookup")),
-            "search": calls(file_search("x")),
-        }
-        locked = self.active() is not None
-        self.line = ModelReply("Fine.") if locked else lines[kind]
-        body = {"assistant_id": self.assistant["id"], "stream": stream}
-        reply = self.app.handle(Request("POST", f"{self.thread}/runs", body))
-        assert reply.status == (400 if locked else 200)
-        events = list(reply.events or ())
-        if not locked:
-            self.messages += kind != "function"
-            assert not stream or events[-1][0] in ("thread.run.completed", "thread.run.requires_action")
-
-    @precondition(lambda self: self.active() is not None)
-    @rule(enough=st.booleans(), stream=st.booleans())
-    def submit(self, enough: bool, stream: bool) -> None:
-        run = self.active()
-        assert run is not None
-        waiting = run["required_action"]["submit_tool_outputs"]["tool_calls"]
-        outputs = [{"tool_call_id": call["id"], "output": "42"} for call in waiting]
-        body = {"tool_outputs": outputs if enough else outputs[1:], "stream": stream}
-        path = f"{self.thread}/runs/{run['id']}/submit_tool_outputs"
-        reply = self.app.handle(Request("POST", path, body))
-        assert reply.status == (200 if enough else 400)
-        list(reply.events or ())
-        self.messages += enough
-
-    @precondition(lambda self: self.active() is not None)
-    @rule()
-    def cancel(self) -> None:
-        run = self.active()
-        assert run is not None
-        assert self.ok("POST", f"{self.thread}/runs/{run['id']}/cancel")["status"] == "cancelling"
-
-    @rule(seconds=st.sampled_from([1, 300, 601]))
-    def wait(self, seconds: int) -> None:
-        self.now += seconds
-
-    @rule()
-    def touch_what_is_over(self) -> None:
-        for identifier in self.ended:
-            path = f"{self.thread}/runs/{identifier}"
-            assert self.status("POST", f"{path}/cancel") == 400
-            assert self.status("POST", f"{path}/submit_tool_outputs", {"tool_outputs": []}) == 400
-
-    @invariant()
-    def runs_agree_with_their_steps(self) -> None:
-        if not hasattr(self, "thread"):
-            return
-        for run in self.ok("GET", f"{self.thread}/runs")["data"]:
-            assert run["status"] in ACTIVE_STATUSES | TERMINAL
-            over = run["status"] in TERMINAL
-            assert (run["expires_at"] is None) == over == (run["usage"] is not None)
-            assert (run["required_action"] is not None) == (run["status"] == "requires_action")
-            steps = self.ok("GET", f"{self.thread}/runs/{run['id']}/steps")["data"]
-            assert any(step["status"] == "in_progress" for step in steps) == (
-                run["status"] == "requires_action"
-            )
-            if over:
-                total = sum(step["usage"]["total_tokens"] for step in steps)
-                assert run["usage"]["total_tokens"] == total
-                assert self.ended.setdefault(run["id"], run) == run, "a run that is over never changes"
-
-    @invariant()
-    def no_message_is_lost(self) -> None:
-        if hasattr(self, "thread"):
-            listed = self.ok("GET", f"{self.thread}/messages")
-            assert len(listed["data"]) == min(self.messages, 20)
-
-    def teardown(self) -> None:
-        if hasattr(self, "app"):
-            self.app.close()
-
-
-TestThreadLife = ThreadLife.TestCase
-TestThreadLife.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
 
 
 # the same calls, directly and over HTTP

@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint types layers check sample clean help
+.PHONY: demo test lint types layers check sample fuzz clean help
 
 help: ## Show these targets.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -45,6 +45,9 @@ sample: $(VENV)/.dev ## Make the sample documents, data, schemas and the coverag
 	$(BIN)/python fixtures/make.py
 	$(BIN)/python -m harness.suite.schema docs/schema
 	$(BIN)/python -m harness.server.description docs/server-coverage.md
+
+fuzz: $(VENV)/.dev ## Try the bounds of every field of the server's API, and many calls that are always others.
+	HARNESS_FUZZ_EXAMPLES=100 $(BIN)/pytest -n auto tests/server/test_fuzz.py $(PYTEST_ARGS)
 
 clean: ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

@@ -11,6 +11,7 @@ from harness.server.description import (
     chat,
     containers,
     conversations,
+    embeddings,
     files,
     models,
     responses,
@@ -41,6 +42,7 @@ SECTIONS: tuple[Section, ...] = (
     conversations.SECTION,
     containers.SECTION,
     chat.SECTION,
+    embeddings.SECTION,
     models.SECTION,
 )
 EVENTS = "x-events"
@@ -64,6 +66,7 @@ _MEANINGS = {
     413: "The request is too large.",
     429: "The model behind the server refuses for now.",
     500: "The model behind the server failed.",
+    503: "This installation has no encoder that works.",
 }
 _ID = re.compile(r"\{(\w+)\}")
 

@@ -56,7 +56,7 @@ _SEARCH_IN = takes(
     ranking_options=takes(
         ranker=unused(choice("auto", "default-2024-11-15", "none"), "there is one ranking"),
         score_threshold=number(0, 1),
-        hybrid_search=unused(ANYTHING, "words and meaning are always weighed alike"),
+        hybrid_search=takes(shapes.HYBRID),
     ),
     filters=ref("Filter"),
 )
@@ -83,7 +83,9 @@ _TOOL_OUT = either(
             "type": always("file_search"),
             "filters": nullable(JSON_OBJECT),
             "max_num_results": whole(1, 50),
-            "ranking_options": gives({"ranker": text(), "score_threshold": number(0, 1)}),
+            "ranking_options": gives(
+                {"ranker": text(), "score_threshold": number(0, 1)}, hybrid_search=gives(shapes.HYBRID)
+            ),
             "vector_store_ids": listed(text()),
         }
     ),
@@ -177,7 +179,7 @@ _MODEL = {"model": text(least=1)}
 _USAGE = gives(
     {
         "input_tokens": COUNT,
-        "input_tokens_details": gives({"cached_tokens": COUNT}),
+        "input_tokens_details": gives({"cached_tokens": COUNT, "cache_write_tokens": COUNT}),
         "output_tokens": COUNT,
         "output_tokens_details": gives({"reasoning_tokens": COUNT}),
         "total_tokens": COUNT,

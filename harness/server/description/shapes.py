@@ -18,7 +18,6 @@ from harness.server.description.schema import (
     ref,
     takes,
     text,
-    unused,
     whole,
 )
 
@@ -35,15 +34,15 @@ def option(schema: Schema) -> Schema:
     return {**schema, "description": _TO_MODEL[0].upper() + _TO_MODEL[1:] + "."}
 
 
-_HYBRID = unused(JSON_OBJECT, "words and meaning are always weighed alike")
+HYBRID = {"embedding_weight": number(0, 1_000_000), "text_weight": number(0, 1_000_000)}
 _RANKING_IN = takes(
-    ranker=choice("auto", "default_2024_08_21"), score_threshold=number(0, 1), hybrid_search=_HYBRID
+    ranker=choice("auto", "default_2024_08_21"), score_threshold=number(0, 1), hybrid_search=takes(HYBRID)
 )
 _RANKING_OUT = gives(
     {
         "ranker": choice("auto", "default_2024_08_21"),
         "score_threshold": number(0, 1),
-        "hybrid_search": nullable(JSON_OBJECT),
+        "hybrid_search": nullable(gives(HYBRID)),
     }
 )
 FUNCTION_IN = takes(

@@ -101,19 +101,6 @@ def test_a_forced_function_ends_with_stop(make_api: Any) -> None:
     assert made["choices"][0]["finish_reason"] == "stop"
 
 
-def test_the_model_is_told_only_the_tools_that_are_allowed(api: Api) -> None:
-    other = {"type": "function", "function": {"name": "other"}}
-    chosen = {"mode": "required", "tools": [LOOKUP]}
-    choice = {"type": "allowed_tools", "allowed_tools": chosen}
-    ask(api, tools=[LOOKUP, other], tool_choice=choice)
-    [asked] = api.model.requests
-    assert [tool["function"]["name"] for tool in asked.tools] == ["lookup"]
-    assert asked.tool_choice == "required"
-    unknown = {"type": "allowed_tools", "allowed_tools": {"tools": [other]}}
-    body = {"model": "m", "messages": HELLO, "tools": [LOOKUP], "tool_choice": unknown}
-    assert api.refused("POST", "/chat/completions", body)[1]["param"] == "tool_choice"
-
-
 def test_marks_for_caches_are_accepted_in_every_part(api: Api) -> None:
     mark = {"mode": "explicit"}
     part = {"type": "text", "text": "hello", "prompt_cache_breakpoint": mark}

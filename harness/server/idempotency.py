@@ -133,7 +133,8 @@ def _place(request: Request) -> _Place | None:
     if len(key) > _MOST_CHARACTERS:
         message = f"The header 'Idempotency-Key' may have at most {_MOST_CHARACTERS} characters."
         raise ApiError(400, message, code="invalid_idempotency_key")
-    return request.headers.get("authorization", ""), request.method, request.path, key
+    client = request.headers.get("authorization") or request.headers.get("api-key", "")
+    return client, request.method, request.path, key
 
 
 def _digest(request: Request) -> bytes:

@@ -67,7 +67,7 @@ _BESIDE = {
     "refusal": text(),
     "annotations": unused(ANYTHING, _NOT_TOLD),
     "audio": unused(ANYTHING, _NOT_TOLD),
-    "function_call": unused(ANYTHING, "the older way of calling functions"),
+    "function_call": takes({"name": text(least=1)}, arguments=text()),
 }
 _MESSAGE_IN = either(
     takes(
@@ -83,6 +83,7 @@ _MESSAGE_IN = either(
         tool_call_id=ANYTHING,
         **_BESIDE,
     ),
+    takes({"role": always("function"), "name": text(least=1)}, content=_CONTENT),
     takes(
         {"role": always("tool"), "content": _CONTENT, "tool_call_id": text(least=1)},
         tool_calls=ANYTHING,
@@ -99,13 +100,15 @@ _TOOL_CHOICE = either(
 )
 _BODY = takes(
     {"messages": listed(_MESSAGE_IN, least=1), "model": text(least=1)},
+    function_call=either(choice("none", "auto"), takes({"name": text(least=1)})),
+    functions=listed(shapes.FUNCTION_IN, least=1, most=128),
     frequency_penalty=unused(ANYTHING, _NOT_TOLD),
     logit_bias=unused(ANYTHING, _NO_TOKENS),
-    logprobs=unused(ANYTHING, _NO_TOKENS),
+    logprobs=unused({"type": "boolean", "const": False}, f"{_NO_TOKENS}; true is refused"),
     max_completion_tokens=whole(1),
     max_tokens=whole(1),
     metadata=unused(ANYTHING, _KEPT_NOWHERE),
-    modalities=unused(ANYTHING, "answers are texts"),
+    modalities=unused(listed(always("text")), "answers are texts; sound is refused"),
     n=whole(1, 128),
     parallel_tool_calls=shapes.option(FLAG),
     prediction=unused(ANYTHING, _NOT_TOLD),
@@ -125,7 +128,7 @@ _BODY = takes(
     temperature=shapes.option(shapes.TEMPERATURE),
     tool_choice=_TOOL_CHOICE,
     tools=listed(_TOOL, most=128),
-    top_logprobs=unused(ANYTHING, _NO_TOKENS),
+    top_logprobs=unused(whole(0, 0), f"{_NO_TOKENS}; any number of them is refused"),
     top_p=shapes.option(shapes.TOP_P),
     user=unused(ANYTHING, _NO_MODERATION),
     verbosity=unused(ANYTHING, _NOT_TOLD),
@@ -146,8 +149,9 @@ _MESSAGE_OUT = gives(
         "annotations": listed(ANYTHING),
     },
     tool_calls=listed(_CALL_OUT, least=1),
+    function_call=gives({"name": text(least=1), "arguments": text()}),
 )
-_REASON = choice("stop", "length", "tool_calls", "content_filter")
+_REASON = choice("stop", "length", "tool_calls", "function_call", "content_filter")
 _CHOICE = gives({"index": COUNT, "message": _MESSAGE_OUT, "logprobs": NULL, "finish_reason": _REASON})
 _USAGE = gives(
     {
@@ -179,6 +183,7 @@ _DELTA = gives(
     content=nullable(text()),
     refusal=NULL,
     tool_calls=listed(_CALL_DELTA, least=1),
+    function_call=gives({"arguments": text()}, name=text(least=1)),
 )
 _CHUNK = gives(
     {
@@ -189,6 +194,44 @@ _CHUNK = gives(
         ),
     },
     usage=nullable(_USAGE),
+)
+
+_OLD_HEAD = {
+    "id": text(pattern="^cmpl-"),
+    "object": always("text_completion"),
+    "created": TIME,
+    "model": text(least=1),
+    "system_fingerprint": NULL,
+}
+
+
+def _old_choice(reason: Schema) -> Schema:
+    return gives({"text": text(), "index": COUNT, "logprobs": NULL, "finish_reason": reason})
+
+
+_OLD_ANSWER = gives({**_OLD_HEAD, "choices": listed(_old_choice(_REASON), least=1), "usage": _USAGE})
+_OLD_CHUNK = gives({**_OLD_HEAD, "choices": listed(_old_choice(nullable(_REASON)))}, usage=nullable(_USAGE))
+_OLD_BODY = takes(
+    {
+        "model": text(least=1),
+        "prompt": either(text(least=1), listed(text(least=1), least=1, most=64)),
+    },
+    best_of=unused(ANYTHING, "each answer is the best there is"),
+    echo=FLAG,
+    frequency_penalty=unused(ANYTHING, _NOT_TOLD),
+    logit_bias=unused(ANYTHING, _NO_TOKENS),
+    logprobs=unused(whole(0, 0), f"{_NO_TOKENS}; any number of them is refused"),
+    max_tokens=whole(1),
+    n=whole(1, 128),
+    presence_penalty=unused(ANYTHING, _NOT_TOLD),
+    seed=unused(ANYTHING, _NOT_TOLD),
+    stop=either(text(least=1), listed(text(least=1), most=4)),
+    stream=FLAG,
+    stream_options=takes(include_usage=FLAG, include_obfuscation=unused(ANYTHING, "streams are not padded")),
+    suffix=unused(always(""), "models behind the server are made for chats; a suffix is refused"),
+    temperature=shapes.option(shapes.TEMPERATURE),
+    top_p=shapes.option(shapes.TOP_P),
+    user=unused(ANYTHING, _NO_MODERATION),
 )
 
 SECTION = Section(
@@ -204,8 +247,6 @@ SECTION = Section(
             refuses=(429, 500),
             not_done={
                 "audio": "answers are texts",
-                "function_call": "replaced by tool_choice",
-                "functions": "replaced by tools",
                 "messages[].tool_calls[]<custom>": "only functions are called",
                 "moderation": _NO_MODERATION,
                 "tool_choice<custom>": "only functions are called",
@@ -213,6 +254,15 @@ SECTION = Section(
                 "tools[]<custom>": "only functions are called",
                 "web_search_options": "the server has no such tool",
             },
+        ),
+        Operation(
+            "POST",
+            "/completions",
+            "Complete texts, each as if it were the only message of a chat.",
+            gives=_OLD_ANSWER,
+            body=_OLD_BODY,
+            events={"": _OLD_CHUNK},
+            refuses=(429, 500),
         ),
     ),
     schemas={},

@@ -268,7 +268,7 @@ def _refuse_unanswered(waiting: list[str]) -> None:
 
 def _stops(fields: Fields) -> list[str]:
     value = fields.raw("stop")
-    given = [value] if isinstance(value, str) else value or []
+    given = [] if value is None else [value] if isinstance(value, str) else value
     if (
         not isinstance(given, list)
         or len(given) > 4

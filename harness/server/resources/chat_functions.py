@@ -90,7 +90,9 @@ def _told_messages(messages: list[Any]) -> list[Any]:
 
 def _call_name(message: dict[str, Any], where: str) -> str:
     path = f"{where}.function_call"
-    return Fields(message["function_call"], ("name", "arguments"), path).required_text("name")
+    call = Fields(message["function_call"], ("name", "arguments"), path)
+    call.text("arguments")
+    return call.required_text("name")
 
 
 def _calling(message: dict[str, Any], call_id: str) -> dict[str, Any]:

@@ -35,8 +35,8 @@ _FIELDS = (*_PASSED_ON, "best_of", "echo", "logprobs", "max_tokens", "prompt", "
 def create(engine: Engine, request: Request) -> Reply:
     """POST /completions: each prompt is answered like the only message of a chat."""
     fields = Fields(request.body, _FIELDS)
-    for name in ("logprobs", "suffix"):
-        if fields.raw(name):
+    for name, given in (("logprobs", fields.integer("logprobs", 0, 5)), ("suffix", fields.text("suffix"))):
+        if given:
             raise bad_request(f"'{name}' is not supported: the models here are made for chats.", name)
     prompts, echoes = _prompts(fields), fields.flag("echo", False)
     if len(prompts) > 1 and fields.flag("stream", False):

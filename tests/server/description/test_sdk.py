@@ -25,7 +25,7 @@ RESOURCES = """
     beta.assistants beta.threads beta.threads.messages beta.threads.runs beta.threads.runs.steps files
     vector_stores vector_stores.files vector_stores.file_batches responses responses.input_items
     responses.input_tokens conversations conversations.items containers containers.files
-    containers.files.content chat.completions chat.completions.messages embeddings models
+    containers.files.content chat.completions chat.completions.messages completions embeddings models
 """.split()
 HELPERS = re.compile(r"_|with_|.*(poll|stream|parse|wait_for|connect)|upload$")
 OF_THE_CLIENT = {"self", "extra_headers", "extra_query", "extra_body", "timeout"}

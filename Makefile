@@ -47,7 +47,7 @@ sample: $(VENV)/.dev ## Make the sample documents, data, schemas and the coverag
 	$(BIN)/python -m harness.server.description docs/server-coverage.md
 
 fuzz: $(VENV)/.dev ## Try the bounds of every field of the server's API, and many calls that are always others.
-	HARNESS_FUZZ_EXAMPLES=100 $(BIN)/pytest -n auto tests/server/test_fuzz.py $(PYTEST_ARGS)
+	FUZZ_EXAMPLES=100 $(BIN)/pytest -n auto tests/server/test_fuzz.py $(PYTEST_ARGS)
 
 clean: ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

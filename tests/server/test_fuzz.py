@@ -20,7 +20,7 @@ from harness.server.http import asgi
 from harness.server.llms.models import ModelTable
 from harness.server.llms.scripted import Scripted
 
-EXAMPLES = int(os.environ.get("HARNESS_FUZZ_EXAMPLES", "0"))
+EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "0"))
 
 
 class Home:

@@ -28,7 +28,7 @@ from harness.server.access_log import AccessLog, Call
 from harness.server.address import Address, address
 from harness.server.app import ADMIN_PATH, FAULT_HEADER, App, error_reply
 from harness.server.errors import ApiError
-from harness.server.wire import Event, Framing, Reply, Request, StreamDropped, Upload
+from harness.server.wire import Event, Framing, Reply, Request, StoppableEvents, StreamDropped, Upload
 
 if TYPE_CHECKING:
     import uvicorn
@@ -195,12 +195,16 @@ class _Door:
         self._pumps.add(task)
         task.add_done_callback(lambda done: self._pumped(done, call))
         last = False
-        while not last:
-            pieces = [await queue.get()]
-            while not queue.empty():
-                pieces.append(queue.get_nowait())
-            last = pieces[-1] is None
-            yield b"".join(piece for piece in pieces if piece is not None)
+        try:
+            while not last:
+                pieces = [await queue.get()]
+                while not queue.empty():
+                    pieces.append(queue.get_nowait())
+                last = pieces[-1] is None
+                yield b"".join(piece for piece in pieces if piece is not None)
+        finally:
+            if not last and isinstance(events, StoppableEvents):
+                events.stop()
         if call.cut:
             raise StreamDropped
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from harness.server.engine import asking
-from harness.server.engine.driving import RunEvents, later
+from harness.server.engine.driving import ResponseEvents, RunEvents, later
 from harness.server.engine.items import item_body
 from harness.server.engine.machine import Engine
-from harness.server.engine.responding import ResponseJob, follow, next_ask, respond, response_body
+from harness.server.engine.responding import follow, next_ask, respond
+from harness.server.engine.response_job import ResponseJob, response_body
 from harness.server.errors import ApiError, bad_request
 from harness.server.llms.interface import ModelError
 from harness.server.resources import flat_shapes, items, lookup, shapes
@@ -86,7 +88,8 @@ def create(engine: Engine, request: Request) -> Reply:
         queued = response_body(record)
     events = respond(ResponseJob(engine, record, streaming=streams or record.response.background))
     if streams:
-        return Reply(200, events=RunEvents(engine, events), framing=RESPONSE_FRAMING)
+        waited_for = RunEvents if record.response.background else partial(ResponseEvents, record=record)
+        return Reply(200, events=waited_for(engine, events=events), framing=RESPONSE_FRAMING)
     if record.response.background:
         later(engine, events)
         return Reply(200, queued, headers=POLL_AFTER_MS)

@@ -36,6 +36,12 @@ _MEGABYTES = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--state", type=_FILE, envvar="HARNESS_STATE", help="Keep everything in this file. Default: in memory."
 )
+@click.option(
+    "--allow-unisolated-code",
+    is_flag=True,
+    envvar="HARNESS_ALLOW_UNISOLATED_CODE",
+    help="Run code_interpreter's code without bubblewrap or user namespaces too: it then reaches your files.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Log every call to standard error.")
 @click.option("--log-bodies", is_flag=True, help="Log request and answer bodies too: they hold messages.")
 @click.option("--max-request-mb", type=_MEGABYTES, help="Largest JSON request. Default: 64.")
@@ -47,6 +53,7 @@ def command(
     models: Path | None,
     faults: Path | None,
     state: Path | None,
+    allow_unisolated_code: bool,
     log_format: Literal["text", "json"] | None,
     log_bodies: bool,
     max_request_mb: float | None,
@@ -73,11 +80,15 @@ def command(
     from harness.server.http import serve
     from harness.targets.making import server_options
 
-    app = App(replace(server_options(models, faults), state=state))
+    chosen = server_options(models, faults, allow_unisolated_code=allow_unisolated_code)
+    app = App(replace(chosen, state=state))
     options = _http_options(log_format, log_bodies, max_request_mb, max_upload_mb)
+    warning = _isolation_warning(allow_unisolated_code)
 
     def on_ready(base_url: str) -> None:
         click.echo(f"serving on {base_url} (Ctrl-C stops)", err=True)
+        if warning:
+            click.echo(warning, err=True)
 
     # Ctrl-C is how a server is meant to end: open requests finish, and that is a success.
     try:
@@ -87,6 +98,14 @@ def command(
         reason = error.strerror or error
         message = f"cannot listen on {host}, port {port}: {reason}. --port 0 takes any free port."
         raise click.UsageError(message) from error
+
+
+def _isolation_warning(allow_unisolated_code: bool) -> str | None:
+    """What happens to code where this machine cannot keep it apart; None where it can."""
+    from harness.cli.server_info import isolation
+
+    status, told = isolation(allow_unisolated_code)
+    return None if status == "isolated" else f"warning: code_interpreter: {told}"
 
 
 def _http_options(

@@ -51,7 +51,7 @@ class Engine:
         self.context_tokens = context_tokens
         self.index_wait_s = index_wait_s
         self.library = Library(state, clock, self.index_later)
-        self.workshop = Workshop(make_sandbox)
+        self.workshop = Workshop(make_sandbox, clock=clock)
         self._workers = workers
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._closed = False

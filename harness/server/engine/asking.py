@@ -24,7 +24,7 @@ from harness.server.llms.interface import (
     TextPiece,
     ToolRequest,
 )
-from harness.server.wire import Fate, usage
+from harness.server.wire import Fate, total_usage, usage
 
 MOST_COMPLETIONS = 64
 """Whoever asks a model more often than this for one answer is going round in circles."""
@@ -97,6 +97,10 @@ class Completion:
     usage: dict[str, Any]
     was_cut: bool
 
+    def with_more(self, spent: dict[str, Any] | None) -> Completion:
+        """The same completion with what else was spent for it."""
+        return self if spent is None else replace(self, usage=total_usage([self.usage, spent]))
+
 
 def left(limit: int | None, used: int) -> int | None:
     """What is left of a limit, None without one."""
@@ -127,7 +131,7 @@ def complete(engine: Engine, ask: Ask) -> Completion:
         CompletionLimitReached: No completion tokens are left.
         ModelError: The prompt does not fit into the window, or the model cannot answer.
     """
-    prompt = fit(ask, engine.context_tokens)
+    prompt = fit(ask, engine.window(ask.model))
     return _completion(prompt, engine.models.find(ask.model).complete(prompt.request))
 
 
@@ -141,7 +145,7 @@ def complete_live(engine: Engine, ask: Ask) -> Generator[Piece, None, Completion
         CompletionLimitReached: No completion tokens are left.
         ModelError: The prompt does not fit into the window, or the model cannot answer, or broke off.
     """
-    prompt = fit(ask, engine.context_tokens)
+    prompt = fit(ask, engine.window(ask.model))
     model = engine.models.find(ask.model)
     if not isinstance(model, StreamingModel) or _may_replace_text(ask.tool_choice):
         return _completion(prompt, model.complete(prompt.request))

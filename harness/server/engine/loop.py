@@ -11,6 +11,7 @@ from harness.server.engine import asking, hosted, states, tools
 from harness.server.engine.asking import Ask, Completion, CompletionLimitReached, PromptLimitReached
 from harness.server.engine.job import Job, RunOver
 from harness.server.engine.prompt import build
+from harness.server.engine.summary import Remembered, remember
 from harness.server.engine.turn import Turn
 from harness.server.llms.interface import ModelError
 from harness.server.wire import Event
@@ -96,7 +97,9 @@ def _complete(job: Job, turn: Turn) -> Generator[Event, None, Completion]:
     """Ask the model once, within the limits of the run; what comes in pieces is told at once."""
     record = job.record
     asking.refuse_circles(record.completions)
-    ask = build(job.thread, record, tools.readable_files(job))
+    remembered = _remembered(job)
+    ask = remembered.ask
+    turn.metadata = remembered.metadata()
     if job.streaming and record.fate is None:
         completion = yield from _listen(job, turn, ask)
     else:
@@ -104,12 +107,26 @@ def _complete(job: Job, turn: Turn) -> Generator[Event, None, Completion]:
     if record.fate is not None and not completion.reply.tool_requests:
         # To end incomplete, as a fault on demand wants it, half an answer has to be there.
         completion = asking.halved(completion, record.run.model)
+    completion = completion.with_more(remembered.spent)
     with job.engine.state.lock:
         job.mark()
         record.completions += 1
         record.prompt_tokens += completion.usage["prompt_tokens"]
         record.completion_tokens += completion.usage["completion_tokens"]
     return completion
+
+
+def _remembered(job: Job) -> Remembered:
+    """What the model is asked; of a thread that has outgrown its window, the summary is kept with it."""
+    ask, thread = build(job.thread, job.record, tools.readable_files(job)), job.thread
+    if job.record.run.truncation_strategy["type"] != "auto":
+        return Remembered(ask)
+    remembered = remember(job.engine, ask, thread.summary, may_make=not job.record.completions)
+    if remembered.summary is not None:
+        with job.engine.state.lock:
+            job.engine.state.threads.mark(thread)
+            thread.summary = remembered.summary
+    return remembered
 
 
 def _listen(job: Job, turn: Turn, ask: Ask) -> Generator[Event, None, Completion]:

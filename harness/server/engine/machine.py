@@ -59,6 +59,10 @@ class Engine:
         recover(state, self.library, clock.unix())
         self.settle()
 
+    def window(self, model: str) -> int:
+        """How many tokens the model of a name can read."""
+        return self.models.window(model) or self.context_tokens
+
     @property
     def closed(self) -> bool:
         """Whether nothing more will be worked on."""

@@ -15,6 +15,7 @@ from harness.server.engine.item_turn import ItemTurn
 from harness.server.engine.items import read_talk
 from harness.server.engine.machine import Engine
 from harness.server.engine.response_job import ResponseJob, ResponseOver, response_body
+from harness.server.engine.summary import Remembered, remember
 from harness.server.llms.interface import ModelError, ToolRequest
 from harness.server.state import CallNote, ContainerRecord, EventRecord, ItemRecord, ResponseRecord
 from harness.server.wire import Event, PageQuery, response_usage, total_usage
@@ -127,7 +128,8 @@ def _complete(job: ResponseJob, turn: ItemTurn) -> Generator[Event, None, Comple
     record = job.record
     asking.refuse_circles(record.completions)
     asking.refuse_doomed(record.fate)
-    ask = next_ask(job.engine, record)
+    remembered = _remembered(job)
+    ask = remembered.ask
     if job.streaming and record.fate is None:
         completion = yield from _listen(job, turn, ask)
     else:
@@ -135,11 +137,30 @@ def _complete(job: ResponseJob, turn: ItemTurn) -> Generator[Event, None, Comple
     if record.fate is not None and not completion.reply.tool_requests:
         # To end incomplete, as a fault on demand wants it, half an answer has to be there.
         completion = asking.halved(completion, record.response.model)
+    completion = completion.with_more(remembered.spent)
     with job.engine.state.lock:
         job.mark()
         record.completions += 1
         record.spent.append(completion.usage)
     return completion
+
+
+def _remembered(job: ResponseJob) -> Remembered:
+    """What the model is asked; the summary of a talk too long for it is kept for what follows."""
+    record, named = job.record, job.record.response.conversation
+    conversations = job.engine.state.conversations
+    with job.engine.state.lock:
+        conversation = conversations.get(named["id"]) if named else None
+        kept = record.summary or (conversation.summary if conversation else None)
+    remembered = remember(job.engine, next_ask(job.engine, record), kept, may_make=not record.completions)
+    if remembered.summary is not None:
+        with job.engine.state.lock:
+            job.mark()
+            record.summary = remembered.summary
+            if conversation is not None:
+                conversations.mark(conversation)
+                conversation.summary = remembered.summary
+    return remembered
 
 
 def _listen(job: ResponseJob, turn: ItemTurn, ask: Ask) -> Generator[Event, None, Completion]:

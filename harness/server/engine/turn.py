@@ -33,11 +33,15 @@ class _Writing:
 class Turn:
     """The steps and events of one completion of a run.
 
+    Attributes:
+        metadata: What its first step tells beside the API's own fields.
+
     Args:
         job: The run.
     """
 
     def __init__(self, job: Job) -> None:
+        self.metadata: dict[str, str] = {}
         self._job = job
         self._writing: _Writing | None = None
         self._written = ""
@@ -122,7 +126,7 @@ class Turn:
             self._written = self._writing.text
             yield from self._say(self._written, usage(0, 0), was_cut=False)
         with self._job.engine.state.lock:
-            step = self._calls = _new_step(self._job, "tool_calls", [])
+            step = self._calls = self._new_step("tool_calls", [])
             opening = [states.step_event(step, "created"), states.step_event(step, "in_progress")]
         yield from opening
 
@@ -176,7 +180,7 @@ class Turn:
         job = self._job
         with job.engine.state.lock:
             message = _new_message(job)
-            step = _new_step(job, "message_creation", {"message_id": message.id})
+            step = self._new_step("message_creation", {"message_id": message.id})
             self._writing = _Writing(message, step)
             opening = [
                 states.step_event(step, "created"),
@@ -185,6 +189,10 @@ class Turn:
                 ("thread.message.in_progress", body(message)),
             ]
         yield from opening
+
+    def _new_step(self, kind: str, details: Any) -> StepRecord:
+        metadata, self.metadata = self.metadata, {}
+        return _new_step(self._job, kind, details, metadata)
 
     def _close(
         self, writing: _Writing, content: list[dict[str, Any]], spent: dict[str, Any], *, was_cut: bool
@@ -203,7 +211,7 @@ class Turn:
             ]
 
 
-def _new_step(job: Job, kind: str, details: Any) -> StepRecord:
+def _new_step(job: Job, kind: str, details: Any, metadata: dict[str, str]) -> StepRecord:
     """A new open step, at the end of the run's; call with the lock held."""
     engine, run = job.engine, job.record.run
     step = RunStep(
@@ -215,6 +223,7 @@ def _new_step(job: Job, kind: str, details: Any) -> StepRecord:
         type=kind,
         expires_at=run.expires_at,
         step_details={"type": kind, kind: details},
+        metadata=metadata,
     )
     return job.record.steps.add(step.id, StepRecord(step))
 

@@ -175,6 +175,17 @@ Piece = TextPiece | CallPiece | None
 
 
 @runtime_checkable
+class SummarisingModel(LanguageModel, Protocol):
+    """A model that can say in short what was said."""
+
+    def summarise(
+        self, model: str, earlier: str, messages: Sequence[ChatMessage], most_tokens: int
+    ) -> ModelReply:
+        """A summary of what was said, going on from an earlier one; may raise ``ModelError``."""
+        ...
+
+
+@runtime_checkable
 class StreamingModel(LanguageModel, Protocol):
     """A model whose answer can be had while it is made."""
 

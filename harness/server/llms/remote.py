@@ -5,14 +5,21 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from harness.backoff import wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.server.llms.chat_format import Dialect, UnusableAnswer, chat_request, model_reply, streaming
 from harness.server.llms.chat_stream import Assembly
-from harness.server.llms.interface import ErrorCode, ModelError, ModelReply, ModelRequest, Piece
+from harness.server.llms.interface import (
+    ChatMessage,
+    ErrorCode,
+    ModelError,
+    ModelReply,
+    ModelRequest,
+    Piece,
+)
 from harness.server.llms.reading import BrokeOff, FellSilent, Reading
 
 if TYPE_CHECKING:
@@ -23,6 +30,12 @@ DEFAULT_CONNECT_S = 10.0
 DEFAULT_PAUSE_S = 60.0
 DEFAULT_TRIES = 3
 _REFUSED_PROMPT = frozenset({400, 413, 422})
+_SUMMARISE = (
+    "Summarise the conversation between a user and an assistant that follows, for the assistant to go on "
+    "from. Keep every fact that may be needed: names, addresses, numbers, ids, dates, decisions, promises, "
+    "open questions, and what the user prefers. Leave out greetings and repetitions. Answer with the summary "
+    "alone, in the language of the conversation."
+)
 _SPENT = "insufficient_quota"  # a 429 that no waiting mends
 
 
@@ -82,6 +95,21 @@ class Remote:
             except _failures() as problem:
                 self._sleep(self._next_wait_s(problem, number, body))
                 number += 1
+
+    def summarise(
+        self, model: str, earlier: str, messages: Sequence[ChatMessage], most_tokens: int
+    ) -> ModelReply:
+        """A summary by the endpoint's model: one more completion.
+
+        Raises:
+            ModelError: It cannot or will not answer.
+        """
+        said = "\n\n".join(f"{each.role}: {each.content}" for each in messages if each.content)
+        before = f"The summary so far:\n{earlier}\n\nWhat was said since:\n" if earlier else ""
+        question = ChatMessage("user", f"{before}{said}")
+        return self.complete(
+            ModelRequest(model, _SUMMARISE, [question], tool_choice="none", max_completion_tokens=most_tokens)
+        )
 
     def stream(self, request: ModelRequest) -> Generator[Piece, None, ModelReply]:
         """The endpoint's next message or tool calls as they come; closing it hangs up.

@@ -83,6 +83,8 @@ class Entry(_FileRecord):
     """The endpoint that answers."""
     extractive: bool | None = None
     """true: the offline reference assistant answers."""
+    context_tokens: Annotated[int, Field(ge=1_024)] | None = None
+    """How many tokens it can read; the server's own window when left out."""
 
 
 class ModelFile(_FileRecord):
@@ -108,7 +110,9 @@ def read_models(path: Path, environment: Mapping[str, str]) -> ModelTable:
     if mistakes:
         raise refusal([checked.problem(mistake) for mistake in mistakes], code=CODE)
     made = [(entry.match, _model(entry, environment)) for entry in entries]
-    return ModelTable(made, default=NoModel(_file_name(checked), [entry.match for entry in entries]))
+    unknown = NoModel(_file_name(checked), [entry.match for entry in entries])
+    windows = [(entry.match, entry.context_tokens) for entry in entries]
+    return ModelTable(made, default=unknown, windows=windows)
 
 
 def described(table: ModelTable) -> list[tuple[str, str]]:

@@ -19,7 +19,7 @@ from harness.server.llms.interface import ModelError
 from harness.server.resources import flat_shapes, items, lookup, shapes
 from harness.server.resources.fields import Fields, wrong_type
 from harness.server.resources.vector_stores import POLL_AFTER_MS
-from harness.server.state import ConversationRecord, ItemRecord, ResponseRecord
+from harness.server.state import ConversationRecord, ItemRecord, ResponseRecord, Summary
 from harness.server.table import Table
 from harness.server.wire import (
     RESPONSE_FRAMING,
@@ -110,7 +110,7 @@ def _refuse_too_long(engine: Engine, record: ResponseRecord) -> None:
         ApiError: The prompt does not fit into the window, or a file in it cannot be read.
     """
     try:
-        asking.fit(next_ask(engine, record), engine.context_tokens)
+        asking.fit(next_ask(engine, record), engine.window(record.response.model))
     except asking.ContextTooLong as problem:
         raise ApiError(400, problem.message, param="input", code="context_length_exceeded") from problem
     except ModelError as problem:
@@ -140,6 +140,7 @@ def _new(engine: Engine, fields: Fields, model: str) -> ResponseRecord:
         tool_choice=told_choice,
         response_format=response_format,
         include=items.includes(fields.items("include") or ()),
+        summary=_summary(engine, response.previous_response_id),
     )
 
 
@@ -209,6 +210,12 @@ def _context(engine: Engine, fields: Fields) -> tuple[ConversationRecord | None,
         raise wrong_type(fields.path("conversation"), "a string or an object", wanted)
     record = lookup.conversation(engine, wanted)
     return record, list(record.items)
+
+
+def _summary(engine: Engine, previous: str | None) -> Summary | None:
+    """What the previous response remembered of the talk."""
+    record = engine.state.responses.get(previous) if previous else None
+    return record.summary if record else None
 
 
 def _before(engine: Engine, response_id: str) -> list[ItemRecord]:

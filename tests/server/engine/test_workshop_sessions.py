@@ -15,6 +15,7 @@ from harness.server.llms.scripted import calls, run_code
 from harness.server.sandbox import ISOLATIONS, Sandbox
 from harness.server.sandbox.isolation import candidates
 from harness.server.state import FileRecord
+from harness.server.table import Content
 from harness.server.wire import File
 
 CODE = [{"type": "code_interpreter"}]
@@ -86,7 +87,8 @@ def test_a_thread_whose_interpreter_was_ended_keeps_its_files_and_loses_its_vari
     monkeypatch.setattr(workshop, "MOST_IDLE_SESSIONS", 0)
     shop = Workshop(lambda: Sandbox(isolations=ISOLATIONS))
     given = FileRecord(
-        File(id="file-1", purpose="assistants", filename="given.txt", bytes=5, created_at=0), b"given"
+        File(id="file-1", purpose="assistants", filename="given.txt", bytes=5, created_at=0),
+        Content(b"given"),
     )
     try:
         first = shop.run("a", "x = 1\nopen('/mnt/data/made.txt', 'w').write('made')", [given])

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -45,6 +48,11 @@ _MEGABYTES = click.FloatRange(min=0, min_open=True)
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Log every call to standard error.")
 @click.option("--log-bodies", is_flag=True, help="Log request and answer bodies too: they hold messages.")
 @click.option("--max-request-mb", type=_MEGABYTES, help="Largest JSON request. Default: 64.")
+@click.option(
+    "--shutdown-s",
+    type=click.IntRange(1, 3600),
+    help="How long open requests may go on once the server is told to end. Default: 10.",
+)
 @click.option("--max-upload-mb", type=_MEGABYTES, help="Largest upload. Default: 513.")
 def command(
     host: str,
@@ -58,6 +66,7 @@ def command(
     log_bodies: bool,
     max_request_mb: float | None,
     max_upload_mb: float | None,
+    shutdown_s: int | None,
 ) -> None:
     """Start the embedded Assistants API: no key and no network needed.
 
@@ -83,6 +92,8 @@ def command(
     chosen = server_options(models, faults, allow_unisolated_code=allow_unisolated_code)
     app = App(replace(chosen, state=state))
     options = _http_options(log_format, log_bodies, max_request_mb, max_upload_mb)
+    if shutdown_s is not None:
+        options = replace(options, shutdown_s=shutdown_s)
     warning = _isolation_warning(allow_unisolated_code)
 
     def on_ready(base_url: str) -> None:
@@ -94,10 +105,20 @@ def command(
     try:
         with contextlib.suppress(KeyboardInterrupt):
             serve(app, host, port, api_key=api_key, on_ready=on_ready, options=options)
+        _leave_what_hangs()
     except OSError as error:
         reason = error.strerror or error
         message = f"cannot listen on {host}, port {port}: {reason}. --port 0 takes any free port."
         raise click.UsageError(message) from error
+
+
+def _leave_what_hangs() -> None:
+    """End the process although a thread still waits, such as for a model that does not answer."""
+    waiting = [each for each in threading.enumerate() if each is not threading.current_thread()]
+    if any(not each.daemon for each in waiting):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
 
 
 def _isolation_warning(allow_unisolated_code: bool) -> str | None:

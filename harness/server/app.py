@@ -249,8 +249,12 @@ class App:
         """The next ``x-request-id``."""
         return self._request_ids.new("req_")
 
+    def halt(self) -> None:
+        """End what still goes on at its next step: runs and responses fail, their streams are told."""
+        self._engine.halt()
+
     def close(self) -> None:
-        """Let runs in progress end, stop the server's threads and close its sandbox."""
+        """Let runs in progress end, for a moment, stop the server's threads and close its sandbox."""
         self._engine.close()
 
     def __enter__(self) -> App:

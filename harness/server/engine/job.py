@@ -42,11 +42,13 @@ class Job:
 
         Raises:
             RunOver: With the events that tell.
+            ModelError: The server ends.
         """
         with self.engine.state.lock:
             now = self.engine.clock.unix()
-            if last_words is not None and self._ends(now):
+            if last_words is not None and (self._ends(now) or self.engine.halted):
                 last_words()
+            self.engine.refuse_halted()
             states.look(self.engine.state, self.thread, now)
             if self.record.run.status == "cancelling":
                 attempted = states.run_event(self.record)

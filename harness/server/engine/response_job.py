@@ -36,9 +36,11 @@ class ResponseJob:
 
         Raises:
             ResponseOver: It was cancelled or deleted.
+            ModelError: The server ends.
         """
         if not self.record.active:
             raise ResponseOver
+        self.engine.refuse_halted()
 
     def mark(self, item: ItemRecord | None = None) -> None:
         """Say that the response, and one of its items, is being changed; call with the lock held."""

@@ -107,6 +107,7 @@ def _documents() -> dict[str, Any]:
 def _limits() -> dict[str, float]:
     from harness.server.app import ServerOptions
     from harness.server.engine.states import RUN_SECONDS
+    from harness.server.engine.workshop import LONGEST_IDLE_S, MOST_IDLE_SESSIONS
     from harness.server.http import HttpOptions
     from harness.server.sandbox import Limits
 
@@ -114,6 +115,9 @@ def _limits() -> dict[str, float]:
     return {
         "request_bytes": http.most_json_bytes,
         "upload_bytes": http.most_upload_bytes,
+        "request_head_s": http.headers_s,
+        "body_pause_s": http.body_pause_s,
+        "shutdown_s": http.shutdown_s,
         "context_tokens": server.context_tokens,
         "runs_at_once": server.workers,
         "run_s": RUN_SECONDS,
@@ -122,4 +126,6 @@ def _limits() -> dict[str, float]:
         "code_memory_bytes": code.memory_bytes,
         "code_processes": code.processes,
         "code_disk_bytes": code.disk_bytes,
+        "idle_interpreters": MOST_IDLE_SESSIONS,
+        "idle_interpreter_s": LONGEST_IDLE_S,
     }

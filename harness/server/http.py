@@ -301,7 +301,8 @@ def _limited(http: HttpRequest, most: int, pause_s: float) -> Receive:
     async def receive() -> Message:
         nonlocal read
         try:
-            message = await asyncio.wait_for(http.receive(), pause_s)
+            async with asyncio.timeout(pause_s):
+                message = await http.receive()
         except TimeoutError as error:
             text = f"The body of the request paused for more than {pause_s:g} seconds."
             raise ApiError(408, text, code="request_timeout") from error

@@ -93,13 +93,38 @@ def _impatient(headers_s: float) -> type[asyncio.Protocol]:
 
     base: Any = AutoHTTPProtocol
 
+    class Joining:
+        """A transport that sends the head of an answer together with its body: one packet, not two."""
+
+        def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+            self._transport = transport
+            self._loop = loop
+            self._unsent: list[bytes] = []
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._transport, name)
+
+        def write(self, data: bytes) -> None:
+            if not self._unsent:
+                self._loop.call_soon(self._flush)
+            self._unsent.append(data)
+
+        def close(self) -> None:
+            self._flush()
+            self._transport.close()
+
+        def _flush(self) -> None:
+            if self._unsent:
+                data, self._unsent = b"".join(self._unsent), []
+                self._transport.write(data)
+
     class Impatient(base):  # type: ignore[misc]
         """One connection."""
 
         _clock: asyncio.TimerHandle | None = None
 
         def connection_made(self, transport: asyncio.Transport) -> None:
-            super().connection_made(transport)
+            super().connection_made(Joining(transport, self.loop))
             self._clock = self.loop.call_later(headers_s, transport.close)
 
         def data_received(self, data: bytes) -> None:

@@ -95,7 +95,8 @@ def isolation(allow_unisolated_code: bool) -> tuple[str, str]:
 
 
 def _documents() -> dict[str, Any]:
-    from harness.server.search import DEFAULT_MAX_TOKENS, DEFAULT_OVERLAP_TOKENS, SUPPORTED_TYPES
+    from harness.server.reading.extract import SUPPORTED_TYPES
+    from harness.server.search import DEFAULT_MAX_TOKENS, DEFAULT_OVERLAP_TOKENS
 
     return {
         "chunk_tokens": DEFAULT_MAX_TOKENS,

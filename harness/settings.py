@@ -45,6 +45,8 @@ class Settings(BaseModel):
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None
     """Faults on demand of the embedded server, a YAML file, to try resilience with."""
+    allow_unisolated_code: bool = False
+    """Whether the embedded server runs code on a machine that has no isolation for it."""
     store: str = ".harness/store.sqlite"
     """The database of suite runs: a path, or an SQLAlchemy URL."""
     reports: str = "reports"
@@ -58,6 +60,7 @@ class Settings(BaseModel):
             self.api_key,
             models=Path(self.models) if self.models else None,
             faults=Path(self.faults) if self.faults else None,
+            allow_unisolated_code=self.allow_unisolated_code,
         )
 
 

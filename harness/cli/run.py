@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 @click.option("--base-url", metavar="URL", help="Assistants-compatible API, e.g. http://127.0.0.1:8080/v1.")
 @click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded target).")
 @click.option("--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target).")
+@click.option(
+    "--allow-unisolated-code",
+    is_flag=True,
+    default=None,
+    help="Run code_interpreter's code without bubblewrap or user namespaces too: it then reaches your files.",
+)
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8.")
 @click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take.")

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
+import sys
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -36,9 +39,20 @@ _MEGABYTES = click.FloatRange(min=0, min_open=True)
 @click.option(
     "--state", type=_FILE, envvar="HARNESS_STATE", help="Keep everything in this file. Default: in memory."
 )
+@click.option(
+    "--allow-unisolated-code",
+    is_flag=True,
+    envvar="HARNESS_ALLOW_UNISOLATED_CODE",
+    help="Run code_interpreter's code without bubblewrap or user namespaces too: it then reaches your files.",
+)
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Log every call to standard error.")
 @click.option("--log-bodies", is_flag=True, help="Log request and answer bodies too: they hold messages.")
 @click.option("--max-request-mb", type=_MEGABYTES, help="Largest JSON request. Default: 64.")
+@click.option(
+    "--shutdown-s",
+    type=click.IntRange(1, 3600),
+    help="How long open requests may go on once the server is told to end. Default: 10.",
+)
 @click.option("--max-upload-mb", type=_MEGABYTES, help="Largest upload. Default: 513.")
 @click.option(
     "--require-beta-header",
@@ -52,11 +66,13 @@ def command(
     models: Path | None,
     faults: Path | None,
     state: Path | None,
+    allow_unisolated_code: bool,
     log_format: Literal["text", "json"] | None,
     log_bodies: bool,
     max_request_mb: float | None,
     max_upload_mb: float | None,
     require_beta_header: bool,
+    shutdown_s: int | None,
 ) -> None:
     """Start the embedded Assistants API: no key and no network needed.
 
@@ -79,21 +95,45 @@ def command(
     from harness.server.http import serve
     from harness.targets.making import server_options
 
-    app = App(replace(server_options(models, faults), state=state))
+    chosen = server_options(models, faults, allow_unisolated_code=allow_unisolated_code)
+    app = App(replace(chosen, state=state))
     options = _http_options(log_format, log_bodies, max_request_mb, max_upload_mb)
     options = replace(options, require_beta_header=require_beta_header)
+    if shutdown_s is not None:
+        options = replace(options, shutdown_s=shutdown_s)
+    warning = _isolation_warning(allow_unisolated_code)
 
     def on_ready(base_url: str) -> None:
         click.echo(f"serving on {base_url} (Ctrl-C stops)", err=True)
+        if warning:
+            click.echo(warning, err=True)
 
     # Ctrl-C is how a server is meant to end: open requests finish, and that is a success.
     try:
         with contextlib.suppress(KeyboardInterrupt):
             serve(app, host, port, api_key=api_key, on_ready=on_ready, options=options)
+        _leave_what_hangs()
     except OSError as error:
         reason = error.strerror or error
         message = f"cannot listen on {host}, port {port}: {reason}. --port 0 takes any free port."
         raise click.UsageError(message) from error
+
+
+def _leave_what_hangs() -> None:
+    """End the process although a thread still waits, such as for a model that does not answer."""
+    waiting = [each for each in threading.enumerate() if each is not threading.current_thread()]
+    if any(not each.daemon for each in waiting):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(0)
+
+
+def _isolation_warning(allow_unisolated_code: bool) -> str | None:
+    """What happens to code where this machine cannot keep it apart; None where it can."""
+    from harness.cli.server_info import isolation
+
+    status, told = isolation(allow_unisolated_code)
+    return None if status == "isolated" else f"warning: code_interpreter: {told}"
 
 
 def _http_options(

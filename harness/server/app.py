@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.server.engine.machine import Engine
+from harness.server.engine.workshop import unisolated_sandbox
 from harness.server.errors import ApiError
 from harness.server.idempotency import Repetitions
 from harness.server.llms.models import ModelTable
@@ -141,6 +142,8 @@ class ServerOptions:
         workers: How many runs are executed at once when nobody streams them.
         context_tokens: The window that truncation fits prompts into.
         make_sandbox: Makes the sandbox of code_interpreter; None for the ordinary one.
+        allow_unisolated_code: Run code also where this machine has no isolation for it: it can then reach
+            the network and every file that this process can.
         faults: Faults on demand that calls meet from the start; None for none.
         sleep: How an answer is held back when a fault wants it late.
         state: The file that everything is kept in, made if there is none; None keeps it in memory.
@@ -154,6 +157,7 @@ class ServerOptions:
     workers: int = 16
     context_tokens: int = 128_000
     make_sandbox: Callable[[], Sandbox] | None = None
+    allow_unisolated_code: bool = False
     faults: FaultFile | None = None
     sleep: Callable[[float], None] = time.sleep
     state: Path | None = None
@@ -178,7 +182,7 @@ class App:
             eager=self.options.eager,
             workers=self.options.workers,
             context_tokens=self.options.context_tokens,
-            make_sandbox=self.options.make_sandbox,
+            make_sandbox=_sandbox_maker(self.options),
         )
         self._request_ids = IdFactory()
         self._repetitions = Repetitions(self.options.clock)
@@ -269,8 +273,12 @@ class App:
         """The next ``x-request-id``."""
         return self._request_ids.new("req_")
 
+    def halt(self) -> None:
+        """End what still goes on at its next step: runs and responses fail, their streams are told."""
+        self._engine.halt()
+
     def close(self) -> None:
-        """Let runs in progress end, stop the server's threads and close its sandbox."""
+        """Let runs in progress end, for a moment, stop the server's threads and close its sandbox."""
         self._engine.close()
 
     def __enter__(self) -> App:
@@ -290,6 +298,12 @@ def _described(request: Request) -> Reply:
     from harness.server.description import document
 
     return Reply(200, document())
+
+
+def _sandbox_maker(options: ServerOptions) -> Callable[[], Sandbox] | None:
+    if options.make_sandbox is None and options.allow_unisolated_code:
+        return unisolated_sandbox
+    return options.make_sandbox
 
 
 def called_paths() -> list[tuple[str, str]]:

@@ -7,7 +7,6 @@ import contextlib
 import hmac
 import ipaddress
 import logging
-import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -28,7 +27,15 @@ from harness.server.access_log import AccessLog, Call
 from harness.server.address import Address, address
 from harness.server.app import ADMIN_PATH, FAULT_HEADER, App, error_reply
 from harness.server.errors import ApiError
-from harness.server.wire import Event, Framing, Reply, Request, StreamDropped, Upload
+from harness.server.listening import (
+    LAST_WORDS_S,
+    SHUTDOWN_S,
+    Listener,
+    listening,
+    make_server,
+    terminated_like_interrupted,
+)
+from harness.server.wire import Event, Framing, Reply, Request, StoppableEvents, StreamDropped, Upload
 
 if TYPE_CHECKING:
     import uvicorn
@@ -39,7 +46,6 @@ MOST_UPLOAD_BYTES = 512 * 1024 * 1024 + 1024 * 1024
 """The largest file, and room for the form around it."""
 _MOST_CALLS_AT_ONCE = 256
 _MOST_STREAMS_AT_ONCE = 1024
-_SHUTDOWN_SECONDS = 10
 _BETA_NOUNS = ("assistants", "threads")
 _COMMON_HEADERS = {"openai-version": "2020-10-01"}
 Result = TypeVar("Result")
@@ -53,12 +59,18 @@ class HttpOptions:
     Attributes:
         most_json_bytes: Largest JSON body that is read.
         most_upload_bytes: Largest multipart body that is read.
+        headers_s: Longest a client may take for the head of a request.
+        body_pause_s: Longest pause while a body is sent.
+        shutdown_s: How long open requests and streams may go on when the server ends.
         access_log: Takes note of every call; None for no log.
         require_beta_header: Calls of assistants and threads must say ``OpenAI-Beta: assistants=v2``.
     """
 
     most_json_bytes: int = MOST_JSON_BYTES
     most_upload_bytes: int = MOST_UPLOAD_BYTES
+    headers_s: float = 20.0
+    body_pause_s: float = 30.0
+    shutdown_s: float = SHUTDOWN_S
     access_log: AccessLog | None = None
     require_beta_header: bool = False
 
@@ -118,7 +130,7 @@ class _Door:
         """While the server is up; at the end, streamed runs may still come to their own."""
         yield
         if self._pumps:
-            await asyncio.wait(self._pumps, timeout=_SHUTDOWN_SECONDS)
+            await asyncio.wait(self._pumps, timeout=LAST_WORDS_S)
 
     async def answer(self, http: HttpRequest) -> Response:
         """The response to one HTTP request."""
@@ -183,7 +195,8 @@ class _Door:
     async def _in_thread(self, most: int, work: Callable[[], Result]) -> Result:
         # Made here, in the event loop that it belongs to.
         limiter = self._limiters.setdefault(most, anyio.CapacityLimiter(most))
-        return await anyio.to_thread.run_sync(work, limiter=limiter)
+        # What hangs is left behind when the server ends.
+        return await anyio.to_thread.run_sync(work, limiter=limiter, abandon_on_cancel=True)
 
     def _response(self, reply: Reply, headers: dict[str, str], call: Call) -> Response:
         if reply.events is not None:
@@ -217,12 +230,16 @@ class _Door:
         self._pumps.add(task)
         task.add_done_callback(lambda done: self._pumped(done, call))
         last = False
-        while not last:
-            pieces = [await queue.get()]
-            while not queue.empty():
-                pieces.append(queue.get_nowait())
-            last = pieces[-1] is None
-            yield b"".join(piece for piece in pieces if piece is not None)
+        try:
+            while not last:
+                pieces = [await queue.get()]
+                while not queue.empty():
+                    pieces.append(queue.get_nowait())
+                last = pieces[-1] is None
+                yield b"".join(piece for piece in pieces if piece is not None)
+        finally:
+            if not last and isinstance(events, StoppableEvents):
+                events.stop()
         if call.cut:
             raise StreamDropped
 
@@ -291,7 +308,7 @@ async def _request(http: HttpRequest, place: Address, options: HttpOptions) -> R
     kind = http.headers.get("content-type", "").partition(";")[0].strip().lower()
     uploads = kind == "multipart/form-data"
     most = options.most_upload_bytes if uploads else options.most_json_bytes
-    limited = HttpRequest(http.scope, _limited(http, most))
+    limited = HttpRequest(http.scope, _limited(http, most, options.body_pause_s))
     query: dict[str, list[str]] = {}
     for name, value in http.query_params.multi_items():
         query.setdefault(name, []).append(value)
@@ -308,11 +325,11 @@ async def _request(http: HttpRequest, place: Address, options: HttpOptions) -> R
     )
 
 
-def _limited(http: HttpRequest, most: int) -> Receive:
-    """The body as it arrives, up to ``most`` bytes.
+def _limited(http: HttpRequest, most: int, pause_s: float) -> Receive:
+    """The body as it arrives, up to ``most`` bytes, as long as it goes on arriving.
 
     Raises:
-        ApiError: It is larger; nothing more of it is read.
+        ApiError: It is larger, or paused for too long; nothing more of it is read.
     """
     read = 0
     declared = http.headers.get("content-length", "")
@@ -321,7 +338,12 @@ def _limited(http: HttpRequest, most: int) -> Receive:
 
     async def receive() -> Message:
         nonlocal read
-        message = await http.receive()
+        try:
+            async with asyncio.timeout(pause_s):
+                message = await http.receive()
+        except TimeoutError as error:
+            text = f"The body of the request paused for more than {pause_s:g} seconds."
+            raise ApiError(408, text, code="request_timeout") from error
         read += len(message.get("body", b""))
         if read > most:
             raise _too_large(most)
@@ -377,7 +399,7 @@ def serve(
     on_ready: Callable[[str], None] | None = None,
     options: HttpOptions = _DEFAULT_OPTIONS,
 ) -> None:
-    """Serve until interrupted, then let open requests end.
+    """Serve until interrupted or terminated, then let open requests end, for so long as the options say.
 
     Args:
         app: What answers; it is closed at the end.
@@ -391,24 +413,10 @@ def serve(
         OSError: It cannot listen there.
     """
     try:
-        with _listening(host, port) as listener:
+        with terminated_like_interrupted(), listening(host, port) as listener:
             _make_server(app, host, port, api_key, on_ready, options).run(sockets=[listener])
     finally:
         app.close()
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """Opened here and not by uvicorn, which would log why it can't and end the process."""
-    [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    listener = socket.socket(family, kind, protocol)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
-    except OSError:
-        listener.close()
-        raise
-    return listener
 
 
 @contextlib.contextmanager
@@ -464,34 +472,6 @@ def _make_server(
     on_ready: Callable[[str], None] | None,
     options: HttpOptions,
 ) -> uvicorn.Server:
-    import uvicorn
-
-    class Announcing(uvicorn.Server):
-        """A server that says when it is ready, and where."""
-
-        async def startup(self, sockets: list[Any] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started and on_ready is not None:
-                on_ready(_base_url(self.servers[0].sockets[0].getsockname()))
-
-    # A stream that a fault on demand has cut is meant to be incomplete.
-    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
-    config = uvicorn.Config(
-        asgi(app, api_key=api_key, options=options),
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        ws="none",
-        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-    )
-    return Announcing(config)
-
-
-def _is_no_cut_stream(record: logging.LogRecord) -> bool:
-    return "without completing response" not in record.getMessage()
-
-
-def _base_url(address: tuple[Any, ...]) -> str:
-    host = f"[{address[0]}]" if ":" in address[0] else address[0]
-    return f"http://{host}:{address[1]}/v1"
+    listener = Listener(host, port, options.headers_s, options.shutdown_s)
+    application = asgi(app, api_key=api_key, options=options)
+    return make_server(application, listener, on_ready=on_ready, on_last_words=app.halt)

@@ -97,13 +97,36 @@ class RunRecord:
         return self.run.status in ACTIVE_STATUSES
 
 
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What is remembered of the older messages of a talk.
+
+    Attributes:
+        count: How many messages, from the first on.
+        digest: What tells whether they are still the same.
+        user: What the user said in them, or all of it where a model has summarised.
+        assistant: What the assistant said in them.
+    """
+
+    count: int
+    digest: str
+    user: str
+    assistant: str
+
+    @property
+    def text(self) -> str:
+        """The whole summary."""
+        return "\n".join(part for part in (self.user, self.assistant) if part)
+
+
 @dataclass(slots=True, weakref_slot=True)
 class ThreadRecord:
-    """A thread with its messages and runs."""
+    """A thread with its messages and runs, and the summary of messages that a model cannot read any more."""
 
     thread: Thread
     messages: Table[Message] = field(default_factory=Table)
     runs: Table[RunRecord] = field(default_factory=Table)
+    summary: Summary | None = None
 
     @property
     def active_run(self) -> RunRecord | None:
@@ -170,10 +193,11 @@ class ItemRecord:
 
 @dataclass(slots=True, weakref_slot=True)
 class ConversationRecord:
-    """A conversation with its items."""
+    """A conversation with its items, and the summary of those that a model cannot read any more."""
 
     conversation: Conversation
     items: Table[ItemRecord] = field(default_factory=Table)
+    summary: Summary | None = None
 
 
 @dataclass(slots=True, weakref_slot=True)
@@ -241,6 +265,7 @@ class ResponseRecord:
         pending_images: Container, file and name of images made since the last message.
         events: What was streamed so far, of a response in the background that can be streamed again.
         fate: How the response is to end, where a fault on demand has decided that.
+        summary: Of items that its model cannot read any more.
     """
 
     response: Response
@@ -257,6 +282,7 @@ class ResponseRecord:
     pending_images: list[tuple[str, str, str]] = field(default_factory=list)
     events: Table[EventRecord] = field(default_factory=Table)
     fate: Fate | None = None
+    summary: Summary | None = None
 
     @property
     def active(self) -> bool:

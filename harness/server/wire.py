@@ -7,6 +7,7 @@ API; ``body`` makes a fresh dict of one, so that nothing a caller holds is part 
 from __future__ import annotations
 
 import random
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -23,6 +24,14 @@ INCLUDE_CONTENT = "step_details.tool_calls[*].file_search.results[*].content"
 
 class StreamDropped(Exception):
     """Raised between two events: the connection is cut here, though the run goes on."""
+
+
+class StoppableEvents(Iterator[Event]):
+    """Events that nobody needs once their reader has gone: what makes them then stops, too."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Nobody reads on; may be called while another thread reads."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ class TargetOptions:
         api_key: For that API.
         models: Model table of the embedded server, a YAML file.
         faults: Faults on demand of the embedded server, a YAML file.
+        allow_unisolated_code: Whether the embedded server runs code where nothing keeps it apart.
     """
 
     name: str = "embedded"
@@ -34,6 +35,7 @@ class TargetOptions:
     api_key: str | None = None
     models: Path | None = None
     faults: Path | None = None
+    allow_unisolated_code: bool = False
 
 
 def make_target(options: TargetOptions) -> Target:
@@ -48,9 +50,10 @@ def make_target(options: TargetOptions) -> Target:
     if options.name == "embedded":
         from harness.targets.embedded import EmbeddedWire
 
-        return AssistantsTarget(
-            "embedded", EmbeddedWire(server_options(options.models, options.faults)), poll_s=0.02
+        chosen = server_options(
+            options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code
         )
+        return AssistantsTarget("embedded", EmbeddedWire(chosen), poll_s=0.02)
     if options.faults is not None:
         raise SettingsError(
             f"the target {options.name!r} has no faults on demand",
@@ -67,7 +70,9 @@ def make_target(options: TargetOptions) -> Target:
     )
 
 
-def server_options(models: Path | None, faults: Path | None) -> ServerOptions:
+def server_options(
+    models: Path | None, faults: Path | None, *, allow_unisolated_code: bool = False
+) -> ServerOptions:
     """How an embedded server is set up that uses these files.
 
     Raises:
@@ -75,7 +80,7 @@ def server_options(models: Path | None, faults: Path | None) -> ServerOptions:
     """
     from harness.server.app import ServerOptions, called_paths
 
-    chosen = ServerOptions()
+    chosen = ServerOptions(allow_unisolated_code=allow_unisolated_code)
     if models is not None:
         from harness.server.llms.table import read_models
 

@@ -52,7 +52,7 @@ def assistant_model(request: ModelRequest) -> ModelReply:
 
 @pytest.fixture(scope="session")
 def base_url() -> Iterator[str]:
-    app = App(ServerOptions(models=ModelTable(default=Scripted(assistant_model))))
+    app = App(ServerOptions(models=ModelTable(default=Scripted(assistant_model)), allow_unisolated_code=True))
     with background(app, api_key=KEY) as url:
         yield url
 

@@ -56,7 +56,7 @@ def answer(request: ModelRequest) -> ModelReply:
 
 @pytest.fixture(scope="module")
 def base_url() -> Iterator[str]:
-    app = App(ServerOptions(models=ModelTable(default=Scripted(answer))))
+    app = App(ServerOptions(models=ModelTable(default=Scripted(answer)), allow_unisolated_code=True))
     with background(app, api_key=KEY) as url:
         yield url
 

@@ -153,6 +153,7 @@ def make_api(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[MakeApi
         model = Scripted(lines, cycle=cycle and not callable(lines))
         time = StandingClock()
         chosen = {"models": ModelTable(default=model), "clock": time.clock(), "eager": True, "seed": 7}
+        chosen["allow_unisolated_code"] = True
         if restarted:
             chosen |= {"seed": None, "state": tmp_path / f"state{len(made)}.db"}
         wanted = ServerOptions(**{**chosen, **options})

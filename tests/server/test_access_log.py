@@ -141,3 +141,31 @@ def test_a_mistake_of_ours_is_logged_as_500(make_api: Any, monkeypatch: pytest.M
         connection.close()
     written = json.loads(lines[0])
     assert (written["status"], written["request_id"]) == (500, response.headers["x-request-id"])
+
+
+def test_names_of_files_queries_and_metadata_are_in_no_line(make_api: Any) -> None:
+    import http.client
+    from urllib.parse import urlsplit
+
+    lines: list[str] = []
+    upload = (
+        b'--B\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nuser_data\r\n--B\r\n'
+        b'Content-Disposition: form-data; name="file"; filename="secret plan.txt"\r\n\r\nsecret\r\n--B--\r\n'
+    )
+    calls = [
+        ("POST", "/v1/files", upload, {"Content-Type": "multipart/form-data; boundary=B"}),
+        ("GET", "/v1/files?purpose=user_data&after=secret", None, {}),
+        ("POST", "/v1/threads", b'{"metadata": {"secret": "secret"}}', {"X-Note": "secret"}),
+        ("POST", "/v1/threads?secret", b'{"messages": "secret"}', {}),
+        ("POST", "/v1/assistants", b"{secret", {}),
+    ]
+    for style in ("text", "json"):
+        log = AccessLog(style, lines.append, clock=CLOCK)  # type: ignore[arg-type]
+        with door.background(make_api().app, options=door.HttpOptions(access_log=log)) as base_url:
+            connection = http.client.HTTPConnection(str(urlsplit(base_url).netloc), timeout=20)
+            for method, path, body, headers in calls:
+                connection.request(method, path, body, headers)
+                connection.getresponse().read()
+            connection.close()
+    assert len(lines) == 2 * len(calls)
+    assert "secret" not in "".join(lines)

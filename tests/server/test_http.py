@@ -282,3 +282,65 @@ def test_a_port_that_is_taken_is_told() -> None:
         ):
             pass
         app.close()
+
+
+# --- clients that dawdle ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def impatient() -> Iterator[Client]:
+    app = App(ServerOptions(models=ModelTable(default=Scripted(["a"], cycle=True))))
+    options = door.HttpOptions(headers_s=0.2, body_pause_s=0.2)
+    with door.background(app, options=options) as base_url:
+        yield Client(base_url)
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /v1/mod", b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_client_that_never_ends_the_head_of_its_request_is_hung_up_on(
+    impatient: Client, begun: bytes
+) -> None:
+    with socket.create_connection((str(impatient.host), impatient.port or 0), 20) as raw:
+        raw.sendall(begun)
+        assert raw.recv(100) == b""
+
+
+def test_a_second_request_on_a_connection_is_waited_for_no_longer(impatient: Client) -> None:
+    with socket.create_connection((str(impatient.host), impatient.port or 0), 20) as raw:
+        raw.sendall(b"GET /v1/models/extractive HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert raw.recv(100).startswith(b"HTTP/1.1 ")
+        raw.sendall(b"GET /v1/mod")
+        while raw.recv(65536):
+            pass
+
+
+def test_a_body_that_stops_arriving_is_a_408(impatient: Client) -> None:
+    head = b"POST /v1/threads HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
+    with socket.create_connection((str(impatient.host), impatient.port or 0), 20) as raw:
+        raw.sendall(head + b'{"messages"')
+        assert raw.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_an_upload_that_stops_half_way_is_a_408(impatient: Client) -> None:
+    body = form(('name="purpose"', b"user_data"), ('name="file"; filename="a"', b"x" * 5_000))
+    head = f"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+    head += f"Content-Type: {MULTIPART['Content-Type']}\r\n\r\n"
+    with socket.create_connection((str(impatient.host), impatient.port or 0), 20) as raw:
+        raw.sendall(head.encode() + body[:2_000])
+        assert raw.recv(100).startswith(b"HTTP/1.1 408 ")
+
+
+def test_a_slow_answer_is_not_taken_for_a_slow_client() -> None:
+    go_on = threading.Event()
+
+    def think(request: ModelRequest) -> str:
+        assert go_on.wait(20)
+        return "At last."
+
+    app = App(ServerOptions(models=ModelTable(default=Scripted(think))))
+    options = door.HttpOptions(headers_s=0.05, body_pause_s=0.05)
+    with door.background(app, options=options) as base_url:
+        client = Client(base_url)
+        threading.Timer(0.3, go_on.set).start()
+        body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+        answer = post(client, "/v1/chat/completions", body)
+    assert answer["choices"][0]["message"]["content"] == "At last."

@@ -5,11 +5,12 @@ Runs, responses and chat completions all ask their models here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
-from harness.server.engine.counting import completion_tokens, cut, fixed_tokens, message_tokens
+from harness.server.engine.counting import TextBudget, completion_tokens, cut, fixed_tokens, message_tokens
 from harness.server.engine.machine import Engine
 from harness.server.llms.interface import (
     ChatMessage,
@@ -18,9 +19,12 @@ from harness.server.llms.interface import (
     ModelError,
     ModelReply,
     ModelRequest,
+    Piece,
+    StreamingModel,
+    TextPiece,
     ToolRequest,
 )
-from harness.server.wire import Fate, usage
+from harness.server.wire import Fate, total_usage, usage
 
 MOST_COMPLETIONS = 64
 """Whoever asks a model more often than this for one answer is going round in circles."""
@@ -93,6 +97,10 @@ class Completion:
     usage: dict[str, Any]
     was_cut: bool
 
+    def with_more(self, spent: dict[str, Any] | None) -> Completion:
+        """The same completion with what else was spent for it."""
+        return self if spent is None else replace(self, usage=total_usage([self.usage, spent]))
+
 
 def left(limit: int | None, used: int) -> int | None:
     """What is left of a limit, None without one."""
@@ -123,17 +131,69 @@ def complete(engine: Engine, ask: Ask) -> Completion:
         CompletionLimitReached: No completion tokens are left.
         ModelError: The prompt does not fit into the window, or the model cannot answer.
     """
-    prompt = fit(ask, engine.context_tokens)
-    reply = engine.models.find(ask.model).complete(prompt.request)
-    reply = _with_forced_tool(reply, prompt.request)
-    read, written = prompt.prompt_tokens, completion_tokens(reply, ask.model)
+    prompt = fit(ask, engine.window(ask.model))
+    return _completion(prompt, engine.models.find(ask.model).complete(prompt.request))
+
+
+def complete_live(engine: Engine, ask: Ask) -> Generator[Piece, None, Completion]:
+    """Ask the model once, giving the pieces of its reply as they come, as far as it can be had in pieces.
+
+    What the pieces add up to is the beginning of the reply that comes at the end. Closing it hangs up.
+
+    Raises:
+        PromptLimitReached: No prompt tokens are left.
+        CompletionLimitReached: No completion tokens are left.
+        ModelError: The prompt does not fit into the window, or the model cannot answer, or broke off.
+    """
+    prompt = fit(ask, engine.window(ask.model))
+    model = engine.models.find(ask.model)
+    if not isinstance(model, StreamingModel) or _may_replace_text(ask.tool_choice):
+        return _completion(prompt, model.complete(prompt.request))
+    reply = yield from _limited(model.stream(prompt.request), prompt.request)
+    return _completion(prompt, reply)
+
+
+def _may_replace_text(choice: Any) -> bool:
+    """Whether what the model says may have to give way to a search that it was told to make."""
+    return isinstance(choice, dict) and choice.get("type") == "file_search"
+
+
+def _limited(
+    pieces: Generator[Piece, None, ModelReply], request: ModelRequest
+) -> Generator[Piece, None, ModelReply]:
+    """The pieces that the request allows: no calls that it rules out, no words beyond its limit."""
+    most_calls = 0 if request.tool_choice == "none" else None
+    if request.options.get("parallel_tool_calls") is False:
+        most_calls = 0 if most_calls == 0 else 1
+    budget = TextBudget(request.max_completion_tokens, request.model)
+    with contextlib.closing(pieces):
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                return cast(ModelReply, end.value)
+            if isinstance(piece, TextPiece):
+                allowed = budget.allow(piece.text)
+                if allowed:
+                    yield TextPiece(allowed)
+                if budget.spent:
+                    return ModelReply(budget.text, was_cut=True)
+            elif piece is None or most_calls is None or piece.position < most_calls:
+                yield piece
+
+
+def _completion(prompt: Prompt, reply: ModelReply) -> Completion:
+    """The reply within the limits of its request, and what it cost."""
+    request = prompt.request
+    reply = _with_forced_tool(reply, request)
+    read, written = prompt.prompt_tokens, completion_tokens(reply, request.model)
     counted = reply.usage or {}
     if reply.usage is not None:
         read = reply.usage["prompt_tokens"]
-    limit = ask.completion_left
+    limit = request.max_completion_tokens
     was_cut = reply.was_cut
     if limit is not None and written > limit:
-        reply, written, was_cut = cut(reply, limit, ask.model), limit, True
+        reply, written, was_cut = cut(reply, limit, request.model), limit, True
     spent = usage(read, written, counted.get("cached_tokens", 0), counted.get("reasoning_tokens", 0))
     return Completion(reply, spent, was_cut)
 

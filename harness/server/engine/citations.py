@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.server.llms.interface import SearchHit
 
-_MARKER = re.compile(r"【(\d+):(\d+)†([^】]*)】")
+_MARKER = re.compile(r"【(\d+):(\d+)†([^【】]*)】")
 _LINK = "sandbox:"
 _NOT_IN_MARKER = str.maketrans({"【": "(", "】": ")", "\n": " ", "\r": " "})
 
@@ -30,6 +30,13 @@ def annotate(text: str, hits: Iterable[SearchHit], paths: Mapping[str, str]) -> 
     """
     found = [*_citations(text, hits), *_file_paths(text, paths)]
     return sorted(found, key=lambda annotation: int(annotation["start_index"]))
+
+
+def wholes(hits: Iterable[SearchHit], paths: Iterable[str]) -> set[str]:
+    """Every text that ``annotate`` may annotate."""
+    markers = {hit.marker for hit in hits}
+    unnamed = {f"【{first}:{second}†source】" for first, second in map(_numbers, markers) if first}
+    return markers | unnamed | {_LINK + path for path in paths}
 
 
 def _citations(text: str, hits: Iterable[SearchHit]) -> Iterator[dict[str, Any]]:

@@ -59,3 +59,35 @@ def cut(reply: ModelReply, left: int, model: str) -> ModelReply:
     encoding = tokens.encoding(tokens.encoding_name(model))
     kept = encoding.decode(encoding.encode_ordinary(reply.content)[:left]).rstrip("\ufffd")
     return replace(reply, content=kept, tool_requests=())
+
+
+class TextBudget:
+    """Takes a text in pieces up to so many tokens.
+
+    Args:
+        limit: The most tokens; None for no limit.
+        model: Whose tokens.
+    """
+
+    def __init__(self, limit: int | None, model: str) -> None:
+        self._limit = limit
+        self._model = model
+        self._most_tokens = 0
+        self.text = ""
+        self.spent = False
+
+    def allow(self, piece: str) -> str:
+        """What of the next piece there is room for."""
+        text = self.text + piece
+        # A token is a byte at least: only near the limit is there anything to count.
+        self._most_tokens += len(piece.encode())
+        if self._limit is not None and self._most_tokens > self._limit:
+            encoding = tokens.encoding(tokens.encoding_name(self._model))
+            encoded = encoding.encode_ordinary(text)
+            self._most_tokens = len(encoded)
+            if len(encoded) > self._limit:
+                self.spent = True
+                text = encoding.decode(encoded[: self._limit]).rstrip("\ufffd")
+        allowed = text[len(self.text) :]
+        self.text += allowed
+        return allowed

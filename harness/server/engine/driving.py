@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from harness.server.engine.job import Job
 from harness.server.engine.loop import work
 from harness.server.engine.machine import Engine
-from harness.server.state import RunRecord, ThreadRecord
-from harness.server.wire import Event
+from harness.server.state import ResponseRecord, RunRecord, ThreadRecord
+from harness.server.wire import Event, StoppableEvents
 
 
 def execute(engine: Engine, thread: ThreadRecord, record: RunRecord) -> None:
@@ -64,3 +64,19 @@ class RunEvents(Iterator[Event]):
     def __del__(self) -> None:
         with contextlib.suppress(RuntimeError):  # at the interpreter's exit no thread can be started
             self.close()
+
+
+class ResponseEvents(RunEvents, StoppableEvents):
+    """The events of a response that only its reader waits for: hanging up cancels it, as when hosted."""
+
+    def __init__(self, engine: Engine, record: ResponseRecord, events: Iterator[Event]) -> None:
+        super().__init__(engine, events)
+        self._record = record
+
+    def stop(self) -> None:
+        """Cancel the response, unless it has ended."""
+        with self._engine.state.lock:
+            if self._record.active:
+                self._engine.state.responses.mark(self._record)
+                self._record.response.status = "cancelled"
+                self._record.close_open_items()

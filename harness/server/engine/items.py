@@ -133,8 +133,9 @@ def _round_of(record: ItemRecord) -> tuple[bool, int | None]:
 def _request(record: ItemRecord) -> ToolRequest:
     item = record.item
     if item["type"] == "function_call":
-        arguments = msgspec.json.decode(item["arguments"])
-        return ToolRequest(item["call_id"], "function", item["name"], arguments)
+        written = item["arguments"]
+        arguments = msgspec.json.decode(written)
+        return ToolRequest(item["call_id"], "function", item["name"], arguments, written)
     if item["type"] == "file_search_call":
         return ToolRequest(item["id"], "file_search", "file_search", {"queries": list(item["queries"])})
     return ToolRequest(item["id"], "code_interpreter", "code_interpreter", {"input": item["code"] or ""})

@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import cast
 
-from harness.server.engine import asking, deltas, hosted, states, tools
-from harness.server.engine.asking import Completion, CompletionLimitReached, PromptLimitReached
-from harness.server.engine.citations import annotate
-from harness.server.engine.job import Job
-from harness.server.engine.prompt import build, hits_of_run
-from harness.server.llms.interface import ModelError, ToolRequest
-from harness.server.state import StepRecord
-from harness.server.wire import Event, Message, RunStep, body, usage
+from harness.server.engine import asking, hosted, states, tools
+from harness.server.engine.asking import Ask, Completion, CompletionLimitReached, PromptLimitReached
+from harness.server.engine.job import Job, RunOver
+from harness.server.engine.prompt import build
+from harness.server.engine.summary import Remembered, remember
+from harness.server.engine.turn import Turn
+from harness.server.llms.interface import ModelError
+from harness.server.wire import Event
 
 _LOG = logging.getLogger(__name__)
-
-
-class RunOver(Exception):
-    """The run ended while it was being worked on: cancelled, expired, or its thread deleted."""
-
-    def __init__(self, events: list[Event]) -> None:
-        super().__init__()
-        self.events = events
 
 
 def work(job: Job, opening: list[Event]) -> Iterator[Event]:
@@ -60,26 +53,24 @@ def _rounds(job: Job) -> Iterator[Event]:
     _meet_fate(job)
     tools.ready_stores(job)
     while True:
-        _check(job)
-        completion = _complete(job)
-        _check(job)
-        reply = completion.reply
-        if not reply.tool_requests:
-            yield from _message(job, reply.content, completion.usage, was_cut=completion.was_cut)
+        job.check()
+        turn = Turn(job)
+        completion = yield from _complete(job, turn)
+        job.check()
+        if not completion.reply.tool_requests:
+            yield from turn.say_last(completion)
             limit = "max_completion_tokens" if completion.was_cut else None
             yield from _end(job, "incomplete" if limit else "completed", incomplete=limit)
             return
-        if reply.content:
-            # One completion, two steps: the tokens are counted with the tool calls.
-            yield from _message(job, reply.content, usage(0, 0), was_cut=False)
-        waiting = yield from _tool_calls(job, reply.tool_requests, completion.usage)
+        yield from turn.say_before_calls(completion.reply.content)
+        waiting = yield from _tool_calls(job, turn, completion)
         if waiting:
             return
 
 
 def _begin(job: Job) -> Event:
     with job.engine.state.lock:
-        _check(job)
+        job.check()
         job.mark()
         return states.begin(job.record, job.engine.clock.unix())
 
@@ -102,30 +93,21 @@ def _meet_fate(job: Job) -> None:
         raise PromptLimitReached
 
 
-def _check(job: Job) -> None:
-    """Stop here if the run was cancelled, has expired, or is over for another reason.
-
-    Raises:
-        RunOver: With the events that tell.
-    """
-    with job.engine.state.lock:
-        now = job.engine.clock.unix()
-        states.look(job.engine.state, job.thread, now)
-        if job.record.run.status == "cancelling":
-            attempted = states.run_event(job.record)
-            raise RunOver([attempted, *states.end(job.thread, job.record, "cancelled", now)])
-        if not job.record.active:
-            raise RunOver([states.run_event(job.record)])
-
-
-def _complete(job: Job) -> Completion:
-    """Ask the model once, within the limits of the run."""
+def _complete(job: Job, turn: Turn) -> Generator[Event, None, Completion]:
+    """Ask the model once, within the limits of the run; what comes in pieces is told at once."""
     record = job.record
     asking.refuse_circles(record.completions)
-    completion = asking.complete(job.engine, build(job.thread, record, tools.readable_files(job)))
+    remembered = _remembered(job)
+    ask = remembered.ask
+    turn.metadata = remembered.metadata()
+    if job.streaming and record.fate is None:
+        completion = yield from _listen(job, turn, ask)
+    else:
+        completion = asking.complete(job.engine, ask)
     if record.fate is not None and not completion.reply.tool_requests:
         # To end incomplete, as a fault on demand wants it, half an answer has to be there.
         completion = asking.halved(completion, record.run.model)
+    completion = completion.with_more(remembered.spent)
     with job.engine.state.lock:
         job.mark()
         record.completions += 1
@@ -134,114 +116,46 @@ def _complete(job: Job) -> Completion:
     return completion
 
 
-def _new_step(job: Job, kind: str, details: Any) -> StepRecord:
-    """A new open step, at the end of the run's; call with the lock held."""
-    engine, run = job.engine, job.record.run
-    step = RunStep(
-        id=engine.state.ids.new("step_"),
-        created_at=engine.clock.unix(),
-        run_id=run.id,
-        assistant_id=run.assistant_id,
-        thread_id=run.thread_id,
-        type=kind,
-        expires_at=run.expires_at,
-        step_details={"type": kind, kind: details},
-    )
-    return job.record.steps.add(step.id, StepRecord(step))
+def _remembered(job: Job) -> Remembered:
+    """What the model is asked; of a thread that has outgrown its window, the summary is kept with it."""
+    ask, thread = build(job.thread, job.record, tools.readable_files(job)), job.thread
+    if job.record.run.truncation_strategy["type"] != "auto":
+        return Remembered(ask)
+    remembered = remember(job.engine, ask, thread.summary, may_make=not job.record.completions)
+    if remembered.summary is not None:
+        with job.engine.state.lock:
+            job.engine.state.threads.mark(thread)
+            thread.summary = remembered.summary
+    return remembered
 
 
-def _message(job: Job, text: str, spent: dict[str, Any], *, was_cut: bool) -> Iterator[Event]:
-    """Write an assistant message and its step."""
-    engine, record = job.engine, job.record
-    with engine.state.lock:
-        message = _new_message(job)
-        step = _new_step(job, "message_creation", {"message_id": message.id})
-        opening = [
-            states.step_event(step, "created"),
-            states.step_event(step, "in_progress"),
-            ("thread.message.created", body(message)),
-            ("thread.message.in_progress", body(message)),
-        ]
-    yield from opening
-    content = _content(job, text)
-    if job.streaming:
-        yield from _say(job, message, text, content)
-    _check(job)
-    with engine.state.lock:
-        now = engine.clock.unix()
-        job.mark(step)
-        job.thread.messages.mark(message)
-        message.content = content
-        step.spent = spent
-        record.pending_images.clear()
-        closing = [
-            states.end_message(message, now, reason="max_tokens" if was_cut else None),
-            states.complete_step(step, now),
-        ]
-    yield from closing
+def _listen(job: Job, turn: Turn, ask: Ask) -> Generator[Event, None, Completion]:
+    with contextlib.closing(asking.complete_live(job.engine, ask)) as pieces:
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as end:
+                return cast(Completion, end.value)
+            except ModelError:
+                turn.keep_heard()
+                raise
+            job.check(turn.keep_heard)
+            yield from turn.hear(piece)
 
 
-def _say(job: Job, message: Message, text: str, content: list[dict[str, Any]]) -> Iterator[Event]:
-    """The deltas of a message; if the run ends meanwhile, the message keeps what was said until then."""
-    said = 0
-    for event in deltas.message_deltas(message.id, content):
-        yield event
-        said += deltas.characters(event)
-        if job.record.run.status != "in_progress":
-            with job.engine.state.lock:
-                job.thread.messages.mark(message)
-                message.content = _content(job, text[:said])
-            _check(job)
-
-
-def _new_message(job: Job) -> Message:
-    engine, run = job.engine, job.record.run
-    message = Message(
-        id=engine.state.ids.new("msg_"),
-        created_at=engine.clock.unix(),
-        assistant_id=run.assistant_id,
-        thread_id=run.thread_id,
-        run_id=run.id,
-        status="in_progress",
-        role="assistant",
-    )
-    return job.thread.messages.add(message.id, message)
-
-
-def _content(job: Job, text: str) -> list[dict[str, Any]]:
-    """The parts of a message: images made since the last one, then the annotated text."""
-    hits = hits_of_run(job.record) if "【" in text else []
-    paths = {
-        path: file_id
-        for step in job.record.steps
-        for note in step.notes.values()
-        for path, file_id in note.paths.items()
-    }
-    images = [
-        {"type": "image_file", "image_file": {"file_id": file_id, "detail": "auto"}}
-        for file_id in job.record.pending_images
-    ]
-    said = {"type": "text", "text": {"value": text, "annotations": annotate(text, hits, paths)}}
-    return [*images, said]
-
-
-def _tool_calls(
-    job: Job, requests: tuple[ToolRequest, ...], spent: dict[str, Any]
-) -> Generator[Event, None, bool]:
+def _tool_calls(job: Job, turn: Turn, completion: Completion) -> Generator[Event, None, bool]:
     """Carry out the model's tool calls in one step; true when functions wait for their outputs."""
+    requests = completion.reply.tool_requests
     for request in requests:
         hosted.check(job.record.run.tools, request)
     state, record = job.engine.state, job.record
-    with state.lock:
-        step = _new_step(job, "tool_calls", [])
-        step.spent = spent
-        opening = [states.step_event(step, "created"), states.step_event(step, "in_progress")]
-    yield from opening
+    yield from turn.open_calls()
+    step = turn.calls_step(completion.usage)
     for index, request in enumerate(requests):
-        for event in tools.carry_out(job, step, index, request):
+        for event in tools.carry_out(job, step, index, request, told=turn.told(index)):
             if job.streaming:
                 yield event
-        _check(job)
+        job.check()
     with state.lock:
         job.mark(step)
         waiting = [call for call in step.calls if call["type"] == "function"]

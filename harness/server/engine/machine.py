@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from harness.clock import Clock
 from harness.server.engine.library import Library
 from harness.server.engine.recovery import recover
 from harness.server.engine.workshop import Workshop
+from harness.server.llms.interface import ModelError
 from harness.server.llms.models import ModelTable
 from harness.server.state import State
 
@@ -29,6 +30,7 @@ class Engine:
         workers: How many runs are executed at once when nobody streams them.
         context_tokens: The window that truncation fits prompts into.
         index_wait_s: How long a run waits for files of its thread that are being indexed.
+        close_wait_s: How long runs in progress may go on when the engine is closed.
         make_sandbox: Makes the sandbox for code_interpreter; None for the ordinary one.
     """
 
@@ -42,6 +44,7 @@ class Engine:
         workers: int = 16,
         context_tokens: int = 128_000,
         index_wait_s: float = 60.0,
+        close_wait_s: float = 5.0,
         make_sandbox: Callable[[], Sandbox] | None = None,
     ) -> None:
         self.state = state
@@ -50,19 +53,46 @@ class Engine:
         self.eager = eager
         self.context_tokens = context_tokens
         self.index_wait_s = index_wait_s
+        self.close_wait_s = close_wait_s
         self.library = Library(state, clock, self.index_later)
-        self.workshop = Workshop(make_sandbox)
+        self.workshop = Workshop(make_sandbox, clock=clock)
         self._workers = workers
         self._pools: dict[str, ThreadPoolExecutor] = {}
         self._closed = False
+        self._halted = False
+        self._under_way: set[Future[None]] = set()
         self._pending = _Pending()
         recover(state, self.library, clock.unix())
         self.settle()
+
+    def window(self, model: str) -> int:
+        """How many tokens the model of a name can read."""
+        return self.models.window(model) or self.context_tokens
 
     @property
     def closed(self) -> bool:
         """Whether nothing more will be worked on."""
         return self._closed
+
+    @property
+    def halted(self) -> bool:
+        """Whether what still goes on must end at its next step."""
+        return self._halted
+
+    def halt(self) -> None:
+        """End what still goes on at its next step."""
+        with self.state.changed:
+            self._halted = True
+            self.state.changed.notify_all()
+
+    def refuse_halted(self) -> None:
+        """Stop here when the server ends.
+
+        Raises:
+            ModelError: It does.
+        """
+        if self._halted:
+            raise ModelError("server_error", "The server was shut down before this was done.")
 
     def settle(self) -> None:
         """Do what the caller's request asked for, when work is eager: after its locks, before its answer."""
@@ -86,16 +116,23 @@ class Engine:
             pool = self._pools.get(kind)
             if pool is None:
                 pool = self._pools[kind] = ThreadPoolExecutor(workers, thread_name_prefix=f"harness-{kind}")
-            pool.submit(task)
+            work = pool.submit(task)
+            self._under_way.add(work)
+            work.add_done_callback(self._under_way.discard)
 
     def close(self) -> None:
-        """Wait for what is being done, drop what has not begun, close the sandbox."""
+        """Wait for what is being done, drop what has not begun, close the sandbox.
+
+        What waits for a model that does not answer is waited for no longer than ``close_wait_s``.
+        """
         with self.state.lock:
             self._closed = True
             pools = list(self._pools.values())
             self._pools.clear()
         for pool in pools:
-            pool.shutdown(wait=True, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+        wait(set(self._under_way), timeout=self.close_wait_s)
+        self.halt()
         self.workshop.close()
         self.library.close()
         self.state.close()

@@ -81,9 +81,9 @@ def _round(thread: ThreadRecord, step: StepRecord) -> list[ChatMessage]:
 def _tool_request(call: dict[str, Any], note: CallNote | None) -> ToolRequest:
     if call["type"] == "function":
         function = call["function"]
-        return ToolRequest(
-            call["id"], "function", function["name"], msgspec.json.decode(function["arguments"])
-        )
+        written = function["arguments"]
+        arguments = msgspec.json.decode(written)
+        return ToolRequest(call["id"], "function", function["name"], arguments, written)
     if call["type"] == "file_search":
         queries = list(note.queries) if note else []
         return ToolRequest(call["id"], "file_search", "file_search", {"queries": queries})

@@ -3,61 +3,29 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import logging
 import mimetypes
-from collections.abc import Generator, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import msgspec
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any, cast
 
 from harness.server.engine import asking, containers, hosted, item_events
-from harness.server.engine.asking import Ask, CompletionLimitReached
-from harness.server.engine.citations import annotate, without_markers
-from harness.server.engine.items import hits_of, item_body, read_talk, since_question
+from harness.server.engine.asking import Ask, Completion, CompletionLimitReached
+from harness.server.engine.item_turn import ItemTurn
+from harness.server.engine.items import read_talk
 from harness.server.engine.machine import Engine
+from harness.server.engine.response_job import ResponseJob, ResponseOver, response_body
+from harness.server.engine.summary import Remembered, remember
 from harness.server.llms.interface import ModelError, ToolRequest
 from harness.server.state import CallNote, ContainerRecord, EventRecord, ItemRecord, ResponseRecord
-from harness.server.wire import Event, PageQuery, body, response_usage, total_usage
+from harness.server.wire import Event, PageQuery, response_usage, total_usage
 
 if TYPE_CHECKING:
     from harness.server.sandbox import Outcome
 
-_PREFIXES = {
-    "message": "msg_",
-    "function_call": "fc_",
-    "file_search_call": "fs_",
-    "code_interpreter_call": "ci_",
-}
 _LAST_EVENTS = ("response.completed", "response.incomplete", "response.failed")
 _EVENTS_AT_ONCE = 100
 _LOG = logging.getLogger(__name__)
-
-
-class ResponseOver(Exception):
-    """The response ended while it was being worked on: it was cancelled or deleted."""
-
-
-@dataclass(frozen=True, slots=True)
-class ResponseJob:
-    """A response that is being worked on, by whom, and whether someone reads its deltas."""
-
-    engine: Engine
-    record: ResponseRecord
-    streaming: bool
-
-    def mark(self, item: ItemRecord | None = None) -> None:
-        """Say that the response, and one of its items, is being changed; call with the lock held."""
-        self.engine.state.responses.mark(self.record)
-        if item is not None:
-            self.record.output.mark(item)
-
-
-def response_body(record: ResponseRecord, include: frozenset[str] = frozenset()) -> dict[str, Any]:
-    """A response on the wire with the output made so far; call with the lock held."""
-    made = body(record.response)
-    made["output"] = [item_body(each, record.include | include) for each in record.output]
-    return made
 
 
 def respond(job: ResponseJob) -> Iterator[Event]:
@@ -125,22 +93,12 @@ def _event(job: ResponseJob, name: str) -> Event:
 
 def _begin(job: ResponseJob) -> Event:
     with job.engine.state.lock:
-        _check(job)
+        job.check()
         job.mark()
         job.record.response.status = "in_progress"
         if _tool(job.record, "code_interpreter") is not None:
             _container(job)
         return _event(job, "in_progress")
-
-
-def _check(job: ResponseJob) -> None:
-    """Stop here if the response is over.
-
-    Raises:
-        ResponseOver: It was cancelled or deleted.
-    """
-    if not job.record.active:
-        raise ResponseOver
 
 
 def _tool(record: ResponseRecord, kind: str) -> dict[str, Any] | None:
@@ -149,35 +107,74 @@ def _tool(record: ResponseRecord, kind: str) -> dict[str, Any] | None:
 
 def _rounds(job: ResponseJob) -> Iterator[Event]:
     while True:
-        _check(job)
-        completion = _complete(job)
-        _check(job)
+        job.check()
+        turn = ItemTurn(job)
+        completion = yield from _complete(job, turn)
+        job.check()
         requests = _allowed(job, completion.reply.tool_requests)
         dropped = len(requests) < len(completion.reply.tool_requests)
-        if completion.reply.content or not (requests or dropped):
-            yield from _message(job, completion.reply.content, was_cut=completion.was_cut)
+        yield from turn.say(completion, alone=not (requests or dropped))
         if completion.was_cut:
             yield from _end(job, "incomplete", incomplete="max_output_tokens")
             return
-        waiting = yield from _calls(job, requests)
+        waiting = yield from _calls(job, turn, requests)
         if waiting or not (requests or dropped):
             yield from _end(job, "completed")
             return
 
 
-def _complete(job: ResponseJob) -> asking.Completion:
+def _complete(job: ResponseJob, turn: ItemTurn) -> Generator[Event, None, Completion]:
+    """Ask the model once; what comes in pieces is told at once."""
     record = job.record
     asking.refuse_circles(record.completions)
     asking.refuse_doomed(record.fate)
-    completion = asking.complete(job.engine, next_ask(job.engine, record))
+    remembered = _remembered(job)
+    ask = remembered.ask
+    if job.streaming and record.fate is None:
+        completion = yield from _listen(job, turn, ask)
+    else:
+        completion = asking.complete(job.engine, ask)
     if record.fate is not None and not completion.reply.tool_requests:
         # To end incomplete, as a fault on demand wants it, half an answer has to be there.
         completion = asking.halved(completion, record.response.model)
+    completion = completion.with_more(remembered.spent)
     with job.engine.state.lock:
         job.mark()
         record.completions += 1
         record.spent.append(completion.usage)
     return completion
+
+
+def _remembered(job: ResponseJob) -> Remembered:
+    """What the model is asked; the summary of a talk too long for it is kept for what follows."""
+    record, named = job.record, job.record.response.conversation
+    conversations = job.engine.state.conversations
+    with job.engine.state.lock:
+        conversation = conversations.get(named["id"]) if named else None
+        kept = record.summary or (conversation.summary if conversation else None)
+    remembered = remember(job.engine, next_ask(job.engine, record), kept, may_make=not record.completions)
+    if remembered.summary is not None:
+        with job.engine.state.lock:
+            job.mark()
+            record.summary = remembered.summary
+            if conversation is not None:
+                conversations.mark(conversation)
+                conversation.summary = remembered.summary
+    return remembered
+
+
+def _listen(job: ResponseJob, turn: ItemTurn, ask: Ask) -> Generator[Event, None, Completion]:
+    with contextlib.closing(asking.complete_live(job.engine, ask)) as pieces:
+        while True:
+            try:
+                piece = next(pieces)
+                job.check()
+            except StopIteration as end:
+                return cast(Completion, end.value)
+            except (ModelError, ResponseOver):
+                turn.keep_heard()
+                raise
+            yield from turn.hear(piece)
 
 
 def next_ask(engine: Engine, record: ResponseRecord) -> Ask:
@@ -243,89 +240,7 @@ def _allowed(job: ResponseJob, requests: tuple[ToolRequest, ...]) -> list[ToolRe
     return allowed
 
 
-def _open(job: ResponseJob, kind: str, **details: Any) -> tuple[int, ItemRecord]:
-    """A new item at the end of the output, in progress, and its place there."""
-    state, record = job.engine.state, job.record
-    with state.lock:
-        item = {"id": state.ids.new(_PREFIXES[kind]), "type": kind, "status": "in_progress", **details}
-        made = ItemRecord(item, completion=record.completions)
-        state.remember_item(made)
-        record.output.add(made.id, made)
-        return len(record.output) - 1, made
-
-
-def _added(job: ResponseJob, index: int, made: ItemRecord) -> Event:
-    return item_events.added(index, item_body(made, job.record.include))
-
-
-def _done(job: ResponseJob, index: int, made: ItemRecord) -> Event:
-    return item_events.done(index, item_body(made, job.record.include))
-
-
-def _message(job: ResponseJob, text: str, *, was_cut: bool) -> Iterator[Event]:
-    """Write an assistant message."""
-    index, made = _open(job, "message", content=[], role="assistant")
-    yield _added(job, index, made)
-    part = _text_part(job.record, text)
-    if job.streaming:
-        yield from item_events.text_events(index, made.id, part)
-    _check(job)
-    with job.engine.state.lock:
-        job.mark(made)
-        made.said = text
-        made.item.update(status="incomplete" if was_cut else "completed", content=[part])
-        job.record.pending_images.clear()
-    yield _done(job, index, made)
-
-
-def _text_part(record: ResponseRecord, text: str) -> dict[str, Any]:
-    """The text without its markers; citations are told by their position in it."""
-    present = since_question(record.items())
-    hits = {hit.marker: hit for each in present for hit in hits_of(each)} if "【" in text else {}
-    made = {
-        path: (each.item["container_id"], file_id, name)
-        for each in present
-        if each.item["type"] == "code_interpreter_call"
-        for path, file_id in each.note.paths.items()
-        for known, name, _ in each.note.made
-        if known == file_id
-    }
-    found = annotate(text, hits.values(), {path: file_id for path, (_, file_id, _) in made.items()})
-    plain, places = without_markers(text, found)
-    names = {hit.file_id: hit.filename for hit in hits.values()}
-    links = {file_id: (container, file_id, name) for container, file_id, name in made.values()}
-    annotations = [_annotation(start, end, each, names, links) for start, end, each in places]
-    linked = {each.get("file_id") for each in annotations}
-    shown = [_container_citation(one, 0, 0) for one in record.pending_images if one[1] not in linked]
-    return {"type": "output_text", "annotations": [*shown, *annotations], "logprobs": [], "text": plain}
-
-
-def _annotation(
-    start: int,
-    end: int,
-    found: dict[str, Any],
-    names: Mapping[str, str],
-    links: Mapping[str, tuple[str, str, str]],
-) -> dict[str, Any]:
-    if found["type"] == "file_citation":
-        file_id = found["file_citation"]["file_id"]
-        return {"type": "file_citation", "file_id": file_id, "filename": names[file_id], "index": start}
-    return _container_citation(links[found["file_path"]["file_id"]], start, end)
-
-
-def _container_citation(file: tuple[str, str, str], start: int, end: int) -> dict[str, Any]:
-    container_id, file_id, name = file
-    return {
-        "type": "container_file_citation",
-        "container_id": container_id,
-        "file_id": file_id,
-        "filename": name,
-        "start_index": start,
-        "end_index": end,
-    }
-
-
-def _calls(job: ResponseJob, requests: list[ToolRequest]) -> Generator[Event, None, bool]:
+def _calls(job: ResponseJob, turn: ItemTurn, requests: list[ToolRequest]) -> Generator[Event, None, bool]:
     """Carry out the model's tool calls; true when functions wait for their outputs."""
     talked = len(job.record.items())
     for place, request in enumerate(requests):
@@ -335,36 +250,15 @@ def _calls(job: ResponseJob, requests: list[ToolRequest]) -> Generator[Event, No
         elif request.kind == "code_interpreter":
             yield from _run_code(job, request)
         else:
-            yield from _function(job, request)
-        _check(job)
+            yield from turn.call(place, request)
+        job.check()
     return any(request.kind == "function" for request in requests)
-
-
-def _function(job: ResponseJob, request: ToolRequest) -> Iterator[Event]:
-    arguments = msgspec.json.encode(request.arguments).decode()
-    call_id = _call_id(job, request)
-    index, made = _open(job, "function_call", arguments="", call_id=call_id, name=request.name)
-    yield _added(job, index, made)
-    with job.engine.state.lock:
-        job.mark(made)
-        made.item.update(status="completed", arguments=arguments)
-    if job.streaming:
-        yield from item_events.argument_events(index, made.item)
-    yield _done(job, index, made)
-
-
-def _call_id(job: ResponseJob, request: ToolRequest) -> str:
-    """The model's own id for the call, or a new one where it has none or has used it before."""
-    used = {each.item.get("call_id") for each in job.record.items()}
-    if request.id and request.id not in used:
-        return request.id
-    return job.engine.state.ids.new("call_")
 
 
 def _search(job: ResponseJob, request: ToolRequest, *, number: int) -> Iterator[Event]:
     tool = _tool(job.record, "file_search") or {}
-    index, made = _open(job, "file_search_call", queries=[], results=None)
-    yield _added(job, index, made)
+    index, made = job.open("file_search_call", queries=[], results=None)
+    yield job.added(index, made)
     yield item_events.progress(index, made.id, "file_search_call.in_progress")
     yield item_events.progress(index, made.id, "file_search_call.searching")
     question = asking.last_question(read_talk(job.record.items(), reads_files=False).history)
@@ -395,7 +289,7 @@ def _search(job: ResponseJob, request: ToolRequest, *, number: int) -> Iterator[
         made.note = CallNote(queries=queries, number=number)
         made.item.update(status="completed", queries=list(queries), results=results)
     yield item_events.progress(index, made.id, "file_search_call.completed")
-    yield _done(job, index, made)
+    yield job.done(index, made)
 
 
 def _container(job: ResponseJob) -> ContainerRecord:
@@ -436,8 +330,8 @@ def _run_code(job: ResponseJob, request: ToolRequest) -> Iterator[Event]:
     with job.engine.state.lock:
         container = job.engine.state.containers.get(job.record.container_id or "") or _container(job)
     container_id = container.container.id
-    index, made = _open(job, "code_interpreter_call", code="", container_id=container_id, outputs=None)
-    yield _added(job, index, made)
+    index, made = job.open("code_interpreter_call", code="", container_id=container_id, outputs=None)
+    yield job.added(index, made)
     yield item_events.progress(index, made.id, "code_interpreter_call.in_progress")
     made.item["code"] = source
     if job.streaming:
@@ -448,7 +342,7 @@ def _run_code(job: ResponseJob, request: ToolRequest) -> Iterator[Event]:
         job.mark(made)
         made.item.update(status="completed", outputs=_keep(job, container, made, outcome))
     yield item_events.progress(index, made.id, "code_interpreter_call.completed")
-    yield _done(job, index, made)
+    yield job.done(index, made)
 
 
 def _keep(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-
-import msgspec
 
 from harness.server.engine import deltas, hosted
 from harness.server.engine.job import Job
@@ -23,26 +22,38 @@ if TYPE_CHECKING:
 _MADE_HERE = "assistants_output"
 
 
-def carry_out(job: Job, step: StepRecord, index: int, request: ToolRequest) -> Iterator[Event]:
-    """Carry out one call of a step, giving its deltas."""
-    call_id = _call_id(job, request)
+@dataclass(slots=True)
+class Told:
+    """What was streamed of a function call before the model had finished it: its id, and its arguments."""
+
+    call_id: str
+    arguments: str = ""
+
+
+def carry_out(
+    job: Job, step: StepRecord, index: int, request: ToolRequest, *, told: Told | None = None
+) -> Iterator[Event]:
+    """Carry out one call of a step, giving the deltas that were not told yet."""
+    call_id = told.call_id if told else new_call_id(job, request.id)
     if request.kind == "file_search":
         yield from _search(job, step, index, call_id, request)
     elif request.kind == "code_interpreter":
         yield from _run_code(job, step, index, call_id, request)
     else:
-        arguments = msgspec.json.encode(request.arguments).decode()
-        function = {"name": request.name, "arguments": arguments, "output": None}
+        function = {"name": request.name, "arguments": request.arguments_text, "output": None}
         call = {"id": call_id, "type": "function", "function": function}
         step.calls.append(call)
-        yield from deltas.function_deltas(step.step.id, index, call)
+        if told is None:
+            yield from deltas.function_deltas(step.step.id, index, call)
+        elif rest := request.arguments_text[len(told.arguments) :]:
+            yield deltas.function_arguments(step.step.id, index, rest)
 
 
-def _call_id(job: Job, request: ToolRequest) -> str:
-    """The model's own id for the call, or a new one where it has none or has used it before."""
-    used = {call["id"] for step in job.record.steps for call in step.calls}
-    if request.id and request.id not in used:
-        return request.id
+def new_call_id(job: Job, given: str, more: Iterable[str] = ()) -> str:
+    """The model's own id for a call, or a new one where it has none or has used it before."""
+    used = {call["id"] for step in job.record.steps for call in step.calls} | set(more)
+    if given and given not in used:
+        return given
     return job.engine.state.ids.new("call_")
 
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from harness.clock import SYSTEM_CLOCK, Clock
+from harness.errors import HarnessError
 from harness.server.llms.interface import FileInfo
 from harness.server.state import FileRecord
 
@@ -18,45 +20,89 @@ _HEAD_CHARACTERS = 2_000
 _FOLDER = "/mnt/data/"
 
 
+MOST_IDLE_SESSIONS = 16
+"""So many threads keep their variables while nothing runs in them; files are always kept."""
+LONGEST_IDLE_S = 3600
+"""Nobody keeps them longer than that without use."""
+
+
 @dataclass(slots=True)
 class _Bench:
-    """A thread's session and the files it has been given."""
+    """A thread's session, the files it has been given, how many runs are in it, and when the last ended."""
 
     session: SandboxSession
     given: set[str] = field(default_factory=set)
+    running: int = 0
+    used_at_s: float = 0.0
+    is_resting: bool = True
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it keeps an interpreter in which nothing runs."""
+        return not self.running and not self.is_resting
 
 
 class Workshop:
     """Runs code; a session is opened when a thread first needs it and kept for its variables and files.
 
+    Nobody has to delete threads, and each interpreter is a process with memory of its own: of too many, the
+    longest unused are ended. Where code may not run at all, the outcome says so.
+
     Args:
         make_sandbox: Makes the sandbox when code is first run.
+        clock: What idleness is measured by.
     """
 
-    def __init__(self, make_sandbox: Callable[[], Sandbox] | None = None) -> None:
+    def __init__(
+        self, make_sandbox: Callable[[], Sandbox] | None = None, *, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         self._make_sandbox = make_sandbox or _default_sandbox
+        self._clock = clock
         self._sandbox: Sandbox | None = None
         self._benches: dict[str, _Bench] = {}
         self._lock = threading.Lock()
 
     def run(self, thread_id: str, source: str, files: Iterable[FileRecord]) -> Outcome:
         """Run a piece of code with these files at hand."""
-        bench = self._bench(thread_id)
-        for record in files:
-            if record.file.id not in bench.given:
-                bench.given.add(record.file.id)
-                bench.session.put(record.file.filename, record.content)
-                bench.session.put(record.file.id, record.content)
-        return bench.session.run(source)
+        try:
+            bench, over = self._take(thread_id)
+        except HarnessError as problem:
+            return _not_run(problem)
+        for each in over:
+            each.session.rest()
+        try:
+            return _run(bench, source, files)
+        finally:
+            with self._lock:
+                bench.running -= 1
+                bench.used_at_s = self._clock.monotonic()
 
-    def _bench(self, thread_id: str) -> _Bench:
+    def _take(self, thread_id: str) -> tuple[_Bench, list[_Bench]]:
+        """The bench of a thread, for a run, and those whose interpreters are to be ended for it.
+
+        Raises:
+            HarnessError: Code may not be run here.
+        """
         with self._lock:
             if self._sandbox is None:
                 self._sandbox = self._make_sandbox()
             bench = self._benches.get(thread_id)
             if bench is None:
                 bench = self._benches[thread_id] = _Bench(self._sandbox.open(thread_id))
-            return bench
+            bench.running += 1
+            bench.is_resting = False
+            return bench, self._over()
+
+    def _over(self) -> list[_Bench]:
+        idle = sorted(
+            (each for each in self._benches.values() if each.is_idle), key=lambda each: each.used_at_s
+        )
+        oldest_s = self._clock.monotonic() - LONGEST_IDLE_S
+        too_many = max(0, len(idle) - MOST_IDLE_SESSIONS)
+        over = [each for i, each in enumerate(idle) if i < too_many or each.used_at_s < oldest_s]
+        for each in over:
+            each.is_resting = True
+        return over
 
     def leave(self, thread_id: str) -> None:
         """Close the session of a thread that is gone."""
@@ -78,6 +124,30 @@ def _default_sandbox() -> Sandbox:
     from harness.server.sandbox import Sandbox
 
     return Sandbox()
+
+
+def unisolated_sandbox() -> Sandbox:
+    """A sandbox that runs code also where nothing keeps it from the network and this machine's files."""
+    from harness.server.sandbox import ISOLATIONS, Sandbox
+
+    return Sandbox(isolations=ISOLATIONS)
+
+
+def _run(bench: _Bench, source: str, files: Iterable[FileRecord]) -> Outcome:
+    for record in files:
+        if record.file.id not in bench.given:
+            bench.given.add(record.file.id)
+            bench.session.put(record.file.filename, record.content)
+            bench.session.put(record.file.id, record.content)
+    return bench.session.run(source)
+
+
+def _not_run(problem: HarnessError) -> Outcome:
+    """What the model and the user read in place of the code's output."""
+    from harness.server.sandbox import Outcome
+
+    told = f"PermissionError: {problem.message}. To run it: {problem.hint}."
+    return Outcome(f"{told}\n", error=told)
 
 
 def describe(record: FileRecord) -> FileInfo:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
 from harness.server.llms.interface import (
     ChatMessage,
     FileInfo,
+    Kind,
     ModelError,
     ModelReply,
     ModelRequest,
@@ -22,7 +23,6 @@ from harness.server.llms.interface import (
 )
 
 Json = dict[str, Any]
-Kind = Literal["file_search", "code_interpreter", "function"]
 
 _SEARCH = {
     "description": (
@@ -75,7 +75,8 @@ class Dialect:
     Attributes:
         model: The name the endpoint knows the model by; None passes on the name that the run asked for.
         limit_field: How the endpoint calls the limit on what the model writes.
-        omit: Options that the endpoint refuses and that are therefore never sent.
+        omit: Options that the endpoint refuses and that are therefore never sent; without ``stream`` it is
+            asked for whole answers alone.
     """
 
     model: str | None = None
@@ -103,6 +104,17 @@ def chat_request(request: ModelRequest, dialect: Dialect) -> Json:
         body[dialect.limit_field] = request.max_completion_tokens
     body |= options
     return {name: value for name, value in body.items() if name not in dialect.omit}
+
+
+def streaming(body: Json, dialect: Dialect) -> Json:
+    """The same request for a stream, with usage at its end where the endpoint allows asking for it."""
+    options = {} if "stream_options" in dialect.omit else {"stream_options": {"include_usage": True}}
+    return {**body, "stream": True, **options}
+
+
+def tool_names(request: ModelRequest) -> dict[str, Kind]:
+    """What the hosted tools are called in a request, and which tool each is."""
+    return {name: kind for kind, name in _names(request).items()}
 
 
 def _names(request: ModelRequest) -> dict[Kind, str]:
@@ -156,8 +168,8 @@ def _message(message: ChatMessage, asked: Mapping[str, ToolRequest], names: Mapp
 
 def _call(request: ToolRequest, names: Mapping[Kind, str]) -> Json:
     name = request.name if request.kind == "function" else names[request.kind]
-    arguments = msgspec.json.encode(request.arguments).decode()
-    return {"id": request.id, "type": "function", "function": {"name": name, "arguments": arguments}}
+    function = {"name": name, "arguments": request.arguments_text}
+    return {"id": request.id, "type": "function", "function": function}
 
 
 def _output(message: ChatMessage, kind: Kind) -> str:
@@ -224,7 +236,7 @@ def model_reply(answer: object, request: ModelRequest) -> ModelReply:
     if ended == "content_filter":
         raise ModelError("server_error", "The model's provider withheld the answer (content_filter).")
     cut = ended == "length"
-    kinds: dict[str, Kind] = {name: kind for kind, name in _names(request).items()}
+    kinds = tool_names(request)
     # Of a message that was cut short, the last call is cut too, and with it what the model had in mind.
     calls = () if cut else tuple(_tool_request(call, kinds) for call in _list(message.get("tool_calls")))
     content = _text(message.get("content")) or _text(message.get("refusal"))
@@ -268,7 +280,8 @@ def _tool_request(call: object, kinds: Mapping[str, Kind]) -> ToolRequest:
     arguments = _object(written)
     if arguments is None:
         raise UnusableAnswer(f"its call of {name!r} has arguments that are no JSON object: {written!r:.200}")
-    return ToolRequest(identifier, "function", name, arguments)
+    spelt = written if isinstance(written, str) and written.strip() else ""
+    return ToolRequest(identifier, "function", name, arguments, spelt)
 
 
 def _object(written: object) -> Json | None:

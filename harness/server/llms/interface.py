@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
+import msgspec
+
+Kind = Literal["file_search", "code_interpreter", "function"]
 ErrorCode = Literal["server_error", "rate_limit_exceeded", "invalid_prompt"]
 
 
@@ -44,9 +47,16 @@ class ToolRequest:
     """
 
     id: str
-    kind: Literal["file_search", "code_interpreter", "function"]
+    kind: Kind
     name: str
     arguments: dict[str, Any]
+    written: str = field(default="", compare=False)
+    """The arguments as the model spelt them, which is how clients get them; empty where nobody knows."""
+
+    @property
+    def arguments_text(self) -> str:
+        """The arguments as JSON text."""
+        return self.written or msgspec.json.encode(self.arguments).decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,4 +141,54 @@ class LanguageModel(Protocol):
 
     def complete(self, request: ModelRequest) -> ModelReply:
         """The next message or tool calls."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TextPiece:
+    """The next words of an answer."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallPiece:
+    """The next characters of a tool call's arguments; the first piece of a call tells which call it is.
+
+    Attributes:
+        position: The call's place among the calls of this completion, from 0.
+        arguments: JSON text, as far as this piece goes.
+        id: The model's own id for the call, in its first piece; may be empty there, too.
+        kind: In every piece.
+        name: In every piece.
+    """
+
+    position: int
+    arguments: str
+    id: str
+    kind: Kind
+    name: str
+
+
+Piece = TextPiece | CallPiece | None
+"""None: nothing came for a moment, and whoever waits may look whether anyone still wants the answer."""
+
+
+@runtime_checkable
+class SummarisingModel(LanguageModel, Protocol):
+    """A model that can say in short what was said."""
+
+    def summarise(
+        self, model: str, earlier: str, messages: Sequence[ChatMessage], most_tokens: int
+    ) -> ModelReply:
+        """A summary of what was said, going on from an earlier one; may raise ``ModelError``."""
+        ...
+
+
+@runtime_checkable
+class StreamingModel(LanguageModel, Protocol):
+    """A model whose answer can be had while it is made."""
+
+    def stream(self, request: ModelRequest) -> Generator[Piece, None, ModelReply]:
+        """The pieces as they come, then the whole reply; closing it ends the model's work."""
         ...

@@ -24,10 +24,17 @@ class ModelTable:
     Attributes:
         entries: Patterns in order; the first that matches answers.
         default: Answers every other name; None stands for the offline ``extractive`` model.
+        windows: Patterns in order, and how many tokens the models of these names can read,
+            where that is known.
     """
 
     entries: Sequence[tuple[str, LanguageModel]] = ()
     default: LanguageModel | None = None
+    windows: Sequence[tuple[str, int | None]] = ()
+
+    def window(self, name: str) -> int | None:
+        """How many tokens the model of a name can read; None where the table does not say."""
+        return next((tokens for pattern, tokens in self.windows if fnmatchcase(name, pattern)), None)
 
     def find(self, name: str) -> LanguageModel:
         """The model for a name; every name has one."""

@@ -20,7 +20,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from harness.server.llms.chat_format import Dialect
 from harness.server.llms.interface import LanguageModel, ModelError, ModelReply, ModelRequest
 from harness.server.llms.models import ModelTable
-from harness.server.llms.remote import DEFAULT_TIMEOUT_S, DEFAULT_TRIES, Remote
+from harness.server.llms.remote import (
+    DEFAULT_CONNECT_S,
+    DEFAULT_PAUSE_S,
+    DEFAULT_TIMEOUT_S,
+    DEFAULT_TRIES,
+    Remote,
+)
 from harness.yamlfile.checked import Checked, read_checked, refusal
 from harness.yamlfile.mistakes import Mistake
 from harness.yamlfile.source import Place
@@ -34,7 +40,15 @@ class _FileRecord(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
-Option = Literal["temperature", "top_p", "reasoning_effort", "parallel_tool_calls", "response_format"]
+Option = Literal[
+    "temperature",
+    "top_p",
+    "reasoning_effort",
+    "parallel_tool_calls",
+    "response_format",
+    "stream",
+    "stream_options",
+]
 
 
 class RemoteEntry(_FileRecord):
@@ -47,13 +61,17 @@ class RemoteEntry(_FileRecord):
     api_key_env: Annotated[str, Field(min_length=1)] | None = None
     """The environment variable that holds the key; keys never stand in the file."""
     timeout_s: Annotated[float, Field(gt=0, le=3600)] = DEFAULT_TIMEOUT_S
-    """Longest one try may take, in seconds."""
+    """Longest one try may take, in seconds; of a stream, longest until it begins."""
+    connect_s: Annotated[float, Field(gt=0, le=3600)] = DEFAULT_CONNECT_S
+    """Longest until the connection stands, in seconds."""
+    pause_s: Annotated[float, Field(gt=0, le=3600)] = DEFAULT_PAUSE_S
+    """Longest pause between two parts of a stream, in seconds."""
     tries: Annotated[int, Field(ge=1, le=10)] = DEFAULT_TRIES
     """How often one completion is asked for at most."""
     token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_completion_tokens"
     """How the endpoint calls the limit on what the model writes."""
     omit: tuple[Option, ...] = ()
-    """Options that the endpoint refuses and that are therefore never sent."""
+    """Options that the endpoint refuses and that are therefore never sent; stream: it sends whole answers."""
 
 
 class Entry(_FileRecord):
@@ -65,6 +83,8 @@ class Entry(_FileRecord):
     """The endpoint that answers."""
     extractive: bool | None = None
     """true: the offline reference assistant answers."""
+    context_tokens: Annotated[int, Field(ge=1_024)] | None = None
+    """How many tokens it can read; the server's own window when left out."""
 
 
 class ModelFile(_FileRecord):
@@ -90,7 +110,9 @@ def read_models(path: Path, environment: Mapping[str, str]) -> ModelTable:
     if mistakes:
         raise refusal([checked.problem(mistake) for mistake in mistakes], code=CODE)
     made = [(entry.match, _model(entry, environment)) for entry in entries]
-    return ModelTable(made, default=NoModel(_file_name(checked), [entry.match for entry in entries]))
+    unknown = NoModel(_file_name(checked), [entry.match for entry in entries])
+    windows = [(entry.match, entry.context_tokens) for entry in entries]
+    return ModelTable(made, default=unknown, windows=windows)
 
 
 def described(table: ModelTable) -> list[tuple[str, str]]:
@@ -138,6 +160,8 @@ def _model(entry: Entry, environment: Mapping[str, str]) -> LanguageModel:
         api_key=environment[given.api_key_env] if given.api_key_env else None,
         dialect=Dialect(given.model, given.token_limit, given.omit),
         timeout_s=given.timeout_s,
+        connect_s=given.connect_s,
+        pause_s=given.pause_s,
         tries=given.tries,
     )
 

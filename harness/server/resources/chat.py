@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-import msgspec
-
-from harness.server.engine import asking, hosted
-from harness.server.engine.asking import Ask, Completion
-from harness.server.engine.deltas import pieces
+from harness.server.engine.asking import Ask
 from harness.server.engine.machine import Engine
-from harness.server.errors import ApiError, bad_request
-from harness.server.llms.interface import ChatMessage, ModelError, ToolRequest
-from harness.server.resources import chat_functions, shapes
+from harness.server.errors import bad_request
+from harness.server.llms.interface import ChatMessage, ToolRequest
+from harness.server.resources import chat_answer, chat_functions, shapes
+from harness.server.resources.chat_events import ChatEvents
 from harness.server.resources.fields import Fields, not_supported, wrong_type
 from harness.server.resources.items import check_arguments
-from harness.server.wire import CHAT_FRAMING, Event, Reply, Request, total_usage
+from harness.server.wire import CHAT_FRAMING, Reply, Request
 
 MOST_TOOLS = 128
 MOST_CHOICES = 128
@@ -57,7 +52,6 @@ _FIELDS = (
     "verbosity",
 )
 _ROLES = ("system", "developer", "user", "assistant", "tool")
-_STATUS = {"invalid_prompt": 400, "rate_limit_exceeded": 429, "server_error": 500}
 
 
 def create(engine: Engine, request: Request) -> Reply:
@@ -73,8 +67,6 @@ def create(engine: Engine, request: Request) -> Reply:
     with_usage = options.flag("include_usage", False)
     _refuse_what_no_model_gives(fields)
     ask, stops = _ask(fields), _stops(fields)
-    completions = [_completed(engine, ask) for _ in range(count)]
-    choices = [_choice(engine, ask, index, each, stops) for index, each in enumerate(completions)]
     head = {
         "id": engine.state.ids.new("chatcmpl-"),
         "object": "chat.completion.chunk" if streams else "chat.completion",
@@ -83,9 +75,12 @@ def create(engine: Engine, request: Request) -> Reply:
         "service_tier": "default",
         "system_fingerprint": None,
     }
-    spent = _usage([each.usage for each in completions])
     if streams:
-        return Reply(200, events=_chunks(head, choices, spent if with_usage else None), framing=CHAT_FRAMING)
+        events = ChatEvents(engine, ask, stops, head, count, with_usage=with_usage)
+        return Reply(200, events=events, framing=CHAT_FRAMING)
+    completions = [chat_answer.completed(engine, ask) for _ in range(count)]
+    choices = [chat_answer.choice(engine, ask, i, each, stops) for i, each in enumerate(completions)]
+    spent = chat_answer.total([each.usage for each in completions])
     return Reply(200, {**head, "choices": choices, "usage": spent})
 
 
@@ -102,18 +97,6 @@ def _refuse_what_no_model_gives(fields: Fields) -> None:
     for index, kind in enumerate(fields.ids("modalities") or ()):
         if kind != "text":
             raise not_supported(f"modalities[{index}]", kind, ("text",))
-
-
-def _usage(spent: list[dict[str, Any] | None]) -> dict[str, Any]:
-    """Usage as chat completions spell it: ``prompt_tokens_details``, here with its s."""
-    total = total_usage(spent)
-    return {
-        "prompt_tokens": total["prompt_tokens"],
-        "completion_tokens": total["completion_tokens"],
-        "total_tokens": total["total_tokens"],
-        "prompt_tokens_details": total["prompt_token_details"],
-        "completion_tokens_details": total["completion_tokens_details"],
-    }
 
 
 # the question
@@ -276,85 +259,3 @@ def _stops(fields: Fields) -> list[str]:
     ):
         raise wrong_type("stop", "a string or an array of up to 4 strings", value)
     return list(given)
-
-
-# the answer
-
-
-def _completed(engine: Engine, ask: Ask) -> Completion:
-    """One completion.
-
-    Raises:
-        ApiError: The model cannot answer, or the prompt does not fit into its window.
-    """
-    try:
-        completion = asking.complete(engine, ask)
-        for request in completion.reply.tool_requests:
-            hosted.check(ask.tools, request)
-    except asking.ContextTooLong as problem:
-        raise ApiError(400, problem.message, param="messages", code="context_length_exceeded") from problem
-    except ModelError as problem:
-        status = _STATUS[problem.code]
-        kind = "server_error" if status == 500 else "invalid_request_error"
-        raise ApiError(status, problem.message, code=problem.code, type=kind) from problem
-    return completion
-
-
-def _choice(engine: Engine, ask: Ask, index: int, completion: Completion, stops: list[str]) -> dict[str, Any]:
-    reply = completion.reply
-    calls = [_call(engine, request) for request in reply.tool_requests]
-    content = _until(reply.content, stops)
-    said = content or (None if calls else "")
-    message: dict[str, Any] = {"role": "assistant", "content": said, "refusal": None, "annotations": []}
-    if calls:
-        message["tool_calls"] = calls
-    reason = "length" if completion.was_cut and content == reply.content else "stop"
-    if calls and not isinstance(ask.tool_choice, dict):
-        reason = "tool_calls"  # a call of the function that was forced ends with stop, as hosted
-    return {
-        "index": index,
-        "message": message,
-        "logprobs": None,
-        "finish_reason": reason,
-    }
-
-
-def _call(engine: Engine, request: ToolRequest) -> dict[str, Any]:
-    arguments = msgspec.json.encode(request.arguments).decode()
-    return {
-        "id": request.id or engine.state.ids.new("call_"),
-        "type": "function",
-        "function": {"name": request.name, "arguments": arguments},
-    }
-
-
-def _until(text: str, stops: list[str]) -> str:
-    """The text up to the first of the stop sequences."""
-    return re.split("|".join(map(re.escape, stops)), text, maxsplit=1)[0] if stops else text
-
-
-def _chunks(
-    head: dict[str, Any], choices: list[dict[str, Any]], spent: dict[str, Any] | None
-) -> Iterator[Event]:
-    """The completion in chunks: role first, then pieces, then why it ends, and the usage if asked for."""
-    tail = {} if spent is None else {"usage": None}
-    for choice in choices:
-        for delta, reason in _deltas(choice):
-            entry = {"index": choice["index"], "delta": delta, "logprobs": None, "finish_reason": reason}
-            yield "", {**head, "choices": [entry], **tail}
-    if spent is not None:
-        yield "", {**head, "choices": [], "usage": spent}
-
-
-def _deltas(choice: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str | None]]:
-    message = choice["message"]
-    calls = message.get("tool_calls", [])
-    yield {"role": "assistant", "content": None if message["content"] is None else "", "refusal": None}, None
-    for piece in pieces(message["content"] or ""):
-        yield {"content": piece}, None
-    for index, call in enumerate(calls):
-        begun = {**call, "function": {"name": call["function"]["name"], "arguments": ""}}
-        yield {"tool_calls": [{"index": index, **begun}]}, None
-        for piece in pieces(call["function"]["arguments"]):
-            yield {"tool_calls": [{"index": index, "function": {"arguments": piece}}]}, None
-    yield {}, choice["finish_reason"]

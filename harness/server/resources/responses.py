@@ -5,19 +5,21 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from harness.server.engine import asking
-from harness.server.engine.driving import RunEvents, later
+from harness.server.engine.driving import ResponseEvents, RunEvents, later
 from harness.server.engine.items import item_body
 from harness.server.engine.machine import Engine
-from harness.server.engine.responding import ResponseJob, follow, next_ask, respond, response_body
+from harness.server.engine.responding import follow, next_ask, respond
+from harness.server.engine.response_job import ResponseJob, response_body
 from harness.server.errors import ApiError, bad_request
 from harness.server.llms.interface import ModelError
 from harness.server.resources import flat_shapes, items, lookup, shapes
 from harness.server.resources.fields import Fields, not_supported, wrong_type
 from harness.server.resources.vector_stores import POLL_AFTER_MS
-from harness.server.state import ConversationRecord, ItemRecord, ResponseRecord
+from harness.server.state import ConversationRecord, ItemRecord, ResponseRecord, Summary
 from harness.server.table import Table
 from harness.server.wire import (
     RESPONSE_FRAMING,
@@ -86,7 +88,8 @@ def create(engine: Engine, request: Request) -> Reply:
         queued = response_body(record)
     events = respond(ResponseJob(engine, record, streaming=streams or record.response.background))
     if streams:
-        return Reply(200, events=RunEvents(engine, events), framing=RESPONSE_FRAMING)
+        waited_for = RunEvents if record.response.background else partial(ResponseEvents, record=record)
+        return Reply(200, events=waited_for(engine, events=events), framing=RESPONSE_FRAMING)
     if record.response.background:
         later(engine, events)
         return Reply(200, queued, headers=POLL_AFTER_MS)
@@ -107,7 +110,7 @@ def _refuse_too_long(engine: Engine, record: ResponseRecord) -> None:
         ApiError: The prompt does not fit into the window, or a file in it cannot be read.
     """
     try:
-        asking.fit(next_ask(engine, record), engine.context_tokens)
+        asking.fit(next_ask(engine, record), engine.window(record.response.model))
     except asking.ContextTooLong as problem:
         raise ApiError(400, problem.message, param="input", code="context_length_exceeded") from problem
     except ModelError as problem:
@@ -137,6 +140,7 @@ def _new(engine: Engine, fields: Fields, model: str) -> ResponseRecord:
         tool_choice=told_choice,
         response_format=response_format,
         include=items.includes(fields.items("include") or ()),
+        summary=_summary(engine, response.previous_response_id),
     )
 
 
@@ -206,6 +210,12 @@ def _context(engine: Engine, fields: Fields) -> tuple[ConversationRecord | None,
         raise wrong_type(fields.path("conversation"), "a string or an object", wanted)
     record = lookup.conversation(engine, wanted)
     return record, list(record.items)
+
+
+def _summary(engine: Engine, previous: str | None) -> Summary | None:
+    """What the previous response remembered of the talk."""
+    record = engine.state.responses.get(previous) if previous else None
+    return record.summary if record else None
 
 
 def _before(engine: Engine, response_id: str) -> list[ItemRecord]:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from harness.server.wire import Event, Reply
+from harness.server.wire import Event, Reply, StoppableEvents
 
 Retell = Callable[[dict[str, Any]], Iterable[dict[str, Any]]]
 """Makes none, one or several bodies of one."""
 
 
-class RetoldEvents(Iterator[Event]):
+class RetoldEvents(StoppableEvents):
     """The events of a stream, each in other words."""
 
     def __init__(self, events: Iterator[Event], retell: Retell) -> None:
@@ -29,6 +29,11 @@ class RetoldEvents(Iterator[Event]):
             name, data = next(self._events)
             self._ready.extend((name, told) for told in self._retell(data))
         return self._ready.popleft()
+
+    def stop(self) -> None:
+        """Nobody reads on."""
+        if isinstance(self._events, StoppableEvents):
+            self._events.stop()
 
     def close(self) -> None:
         """Leave what is not read any more to the stream itself."""

@@ -99,6 +99,12 @@ def is_hidden(path: str) -> bool:
     return any(part.startswith(".") or part in _HIDDEN for part in PurePosixPath(path).parts)
 
 
+def shown_name(path: str) -> str:
+    """A path that code made up, as text that can be written anywhere; control characters are replaced."""
+    text = os.fsencode(path).decode("utf-8", "replace")
+    return "".join(sign if sign.isprintable() else "_" for sign in text)
+
+
 def check_disk(folders: list[Path], limits: Limits) -> None:
     """Makes sure that all files together stay within the limits.
 

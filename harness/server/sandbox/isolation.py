@@ -22,6 +22,8 @@ from harness.server.sandbox.limits import Limits
 
 IsolationName = Literal["bubblewrap", "namespaces", "limits"]
 ISOLATIONS: tuple[IsolationName, ...] = ("bubblewrap", "namespaces", "limits")
+APART: tuple[IsolationName, ...] = ("bubblewrap", "namespaces")
+"""The isolations that keep code from the network and from other processes."""
 
 DATA_PATH = "/mnt/data"
 _FIGURES_PATH = "/mnt/figures"

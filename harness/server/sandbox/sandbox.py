@@ -11,7 +11,7 @@ from pathlib import Path
 
 from harness.errors import HarnessError
 from harness.server.sandbox.interpreter import Ended
-from harness.server.sandbox.isolation import ISOLATIONS, Isolation, IsolationName, candidates
+from harness.server.sandbox.isolation import APART, Isolation, IsolationName, candidates
 from harness.server.sandbox.limits import Limits
 from harness.server.sandbox.session import SandboxSession
 
@@ -26,12 +26,12 @@ class Sandbox:
 
     Args:
         limits: What each session may use.
-        isolations: The isolations that may be used, for those who want no weaker one (or, in tests, no
-            stronger one).
+        isolations: The isolations that may be used; without ``limits`` among them no code is run on a
+            machine that has no other.
     """
 
     def __init__(
-        self, limits: Limits = _DEFAULT_LIMITS, *, isolations: Sequence[IsolationName] = ISOLATIONS
+        self, limits: Limits = _DEFAULT_LIMITS, *, isolations: Sequence[IsolationName] = APART
     ) -> None:
         self._limits = limits
         self._allowed = tuple(isolations)
@@ -39,6 +39,7 @@ class Sandbox:
         self._sessions: dict[str, SandboxSession] = {}
         self._made = 0
         self._chosen: Isolation | None = None
+        self._refused: HarnessError | None = None
         self._closed = False
         # Removed with everything in it when closed or, at the latest, with this process.
         self._folder = tempfile.TemporaryDirectory(prefix="harness-sandbox-", ignore_cleanup_errors=True)
@@ -99,6 +100,8 @@ class Sandbox:
     def _isolation(self) -> Isolation:
         with self._lock:
             self._refuse_closed()
+            if self._refused is not None:
+                raise self._refused
             if self._chosen is None:
                 self._chosen = self._first_that_works()
             return self._chosen
@@ -111,11 +114,13 @@ class Sandbox:
                 return isolation
             refusals.append(f"{isolation.name}: {refusal}")
         tried = "; ".join(refusals) or "nothing that was allowed is available"
-        raise HarnessError(
-            f"no Python interpreter can be started for code_interpreter ({tried})",
+        self._refused = HarnessError(
+            f"code is not run here: this machine has no isolation for it ({tried})",
             code="sandbox-unavailable",
-            hint="install bubblewrap (Debian, Fedora: package bubblewrap), or allow a weaker isolation",
+            hint="install bubblewrap (Debian, Fedora: package bubblewrap); or, where the code may reach the "
+            "network and every file that you can read, give --allow-unisolated-code",
         )
+        raise self._refused
 
     def _refusal(self, isolation: Isolation) -> str | None:
         """Why the isolation does not work here; None when it does."""

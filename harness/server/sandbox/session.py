@@ -123,6 +123,11 @@ class SandboxSession:
             self._refuse_closed()
             self._running()
 
+    def rest(self) -> None:
+        """Ends the interpreter and keeps the files; the next run starts in a fresh one."""
+        with self._lock:
+            self._stop()
+
     @property
     def closed(self) -> bool:
         """Whether ``close`` was called."""
@@ -237,8 +242,9 @@ class SandboxSession:
         return tuple(file for _, file in ordered), tuple(made)
 
     def _made(self, found: files.Found) -> MadeFile:
-        name = PurePosixPath(found.path).name
-        return MadeFile(name, f"{DATA_PATH}/{found.path}", found.read(self._limits.file_bytes))
+        path = files.shown_name(found.path)
+        name = PurePosixPath(path).name
+        return MadeFile(name, f"{DATA_PATH}/{path}", found.read(self._limits.file_bytes))
 
     def _take_figures(self) -> list[tuple[int, MadeFile]]:
         """The figures that were shown, with the time of each; the folder is empty afterwards."""

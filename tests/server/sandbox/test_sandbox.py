@@ -224,7 +224,7 @@ def test_nonsense_on_the_answer_pipe_harms_nobody(session):
 
 def test_no_variable_of_this_process_is_seen(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-do-not-leak")
-    with Sandbox(SMALL) as sandbox:
+    with Sandbox(SMALL, isolations=ISOLATIONS) as sandbox:
         logs = sandbox.open("env").run("import os; print(sorted(os.environ)); print(dict(os.environ))").logs
     assert "sk-do-not-leak" not in logs
     assert "OPENAI_API_KEY" not in logs
@@ -383,7 +383,7 @@ def wait_for_end_of(pid):
 def test_no_isolation_at_all_is_one_clear_error():
     with (
         Sandbox(isolations=[]) as sandbox,
-        pytest.raises(HarnessError, match="no Python interpreter") as caught,
+        pytest.raises(HarnessError, match="this machine has no isolation") as caught,
     ):
         sandbox.open("any")
     assert caught.value.code == "sandbox-unavailable"
@@ -463,8 +463,218 @@ def test_packages_of_an_environment_below_tmp_can_be_imported(
         folder.chmod(0o755)
     monkeypatch.setattr(sys, "path", [*sys.path, str(package)])
     try:
-        with Sandbox() as sandbox:
+        with Sandbox(isolations=ISOLATIONS) as sandbox:
             outcome = sandbox.open("thread").run("import only_here\nprint(only_here.ANSWER)")
     finally:
         shutil.rmtree(package.parent)
     assert (outcome.error, outcome.logs.strip()) == (None, "42")
+
+
+# Attempts to get out, to cheat, and to do harm.
+
+
+def test_the_interpreters_own_answer_cannot_be_told_by_the_code_before_its_end(session):
+    """Code can write to the pipe that carries results; a lie costs its own session, and no one else's."""
+    forged = (
+        "import os\nfor fd in range(3, 20):\n"
+        '    try: os.write(fd, b\'{"run": 1, "error": null}\\n\')\n    except OSError: pass\n'
+    )
+    outcome = session.run(forged + "raise ValueError('what really happened')")
+    assert (outcome.images, outcome.files) == ((), ())
+    assert session.run("print('alive')").logs.endswith("alive\n")
+
+
+def test_output_that_is_no_text_comes_back_as_text(session):
+    outcome = session.run("import os\nos.write(1, b'\\xff\\xfe\\x00ok\\n')\nprint('\\ud800')")
+    assert outcome.error is None
+    assert outcome.logs.endswith("\\ud800\n")
+    assert "ok" in outcome.logs
+    outcome.logs.encode()
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import sys; sys.stdout.close()",
+        "import os; os.close(1)",
+        "import sys; sys.stdout = None; sys.stderr = None",
+        "import os; os.close(1); os.close(2)",
+        "import sys; sys.modules.clear()",
+        "import builtins; builtins.__dict__.clear()",
+        "import os\nfor name in list(os.environ): del os.environ[name]",
+        "import sys; sys.setrecursionlimit(10**6)",
+        "raise KeyboardInterrupt",
+        "import signal, os; signal.signal(signal.SIGTERM, signal.SIG_IGN); os.kill(os.getpid(), 15)",
+    ],
+)
+def test_what_code_does_to_its_own_interpreter_does_not_outlast_its_session(sandbox, code):
+    session = sandbox.open("spoilt")
+    session.run(code)
+    session.rest()
+    assert session.run("print('alive')").logs == "alive\n"
+    sandbox.close_session("spoilt")
+
+
+def test_code_that_never_comes_back_from_c_is_ended(sandbox):
+    with sandbox_of(name_of(sandbox), Limits(wall_s=1, cpu_s=30)) as strict:
+        session = strict.open("re")
+        outcome = session.run("import re\nre.match('(a+)+$', 'a' * 64 + 'b')")
+        assert outcome.error.startswith("TimeoutError")
+        assert session.run("print('alive')").logs == "alive\n"
+
+
+def test_threads_beyond_the_limit_are_refused(session):
+    code = (
+        "import threading\nstop = threading.Event()\nmade = 0\n"
+        "try:\n    while made < 5000:\n        threading.Thread(target=stop.wait, daemon=True).start()\n"
+        "        made += 1\nexcept RuntimeError: pass\nstop.set()\nprint(made < 5000)"
+    )
+    outcome = session.run(code)
+    assert outcome.logs == "True\n" or outcome.error is not None
+    assert session.run("print('alive')").logs.endswith("alive\n")
+
+
+def test_names_of_any_kind_come_back_as_files_and_ten_thousand_files_do_not(session):
+    code = (
+        f"import os\nos.chdir('{DATA_PATH}')\n"
+        "for name in ('a\\nb.txt', 'x' * 255, '\\udcff.txt', '..b', 'ü\\u202e.csv'):\n"
+        "    open(name, 'w').write('1')\n"
+        "for name in ('x' * 4096, 'a\\0b', '../../outside'):\n"
+        "    try: open(name, 'w').write('1')\n    except (OSError, ValueError): print('refused')\n"
+    )
+    outcome = session.run(code)
+    assert outcome.error is None
+    for made in outcome.files:
+        made.name.encode("utf-8")
+        assert made.name.isprintable()
+        assert "/" not in made.name
+        assert made.path.startswith(f"{DATA_PATH}/")
+    many = session.run(f"for i in range(10_000): open(f'{DATA_PATH}/{{i}}', 'w').close()")
+    assert many.error.startswith("OSError: the code made more than 5,000 files")
+    assert session.run(f"import os; print(len(os.listdir('{DATA_PATH}')))").logs == "5\n"
+
+
+def test_a_hard_link_gives_away_nothing_that_the_code_could_not_read(session, tmp_path):
+    secret = tmp_path / "secret.txt"
+    secret.write_text("host secret")
+    secret.chmod(0o600)
+    link = f"os.link({str(secret)!r}, '{DATA_PATH}/hard.txt')"
+    code = f"import os\ntry: {link}\nexcept OSError as error: print('refused')"
+    outcome = session.run(code)
+    if outcome.files:  # without isolation, and as the user that the file belongs to
+        assert secret.stat().st_uid == os.getuid()
+        pytest.skip("nothing keeps files apart here")
+    assert outcome.logs == "refused\n"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="relies on Linux")
+def test_no_socket_leads_out_of_bubblewrap(isolated_session, tmp_path):
+    import socket
+
+    path = tmp_path / "server.sock"
+    with socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as abstract:
+        named.bind(str(path))
+        named.listen()
+        abstract.bind(b"\0harness-test-of-sockets")
+        abstract.listen()
+        code = (
+            "import socket\n"
+            f"def tried(family, address):\n"
+            "    with socket.socket(family, socket.SOCK_STREAM) as one:\n"
+            "        one.settimeout(2)\n"
+            "        try: one.connect(address)\n"
+            "        except OSError: return 'refused'\n"
+            "        return 'connected'\n"
+            f"print(tried(socket.AF_UNIX, {str(path)!r}),\n"
+            "      tried(socket.AF_UNIX, '\\0harness-test-of-sockets'))\n"
+            "try:\n"
+            "    link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)\n"
+            "    link.bind((0, 0))\n"
+            "except OSError: pass\n"
+            "print([name for _, name in socket.if_nameindex()])"
+        )
+        outcome = isolated_session.run(code)
+    lines = outcome.logs.splitlines()
+    assert lines[0] == "refused refused"
+    assert lines[1:] == ["['lo']"] or outcome.error is not None
+
+
+@pytest.mark.parametrize(
+    "attempt",
+    [
+        "libc.mount(b'none', b'/mnt', b'tmpfs', 0, None)",
+        "libc.chroot(b'/tmp')",
+        "libc.pivot_root(b'/tmp', b'/tmp')",
+        "libc.sethostname(b'evil', 4)",
+        "libc.ptrace(16, HOST, 0, 0)",
+        "libc.kill(HOST, 9)",
+        "libc.mknod(b'/tmp/sda', 0o60600, 0x800)",
+        "libc.setuid(1)",
+    ],
+)
+def test_privileged_calls_are_refused_in_bubblewrap(isolated_session, attempt):
+    code = "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+    code += f"print({attempt.replace('HOST', str(os.getpid()))})"
+    outcome = isolated_session.run(code)
+    assert outcome.logs == "-1\n"
+    assert isolated_session.run("print('alive')").logs == "alive\n"
+
+
+def test_a_namespace_of_its_own_gives_code_nothing_new_in_bubblewrap(isolated_session, tmp_path):
+    (tmp_path / "secret.txt").write_text("host secret")
+    code = (
+        "import ctypes, os\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        "libc.unshare(0x10000000 | 0x00020000)\nlibc.mount(b'none', b'/', None, 0x44000, None)\n"
+        f"print(os.path.exists({str(tmp_path / 'secret.txt')!r}), os.path.exists('/etc/passwd'))"
+    )
+    outcome = isolated_session.run(code)
+    assert outcome.logs == "False False\n" or outcome.error is not None
+
+
+def test_only_harmless_devices_are_there_in_bubblewrap(isolated_session):
+    code = "import os\nprint(sorted(name for name in os.listdir('/dev')))"
+    found = set(eval(isolated_session.run(code).logs))
+    assert found <= {
+        *("console", "core", "fd", "full", "null", "ptmx", "pts", "random", "shm"),
+        *("stderr", "stdin", "stdout", "tty", "urandom", "zero"),
+    }
+
+
+def test_a_process_that_forks_twice_ends_with_its_session_in_bubblewrap():
+    with sandbox_of("bubblewrap") as sandbox:
+        session = sandbox.open("orphan")
+        code = (
+            "import os, time\nif os.fork() == 0:\n    os.setsid()\n    if os.fork() == 0:\n"
+            "        os.closerange(3, 64)\n"
+            "        time.sleep(600)\n    os._exit(0)\nos.wait()\nprint(os.getpid())"
+        )
+        outcome = session.run(code)
+        if outcome.error:
+            pytest.skip("no process can be started in this isolation")
+        first = session._interpreter._process.pid
+        inside = descendants(first)
+        session.close()
+        for pid in inside:
+            wait_for_end_of(pid)
+
+
+def descendants(pid):
+    """All processes below this one."""
+    found, open_ends = [], [pid]
+    while open_ends:
+        parent = open_ends.pop()
+        for task in Path(f"/proc/{parent}/task").glob("*/children"):
+            children = [int(child) for child in task.read_text().split()]
+            found += children
+            open_ends += children
+    return found
+
+
+def test_the_harness_itself_cannot_be_reached_through_an_import(isolated_session):
+    outcome = isolated_session.run("import harness.server.app as app\nprint(app.App)")
+    assert outcome.error is not None or "harness" in outcome.logs
+    # Where the package is installed its code can be read like that of any package; its memory cannot.
+    state = isolated_session.run(
+        "import gc\nprint([o for o in gc.get_objects() if type(o).__name__ == 'State'])"
+    )
+    assert state.logs == "[]\n"

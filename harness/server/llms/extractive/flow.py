@@ -547,7 +547,7 @@ def _run_code(scene: _Scene, head: str | None = None) -> ModelReply:
         return _code(scene, sums.code_for(scene.subject) or _NOTHING_TO_WORK_ON)
     table = plotting.table_of(file, head)
     if not table.columns:
-        return _code(scene, plotting.looking_code(file))
+        return _code(scene, plotting.looking_code(file, before or question))
     plan = plotting.plan(question, table)
     filters = scene.subject if before else question
     return _code(scene, plotting.analysis_code(filters, table, plan, before=before))

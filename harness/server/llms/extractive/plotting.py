@@ -378,37 +378,72 @@ def _how(text: str) -> str:
 # --- the code -------------------------------------------------------------------------------------
 
 
-def looking_code(file: FileInfo) -> str:
+def looking_code(file: FileInfo, question: str) -> str:
     """Code that prints the first rows of a file whose columns are not known yet."""
     return "\n".join(
         [
-            *_reading(file, ()),
+            *_reading(file, (), question),
             _say(f"{LOOKED} {file.filename}"),
             "print(df.head(25).to_csv(index=False))",
         ]
     )
 
 
-def _reading(file: FileInfo, lines: Sequence[str]) -> list[str]:
+def _reading(file: FileInfo, lines: Sequence[str], question: str) -> list[str]:
     name = file.filename.casefold()
     first = (file.head.splitlines() or [""])[0]
-    if name.endswith((".xlsx", ".xls")):
-        call = f"pd.read_excel({file.path!r})"
-    elif name.endswith(".jsonl"):
-        call = f"pd.read_json({file.path!r}, lines=True)"
-    elif name.endswith(".json"):
-        call = f"pd.read_json({file.path!r})"
-    else:
-        call = f"pd.read_csv({file.path!r}, sep={separator_of(first) if first else ','!r})"
+    into = [f"df = {_call(file, name, first)}"] if not _is_workbook(name) else _sheets(file, question)
     return [
         "import warnings",
         "import pandas as pd",
         *lines,
         "",
         "warnings.filterwarnings('ignore')",
-        f"df = {call}",
+        *into,
         "df.columns = [str(c).strip() for c in df.columns]",
     ]
+
+
+def _is_workbook(name: str) -> bool:
+    return name.endswith((".xlsx", ".xls"))
+
+
+def _sheets(file: FileInfo, question: str) -> list[str]:
+    """Code that takes the sheet a question names or is about; sheets with the same columns are one table."""
+    stems = sorted(set(content_stems(question)))
+    return [
+        f"book = pd.read_excel({file.path!r}, sheet_name=None)",
+        "sheets = {str(name).strip(): sheet for name, sheet in book.items() if len(sheet)}",
+        "sheets = sheets or {'': pd.DataFrame()}",
+        f"asked, stems = {fold(question)!r}, {stems!r}",
+        "named = [name for name in sheets if name and name.casefold() in asked]",
+        "",
+        "def fits(name):",
+        "    told = ' '.join([name, *map(str, sheets[name].columns)]).casefold()",
+        "    return name in named, sum(stem in told for stem in stems), len(sheets[name])",
+        "",
+        "best = max(sheets, key=fits)",
+        "alike = [n for n in named or sheets if list(sheets[n].columns) == list(sheets[best].columns)]",
+        "df = sheets[best]",
+        "if len(alike) > 1:",
+        "    df = pd.concat([sheets[name].assign(Sheet=name) for name in alike], ignore_index=True)",
+    ]
+
+
+def _about_sheets(file: FileInfo) -> list[str]:
+    """Code that says which of several sheets the figures are from."""
+    if not _is_workbook(file.filename.casefold()):
+        return []
+    told = "The workbook has {len(sheets)} sheets ({', '.join(sheets)}); this is about {' and '.join(alike)}."
+    return ["if len(sheets) > 1:", f'    print(f"{told}")']
+
+
+def _call(file: FileInfo, name: str, first: str) -> str:
+    if name.endswith(".jsonl"):
+        return f"pd.read_json({file.path!r}, lines=True)"
+    if name.endswith(".json"):
+        return f"pd.read_json({file.path!r})"
+    return f"pd.read_csv({file.path!r}, sep={separator_of(first) if first else ','!r})"
 
 
 def analysis_code(question: str, table: Table, analysis: Analysis, *, before: str = "") -> str:
@@ -418,7 +453,8 @@ def analysis_code(question: str, table: Table, analysis: Analysis, *, before: st
     ``before`` is an earlier question whose filters hold on where this one names none.
     """
     drawing = ["import matplotlib.pyplot as plt"] if analysis.chart else []
-    lines = _reading(table.file, drawing)
+    lines = _reading(table.file, drawing, before or question)
+    lines += _about_sheets(table.file)
     lines += _numbers(table)
     lines += _dates(table)
     lines += _filters(question, table, before)

@@ -14,7 +14,7 @@ import pytest
 from harness.server.app import ADMIN_PATH, DOCUMENT_PATH, App
 from harness.server.description import document, operations
 from harness.server.description.records import BYTES, Operation
-from harness.server.wire import Event, Reply, Request
+from harness.server.wire import Event, Reply, Request, StoppableEvents
 
 
 @cache
@@ -82,7 +82,9 @@ class Checker:
         name = f"{operation.method} {operation.path}"
         self._check_body(request, operation, name)
         if reply.events is not None:
-            return replace(reply, events=CheckedEvents(reply.events, operation, self))
+            stoppable = isinstance(reply.events, StoppableEvents)
+            watch = CheckedStoppableEvents if stoppable else CheckedEvents
+            return replace(reply, events=watch(reply.events, operation, self))
         if operation.gives == BYTES:
             if reply.content is None:
                 self.found.append(f"{name}: no bytes")
@@ -128,6 +130,14 @@ class CheckedEvents(Iterator[Event]):
         close = getattr(self._events, "close", None)
         if close is not None:
             close()
+
+
+class CheckedStoppableEvents(CheckedEvents, StoppableEvents):
+    """A stream that can be stopped, likewise."""
+
+    def stop(self) -> None:
+        assert isinstance(self._events, StoppableEvents)
+        self._events.stop()
 
 
 CHECKER = Checker()

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice, pairwise
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 import openai
 import pytest
 from hypothesis import settings

@@ -12,7 +12,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
-import httpx
+import httpx2 as httpx
 import openai
 import pytest
 import typing_extensions as typing

@@ -110,6 +110,10 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+POLL_SOON = {"openai-poll-after-ms": "20"}
+"""Header of what is being worked on: the SDK asks again so soon, and only after a second without it."""
+
+
 class IdFactory:
     """New ids: the prefix of their kind and 24 letters and digits; the same seed gives the same ids."""
 

@@ -438,6 +438,11 @@ def single(query: Mapping[str, Sequence[str]], name: str) -> str | None:
     return values[-1] or None if values else None
 
 
+def listed(query: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    """Every value of a query parameter that may come several times, with and without its brackets."""
+    return [*query.get(f"{name}[]", ()), *query.get(name, ())]
+
+
 def _limit(query: Mapping[str, Sequence[str]], default: int, most: int) -> int:
     text = single(query, "limit")
     if text is None:

@@ -20,6 +20,7 @@ from harness.server.wire import (
     Run,
     body,
     fresh,
+    listed,
     page,
     page_query,
 )
@@ -53,7 +54,7 @@ def includes_content(request: Request) -> bool:
     Raises:
         ApiError: It asks for something that does not exist.
     """
-    wanted = [*request.query.get("include[]", ()), *request.query.get("include", ())]
+    wanted = listed(request.query, "include")
     for name in wanted:
         if name != INCLUDE_CONTENT:
             raise not_supported("include", name, (INCLUDE_CONTENT,))

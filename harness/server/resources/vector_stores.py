@@ -202,7 +202,7 @@ def _queries(fields: Fields) -> list[str]:
     query = fields.require("query")
     queries = [query] if isinstance(query, str) else query
     if not isinstance(queries, list) or not queries or not all(isinstance(one, str) for one in queries):
-        raise wrong_type("query", "a string or a list of strings", query)
+        raise wrong_type("query", "a string or an array of strings", query)
     return list(queries)
 
 

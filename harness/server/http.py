@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import hmac
 import ipaddress
-import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ from harness.server.listening import (
     LAST_WORDS_S,
     SHUTDOWN_S,
     Listener,
+    base_url,
     listening,
     make_server,
     terminated_like_interrupted,
@@ -49,7 +49,6 @@ _MOST_STREAMS_AT_ONCE = 1024
 _BETA_NOUNS = ("assistants", "threads")
 _COMMON_HEADERS = {"openai-version": "2020-10-01"}
 Result = TypeVar("Result")
-_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -433,35 +432,25 @@ def background(
     Raises:
         OSError: It cannot listen there.
     """
-    ready: list[str] = []
-    decided = threading.Event()
+    ready = threading.Event()
+    with listening(host, port) as listener:
+        server = _make_server(app, host, port, api_key, lambda _: ready.set(), options)
 
-    def on_ready(base_url: str) -> None:
-        ready.append(base_url)
-        decided.set()
+        def run() -> None:
+            try:
+                server.run(sockets=[listener])
+            finally:
+                ready.set()
 
-    server = _make_server(app, host, port, api_key, on_ready, options)
-
-    def run() -> None:
+        thread = threading.Thread(target=run, name="harness-http", daemon=True)
+        thread.start()
+        ready.wait()
         try:
-            server.run()
-        except SystemExit:  # uvicorn's way of saying that it cannot listen
-            _LOG.debug("the server could not be started")
+            yield base_url(listener.getsockname())
         finally:
-            decided.set()
-
-    thread = threading.Thread(target=run, name="harness-http", daemon=True)
-    thread.start()
-    decided.wait()
-    if not ready:
-        thread.join()
-        raise OSError(f"cannot listen on {host}:{port}")
-    try:
-        yield ready[0]
-    finally:
-        server.should_exit = True
-        thread.join()
-        app.close()
+            server.should_exit = True
+            thread.join()
+            app.close()
 
 
 def _make_server(

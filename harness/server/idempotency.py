@@ -19,7 +19,7 @@ from harness.server.wire import Reply, Request
 
 HEADER = "idempotency-key"
 REPLAY_HEADER = "x-harness-replayed"
-KEPT_SECONDS = 600
+KEPT_S = 600
 MOST_KEPT = 1_000
 MOST_KEPT_BYTES = 32 * 1024 * 1024
 _MOST_CHARACTERS = 255
@@ -99,7 +99,7 @@ class Repetitions:
             if reply is not None and reply.status < 300 and reply.events is None and reply.content is None:
                 entry.body = msgspec.json.encode(reply.body)
                 entry.reply = Reply(reply.status, headers=dict(reply.headers))
-                entry.until = self._clock.monotonic() + KEPT_SECONDS
+                entry.until = self._clock.monotonic() + KEPT_S
                 self._entries[place] = entry
                 self._bytes += len(entry.body)
                 self._make_room()

@@ -12,8 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+
 if TYPE_CHECKING:
-    import uvicorn
     from starlette.types import ASGIApp
 
 SHUTDOWN_S = 10
@@ -54,24 +56,6 @@ def make_server(
         on_ready: Called with the base_url once requests are answered.
         on_last_words: Called shortly before the time of what still goes on is over.
     """
-    import uvicorn
-
-    class Announcing(uvicorn.Server):
-        """A server that says when it is ready, and where, and when its time is nearly over."""
-
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets)
-            if self.started and on_ready is not None:
-                on_ready(_base_url(self.servers[0].sockets[0].getsockname()))
-
-        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-            left_s = max(0.0, listener.shutdown_s - LAST_WORDS_S)
-            timer = asyncio.get_running_loop().call_later(left_s, on_last_words)
-            try:
-                await super().shutdown(sockets)
-            finally:
-                timer.cancel()
-
     # A stream that a fault on demand has cut is meant to be incomplete.
     logging.getLogger("uvicorn.error").addFilter(_is_no_cut_stream)
     config = uvicorn.Config(
@@ -81,91 +65,130 @@ def make_server(
         log_level="warning",
         access_log=False,
         ws="none",
-        http=_impatient(listener.headers_s),
+        http=_protocol(listener.headers_s),
         timeout_graceful_shutdown=int(listener.shutdown_s),
     )
-    return Announcing(config)
+    return _Announcing(config, listener.shutdown_s, on_ready, on_last_words)
 
 
-def _impatient(headers_s: float) -> type[asyncio.Protocol]:
-    """HTTP that hangs up on clients who begin a request and do not get to the end of its head."""
-    from uvicorn.protocols.http.auto import AutoHTTPProtocol
+class _Announcing(uvicorn.Server):
+    """A server that says when it is ready, and where, and when its time is nearly over."""
 
-    base: Any = AutoHTTPProtocol
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        shutdown_s: float,
+        on_ready: Callable[[str], None] | None,
+        on_last_words: Callable[[], None],
+    ) -> None:
+        super().__init__(config)
+        self._last_words_after_s = max(0.0, shutdown_s - LAST_WORDS_S)
+        self._on_ready = on_ready
+        self._on_last_words = on_last_words
 
-    class Joining:
-        """A transport that sends the head of an answer together with its body: one packet, not two."""
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started and self._on_ready is not None:
+            self._on_ready(base_url(self.servers[0].sockets[0].getsockname()))
 
-        def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
-            self._transport = transport
-            self._loop = loop
-            self._unsent: list[bytes] = []
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        timer = asyncio.get_running_loop().call_later(self._last_words_after_s, self._on_last_words)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            timer.cancel()
 
-        def __getattr__(self, name: str) -> Any:
-            return getattr(self._transport, name)
 
-        def write(self, data: bytes) -> None:
-            if not self._unsent:
-                self._loop.call_soon(self._flush)
-            self._unsent.append(data)
+_Http: Any = AutoHTTPProtocol  # httptools' or h11's, whichever is installed
 
-        def close(self) -> None:
-            self._flush()
-            self._transport.close()
 
-        def _flush(self) -> None:
-            if self._unsent:
-                data, self._unsent = b"".join(self._unsent), []
-                self._transport.write(data)
+class _Impatient(_Http):  # type: ignore[misc]
+    """One connection, hung up on when its client begins a request and does not get to the end of its head.
 
-    class Impatient(base):  # type: ignore[misc]
-        """One connection."""
+    Attributes:
+        headers_s: Longest a client may take for that.
+    """
 
-        _clock: asyncio.TimerHandle | None = None
+    headers_s: float
+    _timer: asyncio.TimerHandle | None = None
 
-        def connection_made(self, transport: asyncio.Transport) -> None:
-            super().connection_made(Joining(transport, self.loop))
-            self._clock = self.loop.call_later(headers_s, transport.close)
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(_Joining(transport, self.loop))
+        self._timer = self.loop.call_later(self.headers_s, transport.close)
 
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self.cycle is not None and not self.cycle.response_complete:
-                self._stop_clock()
-            elif self._clock is None:
-                self._clock = self.loop.call_later(headers_s, self.transport.close)
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_timer()
+        elif self._timer is None:
+            self._timer = self.loop.call_later(self.headers_s, self.transport.close)
 
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._stop_clock()
-            super().connection_lost(exc)
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        super().connection_lost(exc)
 
-        def _stop_clock(self) -> None:
-            if self._clock is not None:
-                self._clock.cancel()
-                self._clock = None
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    return Impatient
+
+def _protocol(headers_s: float) -> type[asyncio.Protocol]:
+    """The protocol of connections whose clients may take so long for the head of a request."""
+    return type("Impatient", (_Impatient,), {"headers_s": headers_s})
+
+
+class _Joining:
+    """A transport that sends the head of an answer together with its body: one packet, not two."""
+
+    def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._unsent: list[bytes] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def write(self, data: bytes) -> None:
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(data)
+
+    def close(self) -> None:
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._unsent:
+            data, self._unsent = b"".join(self._unsent), []
+            self._transport.write(data)
 
 
 def _is_no_cut_stream(record: logging.LogRecord) -> bool:
     return "without completing response" not in record.getMessage()
 
 
-def _base_url(address: tuple[Any, ...]) -> str:
+def base_url(address: tuple[Any, ...]) -> str:
+    """What clients of a server on this socket address are pointed at."""
     host = f"[{address[0]}]" if ":" in address[0] else address[0]
     return f"http://{host}:{address[1]}/v1"
 
 
 def listening(host: str, port: int) -> socket.socket:
-    """A listening socket; uvicorn itself would log why it can't listen, and end the process."""
+    """A listening socket; uvicorn itself would log why it can't listen, and end the process.
+
+    Raises:
+        OSError: It cannot listen there.
+    """
     [(family, kind, protocol, _, address), *_] = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen(2048)
-    except OSError:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(error.errno, error.strerror, f"{host}:{port}") from error
     return listener
 
 

@@ -110,6 +110,10 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+POLL_SOON = {"openai-poll-after-ms": "20"}
+"""Header of what is being worked on: the SDK asks again so soon, and only after a second without it."""
+
+
 class IdFactory:
     """New ids: the prefix of their kind and 24 letters and digits; the same seed gives the same ids."""
 
@@ -432,6 +436,11 @@ def single(query: Mapping[str, Sequence[str]], name: str) -> str | None:
     """The last value of a query parameter; None when absent or empty."""
     values = query.get(name)
     return values[-1] or None if values else None
+
+
+def listed(query: Mapping[str, Sequence[str]], name: str) -> list[str]:
+    """Every value of a query parameter that may come several times, with and without its brackets."""
+    return [*query.get(f"{name}[]", ()), *query.get(name, ())]
 
 
 def _limit(query: Mapping[str, Sequence[str]], default: int, most: int) -> int:

@@ -10,7 +10,7 @@ import pytest
 
 from harness.server import idempotency
 from harness.server.app import Reply, Request, Upload
-from harness.server.idempotency import KEPT_SECONDS, REPLAY_HEADER, Repetitions
+from harness.server.idempotency import KEPT_S, REPLAY_HEADER, Repetitions
 from harness.server.llms.interface import ModelRequest
 
 Api = Any
@@ -99,7 +99,7 @@ def test_what_was_refused_may_be_tried_again(api: Api) -> None:
 
 def test_after_ten_minutes_the_key_is_free_again(api: Api) -> None:
     first = send(api, "/threads")
-    api.time.forward(KEPT_SECONDS - 1)
+    api.time.forward(KEPT_S - 1)
     assert send(api, "/threads").body == first.body
     api.time.forward(1)
     assert send(api, "/threads").body != first.body

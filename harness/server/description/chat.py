@@ -135,13 +135,6 @@ _BODY = takes(
     verbosity=unused(ANYTHING, _NOT_TOLD),
 )
 
-_CALL_OUT = gives(
-    {
-        "id": text(least=1),
-        "type": always("function"),
-        "function": gives({"name": text(least=1), "arguments": text()}),
-    }
-)
 _MESSAGE_OUT = gives(
     {
         "role": always("assistant"),
@@ -149,7 +142,7 @@ _MESSAGE_OUT = gives(
         "refusal": NULL,
         "annotations": listed(ANYTHING),
     },
-    tool_calls=listed(_CALL_OUT, least=1),
+    tool_calls=listed(shapes.FUNCTION_CALL_OUT, least=1),
     function_call=gives({"name": text(least=1), "arguments": text()}),
 )
 _REASON = choice("stop", "length", "tool_calls", "function_call", "content_filter")

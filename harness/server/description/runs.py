@@ -64,17 +64,10 @@ _OUTPUTS = takes(
     stream=FLAG,
 )
 
-_WAITING = gives(
-    {
-        "id": text(least=1),
-        "type": always("function"),
-        "function": gives({"name": text(least=1), "arguments": text()}),
-    }
-)
 _ACTION = gives(
     {
         "type": always("submit_tool_outputs"),
-        "submit_tool_outputs": gives({"tool_calls": listed(_WAITING, least=1)}),
+        "submit_tool_outputs": gives({"tool_calls": listed(shapes.FUNCTION_CALL_OUT, least=1)}),
     }
 )
 _LAST_ERROR = gives({"code": choice(*shapes.ERROR_CODES), "message": text()})

@@ -56,6 +56,14 @@ _FUNCTION_OUT = gives(
     description=text(),
 )
 
+FUNCTION_CALL_OUT = gives(
+    {
+        "id": text(least=1),
+        "type": always("function"),
+        "function": gives({"name": text(least=1), "arguments": text()}),
+    }
+)
+
 TOOL_IN = either(
     takes({"type": always("code_interpreter")}, function=ANYTHING, file_search=ANYTHING),
     takes(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness.server.engine import hosted
 from harness.server.engine.machine import Engine
-from harness.server.engine.workshop import describe
+from harness.server.engine.workshop import FOLDER, MOST_IDLE_SESSIONS, describe
 from harness.server.llms.interface import FileInfo
 from harness.server.state import ContainerFileRecord, ContainerRecord, FileRecord
 from harness.server.table import Content
@@ -17,10 +17,7 @@ if TYPE_CHECKING:
 
 LIFE_MINUTES = 20
 """A container that nobody uses for so long is gone, as on the hosted API."""
-MOST_IDLE_SESSIONS = 16
-"""So many containers keep their variables while nothing runs in them; files are always kept."""
 DEFAULT_MEMORY = "1g"
-_FOLDER = "/mnt/data/"
 _USER, _ASSISTANT = "user", "assistant"
 
 
@@ -76,7 +73,7 @@ def add(
         created_at=engine.clock.unix(),
         bytes=len(content),
         container_id=record.container.id,
-        path=_FOLDER + name,
+        path=FOLDER + name,
         source=source,
     )
     engine.state.containers.mark(record)

@@ -16,6 +16,15 @@ from harness.server.reading import Unreadable, readers
 from harness.server.state import ItemRecord
 from harness.server.wire import fresh
 
+ID_PREFIXES = {
+    "message": "msg_",
+    "function_call": "fc_",
+    "function_call_output": "fco_",
+    "file_search_call": "fs_",
+    "code_interpreter_call": "ci_",
+    "reasoning": "rs_",
+}
+"""Every type of item, and what ids of its items begin with."""
 INCLUDE_RESULTS = "file_search_call.results"
 INCLUDE_OUTPUTS = "code_interpreter_call.outputs"
 _CALLS = ("function_call", *CALL_ITEMS)

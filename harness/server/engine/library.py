@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import itertools
 import sqlite3
 import threading
 from collections import OrderedDict
@@ -18,8 +17,6 @@ from harness.server.wire import VectorStoreFile
 if TYPE_CHECKING:
     from harness.server.search import Chunk, Hit, Index
 
-_EMBEDDING_BYTES = 1024
-"""Size of one chunk's embedding: 256 dimensions of 4 bytes; a 21-byte file is recorded with 1045."""
 _REMEMBERED_DOCUMENTS = 256
 _SECONDS_A_DAY = 86_400
 COUNTED = ("in_progress", "completed", "failed", "cancelled")
@@ -124,10 +121,12 @@ class Library:
             )
 
     def _put(self, record: StoreRecord, file: FileRecord, row: VectorStoreFile, chunks: list[Chunk]) -> None:
+        from harness.server.search import IndexedFile
+
+        indexed = IndexedFile(row.id, file.file.filename, chunks, row.attributes)
         index = self._index_of(record.store.id)
-        index.add(row.id, file.file.filename, chunks, row.attributes)
-        size = sum(len(chunk.text.encode()) + _EMBEDDING_BYTES for chunk in chunks)
-        self._finish(record, row, "completed", None, size)
+        index.add_many([indexed])
+        self._finish(record, row, "completed", None, indexed.usage_bytes)
         if record.files.get(row.id) is None:  # taken out meanwhile
             index.remove(row.id)
 
@@ -259,28 +258,25 @@ class Library:
             filters: Condition on the files' attributes.
             ranking: ``keyword_share``, if it is not the usual one.
         """
+        from harness.server.search import within_budget
+
         with self._state.lock:
             for record in records:
                 self.touch(record)
-        found = [
-            hit
-            for record in records
-            for hit in self._hits(
-                record,
-                list(queries),
-                max_num_results=max_num_results,
-                score_threshold=score_threshold,
-                token_budget=token_budget,
-                filters=filters,
-                **ranking,
-            )
-        ]
+        limits: dict[str, Any] = {
+            "max_num_results": max_num_results,
+            "score_threshold": score_threshold,
+            "token_budget": token_budget,
+            "filters": filters,
+            **ranking,
+        }
+        found = [hit for record in records for hit in self._hits(record, queries, limits)]
         if len(records) > 1:
             found.sort(key=lambda hit: -hit.score)
-            found = _within(found[:max_num_results], token_budget)
+            found = within_budget(found[:max_num_results], token_budget)
         return found
 
-    def _hits(self, record: StoreRecord, queries: list[str], **limits: Any) -> list[Hit]:
+    def _hits(self, record: StoreRecord, queries: Sequence[str], limits: dict[str, Any]) -> list[Hit]:
         index = self._index_of(record.store.id)
         try:
             return index.search(queries, **limits)
@@ -288,13 +284,6 @@ class Library:
             if record.store.id in self._state.stores:
                 raise
             return []  # the store was deleted while it was searched
-
-
-def _within(found: list[Hit], token_budget: int | None) -> list[Hit]:
-    if token_budget is None:
-        return found
-    read = itertools.accumulate(hit.tokens for hit in found)
-    return [hit for hit, total in zip(found, read, strict=True) if total <= token_budget]
 
 
 def counts(rows: Sequence[VectorStoreFile]) -> dict[str, int]:

@@ -6,17 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.server.engine import item_events
-from harness.server.engine.items import item_body
+from harness.server.engine.items import ID_PREFIXES, item_body
 from harness.server.engine.machine import Engine
 from harness.server.state import ItemRecord, ResponseRecord
 from harness.server.wire import Event, body
-
-_PREFIXES = {
-    "message": "msg_",
-    "function_call": "fc_",
-    "file_search_call": "fs_",
-    "code_interpreter_call": "ci_",
-}
 
 
 class ResponseOver(Exception):
@@ -52,7 +45,7 @@ class ResponseJob:
         """A new item at the end of the output, in progress, and its place there."""
         state, record = self.engine.state, self.record
         with state.lock:
-            item = {"id": state.ids.new(_PREFIXES[kind]), "type": kind, "status": "in_progress", **details}
+            item = {"id": state.ids.new(ID_PREFIXES[kind]), "type": kind, "status": "in_progress", **details}
             made = ItemRecord(item, completion=record.completions)
             state.remember_item(made)
             record.output.add(made.id, made)

@@ -16,14 +16,13 @@ from harness.server.state import FileRecord
 if TYPE_CHECKING:
     from harness.server.sandbox import Outcome, Sandbox, SandboxSession
 
-_HEAD_CHARACTERS = 2_000
-_FOLDER = "/mnt/data/"
-
-
+FOLDER = "/mnt/data/"
+"""Where code sees its files."""
 MOST_IDLE_SESSIONS = 16
-"""So many threads keep their variables while nothing runs in them; files are always kept."""
+"""So many threads (and containers) keep their variables while nothing runs in them; files are always kept."""
 LONGEST_IDLE_S = 3600
 """Nobody keeps them longer than that without use."""
+_HEAD_CHARACTERS = 2_000
 
 
 @dataclass(slots=True)
@@ -153,7 +152,7 @@ def _not_run(problem: HarnessError) -> Outcome:
 def describe(record: FileRecord) -> FileInfo:
     """What the model is told about a file that code can read."""
     file = record.file
-    return FileInfo(file.id, file.filename, f"{_FOLDER}{file.id}", _head(record.content))
+    return FileInfo(file.id, file.filename, f"{FOLDER}{file.id}", _head(record.content))
 
 
 def _head(content: bytes) -> str:

@@ -9,14 +9,14 @@ from typing import Any
 
 import msgspec
 
-from harness.server.engine.items import INCLUDE_OUTPUTS, INCLUDE_RESULTS
+from harness.server.engine.items import ID_PREFIXES, INCLUDE_OUTPUTS, INCLUDE_RESULTS
 from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError, bad_request
 from harness.server.resources import lookup
 from harness.server.resources.fields import Fields, not_supported, wrong_type
 from harness.server.state import FileRecord, ItemRecord
 from harness.server.table import Content
-from harness.server.wire import File, Request, fresh
+from harness.server.wire import File, Request, fresh, listed
 
 INCLUDES = (
     INCLUDE_RESULTS,
@@ -32,15 +32,7 @@ INCLUDES = (
 _ROLES = ("user", "assistant", "system", "developer")
 _STATUSES = ("in_progress", "completed", "incomplete")
 _DETAILS = ("low", "high", "auto", "original")
-_PREFIXES = {
-    "message": "msg_",
-    "function_call": "fc_",
-    "function_call_output": "fco_",
-    "file_search_call": "fs_",
-    "code_interpreter_call": "ci_",
-    "reasoning": "rs_",
-}
-_TYPES = (*_PREFIXES, "item_reference")
+_TYPES = (*ID_PREFIXES, "item_reference")
 _CACHE_MARK = "prompt_cache_breakpoint"
 """Accepted in every part: nothing is cached between requests."""
 _PARTS = ("input_text", "output_text", "text", "refusal", "input_image", "input_file")
@@ -68,7 +60,7 @@ def includes(values: Collection[Any], path: str = "include") -> frozenset[str]:
 
 def query_includes(request: Request) -> frozenset[str]:
     """``include`` of a query, with and without its brackets."""
-    return includes([*request.query.get("include[]", ()), *request.query.get("include", ())])
+    return includes(listed(request.query, "include"))
 
 
 def read_all(engine: Engine, given: list[Any], where: str) -> list[ItemRecord]:
@@ -90,7 +82,7 @@ def read(engine: Engine, given: Any, where: str) -> ItemRecord:
     if kind == "item_reference":
         return _referred(engine, given, where)
     fields = Fields(given, _FIELDS[kind], where)
-    identifier = fields.text("id", most=512) or engine.state.ids.new(_PREFIXES[kind])
+    identifier = fields.text("id", most=512) or engine.state.ids.new(ID_PREFIXES[kind])
     record = ItemRecord({"id": identifier, "type": kind})
     _READERS[kind](engine, fields, record)
     return record

@@ -18,10 +18,10 @@ from harness.server.errors import ApiError, bad_request
 from harness.server.llms.interface import ModelError
 from harness.server.resources import flat_shapes, items, lookup, shapes
 from harness.server.resources.fields import Fields, not_supported, wrong_type
-from harness.server.resources.vector_stores import POLL_AFTER_MS
 from harness.server.state import ConversationRecord, ItemRecord, ResponseRecord, Summary
 from harness.server.table import Table
 from harness.server.wire import (
+    POLL_SOON,
     RESPONSE_FRAMING,
     Event,
     Reply,
@@ -92,7 +92,7 @@ def create(engine: Engine, request: Request) -> Reply:
         return Reply(200, events=waited_for(engine, events=events), framing=RESPONSE_FRAMING)
     if record.response.background:
         later(engine, events)
-        return Reply(200, queued, headers=POLL_AFTER_MS)
+        return Reply(200, queued, headers=POLL_SOON)
     return Reply(200, _finished(engine, record, events))
 
 
@@ -273,7 +273,7 @@ def retrieve(engine: Engine, request: Request, response_id: str) -> Reply:
         record = lookup.response(engine, response_id)
         if streams:
             return _again(engine, record, position)
-        return Reply(200, response_body(record, include), headers=POLL_AFTER_MS)
+        return Reply(200, response_body(record, include), headers=POLL_SOON)
 
 
 def _streams(request: Request) -> bool:

@@ -9,10 +9,10 @@ from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError, bad_request
 from harness.server.resources import assistants, lookup, messages, shapes, threads, tool_resources
 from harness.server.resources.fields import Fields, not_supported
-from harness.server.resources.vector_stores import POLL_AFTER_MS
 from harness.server.state import RunRecord, ThreadRecord
 from harness.server.wire import (
     INCLUDE_CONTENT,
+    POLL_SOON,
     Assistant,
     Event,
     Reply,
@@ -20,6 +20,7 @@ from harness.server.wire import (
     Run,
     body,
     fresh,
+    listed,
     page,
     page_query,
 )
@@ -53,7 +54,7 @@ def includes_content(request: Request) -> bool:
     Raises:
         ApiError: It asks for something that does not exist.
     """
-    wanted = [*request.query.get("include[]", ()), *request.query.get("include", ())]
+    wanted = listed(request.query, "include")
     for name in wanted:
         if name != INCLUDE_CONTENT:
             raise not_supported("include", name, (INCLUDE_CONTENT,))
@@ -117,7 +118,7 @@ def _answer(
         return Reply(200, events=driving.stream(engine, thread, record, opening))
     queued = body(record.run)
     driving.execute(engine, thread, record)
-    return Reply(200, queued, headers=POLL_AFTER_MS)
+    return Reply(200, queued, headers=POLL_SOON)
 
 
 def _new_run(engine: Engine, fields: Fields, assistant: Assistant, thread_id: str) -> Run:
@@ -173,7 +174,7 @@ def retrieve(engine: Engine, request: Request, thread_id: str, run_id: str) -> R
     """GET /threads/{thread_id}/runs/{run_id}."""
     with engine.state.lock:
         _, record = lookup.run(engine, thread_id, run_id)
-        return Reply(200, body(record.run), headers=POLL_AFTER_MS)
+        return Reply(200, body(record.run), headers=POLL_SOON)
 
 
 def update(engine: Engine, request: Request, thread_id: str, run_id: str) -> dict[str, Any]:
@@ -204,7 +205,7 @@ def cancel(engine: Engine, request: Request, thread_id: str, run_id: str) -> Rep
         if status in ("queued", "requires_action"):
             states.end(thread, record, "cancelled", engine.clock.unix())
         engine.state.changed.notify_all()
-        return Reply(200, answer, headers=POLL_AFTER_MS)
+        return Reply(200, answer, headers=POLL_SOON)
 
 
 def submit_tool_outputs(engine: Engine, request: Request, thread_id: str, run_id: str) -> Reply:

@@ -14,6 +14,7 @@ from harness.server.resources.fields import Fields, check_prefix, not_supported,
 from harness.server.state import BatchRecord, FileRecord, StoreRecord
 from harness.server.table import Table
 from harness.server.wire import (
+    POLL_SOON,
     FileBatch,
     PageQuery,
     Reply,
@@ -31,8 +32,6 @@ from harness.server.wire import (
 if TYPE_CHECKING:
     from harness.server.search import Hit
 
-POLL_AFTER_MS = {"openai-poll-after-ms": "20"}
-"""SDK helpers wait this long between polls, and a whole second without it."""
 MOST_NEW_FILES = 500
 MOST_BATCH_FILES = 2_000
 _DRAFT_FIELDS = ("file_ids", "name", "description", "expires_after", "chunking_strategy", "metadata")
@@ -203,7 +202,7 @@ def _queries(fields: Fields) -> list[str]:
     query = fields.require("query")
     queries = [query] if isinstance(query, str) else query
     if not isinstance(queries, list) or not queries or not all(isinstance(one, str) for one in queries):
-        raise wrong_type("query", "a string or a list of strings", query)
+        raise wrong_type("query", "a string or an array of strings", query)
     return list(queries)
 
 
@@ -262,7 +261,7 @@ def retrieve_file(engine: Engine, request: Request, store_id: str, file_id: str)
     """GET /vector_stores/{store_id}/files/{file_id}."""
     with engine.state.lock:
         _, row = _find_file(engine, store_id, file_id)
-        return Reply(200, body(row), headers=POLL_AFTER_MS)
+        return Reply(200, body(row), headers=POLL_SOON)
 
 
 def update_file(engine: Engine, request: Request, store_id: str, file_id: str) -> dict[str, Any]:
@@ -363,7 +362,7 @@ def _find_batch(engine: Engine, store_id: str, batch_id: str) -> BatchRecord:
 def retrieve_batch(engine: Engine, request: Request, store_id: str, batch_id: str) -> Reply:
     """GET /vector_stores/{store_id}/file_batches/{batch_id}."""
     with engine.state.lock:
-        return Reply(200, _batch_body(_find_batch(engine, store_id, batch_id)), headers=POLL_AFTER_MS)
+        return Reply(200, _batch_body(_find_batch(engine, store_id, batch_id)), headers=POLL_SOON)
 
 
 def cancel_batch(engine: Engine, request: Request, store_id: str, batch_id: str) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from harness.server.reading import Document, Page
 from harness.server.search.chunk import DEFAULT_MAX_TOKENS, DEFAULT_OVERLAP_TOKENS, Chunk, chunk
 from harness.server.search.filters import matches
-from harness.server.search.index import Hit, Index, IndexedFile, stores
+from harness.server.search.index import Hit, Index, IndexedFile, stores, within_budget
 
 __all__ = [
     "DEFAULT_MAX_TOKENS",
@@ -17,4 +17,5 @@ __all__ = [
     "chunk",
     "matches",
     "stores",
+    "within_budget",
 ]

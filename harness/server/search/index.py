@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import threading
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 # The hosted service reports each chunk's vector as 256 numbers of 4 bytes: a file of 21 bytes counts as 1045.
 _VECTOR_BYTES = 1024
 
+_GAP = "\n\n"
+"""What stands for white space that no chunk holds."""
 _STORE = "(SELECT id FROM search_stores WHERE name = ?)"
 
 
@@ -144,13 +147,10 @@ class Index:
         """The text of a file, put together again from its overlapping chunks."""
         text = ""
         for chunk in self.chunks(file_id):
-            known = max(0, len(text) - chunk.start) if text else 0
-            gap = "\n\n" if text and chunk.start > len(text) else ""
-            text = (
-                text.ljust(chunk.start - len(gap)) + gap + chunk.text[known:]
-                if gap
-                else text + chunk.text[known:]
-            )
+            known = len(text) - chunk.start if text else 0
+            if known < 0:
+                text = text.ljust(chunk.start - len(_GAP)) + _GAP
+            text += chunk.text[max(0, known) :]
         return text
 
     def search(
@@ -188,7 +188,7 @@ class Index:
         kept = [place for place, found in scored.items() if found.score >= score_threshold]
         kept.sort(key=lambda place: (-scored[place].score, place))
         hits = self._hits([(int(store.chunks[place]), scored[place]) for place in kept[:max_num_results]])
-        return hits if token_budget is None else _within(hits, token_budget)
+        return within_budget(hits, token_budget)
 
     def close(self) -> None:
         """Releases the database; the index cannot be used afterwards."""
@@ -394,11 +394,9 @@ def _hit(row: Sequence[Any], scored: Scored) -> Hit:
     )
 
 
-def _within(hits: Sequence[Hit], token_budget: int) -> list[Hit]:
-    kept: list[Hit] = []
-    for hit in hits:
-        token_budget -= hit.tokens
-        if token_budget < 0:
-            break
-        kept.append(hit)
-    return kept
+def within_budget(hits: Sequence[Hit], token_budget: int | None) -> list[Hit]:
+    """The first hits, up to the one that would make their text longer than that; all without a budget."""
+    if token_budget is None:
+        return list(hits)
+    read = itertools.accumulate(hit.tokens for hit in hits)
+    return [hit for hit, total in zip(hits, read, strict=True) if total <= token_budget]

@@ -595,6 +595,7 @@ def test_runs_are_answered_queued_and_worked_on_by_the_server_s_threads(make_api
     assert api.get(path)["status"] == "completed"
 
 
+@pytest.mark.in_one_life
 def test_many_runs_at_once_keep_their_threads_apart(make_api: Any) -> None:
     together = threading.Barrier(8)
 
@@ -608,5 +609,7 @@ def test_many_runs_at_once_keep_their_threads_apart(make_api: Any) -> None:
     for thread in threads:
         api.post(f"/threads/{thread}/runs", {"assistant_id": assistant})
     api.app.close()
-    said = [api.answer(thread)["content"][0]["text"]["value"] for thread in threads]
+    answers = [api.answer(thread) for thread in threads]
+    assert {answer["role"] for answer in answers} == {"assistant"}
+    said = [answer["content"][0]["text"]["value"] for answer in answers]
     assert said == [f"question {number}" for number in range(8)]

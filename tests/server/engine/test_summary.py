@@ -40,10 +40,9 @@ def ask(
 ) -> Any:
     """A thread of these messages and a run on it."""
     thread = api.post("/threads", {"messages": messages[:100]})["id"]
-    for message in messages[100:]:
-        api.post(f"/threads/{thread}/messages", message)
-    api.say(thread, question)
-    return api.run(thread, api.assistant(instructions="You are kind.")["id"], **run)
+    more = [*messages[100:], {"role": "user", "content": question}]
+    assistant = api.assistant(instructions="You are kind.")["id"]
+    return api.run(thread, assistant, additional_messages=more, **run)
 
 
 def test_of_five_hundred_messages_an_early_fact_is_still_known(make_api: Any) -> None:
@@ -80,10 +79,8 @@ def test_a_summary_goes_on_from_the_earlier_one_and_keeps_its_facts(make_api: An
     run = ask(api, talk(200))
     counts = []
     for round_ in range(4):
-        for message in talk(60)[1:]:
-            api.post(f"/threads/{run['thread_id']}/messages", message)
-        api.say(run["thread_id"], f"Round {round_}?")
-        run = api.run(run["thread_id"], run["assistant_id"])
+        more = [*talk(60)[1:], {"role": "user", "content": f"Round {round_}?"}]
+        run = api.run(run["thread_id"], run["assistant_id"], additional_messages=more)
         assert run["usage"]["prompt_tokens"] <= 2_000
         told, *_ = api.model.requests[-1].messages
         assert told.content.startswith(
@@ -162,10 +159,8 @@ def test_a_model_that_can_summarises_itself_at_its_own_cost_and_goes_on_from_the
     api.say(run["thread_id"], "And?")
     assert api.run(run["thread_id"], run["assistant_id"])["usage"]["prompt_tokens"] == 100
     assert len(model.given) == 1
-    for message in talk(150)[1:]:
-        api.post(f"/threads/{run['thread_id']}/messages", message)
-    api.say(run["thread_id"], "And then?")
-    api.run(run["thread_id"], run["assistant_id"])
+    more = [*talk(150)[1:], {"role": "user", "content": "And then?"}]
+    api.run(run["thread_id"], run["assistant_id"], additional_messages=more)
     assert model.given[1][0] == "Jo ordered ORD-48213 (1)."
 
 

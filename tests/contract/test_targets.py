@@ -20,7 +20,7 @@ from harness.suite.assistants import load_variant
 from harness.suite.records import Attachment, HistoryMessage, Variant
 from harness.targets.assistants import AssistantsTarget
 from harness.targets.embedded import EmbeddedWire
-from harness.targets.http import HttpWire
+from harness.targets.http import Address, HttpWire
 from harness.targets.interface import FunctionCall, FunctionOutput, OutgoingTurn, Target
 from harness.trace.records import TurnTrace
 
@@ -59,7 +59,7 @@ def make_target(request: pytest.FixtureRequest) -> Iterator[MakeTarget]:
         server = background(App(options))
         base_url = server.__enter__()
         servers.append(server)
-        return AssistantsTarget("assistants", HttpWire(base_url, "any"), poll_s=0.01)
+        return AssistantsTarget("assistants", HttpWire(Address(base_url, "any")), poll_s=0.01)
 
     yield make
     for server in servers:
@@ -265,13 +265,13 @@ def test_an_unknown_assistant_is_refused_by_id(make_target: MakeTarget, variant:
 def test_tear_down_leaves_nothing_behind(variant: Variant) -> None:
     with background(App(ServerOptions(models=ModelTable(default=Scripted(["a"]))))) as base_url:
         talk(
-            AssistantsTarget("assistants", HttpWire(base_url, "any"), poll_s=0.01),
+            AssistantsTarget("assistants", HttpWire(Address(base_url, "any")), poll_s=0.01),
             variant,
             OutgoingTurn("Hi"),
         )
 
         async def left() -> list[int]:
-            wire = HttpWire(base_url, "any")
+            wire = HttpWire(Address(base_url, "any"))
             try:
                 pages = [await wire.call("GET", path) for path in ("/assistants", "/files", "/vector_stores")]
                 return [len(page["data"]) for page in pages]

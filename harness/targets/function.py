@@ -1,6 +1,6 @@
 """A function of the user's own as a target: any application, in this process.
 
-The function gets a ``Question`` and returns a text, an ``Answer``, or a mapping with an answer's fields. It may
+The function gets a ``Question`` and returns a text, an ``Answer``, or a mapping with its fields. It may
 be sync (then it runs in a thread of its own) or async. What it raises is data in the trial, and so is a turn
 that takes too long.
 """
@@ -57,7 +57,7 @@ class Question:
         instructions: Of the assistant file that the suite names.
         model: Of that file.
         documents: The knowledge files of that file.
-        call: Calls a function of the suite's tool stubs: ``await question.call(name, {...})`` gives its output.
+        call: Asks the suite's tool stubs: ``await question.call(name, {...})`` gives a function's output.
         call_now: The same for functions that are not async.
     """
 

@@ -141,6 +141,11 @@ class Provisioner:
                 names[row["id"]] = str((await self._wire.call("GET", f"/files/{row['id']}"))["filename"])
         return names
 
+    def take_over(self, path: str) -> None:
+        """Have an object deleted with the others that the API made by itself."""
+        if path not in self._created:
+            self._created.append(path)
+
     async def delete_all(self) -> None:
         """Delete everything that was created, newest first."""
         while self._created:

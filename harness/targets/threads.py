@@ -129,6 +129,7 @@ class AssistantsSession:
         thread = await self._wire.call("GET", f"/threads/{self._thread}")
         resources = (thread.get("tool_resources") or {}).get("file_search") or {}
         for store in resources.get("vector_store_ids") or ():
+            self._provisioner.take_over(f"/vector_stores/{store}")  # it outlives its thread
             await self._provisioner.refuse_unindexed(store, searchable)
 
     async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:

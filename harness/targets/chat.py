@@ -203,6 +203,7 @@ def _trace(turn: OutgoingTurn, making: _Turn, timing: Timing, talk: str) -> Turn
         run_id=last.get("id"),
         thread_id=talk,
         service_tier=last.get("service_tier"),
+        api="chat",
     )
 
 

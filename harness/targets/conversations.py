@@ -211,6 +211,7 @@ class ConversationSession:
             run_id=last.get("id"),
             thread_id=self._talk.conversation_id,
             service_tier=last.get("service_tier"),
+            api="responses",
         )
 
 

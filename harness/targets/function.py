@@ -254,6 +254,7 @@ def _trace(turn: OutgoingTurn, making: _Turn, timing: Timing, talk: str) -> Turn
         model=answer.model if answer else None,
         error=making.error or (answer.error if answer else None),
         thread_id=talk,
+        api="function",
     )
 
 

@@ -203,6 +203,7 @@ class AssistantsSession:
             error=_error(making.run),
             run_id=making.run.get("id"),
             thread_id=self._thread,
+            api="assistants",
         )
 
 

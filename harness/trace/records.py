@@ -175,6 +175,7 @@ class TurnTrace(Record, frozen=True):
         run_id: The API's run id.
         thread_id: The thread it ran on: a thread, a conversation, or the target's own name for the talk.
         service_tier: The tier that served it, as the target says; None where there is no such thing.
+        api: The API that was spoken; fees differ. None in traces from before it was kept.
     """
 
     user: Message
@@ -192,6 +193,7 @@ class TurnTrace(Record, frozen=True):
     run_id: str | None = None
     thread_id: str | None = None
     service_tier: str | None = None
+    api: Literal["assistants", "responses", "chat", "function"] | None = None
 
     @property
     def answer(self) -> str:

@@ -13,28 +13,37 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import SettingsError, Where
 from harness.suite.records import MOST_REPEATS
-from harness.targets.making import NAMES, TargetOptions
+from harness.targets.making import TargetOptions, names
 from harness.text import nearest
 
 FILE_NAME = "harness.toml"
 _PREFIX = "HARNESS_"
+_OF_OPENAI = {"base_url": "OPENAI_BASE_URL", "api_key": "OPENAI_API_KEY"}
+_OF_AZURE = {"api_key": "AZURE_OPENAI_API_KEY", "api_version": "OPENAI_API_VERSION"}
 
 
 class Settings(BaseModel):
     """How suites are run; every field can stand in harness.toml, in the environment, or be a flag.
 
     Flags win over ``HARNESS_<NAME>`` variables, those over harness.toml, that over the defaults here.
-    ``base_url`` and ``api_key`` are also read from ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY``.
+    ``base_url`` and ``api_key`` are also read from ``OPENAI_BASE_URL`` and ``OPENAI_API_KEY``; with an
+    ``azure_endpoint`` the key from ``AZURE_OPENAI_API_KEY``, and ``api_version`` from ``OPENAI_API_VERSION``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     target: str = "embedded"
-    """Where the assistant lives: embedded, or assistants."""
+    """Where the assistant lives: embedded, assistants, responses, chat, function, or an installed one."""
     base_url: str | None = None
-    """Of an Assistants-compatible API, ending in /v1."""
+    """Of a compatible API, ending in /v1."""
     api_key: str | None = Field(default=None, repr=False)
     """For that API; better kept in the environment than in a file."""
+    azure_endpoint: str | None = None
+    """Of a resource of Azure, instead of a base_url."""
+    api_version: str | None = None
+    """Of Azure's dated API."""
+    target_function: str | None = None
+    """What the target function calls: module:callable or path.py:callable."""
     repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
     """How often each conversation is run; what the suite says when left out."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
@@ -58,6 +67,9 @@ class Settings(BaseModel):
             self.target,
             self.base_url,
             self.api_key,
+            azure_endpoint=self.azure_endpoint,
+            api_version=self.api_version,
+            function=self.target_function,
             models=Path(self.models) if self.models else None,
             faults=Path(self.faults) if self.faults else None,
             allow_unisolated_code=self.allow_unisolated_code,
@@ -74,10 +86,10 @@ def load_settings(
     """
     file = (folder or Path.cwd()) / FILE_NAME
     in_file = _from_file(file)
-    elsewhere = {
-        **_from_environment(os.environ if environment is None else environment),
-        **{name: value for name, value in flags.items() if value is not None},
-    }
+    given = {name: value for name, value in flags.items() if value is not None}
+    set_outside = os.environ if environment is None else environment
+    is_azure = bool((in_file | _from_environment(set_outside, {}) | given).get("azure_endpoint"))
+    elsewhere = {**_from_environment(set_outside, _OF_AZURE if is_azure else _OF_OPENAI), **given}
     values = in_file | elsewhere
     try:
         return Settings.model_validate(values)
@@ -96,9 +108,9 @@ def _from_file(file: Path) -> dict[str, Any]:
         raise SettingsError(f"cannot be read: {error}", where=Where(str(file))) from error
 
 
-def _from_environment(environment: Mapping[str, str]) -> dict[str, Any]:
+def _from_environment(environment: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Any]:
+    """Settings from ``HARNESS_...`` variables, else from those that other programs know too."""
     _refuse_misspelt(environment)
-    aliases = {"base_url": "OPENAI_BASE_URL", "api_key": "OPENAI_API_KEY"}
     found: dict[str, Any] = {}
     for name in Settings.model_fields:
         value = environment.get(f"{_PREFIX}{name.upper()}") or environment.get(aliases.get(name, ""))
@@ -125,5 +137,5 @@ def _explained(error: ValidationError, values: Mapping[str, Any], where: Where |
                 hints.append(f"did you mean {known!r}?")
         else:
             lines.append(f"{name} = {values.get(name)!r}: {each['msg'].lower()}")
-    hints.append(f"settings: {', '.join(Settings.model_fields)}; targets: {', '.join(NAMES)}")
+    hints.append(f"settings: {', '.join(Settings.model_fields)}; targets: {', '.join(names())}")
     return SettingsError("; ".join(lines), hint=" ".join(hints), where=where)

@@ -265,6 +265,7 @@ def _remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "fingerprints": _fingerprints(suites, job.settings),
         **job.settings.model_dump(exclude={"api_key", "store", "reports"}),
         **_server_files(job.settings),
+        "target_function": _lasting_function(job.settings.target_function),
     }
 
 
@@ -273,6 +274,12 @@ def _lasting(assistant: str | None) -> str | None:
     if assistant is None or is_assistant_id(assistant):
         return assistant
     return str(Path(assistant).resolve())
+
+
+def _lasting_function(function: str | None) -> str | None:
+    """A function in a file by its whole path; one in a module is found by its name."""
+    place, _, name = (function or "").rpartition(":")
+    return f"{Path(place).resolve()}:{name}" if place.endswith(".py") else function
 
 
 def _server_files(settings: Settings) -> dict[str, str]:
@@ -291,7 +298,9 @@ def _fingerprints(suites: Sequence[Suite], settings: Settings) -> dict[str, str]
 def _recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
     kept = record.settings
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
-    asked = {name: kept[name] for name in own} | {name: kept.get(name) for name in ("models", "faults")}
+    own |= {"azure_endpoint", "api_version"} - set(changed)
+    own |= {"models", "faults", "target_function"}
+    asked = {name: kept.get(name) for name in own}
     return Job(
         suites=tuple(kept["suites"]),
         settings=settings.model_copy(update=asked),

@@ -20,8 +20,19 @@ if TYPE_CHECKING:
 
 @click.command("run")
 @options.job
-@click.option("--target", help="Where the assistant lives: embedded (default) or assistants.")
-@click.option("--base-url", metavar="URL", help="Assistants-compatible API, e.g. http://127.0.0.1:8080/v1.")
+@click.option(
+    "--target",
+    metavar="NAME",
+    help="Where the assistant lives: embedded (default), assistants, responses, chat or function.",
+)
+@click.option("--base-url", metavar="URL", help="Compatible API, e.g. http://127.0.0.1:8080/v1.")
+@click.option("--azure-endpoint", metavar="URL", help="Resource of Azure, instead of --base-url.")
+@click.option("--api-version", metavar="DATE", help="With --azure-endpoint: the version of its API.")
+@click.option(
+    "--target-function",
+    metavar="NAME",
+    help="With --target function: what is called, MODULE:FUNCTION or PATH.py:FUNCTION.",
+)
 @click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded target).")
 @click.option("--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target).")
 @click.option(
@@ -59,11 +70,17 @@ def command(
       harness run suites/acme
       harness run suites/acme/knowledge.yaml --repeats 3 --tag smoke
       harness run suites/acme --target assistants --base-url http://127.0.0.1:8080/v1
+      harness run suites/acme --target responses
+      harness run suites/acme --target function --target-function app/support.py:answer
       harness run --resume latest
 
-    With --target assistants the key is read from OPENAI_API_KEY. Ctrl-C once lets the trials under way
-    finish, twice stops at once; what is finished is kept either way. With --resume, --base-url,
-    --concurrency and --deadline may be given anew; everything else is as the run began.
+    Targets: "embedded" is an Assistants API inside this process; "assistants" is any by its address;
+    "responses" (Responses and Conversations) and "chat" (chat completions, functions only) take an address
+    too, and ask the embedded server without one; "function" is an application of yours.
+
+    The key is read from OPENAI_API_KEY, with --azure-endpoint from AZURE_OPENAI_API_KEY. Ctrl-C once lets
+    the trials under way finish, twice stops at once; what is finished is kept either way. With --resume, the
+    address, --concurrency and --deadline may be given anew; everything else is as the run began.
 
     Exit codes: 0 all passed, 1 something failed, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run.
     """
@@ -74,9 +91,8 @@ def command(
 
     if resume:
         given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
-        _refuse_with_resume(
-            given | {f"--{name}": flags[name] for name in ("target", "repeats", "models", "faults")}
-        )
+        kept = ("target", "target_function", "repeats", "models", "faults")
+        _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     settings = load_settings(flags)

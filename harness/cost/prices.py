@@ -77,6 +77,11 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
         return Cost(None, f"no price is known for model {model!r}")
 
 
+def file_search_cost(calls: int) -> Cost:
+    """The fee for file_search calls of responses; with assistants only the tokens of what was found count."""
+    return Cost(fees()["responses.file_search"].usd * calls)
+
+
 def code_interpreter_cost(sessions: int) -> Cost:
     """The fee for code_interpreter sessions (one a thread and hour, only when the tool was called)."""
     return Cost(fees()["assistants.code_interpreter"].usd * sessions)

@@ -59,3 +59,21 @@ def from_api(body: dict[str, Any] | None) -> Usage | None:
         cached_tokens=prompt_details.get("cached_tokens") or 0,
         reasoning_tokens=completion_details.get("reasoning_tokens") or 0,
     )
+
+
+def from_responses(body: dict[str, Any] | None) -> Usage | None:
+    """The usage object of a response, whose names are those of inputs and outputs; None stays None."""
+    if not body:
+        return None
+    return Usage(
+        prompt_tokens=body.get("input_tokens") or 0,
+        completion_tokens=body.get("output_tokens") or 0,
+        cached_tokens=(body.get("input_tokens_details") or {}).get("cached_tokens") or 0,
+        reasoning_tokens=(body.get("output_tokens_details") or {}).get("reasoning_tokens") or 0,
+    )
+
+
+def total_if_known(usages: Iterable[Usage | None]) -> Usage | None:
+    """All usages added up; None when one of them, or every one, is unknown."""
+    listed = list(usages)
+    return None if None in listed else total(listed)

@@ -11,7 +11,7 @@ import msgspec
 
 from harness.clock import Clock
 from harness.cost.prices import Cost
-from harness.cost.usage import total
+from harness.cost.usage import total_if_known
 from harness.errors import TargetError
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
@@ -102,7 +102,6 @@ def _result(
     cost = turns_cost(trace.turns, trial.variant.assistant.model)
     if error is not None:
         cost = Cost(None, "the trial broke off, and what its last turn cost is unknown")
-    usages = [turn.usage for turn in trace.turns]
     return TrialResult(
         trial_id=trial.id,
         suite=trial.suite.name,
@@ -117,7 +116,7 @@ def _result(
         started_at=started_at,
         ended_at=ended_at,
         scores=scores,
-        usage=None if None in usages else total(usages),
+        usage=total_if_known(turn.usage for turn in trace.turns),
         cost_usd=cost.usd,
         cost_reason=cost.reason,
         latency_s=sum(turn.latency_s for turn in trace.turns),

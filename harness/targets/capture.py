@@ -135,11 +135,11 @@ def _citation(
         end=offset + (annotation.get("end_index") or start + len(marker)),
         file_id=file_id,
         filename=named.get(file_id),
-        chunk=_cited_chunk(marker, file_id, text[:start], results),
+        chunk=cited_chunk(marker, file_id, text[:start], results),
     )
 
 
-def _cited_chunk(marker: str, file_id: str, before: str, results: Sequence[SearchResult]) -> str | None:
+def cited_chunk(marker: str, file_id: str, before: str, results: Sequence[SearchResult]) -> str | None:
     """The result that the marker counts to, if it is of the cited file; else the likeliest of that file.
 
     The index is a convention of the hosted API (``【4:0†name】``: message, then result); other servers write

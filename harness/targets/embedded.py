@@ -58,9 +58,9 @@ class EmbeddedWire:
         reply = await self._persist(Request("POST", "/files", upload=upload), None)
         return reply.body or {}
 
-    async def download(self, file_id: str) -> bytes:
-        """The bytes of a file."""
-        reply = await self._persist(Request("GET", f"/files/{file_id}/content"), None)
+    async def download(self, path: str) -> bytes:
+        """The bytes at a path."""
+        reply = await self._persist(Request("GET", path), None)
         return reply.content or b""
 
     async def close(self) -> None:
@@ -86,7 +86,8 @@ class EmbeddedWire:
             number += 1
 
     async def _handled(self, request: Request) -> Reply:
-        if self._app.has_faults:  # which may hold an answer back, and with it everyone else
+        # A fault may hold an answer back, and a model may take its time, and with it everyone else.
+        if self._app.has_faults or request.path == "/chat/completions":
             return await asyncio.to_thread(self._app.handle, request)
         return self._app.handle(request)
 
@@ -125,4 +126,7 @@ def _parsed(query: str) -> dict[str, str]:
 
 
 def _query(query: Mapping[str, Any] | None) -> dict[str, list[str]]:
-    return {key: [str(value)] for key, value in (query or {}).items()}
+    return {
+        key: [str(each) for each in value] if isinstance(value, list) else [str(value)]
+        for key, value in (query or {}).items()
+    }

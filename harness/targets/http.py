@@ -1,13 +1,15 @@
-"""The Assistants API over HTTP, through the openai client's low-level verbs.
+"""Requests over HTTP, through the openai client's low-level verbs.
 
-The low-level verbs skip the SDK's typed Assistants classes, whose first use alone costs half a second, and
-send exactly the same requests. Retrying is done here and not by the SDK, so that every try is in the trace.
+The low-level verbs skip the SDK's typed classes, whose first use alone costs half a second, and send exactly
+the same requests. Retrying is done here and not by the SDK, so that every try is in the trace.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness.backoff import MOST_TRIES, wait_before_retry
@@ -25,23 +27,33 @@ from harness.trace.records import Attempt
 if TYPE_CHECKING:
     import openai
 
-_BETA: Any = {"headers": {"OpenAI-Beta": "assistants=v2"}}
+_BETA = {"OpenAI-Beta": "assistants=v2"}
+_OF_BETA = ("/assistants", "/threads", "/vector_stores")
 _Answer = TypeVar("_Answer")
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where requests go.
+
+    Attributes:
+        url: The base URL, ending in /v1; of Azure, the endpoint of the resource.
+        api_key: The key of this place.
+        api_version: Of Azure's dated API; None where there is no such thing.
+    """
+
+    url: str
+    api_key: str
+    api_version: str | None = None
+
+
 class HttpWire:
-    """Requests to one base URL."""
+    """Requests to one base URL, or to one resource of Azure."""
 
-    def __init__(
-        self, base_url: str, api_key: str, *, timeout_s: float = 60.0, clock: Clock = SYSTEM_CLOCK
-    ) -> None:
-        import openai
-
+    def __init__(self, address: Address, *, timeout_s: float = 60.0, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
-        self._base_url = base_url
-        self._client = openai.AsyncOpenAI(
-            base_url=base_url, api_key=api_key, max_retries=0, timeout=timeout_s
-        )
+        self._base_url = address.url
+        self._client = _client(address, timeout_s)
 
     async def call(
         self,
@@ -53,7 +65,7 @@ class HttpWire:
         attempts: list[Attempt] | None = None,
     ) -> Json:
         """One request, its JSON answer."""
-        options: Any = {**_BETA, "params": dict(query or {})}
+        options = _options(path, query)
 
         async def send() -> Json:
             if method == "GET":
@@ -71,7 +83,7 @@ class HttpWire:
             return answer
         raise TargetUnavailable(
             f"{self._base_url}{path} answered with something that is no JSON object",
-            hint="is this the base_url of an Assistants-compatible API? It usually ends in /v1",
+            hint="is this the base_url of a compatible API? It usually ends in /v1",
         )
 
     async def stream(
@@ -85,16 +97,20 @@ class HttpWire:
                 path,
                 cast_to=object,
                 body=body,
-                options=_BETA,
+                options=_options(path),
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
 
         events = await self._persist(send, f"POST {path.partition('?')[0]}", attempts)
         try:
+            if _is_json(events.response.headers):
+                whole = self._json(await _read(events), path)
+                yield str(whole.get("object") or ""), whole
+                return
             async for event in events:
-                if isinstance(event, dict) and "event" in event:
-                    yield event["event"], event["data"]
+                if isinstance(event, dict):
+                    yield _named(event)
         except openai.APIError as error:
             raise self._translate(error) from error
         except _unwrapped() as error:
@@ -111,13 +127,17 @@ class HttpWire:
 
         return await self._persist(send, "POST /files", None)
 
-    async def download(self, file_id: str) -> bytes:
-        """The bytes of a file."""
+    async def download(self, path: str) -> bytes:
+        """The bytes at a path."""
+        import openai
+
+        options: Any = {"headers": {"Accept": "application/binary"}}
 
         async def send() -> bytes:
-            return (await self._client.files.content(file_id)).content
+            answer = await self._client.get(path, cast_to=openai.HttpxBinaryResponseContent, options=options)
+            return answer.content
 
-        return await self._persist(send, f"GET /files/{file_id}/content", None)
+        return await self._persist(send, f"GET {path}", None)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -178,6 +198,48 @@ class HttpWire:
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
             return TargetRefused(f"{self._base_url} refused: {_message(error)}")
         return TargetUnavailable(f"{self._base_url} failed: {_message(error)}")
+
+
+def _client(address: Address, timeout_s: float) -> openai.AsyncOpenAI:
+    import openai
+
+    if address.api_version is None:
+        return openai.AsyncOpenAI(
+            base_url=address.url, api_key=address.api_key, max_retries=0, timeout=timeout_s
+        )
+    return openai.AsyncAzureOpenAI(
+        azure_endpoint=address.url,
+        api_key=address.api_key,
+        api_version=address.api_version,
+        max_retries=0,
+        timeout=timeout_s,
+    )
+
+
+def _options(path: str, query: Mapping[str, Any] | None = None) -> Any:
+    """What goes with a request; the beta header only where that beta is."""
+    options: dict[str, Any] = {"params": dict(query)} if query else {}
+    if path.startswith(_OF_BETA):
+        options["headers"] = _BETA
+    return options
+
+
+def _is_json(headers: Mapping[str, str]) -> bool:
+    return headers.get("content-type", "").startswith("application/json")
+
+
+async def _read(events: openai.AsyncStream[object]) -> object:
+    try:
+        return json.loads(await events.response.aread())
+    except ValueError:
+        return None
+
+
+def _named(event: Json) -> tuple[str, Json]:
+    """Events of runs come with their name beside them, those of responses carry it as their type."""
+    if "event" in event and "data" in event:
+        return event["event"], event["data"]
+    return str(event.get("type") or ""), event
 
 
 def _unwrapped() -> tuple[type[Exception], ...]:

@@ -1,20 +1,31 @@
-"""Targets by name, as the command line and harness.toml spell them."""
+"""Targets by name, as the command line and harness.toml spell them.
+
+A package adds targets by entry points of the group ``harness.targets``: the entry's name is the target's, and
+what it names is called with the ``TargetOptions`` and gives a ``Target``.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import SettingsError
+from harness.errors import SettingsError, TargetError
 from harness.targets.interface import Target
 from harness.text import nearest
 
 if TYPE_CHECKING:
     from harness.server.app import ServerOptions
+    from harness.targets.http import Address, HttpWire
+    from harness.targets.wire import Wire
 
-NAMES = ("embedded", "assistants")
+GROUP = "harness.targets"
+_EMBEDDED_POLL_S = 0.02
+_POLL_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,9 +33,13 @@ class TargetOptions:
     """Where the assistant lives.
 
     Attributes:
-        name: ``embedded`` or ``assistants``.
-        base_url: Of an Assistants-compatible API, ending in /v1; needed by ``assistants``.
+        name: One of ``names()``.
+        base_url: Of a compatible API, ending in /v1; needed by ``assistants``. ``responses`` and ``chat``
+            ask the embedded server without one.
         api_key: For that API.
+        azure_endpoint: Of a resource of Azure, instead of a base_url.
+        api_version: Of Azure's dated API.
+        function: What the target ``function`` calls: ``module:callable`` or ``path.py:callable``.
         models: Model table of the embedded server, a YAML file.
         faults: Faults on demand of the embedded server, a YAML file.
         allow_unisolated_code: Whether the embedded server runs code where nothing keeps it apart.
@@ -33,41 +48,174 @@ class TargetOptions:
     name: str = "embedded"
     base_url: str | None = None
     api_key: str | None = None
+    azure_endpoint: str | None = None
+    api_version: str | None = None
+    function: str | None = None
     models: Path | None = None
     faults: Path | None = None
     allow_unisolated_code: bool = False
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether an address is given."""
+        return bool(self.base_url or self.azure_endpoint)
+
+
+MakeTarget = Callable[[TargetOptions], Target]
+
+
+def names() -> tuple[str, ...]:
+    """The names of all targets: the built-in ones, then those of installed packages."""
+    return (*_BUILT_IN, *sorted(_installed().keys() - _BUILT_IN.keys()))
 
 
 def make_target(options: TargetOptions) -> Target:
     """A target, not yet connected to anything.
 
     Raises:
-        SettingsError: No target has this name, it lacks a base_url, or the files of the embedded
-            server have mistakes.
+        SettingsError: No target has this name, it lacks an address or a function, or the files of the
+            embedded server have mistakes.
+        TargetError: An installed target can't be used (code ``target-plugin``).
     """
+    if options.name in _BUILT_IN:
+        return _BUILT_IN[options.name](options)
+    if options.name in _installed():
+        return load_target(_installed()[options.name], options)
+    known = nearest(options.name, names())
+    raise SettingsError(
+        f"there is no target {options.name!r}",
+        hint=f"{f'did you mean {known!r}? ' if known else ''}targets: {', '.join(names())}",
+    )
+
+
+@cache
+def _installed() -> dict[str, EntryPoint]:
+    return {entry.name: entry for entry in entry_points(group=GROUP)}
+
+
+def load_target(entry: EntryPoint, options: TargetOptions) -> Target:
+    """The target that an entry point makes.
+
+    Raises:
+        TargetError: It can't be loaded or is no target (code ``target-plugin``).
+    """
+    try:
+        target: Target = entry.load()(options)
+    except (ImportError, AttributeError, TypeError) as error:
+        raise _unusable(entry, f"it cannot be loaded: {error}") from error
+    if not all(hasattr(target, name) for name in ("name", "provision", "open", "tear_down")):
+        raise _unusable(entry, "what it makes has no name, provision, open and tear_down")
+    return target
+
+
+def _unusable(entry: EntryPoint, why: str) -> TargetError:
+    return TargetError(
+        f"the installed target {entry.name!r} ({entry.value}) cannot be used: {why}",
+        code="target-plugin",
+        hint=f"update or uninstall the package that declares it in the entry-point group {GROUP!r}",
+    )
+
+
+# --- the built-in targets ------------------------------------------------------------------------------
+
+
+def _embedded(options: TargetOptions) -> Target:
     from harness.targets.assistants import AssistantsTarget
 
-    if options.name == "embedded":
-        from harness.targets.embedded import EmbeddedWire
+    return AssistantsTarget(options.name, _embedded_wire(options), poll_s=_EMBEDDED_POLL_S)
 
-        chosen = server_options(
-            options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code
+
+def _assistants(options: TargetOptions) -> Target:
+    from harness.targets.assistants import AssistantsTarget
+
+    return AssistantsTarget(options.name, _http_wire(options), poll_s=_POLL_S)
+
+
+def _responses(options: TargetOptions) -> Target:
+    from harness.targets.responses import ResponsesTarget
+
+    poll_s = _POLL_S if options.is_remote else _EMBEDDED_POLL_S
+    return ResponsesTarget(options.name, _wire(options), poll_s=poll_s)
+
+
+def _chat(options: TargetOptions) -> Target:
+    from harness.targets.chat import LONGEST_COMPLETION_S, ChatTarget
+
+    return ChatTarget(options.name, _wire(options, timeout_s=LONGEST_COMPLETION_S))
+
+
+def _function(options: TargetOptions) -> Target:
+    from harness.targets.function import FunctionTarget
+    from harness.targets.naming import named_function
+
+    _refuse_faults(options)
+    if not options.function:
+        raise SettingsError(
+            "the target 'function' needs a function",
+            hint="give --target-function MODULE:FUNCTION or PATH.py:FUNCTION",
         )
-        return AssistantsTarget("embedded", EmbeddedWire(chosen), poll_s=0.02)
+    return FunctionTarget(options.name, named_function(options.function))
+
+
+_BUILT_IN: dict[str, MakeTarget] = {
+    "embedded": _embedded,
+    "assistants": _assistants,
+    "responses": _responses,
+    "chat": _chat,
+    "function": _function,
+}
+
+
+def _wire(options: TargetOptions, *, timeout_s: float = 60.0) -> Wire:
+    return _http_wire(options, timeout_s=timeout_s) if options.is_remote else _embedded_wire(options)
+
+
+def _embedded_wire(options: TargetOptions) -> Wire:
+    from harness.targets.embedded import EmbeddedWire
+
+    return EmbeddedWire(
+        server_options(options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code)
+    )
+
+
+def _http_wire(options: TargetOptions, *, timeout_s: float = 60.0) -> HttpWire:
+    from harness.targets.http import Address, HttpWire
+
+    _refuse_faults(options)
+    # A server without keys ignores it; one with keys answers 401, which is reported as such.
+    key = options.api_key or "no-key"
+    if options.azure_endpoint:
+        return HttpWire(_azure(options, options.azure_endpoint, key), timeout_s=timeout_s)
+    if not options.base_url:
+        raise SettingsError(
+            f"the target {options.name!r} needs a base_url",
+            hint="give --base-url https://host/v1, or set OPENAI_BASE_URL; harness serve starts a local one",
+        )
+    return HttpWire(Address(options.base_url, key), timeout_s=timeout_s)
+
+
+def _azure(options: TargetOptions, endpoint: str, key: str) -> Address:
+    from harness.targets.http import Address
+
+    if options.base_url:
+        raise SettingsError(
+            "azure_endpoint and base_url are both given, and the target has one address",
+            hint="leave one of them out; Azure's undated API is a base_url ending in /openai/v1/",
+        )
+    if not options.api_version:
+        raise SettingsError(
+            "an azure_endpoint needs an api_version",
+            hint="give --api-version, such as 2025-04-01-preview, or set OPENAI_API_VERSION",
+        )
+    return Address(endpoint, key, options.api_version)
+
+
+def _refuse_faults(options: TargetOptions) -> None:
     if options.faults is not None:
         raise SettingsError(
             f"the target {options.name!r} has no faults on demand",
             hint="leave faults out; a server of yours meets them with: harness serve --faults FILE",
         )
-    if options.name == "assistants":
-        from harness.targets.http import HttpWire
-
-        return AssistantsTarget("assistants", HttpWire(*_address(options)))
-    known = nearest(options.name, NAMES)
-    raise SettingsError(
-        f"there is no target {options.name!r}",
-        hint=f"{f'did you mean {known!r}? ' if known else ''}targets: {', '.join(NAMES)}",
-    )
 
 
 def server_options(
@@ -90,13 +238,3 @@ def server_options(
 
         chosen = replace(chosen, faults=read_faults(faults, called_paths()))
     return chosen
-
-
-def _address(options: TargetOptions) -> tuple[str, str]:
-    if not options.base_url:
-        raise SettingsError(
-            "the target 'assistants' needs a base_url",
-            hint="give --base-url https://host/v1, or set OPENAI_BASE_URL; harness serve starts a local one",
-        )
-    # A server without keys ignores it; one with keys answers 401, which is reported as such.
-    return options.base_url, options.api_key or "no-key"

@@ -29,6 +29,21 @@ class Ready:
     documents: dict[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The files of one variant at the target.
+
+    Attributes:
+        documents: Its knowledge base: file id to name.
+        vector_store_id: Where they can be searched; None without documents.
+        code_file_ids: Files for code_interpreter.
+    """
+
+    documents: dict[str, str]
+    vector_store_id: str | None
+    code_file_ids: tuple[str, ...]
+
+
 class Provisioner:
     """Creates assistants with their documents, and remembers what it created."""
 
@@ -42,17 +57,20 @@ class Provisioner:
         if variant.assistant_id:
             body = await self._wire.call("GET", f"/assistants/{variant.assistant_id}")
             return Ready(body["id"], await self._stored_names(body))
-        resources: Json = {}
-        documents = await self._upload_all(variant.documents)
-        if documents:
-            store = await self._vector_store(variant.assistant.name, documents)
-            resources["file_search"] = {"vector_store_ids": [store]}
-        if variant.code_documents:
-            code_files = await self._upload_all(variant.code_documents)
-            resources["code_interpreter"] = {"file_ids": list(code_files)}
-        body = await self._wire.call("POST", "/assistants", _assistant_body(variant, resources))
+        knowledge = await self.knowledge(variant)
+        body = await self._wire.call("POST", "/assistants", _assistant_body(variant, _resources(knowledge)))
         self._created.append(f"/assistants/{body['id']}")
-        return Ready(body["id"], documents)
+        return Ready(body["id"], knowledge.documents)
+
+    async def knowledge(self, variant: Variant) -> Knowledge:
+        """Upload the variant's files and index its documents.
+
+        Raises:
+            TargetRefused: Some documents can't be read.
+        """
+        documents = await self._upload_all(variant.documents)
+        store = await self.vector_store(variant.assistant.name, documents) if documents else None
+        return Knowledge(documents, store, tuple(await self._upload_all(variant.code_documents)))
 
     async def _upload_all(self, paths: Sequence[Path]) -> dict[str, str]:
         uploaded: dict[str, str] = {}
@@ -66,15 +84,28 @@ class Provisioner:
         self._created.append(f"/files/{body['id']}")
         return str(body["id"])
 
-    async def _vector_store(self, name: str, documents: Mapping[str, str]) -> str:
+    async def vector_store(self, name: str, documents: Mapping[str, str]) -> str:
+        """Make a vector store of files, by id with their names, and wait until it can be searched.
+
+        Raises:
+            TargetRefused: Some of them can't be read.
+        """
         body = {"name": name[:256], "expires_after": {"anchor": "last_active_at", "days": 7}}
         store = await self._wire.call("POST", "/vector_stores", body)
         self._created.append(f"/vector_stores/{store['id']}")
+        await self.add_to_store(str(store["id"]), documents)
+        return str(store["id"])
+
+    async def add_to_store(self, store: str, documents: Mapping[str, str]) -> None:
+        """Add files to a vector store and wait until they can be searched.
+
+        Raises:
+            TargetRefused: Some of them can't be read.
+        """
         ids = list(documents)
         for begin in range(0, len(ids), _BATCH):
-            await self._index(str(store["id"]), ids[begin : begin + _BATCH])
-        await self.refuse_unindexed(str(store["id"]), documents)
-        return str(store["id"])
+            await self._index(store, ids[begin : begin + _BATCH])
+        await self.refuse_unindexed(store, documents)
 
     async def _index(self, store: str, file_ids: list[str]) -> None:
         path = f"/vector_stores/{store}/file_batches"
@@ -110,6 +141,11 @@ class Provisioner:
                 names[row["id"]] = str((await self._wire.call("GET", f"/files/{row['id']}"))["filename"])
         return names
 
+    def take_over(self, path: str) -> None:
+        """Have an object deleted with the others that the API made by itself."""
+        if path not in self._created:
+            self._created.append(path)
+
     async def delete_all(self) -> None:
         """Delete everything that was created, newest first."""
         while self._created:
@@ -134,6 +170,15 @@ async def pages(wire: Wire, path: str, **query: Any) -> AsyncIterator[Json]:
         if not page.get("has_more") or not page["data"]:
             return
         after = {"after": page["data"][-1]["id"]}
+
+
+def _resources(knowledge: Knowledge) -> Json:
+    resources: Json = {}
+    if knowledge.vector_store_id:
+        resources["file_search"] = {"vector_store_ids": [knowledge.vector_store_id]}
+    if knowledge.code_file_ids:
+        resources["code_interpreter"] = {"file_ids": list(knowledge.code_file_ids)}
+    return resources
 
 
 def _assistant_body(variant: Variant, resources: Json) -> Json:

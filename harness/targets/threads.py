@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import get_args
 
 import msgspec
 
 from harness.clock import Clock
 from harness.cost.usage import from_api
-from harness.errors import TargetError, TargetUnavailable
+from harness.errors import TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import capture
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Provisioner, Ready, delete, pages
+from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, Message, OutputFile, RunStatus, RunStep, TurnTrace
+from harness.trace.records import Attempt, RunStatus, RunStep, TurnTrace
 
 # The parameter that makes file_search results carry their text (create run, list steps).
 _INCLUDE = "step_details.tool_calls[*].file_search.results[*].content"
@@ -32,18 +31,16 @@ _RUN_OPTIONS = {
 }
 _WORKING = frozenset({"queued", "in_progress", "cancelling"})
 _ENDED = frozenset(get_args(RunStatus)) - {"requires_action", "timed_out", "unknown"}
-_LARGEST_IMAGE_BYTES = 2_000_000
 
 
 @dataclass(slots=True)
 class _Turn:
     """A turn in the making."""
 
+    answers: Answers
     run: Json = field(default_factory=dict)
     steps: dict[str, Json] = field(default_factory=dict)
     messages: dict[str, Json] = field(default_factory=dict)
-    latencies: dict[str, float] = field(default_factory=dict)
-    tool_errors: dict[str, str] = field(default_factory=dict)
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -54,7 +51,9 @@ class _Turn:
         """Remember what an event brought; deltas carry nothing that the completed objects lack."""
         if event.endswith(".delta"):
             return
-        if event.startswith("thread.run.step."):
+        if event == "thread.run":  # a server that does not stream answers with the run itself
+            self.run = data
+        elif event.startswith("thread.run.step."):
             self.steps[data["id"]] = data
         elif event.startswith("thread.run."):
             self.run = data
@@ -93,25 +92,22 @@ class AssistantsSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, drive the run to its end, and tell what happened."""
-        making = _Turn()
-        started_at, begun = self._clock.now(), self._clock.monotonic()
-        timed_out = False
-        try:
-            async with asyncio.timeout(deadline_s):
-                searchable = await self._post_message(turn, making)
-                await self._drive(making, answer)
-                if searchable:
-                    await self._refuse_unread(searchable)
-        except TimeoutError:
-            timed_out = True
-            await self._cancel(making)
-        latency_s = self._clock.monotonic() - begun
-        return await self._trace(turn, making, started_at, latency_s, timed_out=timed_out)
+        making = _Turn(Answers(self._clock))
+        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s)
+        if timing.timed_out:
+            await within_grace(self._cancel(making))
+        return await self._trace(turn, making, timing)
+
+    async def _play(self, turn: OutgoingTurn, making: _Turn, answer: AnswerFunction) -> None:
+        searchable = await self._post_message(turn, making)
+        await self._drive(making, answer)
+        if searchable:
+            await self._refuse_unread(searchable)
 
     async def close(self) -> None:
         """Delete the thread, unless it is kept for a user."""
         if not self._keep:
-            await delete(self._wire, f"/threads/{self._thread}")
+            await within_grace(delete(self._wire, f"/threads/{self._thread}"))
 
     async def _post_message(self, turn: OutgoingTurn, making: _Turn) -> dict[str, str]:
         """Send the message with its files; those for file_search, by id."""
@@ -133,6 +129,7 @@ class AssistantsSession:
         thread = await self._wire.call("GET", f"/threads/{self._thread}")
         resources = (thread.get("tool_resources") or {}).get("file_search") or {}
         for store in resources.get("vector_store_ids") or ():
+            self._provisioner.take_over(f"/vector_stores/{store}")  # it outlives its thread
             await self._provisioner.refuse_unindexed(store, searchable)
 
     async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:
@@ -178,41 +175,26 @@ class AssistantsSession:
         outputs = []
         for call in action.get("tool_calls") or ():
             function = call["function"]
-            begun = self._clock.monotonic()
-            result = await answer(FunctionCall(call["id"], function["name"], function["arguments"]))
-            making.latencies[call["id"]] = self._clock.monotonic() - begun
-            if result.error:
-                making.tool_errors[call["id"]] = result.error
-            outputs.append({"tool_call_id": call["id"], "output": result.output})
+            asked = FunctionCall(call["id"], function["name"], function["arguments"])
+            outputs.append({"tool_call_id": call["id"], "output": await making.answers.give(asked, answer)})
         return outputs
 
     async def _cancel(self, making: _Turn) -> None:
         """Free the thread after a deadline; best effort, the trace says timed_out either way."""
-        if not making.run:
-            return
-        try:
+        if making.run:
             await self._wire.call("POST", f"/threads/{self._thread}/runs/{making.run['id']}/cancel")
-        except TargetError:
-            return
 
-    async def _trace(
-        self, turn: OutgoingTurn, making: _Turn, started_at: datetime, latency_s: float, *, timed_out: bool
-    ) -> TurnTrace:
-        steps = [capture.run_step(step) for step in making.steps.values()]
-        steps = [_with_our_side(step, making) for step in steps]
+    async def _trace(self, turn: OutgoingTurn, making: _Turn, timing: Timing) -> TurnTrace:
+        steps = [_with_our_side(capture.run_step(step), making.answers) for step in making.steps.values()]
         results = [result for step in steps for call in step.tool_calls for result in call.results]
         messages = [capture.message(m, results, self.documents) for m in making.messages.values()]
         wait_s = sum(attempt.wait_s for attempt in making.attempts)
         return TurnTrace(
-            user=Message(
-                role="user",
-                text=turn.text,
-                attachments=tuple(path.name for path, _ in turn.attachments),
-            ),
-            status="timed_out" if timed_out else _status(making.status),
-            started_at=started_at,
-            latency_s=max(latency_s - wait_s, 0.0),
-            messages=tuple([await self._with_files(message) for message in messages]),
+            user=user_message(turn),
+            status="timed_out" if timing.timed_out else _status(making.status),
+            started_at=timing.started_at,
+            latency_s=max(timing.latency_s - wait_s, 0.0),
+            messages=await with_images(self._wire, messages),
             steps=tuple(steps),
             usage=from_api(making.run.get("usage")),
             model=making.run.get("model"),
@@ -221,37 +203,13 @@ class AssistantsSession:
             error=_error(making.run),
             run_id=making.run.get("id"),
             thread_id=self._thread,
+            api="assistants",
         )
 
-    async def _with_files(self, message: Message) -> Message:
-        if not message.files:
-            return message
-        return msgspec.structs.replace(
-            message, files=tuple([await self._fetched(file) for file in message.files])
-        )
 
-    async def _fetched(self, file: OutputFile) -> OutputFile:
-        """Images are kept with the trace, so that a report can show them; hosted ones may be refused."""
-        if file.kind != "image":
-            return file
-        try:
-            content = await self._wire.download(file.file_id)
-        except TargetError:
-            return file
-        if len(content) > _LARGEST_IMAGE_BYTES:
-            return file
-        return msgspec.structs.replace(file, content_base64=base64.b64encode(content).decode())
-
-
-def _with_our_side(step: RunStep, making: _Turn) -> RunStep:
+def _with_our_side(step: RunStep, answers: Answers) -> RunStep:
     """Add to function calls what only our side knows: how long the answer took, and what was wrong."""
-    calls = tuple(
-        msgspec.structs.replace(
-            call, latency_s=making.latencies.get(call.id), error=making.tool_errors.get(call.id)
-        )
-        for call in step.tool_calls
-    )
-    return msgspec.structs.replace(step, tool_calls=calls)
+    return msgspec.structs.replace(step, tool_calls=tuple(answers.add_to(call) for call in step.tool_calls))
 
 
 def _status(status: str) -> RunStatus:

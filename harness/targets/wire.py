@@ -1,4 +1,4 @@
-"""How a target's requests travel: the few verbs that every Assistants client needs."""
+"""How a target's requests travel: the few verbs that every client of such an API needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Json = dict[str, Any]
 
 
 class Wire(Protocol):
-    """Sends requests of the Assistants API; paths are given without the base, e.g. ``/threads``.
+    """Sends requests of one API; paths are given without the base, e.g. ``/threads``.
 
     Every verb raises ``TargetUnavailable``, ``TargetTimeout``, ``TargetRateLimited`` or ``TargetRefused``,
     and appends the tries that failed to ``attempts``, when a list is given.
@@ -32,15 +32,18 @@ class Wire(Protocol):
     def stream(
         self, path: str, body: Json, *, attempts: list[Attempt] | None = None
     ) -> AsyncIterator[tuple[str, Json]]:
-        """POST, then the server-sent events as ``(name, data)`` until the server says done."""
+        """POST, then the server-sent events as ``(name, data)`` until the server says done.
+
+        A server that answers with the finished object instead brings one event, named as that object.
+        """
         ...
 
     async def upload(self, filename: str, content: bytes, purpose: str) -> Json:
         """Upload a file; its API object."""
         ...
 
-    async def download(self, file_id: str) -> bytes:
-        """The bytes of a file."""
+    async def download(self, path: str) -> bytes:
+        """The bytes at a path, such as ``/files/ID/content``."""
         ...
 
     async def close(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from harness.cost.prices import FREE, Cost, code_interpreter_cost, token_cost
+from harness.cost.prices import FREE, Cost, code_interpreter_cost, file_search_cost, token_cost
 from harness.cost.usage import Usage
 from harness.trace.records import TurnTrace
 
@@ -13,12 +13,13 @@ TokenPrice = Callable[[str, Usage | None], Cost]
 
 # One code_interpreter session serves a thread for an hour from its first use (Assistants API pricing).
 _SESSION_S = 3600
+_STANDARD_TIERS = (None, "default", "auto")
 
 
 def turns_cost(
     turns: Sequence[TurnTrace], model: str, *, first: int = 0, price: TokenPrice = token_cost
 ) -> Cost:
-    """Tokens of the turns at their model's price, and the sessions of code_interpreter that began in them.
+    """Tokens of the turns at their model's price, sessions of code_interpreter, and paid calls.
 
     Args:
         turns: The talk from its beginning.
@@ -29,8 +30,22 @@ def turns_cost(
     sessions = sum(at >= first for at in _session_starts(turns))
     cost = code_interpreter_cost(sessions) if sessions else FREE
     for turn in turns[first:]:
-        cost += price(turn.model or model, turn.usage)
+        cost += _at_tier(turn, price(turn.model or model, turn.usage)) + _calls_cost(turn)
     return cost
+
+
+def _at_tier(turn: TurnTrace, cost: Cost) -> Cost:
+    """The cost, unless another tier than the standard one was used, whose prices are others."""
+    if turn.service_tier in _STANDARD_TIERS:
+        return cost
+    return Cost(None, f"no price is known for the service tier {turn.service_tier!r}")
+
+
+def _calls_cost(turn: TurnTrace) -> Cost:
+    """Calls of file_search cost something with responses only."""
+    if turn.api != "responses":
+        return FREE
+    return file_search_cost(sum(call.type == "file_search" for call in turn.tool_calls))
 
 
 def _session_starts(turns: Sequence[TurnTrace]) -> list[int]:

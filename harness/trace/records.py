@@ -173,7 +173,9 @@ class TurnTrace(Record, frozen=True):
         error: The run's last_error, incomplete reason or the transport's error, in words.
         returning: The user had left and came back for this turn.
         run_id: The API's run id.
-        thread_id: The thread it ran on.
+        thread_id: The thread it ran on: a thread, a conversation, or the target's own name for the talk.
+        service_tier: The tier that served it, as the target says; None where there is no such thing.
+        api: The API that was spoken; fees differ. None in traces from before it was kept.
     """
 
     user: Message
@@ -190,6 +192,8 @@ class TurnTrace(Record, frozen=True):
     returning: bool = False
     run_id: str | None = None
     thread_id: str | None = None
+    service_tier: str | None = None
+    api: Literal["assistants", "responses", "chat", "function"] | None = None
 
     @property
     def answer(self) -> str:

@@ -19,7 +19,7 @@ from harness.suite.assistants import load_variant
 from harness.suite.records import Variant
 from harness.targets.assistants import AssistantsTarget
 from harness.targets.embedded import EmbeddedWire
-from harness.targets.http import HttpWire
+from harness.targets.http import Address, HttpWire
 from harness.targets.interface import FunctionCall, FunctionOutput, OutgoingTurn, Target
 from harness.trace.records import TurnTrace
 
@@ -56,7 +56,7 @@ def make_target(request: pytest.FixtureRequest) -> Iterator[MakeTarget]:
             return AssistantsTarget("embedded", EmbeddedWire(options), poll_s=0.01)
         server = background(App(options))
         servers.append(server)
-        return AssistantsTarget("assistants", HttpWire(server.__enter__(), "any"), poll_s=0.01)
+        return AssistantsTarget("assistants", HttpWire(Address(server.__enter__(), "any")), poll_s=0.01)
 
     yield make
     for server in servers:

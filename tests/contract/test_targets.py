@@ -1,31 +1,46 @@
-"""What every target does: the same tests in the process and over real HTTP."""
+"""What every target does: the same tests in the process, over real HTTP, and with Azure's client."""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.errors import TargetRefused
+from harness.cost.usage import Usage
+from harness.errors import TargetRefused, TargetUnavailable
 from harness.server.app import App, ServerOptions
 from harness.server.http import background
-from harness.server.llms.interface import ModelReply, ModelRequest
+from harness.server.llms.interface import ChatMessage, ModelReply, ModelRequest
 from harness.server.llms.models import ModelTable
 from harness.server.llms.scripted import Scripted, calls, file_search, function_call, run_code
 from harness.suite.assistants import load_variant
 from harness.suite.records import Attachment, HistoryMessage, Variant
 from harness.targets.assistants import AssistantsTarget
+from harness.targets.chat import ChatTarget
 from harness.targets.embedded import EmbeddedWire
-from harness.targets.http import HttpWire
+from harness.targets.function import Answer, FunctionTarget, Question
+from harness.targets.http import Address, HttpWire
 from harness.targets.interface import FunctionCall, FunctionOutput, OutgoingTurn, Target
+from harness.targets.responses import ResponsesTarget
+from harness.targets.wire import Wire
 from harness.trace.records import TurnTrace
 
 Line = str | ModelReply
-MakeTarget = Callable[[list[Line] | Callable[[ModelRequest], Line]], Target]
+Lines = list[Line] | Callable[[ModelRequest], Line]
+MakeTarget = Callable[[Lines], Target]
+
+ASSISTANTS = ("embedded", "assistants", "assistants-azure")
+RESPONSES = ("responses", "responses-http", "responses-azure")
+CHAT = ("chat", "chat-http", "chat-azure")
+FUNCTIONS = ("function", "function-sync")
+WITH_FILES = (*ASSISTANTS, *RESPONSES)
+ALL = (*WITH_FILES, *CHAT, *FUNCTIONS)
 
 ASSISTANT = """
 name: Tester
@@ -40,30 +55,104 @@ knowledge: [guide.md]
 """
 
 
+PLAIN_ASSISTANT = """
+name: Tester
+model: scripted
+instructions: Be exact.
+tools:
+  - type: function
+    function: {name: open_ticket, parameters: {type: object, properties: {subject: {type: string}}}}
+"""
+
+with_files = pytest.mark.parametrize("kind", WITH_FILES)
+
+
 @pytest.fixture
 def variant(tmp_path: Path) -> Variant:
+    """An assistant with documents, search and code."""
     (tmp_path / "guide.md").write_text("# Guide\n\nThe warranty lasts 24 months. Returns take 30 days.\n")
     (tmp_path / "assistant.yaml").write_text(ASSISTANT)
     return load_variant(tmp_path / "assistant.yaml")
 
 
-@pytest.fixture(params=["embedded", "assistants"])
-def make_target(request: pytest.FixtureRequest) -> Iterator[MakeTarget]:
+@pytest.fixture
+def plain(tmp_path: Path) -> Variant:
+    """An assistant with a function and nothing else, as every target has it."""
+    (tmp_path / "plain.yaml").write_text(PLAIN_ASSISTANT)
+    return load_variant(tmp_path / "plain.yaml")
+
+
+@pytest.fixture(params=ALL)
+def kind(request: pytest.FixtureRequest) -> str:
+    """The kind of target; tests of files name the kinds that have them."""
+    return str(request.param)
+
+
+@pytest.fixture
+def make_target(kind: str) -> Iterator[MakeTarget]:
     """A target whose model says the given lines."""
-    servers: list[Any] = []
+    with targets(kind) as make:
+        yield make
 
-    def make(lines: list[Line] | Callable[[ModelRequest], Line]) -> Target:
-        options = ServerOptions(models=ModelTable(default=Scripted(lines)))
-        if request.param == "embedded":
-            return AssistantsTarget("embedded", EmbeddedWire(options), poll_s=0.01)
-        server = background(App(options))
-        base_url = server.__enter__()
-        servers.append(server)
-        return AssistantsTarget("assistants", HttpWire(base_url, "any"), poll_s=0.01)
 
-    yield make
-    for server in servers:
-        server.__exit__(None, None, None)
+@contextmanager
+def targets(kind: str) -> Iterator[Callable[[Lines], Target]]:
+    """What makes targets of this kind; their servers end with the block."""
+    with ExitStack() as servers:
+
+        def make(lines: Lines) -> Target:
+            if kind in FUNCTIONS:
+                return FunctionTarget("function", application(Scripted(lines), sync=kind == "function-sync"))
+            options = ServerOptions(models=ModelTable(default=Scripted(lines)))
+            if kind in ("embedded", "responses", "chat"):
+                return over(kind, EmbeddedWire(options))
+            return over(kind, HttpWire(_address(kind, servers.enter_context(background(App(options))))))
+
+        yield make
+
+
+def _address(kind: str, base_url: str) -> Address:
+    if kind.endswith("-azure"):
+        return Address(base_url.removesuffix("/v1"), "any", "2025-04-01-preview")
+    return Address(base_url, "any")
+
+
+def over(kind: str, wire: Wire) -> Target:
+    """The target of this kind that speaks through a wire."""
+    if kind in RESPONSES:
+        return ResponsesTarget(kind, wire, poll_s=0.01)
+    return ChatTarget(kind, wire) if kind in CHAT else AssistantsTarget(kind, wire, poll_s=0.01)
+
+
+def application(model: Scripted, *, sync: bool) -> Callable[[Question], object]:
+    """An application that has a scripted model of its own and calls the suite's functions."""
+
+    async def answer(question: Question) -> Answer:
+        while (reply := model.complete(_asked(question))).tool_requests:
+            for each in reply.tool_requests:
+                await question.call(each.name, each.arguments)
+        return _answer(reply, question)
+
+    def answer_now(question: Question) -> dict[str, object]:
+        while (reply := model.complete(_asked(question))).tool_requests:
+            for each in reply.tool_requests:
+                question.call_now(each.name, each.arguments)
+        done = _answer(reply, question)
+        return {"text": done.text, "usage": done.usage, "model": done.model}
+
+    return answer_now if sync else answer
+
+
+def _asked(question: Question) -> ModelRequest:
+    earlier = [
+        ChatMessage("user" if said.role == "user" else "assistant", said.text) for said in question.history
+    ]
+    return ModelRequest(question.model, question.instructions, [*earlier, ChatMessage("user", question.text)])
+
+
+def _answer(reply: ModelReply, question: Question) -> Answer:
+    usage = Usage(prompt_tokens=len(question.text.split()), completion_tokens=len(reply.content.split()))
+    return Answer(text=reply.content, usage=usage, model=question.model)
 
 
 async def no_functions(call: FunctionCall) -> FunctionOutput:
@@ -93,14 +182,15 @@ def talk(
     return asyncio.run(go())
 
 
-def test_a_plain_answer_is_captured_with_its_usage(make_target: MakeTarget, variant: Variant) -> None:
-    [turn] = talk(make_target(["Hello there."]), variant, OutgoingTurn("Hi"))
+def test_a_plain_answer_is_captured_with_its_usage(make_target: MakeTarget, plain: Variant) -> None:
+    [turn] = talk(make_target(["Hello there."]), plain, OutgoingTurn("Hi"))
     assert (turn.status, turn.answer, turn.model) == ("completed", "Hello there.", "scripted")
     assert turn.usage and turn.usage.completion_tokens > 0
     assert [step.type for step in turn.steps] == ["message_creation"]
     assert turn.latency_s >= 0 and turn.wait_s == 0 and turn.error is None
 
 
+@with_files
 def test_search_results_carry_their_text_and_citations_find_their_chunk(
     make_target: MakeTarget, variant: Variant
 ) -> None:
@@ -118,7 +208,7 @@ def test_search_results_carry_their_text_and_citations_find_their_chunk(
 
 
 def test_function_calls_are_answered_in_rounds_and_in_parallel(
-    make_target: MakeTarget, variant: Variant
+    make_target: MakeTarget, plain: Variant
 ) -> None:
     first = calls(function_call("open_ticket", subject="a"), function_call("open_ticket", subject="b"))
     lines: list[Line] = [first, calls(function_call("open_ticket", subject="c")), "Done."]
@@ -126,7 +216,7 @@ def test_function_calls_are_answered_in_rounds_and_in_parallel(
     async def answer(call: FunctionCall) -> FunctionOutput:
         return FunctionOutput(json.dumps({"seen": json.loads(call.arguments)["subject"]}))
 
-    [turn] = talk(make_target(lines), variant, OutgoingTurn("Open them"), answer=answer)
+    [turn] = talk(make_target(lines), plain, OutgoingTurn("Open them"), answer=answer)
     assert turn.status == "completed"
     outputs = [json.loads(call.output or "")["seen"] for call in turn.tool_calls]
     assert outputs == ["a", "b", "c"]
@@ -134,17 +224,18 @@ def test_function_calls_are_answered_in_rounds_and_in_parallel(
 
 
 def test_what_was_wrong_with_an_answer_to_a_function_stands_in_the_trace(
-    make_target: MakeTarget, variant: Variant
+    make_target: MakeTarget, plain: Variant
 ) -> None:
     async def answer(call: FunctionCall) -> FunctionOutput:
         return FunctionOutput('{"error": "no stub"}', error="no stub")
 
     lines: list[Line] = [calls(function_call("open_ticket")), "Sorry."]
-    [turn] = talk(make_target(lines), variant, OutgoingTurn("Go"), answer=answer)
+    [turn] = talk(make_target(lines), plain, OutgoingTurn("Go"), answer=answer)
     assert [call.error for call in turn.tool_calls] == ["no stub"]
     assert turn.status == "completed"
 
 
+@with_files
 def test_code_and_its_image_come_back(make_target: MakeTarget, variant: Variant, tmp_path: Path) -> None:
     (tmp_path / "rows.csv").write_text("a,b\n1,2\n")
     code = "import matplotlib.pyplot as plt\nplt.plot([1, 2])\nplt.show()\nprint('drawn')"
@@ -159,6 +250,7 @@ def test_code_and_its_image_come_back(make_target: MakeTarget, variant: Variant,
     assert trace.user.attachments == ("rows.csv",)
 
 
+@with_files
 def test_an_attachment_that_can_not_be_searched_is_refused_by_name(
     make_target: MakeTarget, variant: Variant, tmp_path: Path
 ) -> None:
@@ -170,22 +262,47 @@ def test_an_attachment_that_can_not_be_searched_is_refused_by_name(
     assert caught.value.code == "document-unreadable"
 
 
-def test_a_failed_run_is_data_with_its_reason(make_target: MakeTarget, variant: Variant) -> None:
-    [turn] = talk(make_target([]), variant, OutgoingTurn("Hi"))
+@with_files
+def test_a_failed_run_is_data_with_its_reason(make_target: MakeTarget, plain: Variant) -> None:
+    [turn] = talk(make_target([]), plain, OutgoingTurn("Hi"))
     assert turn.status == "failed"
     assert "server_error" in (turn.error or "")
+    assert turn.answer == ""
 
 
-def test_an_incomplete_run_is_data_with_its_reason(make_target: MakeTarget, variant: Variant) -> None:
-    limited = variant.model_copy(
-        update={"assistant": variant.assistant.model_copy(update={"max_completion_tokens": 256})}
+@pytest.mark.parametrize("kind", CHAT)
+def test_a_completion_that_fails_on_the_server_is_missing_data(
+    make_target: MakeTarget, plain: Variant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.backoff.growing_wait_s", lambda number: 0.0)
+    with pytest.raises(TargetUnavailable, match="0 lines"):
+        talk(make_target([]), plain, OutgoingTurn("Hi"))
+
+
+@pytest.mark.parametrize("kind", FUNCTIONS)
+def test_what_a_function_raises_is_data(make_target: MakeTarget, plain: Variant) -> None:
+    [turn] = talk(make_target([]), plain, OutgoingTurn("Hi"))
+    assert turn.status == "failed"
+    assert turn.error and turn.error.startswith("ModelError: ")
+    assert turn.messages == ()
+
+
+@pytest.mark.parametrize("kind", (*WITH_FILES, *CHAT))
+def test_an_incomplete_run_is_data_with_its_reason(
+    make_target: MakeTarget, plain: Variant, kind: str
+) -> None:
+    limited = plain.model_copy(
+        update={"assistant": plain.assistant.model_copy(update={"max_completion_tokens": 256})}
     )
     [turn] = talk(make_target(["word " * 2000]), limited, OutgoingTurn("Hi"))
-    assert (turn.status, turn.error) == ("incomplete", "incomplete: max_completion_tokens")
+    limit = "max_output_tokens" if kind in RESPONSES else "max_completion_tokens"
+    assert (turn.status, turn.error) == ("incomplete", f"incomplete: {limit}")
+    assert turn.usage and turn.usage.completion_tokens <= 256
+    assert turn.answer.startswith("word word")
 
 
 def test_history_is_what_the_model_sees_before_the_first_turn(
-    make_target: MakeTarget, variant: Variant
+    make_target: MakeTarget, plain: Variant
 ) -> None:
     history = tuple(
         HistoryMessage(role="user" if number % 2 == 0 else "assistant", content=f"message {number}")
@@ -197,12 +314,12 @@ def test_history_is_what_the_model_sees_before_the_first_turn(
         seen.extend(message.content for message in request.messages)
         return "ok"
 
-    talk(make_target(model), variant, OutgoingTurn("now"), history=history)
+    talk(make_target(model), plain, OutgoingTurn("now"), history=history)
     assert seen == [*(f"message {number}" for number in range(40)), "now"]
 
 
 def test_a_turn_over_its_deadline_ends_as_timed_out_and_frees_the_thread(
-    make_target: MakeTarget, variant: Variant
+    make_target: MakeTarget, plain: Variant
 ) -> None:
     async def never(call: FunctionCall) -> FunctionOutput:
         await asyncio.Event().wait()
@@ -214,8 +331,8 @@ def test_a_turn_over_its_deadline_ends_as_timed_out_and_frees_the_thread(
 
     async def go() -> list[TurnTrace]:
         try:
-            await target.provision(variant)
-            session = await target.open(variant)
+            await target.provision(plain)
+            session = await target.open(plain)
             slow = await session.send(first, never, deadline_s=0.2)
             return [slow, await session.send(second, no_functions, deadline_s=30)]
         finally:
@@ -226,15 +343,40 @@ def test_a_turn_over_its_deadline_ends_as_timed_out_and_frees_the_thread(
     assert (quick.status, quick.answer) == ("completed", "second answer")
 
 
-def test_a_user_who_comes_back_gets_the_same_thread(make_target: MakeTarget, variant: Variant) -> None:
+@pytest.mark.parametrize("kind", sorted({*ALL} - {"function"}))  # async code that blocks, blocks us too
+def test_a_target_that_hangs_is_not_waited_for_beyond_the_deadline(
+    make_target: MakeTarget, plain: Variant
+) -> None:
+    release = threading.Event()
+
+    def hangs(request: ModelRequest) -> Line:
+        release.wait(60)
+        return "too late"
+
+    async def go() -> TurnTrace:
+        target = make_target(hangs)
+        await target.provision(plain)
+        session = await target.open(plain)
+        trace = await session.send(OutgoingTurn("Hi"), no_functions, deadline_s=0.2)
+        assert not release.is_set()
+        release.set()
+        await target.tear_down()
+        return trace
+
+    trace = asyncio.run(go())
+    assert trace.status == "timed_out"
+    assert trace.usage is None
+
+
+def test_a_user_who_comes_back_gets_the_same_thread(make_target: MakeTarget, plain: Variant) -> None:
     target = make_target(lambda request: f"{len(request.messages)} messages")
 
     async def go() -> list[TurnTrace]:
         try:
-            await target.provision(variant)
+            await target.provision(plain)
             traces = []
             for user in ("jo", "jo", "sam"):
-                session = await target.open(variant, user_id=user)
+                session = await target.open(plain, user_id=user)
                 traces.append(await session.send(OutgoingTurn("hi"), no_functions, deadline_s=30))
                 await session.close()
             return traces
@@ -246,6 +388,7 @@ def test_a_user_who_comes_back_gets_the_same_thread(make_target: MakeTarget, var
     assert traces[0].thread_id == traces[1].thread_id != traces[2].thread_id
 
 
+@with_files
 def test_an_unreadable_document_is_refused_by_name_before_anything_runs(
     make_target: MakeTarget, variant: Variant, tmp_path: Path
 ) -> None:
@@ -256,23 +399,26 @@ def test_an_unreadable_document_is_refused_by_name_before_anything_runs(
     assert caught.value.code == "document-unreadable"
 
 
-def test_an_unknown_assistant_is_refused_by_id(make_target: MakeTarget, variant: Variant) -> None:
-    nobody = variant.model_copy(update={"assistant_id": "asst_nobody"})
+def test_an_unknown_assistant_is_refused_by_id(make_target: MakeTarget, plain: Variant) -> None:
+    nobody = plain.model_copy(update={"assistant_id": "asst_nobody"})
     with pytest.raises(TargetRefused, match="asst_nobody"):
         talk(make_target(["never said"]), nobody, OutgoingTurn("Hi"))
 
 
-def test_tear_down_leaves_nothing_behind(variant: Variant) -> None:
+@pytest.mark.parametrize("kind", ["assistants", "responses"])
+def test_tear_down_leaves_nothing_behind(variant: Variant, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "more.md").write_text("# More\n\nMore words.\n")
+    file = Attachment(file="more.md", tools=("file_search", "code_interpreter"))
     with background(App(ServerOptions(models=ModelTable(default=Scripted(["a"]))))) as base_url:
-        talk(
-            AssistantsTarget("assistants", HttpWire(base_url, "any"), poll_s=0.01),
-            variant,
-            OutgoingTurn("Hi"),
-        )
+        target = over(kind, HttpWire(Address(base_url, "any")))
+        [turn] = talk(target, variant, OutgoingTurn("Hi", ((tmp_path / "more.md", file),)))
 
         async def left() -> list[int]:
-            wire = HttpWire(base_url, "any")
+            wire = HttpWire(Address(base_url, "any"))
             try:
+                talked = "threads" if kind == "assistants" else "conversations"
+                with pytest.raises(TargetRefused):
+                    await wire.call("GET", f"/{talked}/{turn.thread_id}")
                 pages = [await wire.call("GET", path) for path in ("/assistants", "/files", "/vector_stores")]
                 return [len(page["data"]) for page in pages]
             finally:
@@ -297,15 +443,17 @@ class CutWire(EmbeddedWire):
             yield event
 
 
-@pytest.mark.parametrize("events", [0, 1, 4, 7])
-def test_a_stream_that_breaks_off_is_finished_by_polling(variant: Variant, events: int) -> None:
+@pytest.mark.parametrize(
+    ("kind", "events"), [*(("embedded", n) for n in (0, 1, 4, 7)), *(("responses", n) for n in (1, 2, 5))]
+)
+def test_a_stream_that_breaks_off_is_finished_by_polling(plain: Variant, kind: str, events: int) -> None:
     lines: list[Line] = [calls(function_call("open_ticket", subject="a")), "All done."]
 
     async def answer(call: FunctionCall) -> FunctionOutput:
         return FunctionOutput("T-1")
 
     wire = CutWire(ServerOptions(models=ModelTable(default=Scripted(lines))), events)
-    [turn] = talk(AssistantsTarget("cut", wire, poll_s=0.01), variant, OutgoingTurn("Go"), answer=answer)
+    [turn] = talk(over(kind, wire), plain, OutgoingTurn("Go"), answer=answer)
     assert (turn.status, turn.answer) == ("completed", "All done.")
     assert [step.type for step in turn.steps] == ["tool_calls", "message_creation"]
     assert turn.tool_calls[0].output == "T-1"

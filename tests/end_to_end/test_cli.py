@@ -330,3 +330,75 @@ def test_completion_scripts_are_printed(tmp_path: Path) -> None:
 def test_json_schemas_are_valid_json() -> None:
     for file in (Path(__file__).parents[2] / "docs" / "schema").glob("*.json"):
         assert json.loads(file.read_text("utf-8"))["$schema"]
+
+
+APPLICATION = """
+from harness.targets.function import Question
+
+
+async def answer(question: Question) -> dict:
+    if question.text.startswith("crash"):
+        raise RuntimeError("no database")
+    ticket = await question.call("create_ticket", {"subject": question.text})
+    return {"text": f"Opened {ticket}.", "usage": {"prompt_tokens": 3, "completion_tokens": 2}}
+"""
+FUNCTION_SUITE = """
+suite: tickets
+assistant: assistant.yaml
+tools:
+  create_ticket: [{returns: {id: T-7}}]
+conversations:
+  - id: opened
+    turns: [{user: open one, expect: {answer: {mentions: [T-7]}, calls: [{tool: create_ticket}]}}]
+  - id: crashed
+    turns: [{user: crash now, expect: {status: failed}}]
+"""
+FUNCTION_ASSISTANT = """
+name: Mine
+model: gpt-5.4
+tools: [{type: function, function: {name: create_ticket}}]
+"""
+
+
+@pytest.fixture
+def tickets(tmp_path: Path) -> Path:
+    """A suite of an assistant with a function, and an application that calls it."""
+    (tmp_path / "app.py").write_text(APPLICATION)
+    (tmp_path / "suite.yaml").write_text(FUNCTION_SUITE)
+    (tmp_path / "assistant.yaml").write_text(FUNCTION_ASSISTANT)
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", ["app:answer", "app.py:answer"])
+def test_an_application_of_the_users_own_is_run_and_judged(tickets: Path, name: str) -> None:
+    done = run("run", "suite.yaml", "--target", "function", "--target-function", name, folder=tickets)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 of 2 conversations passed" in done.stdout
+
+
+def test_an_application_that_is_not_there_is_a_mistake_in_usage(tickets: Path) -> None:
+    done = run("run", "suite.yaml", "--target", "function", "--target-function", "app:anser", folder=tickets)
+    assert done.returncode == 4
+    assert "did you mean 'answer'?" in done.stderr
+
+
+def test_completions_refuse_an_assistant_with_documents_before_anything_is_run(project: Path) -> None:
+    done = run("run", "suite.yaml", "--target", "chat", folder=project)
+    assert done.returncode == 4
+    assert "target-lacks" in done.stderr and "file_search" in done.stderr
+
+
+def test_the_first_suite_passes_on_responses_over_http_and_with_azures_client(
+    project: Path, server: str
+) -> None:
+    plain = ("--base-url", server)
+    azure = ("--azure-endpoint", server.removesuffix("/v1"), "--api-version", "2025-04-01-preview")
+    for target in ("responses", "assistants"):
+        for address in (plain, azure):
+            done = run(
+                *("run", "suite.yaml", "--target", target, *address),
+                folder=project,
+                OPENAI_API_KEY="sk-right" if address is plain else "sk-wrong",
+                AZURE_OPENAI_API_KEY="sk-right",
+            )
+            assert done.returncode == 0, done.stdout + done.stderr

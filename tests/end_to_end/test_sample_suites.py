@@ -35,10 +35,10 @@ WRONG_FACTS = [  # document, what it says, what it says instead
 # --- the sample assistants as they are -----------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def whole(tmp_path_factory: pytest.TempPathFactory) -> SuiteRun:
-    """One run of all sample suites on their own assistants."""
-    return _evaluate(tmp_path_factory.mktemp("whole"), ACME, LIBRARY)
+@pytest.fixture(scope="module", params=["embedded", "responses"])
+def whole(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> SuiteRun:
+    """One run of all sample suites on their own assistants, over each of the two APIs."""
+    return _evaluate(tmp_path_factory.mktemp("whole"), ACME, LIBRARY, target=request.param)
 
 
 def test_every_conversation_passes_on_the_sample_assistants(whole: SuiteRun) -> None:
@@ -173,10 +173,12 @@ def _states(fact: str) -> Callable[[Conversation], bool]:
 # --- running, telling ---------------------------------------------------------------------------------
 
 
-def _evaluate(folder: Path, *suites: Path, assistant: Path | None = None) -> SuiteRun:
+def _evaluate(
+    folder: Path, *suites: Path, assistant: Path | None = None, target: str = "embedded"
+) -> SuiteRun:
     folder.mkdir(exist_ok=True)
-    store = str(folder / "store.sqlite")
-    return workflows.evaluate(*suites, assistant=str(assistant) if assistant else None, store=store)
+    chosen = str(assistant) if assistant else None
+    return workflows.evaluate(*suites, assistant=chosen, target=target, store=str(folder / "store.sqlite"))
 
 
 def _failed(copy: Copy) -> set[str]:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from harness.errors import TargetError, TargetRateLimited, TargetRefused, TargetUnavailable
-from harness.targets.http import HttpWire
+from harness.targets.http import Address, HttpWire
 from harness.trace.records import Attempt
 
 # One answer: status, headers, body.
@@ -72,7 +72,7 @@ def serve() -> Iterator[Callable[[list[Answer]], tuple[str, Script]]]:
 
 def _call(base_url: str, attempts: list[Attempt] | None = None) -> dict[str, Any]:
     async def go() -> dict[str, Any]:
-        wire = HttpWire(base_url, "key")
+        wire = HttpWire(Address(base_url, "key"))
         try:
             return await wire.call("POST", "/threads", attempts=attempts)
         finally:

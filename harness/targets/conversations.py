@@ -1,0 +1,234 @@
+"""A conversation at a Responses API: one turn from the user's message to its trace."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from harness.clock import Clock
+from harness.cost.usage import from_responses, total_if_known
+from harness.errors import TargetTimeout, TargetUnavailable
+from harness.suite.records import Variant
+from harness.targets import items, requests
+from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
+from harness.targets.provisioning import Knowledge, Provisioner, delete, pages
+from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
+from harness.targets.wire import Json, Wire
+from harness.trace.records import Attempt, RunStatus, TurnTrace
+
+_WORKING = frozenset({"", "queued", "in_progress"})
+_ENDED = frozenset({"completed", "failed", "incomplete", "cancelled"})
+_UNANSWERED = '{"error": "no answer came in time"}'
+
+
+@dataclass(slots=True)
+class Talk:
+    """What one conversation has gathered at the target.
+
+    Attributes:
+        conversation_id: The conversation.
+        code_files: Files that the user sent for code_interpreter.
+        vector_store_id: Where the files that the user sent for file_search can be searched.
+        is_torn: Whether a turn ended early, so that function calls may wait for answers that never come.
+    """
+
+    conversation_id: str
+    code_files: list[str] = field(default_factory=list)
+    vector_store_id: str | None = None
+    is_torn: bool = False
+
+
+@dataclass(slots=True)
+class _Turn:
+    """A turn in the making: one response for each round of function calls."""
+
+    answers: Answers
+    responses: list[Json] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def last(self) -> Json:
+        """The newest response as far as it is known."""
+        return self.responses[-1] if self.responses else {}
+
+    @property
+    def status(self) -> str:
+        return str(self.last.get("status") or "")
+
+    def take(self, event: str, data: Json) -> None:
+        """Remember what an event brought; items are told one by one before the response is whole."""
+        if event == "response":  # a server that does not stream answers with the response itself
+            self.responses[-1] = data
+        elif event == "error":
+            error = {"code": data.get("code"), "message": data.get("message")}
+            self.responses[-1] = {**self.last, "status": "failed", "error": error}
+        elif isinstance(data.get("response"), dict):
+            self.responses[-1] = data["response"]
+        elif event == "response.output_item.done":
+            self.responses[-1] = {**self.last, "output": [*self.last.get("output", ()), data["item"]]}
+
+
+class ConversationSession:
+    """One conversation."""
+
+    def __init__(
+        self,
+        wire: Wire,
+        provisioner: Provisioner,
+        clock: Clock,
+        knowledge: Knowledge,
+        variant: Variant,
+        talk: Talk,
+        *,
+        keep: bool,
+        poll_s: float = 1.0,
+    ) -> None:
+        self._wire = wire
+        self._provisioner = provisioner
+        self._clock = clock
+        self._knowledge = knowledge
+        self._variant = variant
+        self._talk = talk
+        self._keep = keep
+        self._poll_s = poll_s
+
+    @property
+    def documents(self) -> dict[str, str]:
+        """The knowledge base: file id to name."""
+        return self._knowledge.documents
+
+    async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
+        """Send the message, answer function calls until the model has done, and tell what happened."""
+        making = _Turn(Answers(self._clock))
+        was_torn, self._talk.is_torn = self._talk.is_torn, True
+        timing = await timed(self._play(turn, making, answer, was_torn=was_torn), self._clock, deadline_s)
+        self._talk.is_torn = timing.timed_out or making.status != "completed"
+        return await self._trace(turn, making, timing)
+
+    async def close(self) -> None:
+        """Delete the conversation, unless it is kept for a user."""
+        if not self._keep:
+            await within_grace(delete(self._wire, f"/conversations/{self._talk.conversation_id}"))
+
+    async def _play(
+        self, turn: OutgoingTurn, making: _Turn, answer: AnswerFunction, *, was_torn: bool
+    ) -> None:
+        await self._upload(turn)
+        given = await self._loose_ends() if was_torn else []
+        given.append({"type": "message", "role": "user", "content": turn.text})
+        body = requests.response_body(self._variant.assistant)
+        while True:
+            await self._follow(making, {**body, "input": given})
+            calls = items.function_calls(making.last.get("output") or ())
+            if making.status != "completed" or not calls:
+                return
+            given = [await self._answered(call, making, answer) for call in calls]
+            body = requests.unforced(body)
+
+    async def _upload(self, turn: OutgoingTurn) -> None:
+        """Upload what the user sends; what is to be searched gets a vector store of this conversation."""
+        searchable: dict[str, str] = {}
+        for file, each in turn.attachments:
+            file_id = await self._provisioner.upload(file)
+            if "code_interpreter" in each.tools:
+                self._talk.code_files.append(file_id)
+            if "file_search" in each.tools:
+                searchable[file_id] = file.name
+        if searchable and self._talk.vector_store_id:
+            await self._provisioner.add_to_store(self._talk.vector_store_id, searchable)
+        elif searchable:
+            name = f"{self._variant.assistant.name}: {self._talk.conversation_id}"
+            self._talk.vector_store_id = await self._provisioner.vector_store(name, searchable)
+
+    async def _loose_ends(self) -> list[Json]:
+        """Outputs for the calls that a turn which ended early left open: without them nothing goes on."""
+        path = f"/conversations/{self._talk.conversation_id}/items"
+        present = [item async for item in pages(self._wire, path, order="asc")]
+        answered = {item["call_id"] for item in present if item["type"] == "function_call_output"}
+        called = [item["call_id"] for item in items.function_calls(present)]
+        return [_output(call_id, _UNANSWERED) for call_id in called if call_id not in answered]
+
+    async def _answered(self, call: Json, making: _Turn, answer: AnswerFunction) -> Json:
+        asked = FunctionCall(call["call_id"], call["name"], call.get("arguments") or "{}")
+        return _output(call["call_id"], await making.answers.give(asked, answer))
+
+    async def _follow(self, making: _Turn, body: Json) -> None:
+        """Stream; when the stream brings no end (dropped, or silent for too long), poll."""
+        making.responses.append({})
+        body = {
+            **body,
+            "conversation": self._talk.conversation_id,
+            "tools": self._tools(),
+            "stream": True,
+        }
+        try:
+            async for event, data in self._wire.stream("/responses", body, attempts=making.attempts):
+                making.take(event, data)
+        except (TargetUnavailable, TargetTimeout):
+            if "id" not in making.last:
+                raise
+        if making.status in _WORKING:
+            await self._poll(making, body["include"])
+
+    def _tools(self) -> list[Json]:
+        stores = [self._knowledge.vector_store_id, self._talk.vector_store_id]
+        return requests.response_tools(
+            self._variant.assistant,
+            [store for store in stores if store],
+            [*self._knowledge.code_file_ids, *self._talk.code_files],
+        )
+
+    async def _poll(self, making: _Turn, include: Sequence[str]) -> None:
+        if "id" not in making.last:
+            raise TargetUnavailable("the stream of a response ended before it began, with no id to ask for")
+        path, query = f"/responses/{making.last['id']}", {"include": list(include)}
+        while (response := await self._wire.call("GET", path, query=query))["status"] in _WORKING:
+            await asyncio.sleep(self._poll_s)
+        making.responses[-1] = response
+
+    async def _trace(self, turn: OutgoingTurn, making: _Turn, timing: Timing) -> TurnTrace:
+        steps = [step for each in making.responses for step in items.run_steps(each, making.answers)]
+        results = [result for step in steps for call in step.tool_calls for result in call.results]
+        messages = [
+            message for each in making.responses for message in items.messages(each, results, self.documents)
+        ]
+        paths = {key: path for each in making.responses for key, path in items.container_paths(each).items()}
+        wait_s = sum(attempt.wait_s for attempt in making.attempts)
+        last = making.last
+        return TurnTrace(
+            user=user_message(turn),
+            status="timed_out" if timing.timed_out else _status(making.status),
+            started_at=timing.started_at,
+            latency_s=max(timing.latency_s - wait_s, 0.0),
+            messages=await with_images(self._wire, messages, paths),
+            steps=tuple(items.joined_images(steps, messages)),
+            usage=total_if_known(from_responses(each.get("usage")) for each in making.responses),
+            model=last.get("model"),
+            wait_s=wait_s,
+            attempts=tuple(making.attempts),
+            error=_error(last),
+            run_id=last.get("id"),
+            thread_id=self._talk.conversation_id,
+            service_tier=last.get("service_tier"),
+            api="responses",
+        )
+
+
+def _output(call_id: str, output: str) -> Json:
+    return {"type": "function_call_output", "call_id": call_id, "output": output}
+
+
+def _status(status: str) -> RunStatus:
+    return status if status in _ENDED else "unknown"  # type: ignore[return-value]
+
+
+def _error(response: Json) -> str | None:
+    if failure := response.get("error"):
+        return f"{failure.get('code')}: {failure.get('message')}"
+    if reason := (response.get("incomplete_details") or {}).get("reason"):
+        return f"incomplete: {reason}"
+    status = response.get("status")
+    if status and status not in _ENDED | _WORKING:
+        return f"the response ended with the status {status!r}, which this harness does not know"
+    return None

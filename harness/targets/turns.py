@@ -1,0 +1,132 @@
+"""What every target's turn has in common: a deadline, answers to function calls, images in the trace."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from harness.clock import Clock
+from harness.errors import TargetError
+from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
+from harness.targets.wire import Wire
+from harness.trace.records import Message, OutputFile, ToolCall
+
+GRACE_S = 10.0
+"""How long what follows a turn (cancelling, fetching images, giving the thread back) may take in all."""
+_LARGEST_IMAGE_BYTES = 2_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """When a turn was played, how long it took, and whether its deadline ended it."""
+
+    started_at: datetime
+    latency_s: float
+    timed_out: bool
+
+
+async def timed(work: Awaitable[None], clock: Clock, deadline_s: float) -> Timing:
+    """Do the work until it ends or its deadline comes; what else goes wrong in it is raised."""
+    started_at, begun = clock.now(), clock.monotonic()
+    timed_out = False
+    try:
+        async with asyncio.timeout(deadline_s) as limit:
+            await work
+    except TimeoutError:
+        if not limit.expired():
+            raise
+        timed_out = True
+    return Timing(started_at, clock.monotonic() - begun, timed_out)
+
+
+async def within_grace(work: Awaitable[object]) -> None:
+    """Tidy up after a turn as far as the target lets us; one that hangs or refuses is left alone."""
+    try:
+        async with asyncio.timeout(GRACE_S):
+            await work
+    except (TimeoutError, TargetError):
+        return
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    output: str
+    error: str | None
+    latency_s: float
+
+
+@dataclass(slots=True)
+class Answers:
+    """What function calls were answered, and what only our side knows of it."""
+
+    clock: Clock
+    _given: dict[str, _Given] = field(default_factory=dict)
+
+    async def give(self, call: FunctionCall, answer: AnswerFunction) -> str:
+        """Have a call answered; the output to send."""
+        begun = self.clock.monotonic()
+        result = await answer(call)
+        self._given[call.id] = _Given(result.output, result.error, self.clock.monotonic() - begun)
+        return result.output
+
+    def output(self, call_id: str) -> str | None:
+        """The output that was given to a call."""
+        given = self._given.get(call_id)
+        return given.output if given else None
+
+    def add_to(self, call: ToolCall) -> ToolCall:
+        """The call with how long its answer took, and what was wrong with it."""
+        given = self._given.get(call.id)
+        if given is None:
+            return call
+        return msgspec.structs.replace(call, latency_s=given.latency_s, error=given.error)
+
+
+def user_message(turn: OutgoingTurn) -> Message:
+    """The user's message as the trace keeps it."""
+    return Message(role="user", text=turn.text, attachments=tuple(path.name for path, _ in turn.attachments))
+
+
+async def with_images(
+    wire: Wire, messages: Sequence[Message], paths: dict[str, str] | None = None
+) -> tuple[Message, ...]:
+    """The messages with the bytes of their images, for reports to show; hosted ones may be refused.
+
+    Args:
+        wire: Where the images are.
+        messages: As the target told them.
+        paths: The address of a file's bytes by its id, where it is not that of ordinary files.
+    """
+    fetched: dict[str, str] = {}
+    images = [file for message in messages for file in message.files if file.kind == "image"]
+    if images:
+        await within_grace(_fetch(wire, images, paths or {}, fetched))
+    return tuple(
+        msgspec.structs.replace(message, files=tuple(_filled(file, fetched) for file in message.files))
+        for message in messages
+    )
+
+
+async def _fetch(
+    wire: Wire, images: Sequence[OutputFile], paths: dict[str, str], fetched: dict[str, str]
+) -> None:
+    for image in images:
+        if image.content_base64 is not None:
+            continue
+        try:
+            content = await wire.download(paths.get(image.file_id, f"/files/{image.file_id}/content"))
+        except TargetError:
+            continue
+        if len(content) <= _LARGEST_IMAGE_BYTES:
+            fetched[image.file_id] = base64.b64encode(content).decode()
+
+
+def _filled(file: OutputFile, fetched: dict[str, str]) -> OutputFile:
+    if file.file_id not in fetched:
+        return file
+    return msgspec.structs.replace(file, content_base64=fetched[file.file_id])

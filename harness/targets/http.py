@@ -53,6 +53,7 @@ class HttpWire:
     def __init__(self, address: Address, *, timeout_s: float = 60.0, clock: Clock = SYSTEM_CLOCK) -> None:
         self._clock = clock
         self._base_url = address.url
+        self._key_name = "OPENAI_API_KEY" if address.api_version is None else "AZURE_OPENAI_API_KEY"
         self._client = _client(address, timeout_s)
 
     async def call(
@@ -193,7 +194,7 @@ class HttpWire:
             return TargetRefused(
                 f"{self._base_url} does not accept the API key: {_message(error)}",
                 code="wrong-api-key",
-                hint="set OPENAI_API_KEY to a key of this server",
+                hint=f"set {self._key_name} to a key of this server",
             )
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
             return TargetRefused(f"{self._base_url} refused: {_message(error)}")

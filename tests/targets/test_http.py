@@ -146,6 +146,38 @@ def test_every_other_answer_becomes_one_clear_error(
     assert base_url in str(caught.value)
 
 
+def test_a_key_that_azure_refuses_is_told_with_the_variable_it_is_read_from(serve: Any) -> None:
+    base_url, script = serve([(401, {}, _error("Access denied"))])
+
+    async def go() -> None:
+        wire = HttpWire(Address(base_url.removesuffix("/v1"), "wrong", "2025-04-01-preview"))
+        try:
+            await wire.call("POST", "/chat/completions", {"model": "mine"})
+        finally:
+            await wire.close()
+
+    with pytest.raises(TargetRefused) as caught:
+        asyncio.run(go())
+    assert "AZURE_OPENAI_API_KEY" in str(caught.value.hint)
+    _, path, headers = script.requests[0]
+    assert path == "/openai/deployments/mine/chat/completions?api-version=2025-04-01-preview"
+    assert headers["api-key"] == "wrong" and "openai-beta" not in headers
+
+
+@pytest.mark.parametrize(("path", "name"), [("/threads/t/runs", "thread.run"), ("/responses", "response")])
+def test_a_server_that_does_not_stream_brings_the_finished_object(serve: Any, path: str, name: str) -> None:
+    base_url, _ = serve([(200, {}, {"object": name, "id": "x_1", "status": "completed"})])
+
+    async def go() -> list[Any]:
+        wire = HttpWire(Address(base_url, "key"))
+        try:
+            return [event async for event in wire.stream(path, {"stream": True})]
+        finally:
+            await wire.close()
+
+    assert asyncio.run(go()) == [(name, {"object": name, "id": "x_1", "status": "completed"})]
+
+
 def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("harness.backoff.growing_wait_s", lambda number: 0.0)
     with pytest.raises(TargetUnavailable, match=r"127\.0\.0\.1:1/v1") as caught:

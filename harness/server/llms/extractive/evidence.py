@@ -6,7 +6,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rapidfuzz.distance import OSA
 
@@ -20,6 +20,7 @@ from harness.server.llms.extractive.lexicon import (
     in_usual_words,
     synonyms,
 )
+from harness.server.llms.extractive.nearness import MOST_COMPARED, nearness
 from harness.server.llms.extractive.passages import Unit, units_of
 from harness.server.llms.interface import SearchHit
 from harness.text import STOP_WORDS, content_stems, fold, stem, words
@@ -33,6 +34,16 @@ ENOUGH_FOR_FOLLOW_UP = 0.58
 ENOUGH_IN_BORROWED_WORDS = 0.48
 #: The same for a report of trouble, which tells much that no document repeats.
 ENOUGH_FOR_TROUBLE = 0.38
+#: Coverage and weighted nearness together from which the best passage of 20 sentences counts as an answer.
+ENOUGH_TOGETHER = 1.2
+#: The same for a follow-up, which is compared together with what it goes on from.
+ENOUGH_TOGETHER_FOR_FOLLOW_UP = 1.5
+#: The same for a report of trouble.
+ENOUGH_TOGETHER_FOR_TROUBLE = 1.0
+#: How much more it takes for each doubling of the sentences: among more, the nearest is nearer by chance.
+_FOR_EACH_DOUBLING = 0.1
+_NEARNESS_WEIGHT = 2.5
+_NEARNESS_WHEN_RANKING = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +69,12 @@ class Question:
     follows: bool = True
     lean: float = 0.5
     facts: tuple[Term, ...] = ()
+    around: str = ""
+
+    @property
+    def whole(self) -> str:
+        """Its words behind those that it cannot be understood without."""
+        return " ".join(f"{self.around if self.follows else ''} {self.text}".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +86,13 @@ class Found:
     index: int
     score: float
     coverage: float
+    near: float | None = None
+    """Cosine of the question and the unit; None where they were not compared."""
+
+    @property
+    def together(self) -> float:
+        """What the words and the meaning say together."""
+        return self.coverage + _NEARNESS_WEIGHT * (self.near or 0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +106,7 @@ class Evidence:
         coverage: Share of the question's words that the best passage covers, weighted.
         known_share: Share of the question's own words that occur anywhere in the hits.
         lead: What stands before the steps and is to be done or known first.
+        near: Cosine of the question and the best passage; 0 where they were not compared.
     """
 
     answers: bool
@@ -90,6 +115,7 @@ class Evidence:
     coverage: float
     known_share: float
     lead: tuple[tuple[Unit, int], ...] = ()
+    near: float = 0.0
 
 
 NOTHING = Evidence(False, (), False, 0.0, 0.0)
@@ -129,7 +155,16 @@ def read_question(
     if lean is None:
         lean = 0.5 if follows else 0.12
     return Question(
-        text, tuple(own), tuple(around), cues, trouble, borrowed, follows and bool(around), lean, tuple(facts)
+        text,
+        tuple(own),
+        tuple(around),
+        cues,
+        trouble,
+        borrowed,
+        follows and bool(context.strip() or around),
+        lean,
+        tuple(facts),
+        " ".join(part for part in (context, extra) if part),
     )
 
 
@@ -308,17 +343,37 @@ def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Ev
     pages = _Pages(hits)
     if not hits or not question.terms or not any(pages.units):
         return NOTHING
-    ranked = sorted(_ranked(question, pages), key=lambda found: (-found.score, found.hit, found.index))
+    ranked = _compared(question, sorted(_ranked(question, pages), key=_order))
     best = next((found for found in ranked[:12] if _holds(question, found, ranked[0], pages)), ranked[0])
     best = _with_what_is_asked(question, best, ranked)
     ranked = [best, *(found for found in ranked if found is not best)]
+    nearest = max(found.near or 0.0 for found in ranked)
     important = [term for term in question.terms if term.weight > _GENERIC_WEIGHT] or list(question.terms)
     known = sum(bool(pages.forms(term.stem)) for term in important) / len(important)
     if not _is_enough(question, best, pages) or _lacks_a_name(question, pages):
-        return Evidence(False, (), False, best.coverage, known)
+        return Evidence(False, (), False, best.coverage, known, near=nearest)
     quotes, as_steps = _quotes(question, pages, ranked, most)
     lead = tuple(_lead(pages, quotes)) if as_steps else ()
-    return Evidence(bool(quotes), tuple(quotes), as_steps, best.coverage, known, lead)
+    return Evidence(bool(quotes), tuple(quotes), as_steps, best.coverage, known, lead, nearest)
+
+
+def _order(found: Found) -> tuple[float, int, int]:
+    return (-found.score, found.hit, found.index)
+
+
+def _compared(question: Question, ranked: list[Found]) -> list[Found]:
+    """The units in order of words and meaning together; the order of the words where nothing is compared."""
+    wordy = ranked[: MOST_COMPARED // 2]
+    others = sorted(ranked[MOST_COMPARED // 2 :], key=lambda found: (found.hit, -found.score, found.index))
+    compared = [*wordy, *others[: MOST_COMPARED - len(wordy)]]
+    near = nearness(question.whole, [found.unit for found in compared])
+    if near is None:
+        return ranked
+    scored = (
+        replace(found, score=found.score + _NEARNESS_WHEN_RANKING * cosine, near=cosine)
+        for found, cosine in zip(compared, near, strict=True)
+    )
+    return [*sorted(scored, key=_order), *others[MOST_COMPARED - len(wordy) :]]
 
 
 def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
@@ -428,6 +483,8 @@ def _holds(question: Question, found: Found, best: Found, pages: _Pages) -> bool
 
 def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
     """Whether the best passage covers the question well enough, and holds what kind of thing is asked for."""
+    if best.near is not None:
+        return _is_enough_together(question, best, pages)
     if question.trouble:
         return best.coverage >= ENOUGH_FOR_TROUBLE
     if _asks_whether_something_unknown(question, pages):
@@ -442,6 +499,19 @@ def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
         kind_is_there = _counts(question.text, best.unit.text) or _offers(question, best.unit)
         return best.coverage >= (ENOUGH - 0.1 if kind_is_there else ENOUGH)
     return 0.5 * best.coverage + 0.5 * _coverage_of_context(question, best, pages) >= ENOUGH_FOR_FOLLOW_UP
+
+
+def _is_enough_together(question: Question, best: Found, pages: _Pages) -> bool:
+    """The same by words and meaning together."""
+    more = _FOR_EACH_DOUBLING * math.log2(max(1.0, pages.count / 20))
+    if question.trouble:
+        return best.together >= ENOUGH_TOGETHER_FOR_TROUBLE + more
+    if _asks_whether_something_unknown(question, pages) or not _has_what_is_asked(question, best, pages):
+        return False
+    if not question.follows:
+        return best.together >= ENOUGH_TOGETHER + more
+    around = 0.5 * (_coverage_of_context(question, best, pages) - best.coverage) if question.context else 0.0
+    return best.together + around >= ENOUGH_TOGETHER_FOR_FOLLOW_UP + more
 
 
 _WHETHER = re.compile(r"(?:and |so |but )?(?:is|are|was|were|does|do|has|have) (?!there\b)", re.IGNORECASE)

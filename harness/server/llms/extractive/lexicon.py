@@ -131,8 +131,10 @@ worth write wrong year yesterday yet young
 _CUE_PATTERNS = {
     "duration": r"\bhow (?:long|soon|quickly|fast|often|old)\b|"
     r"\bhow many (?:minute|hour|day|week|month|year)s?\b",
-    "money": r"\bhow (?:much|expensive)\b|\b(?:price|cost|fee|fees|charge|prices|costs)\b",
-    "number": r"\bhow (?:many|large|big|far|tall|high|deep|small)\b|"
+    "money": r"\bhow (?:expensive\b|much(?! (?!is|are|was|does|do|did|for|would|will|to|it|more|extra|money|i|we|you|in|at|"
+    r"the|a|an|per|should|must|can|could|has|have)[a-z]))|\b(?:price|cost|fee|fees|charge|prices|costs)\b",
+    "number": r"\bhow (?:many|much (?!is|are|was|does|do|did|for|would|will|to|it|more|extra|money|i|we|you|in|at|"
+    r"the|a|an|per|should|must|can|could|has|have)[a-z]|large|big|far|tall|high|deep|small)\b|"
     r"\bwhat(?:'s| is) the (?:maximum|minimum|limit|size|number)\b",
     "phone": r"\b(?:phone|telephone|fax|call)\w* (?:number|line)\b|\bnumber (?:can|should|do) i call\b",
     "mail": r"\be-?mail address\b",
@@ -177,7 +179,8 @@ DATE = re.compile(
     r"\b\d{4}-\d\d-\d\d\b|\b(?:19|20)\d\d\b|\b(?:daily|weekly|monthly|noon|midnight|first day|last "
     r"day|at once|immediately|"
     r"right away|at the (?:end|start|beginning)|(?:after|within|before|until) (?:\d+|one|two|three|"
-    r"the end))\b|\b(?:minutes?|hours?|days?|weeks?|months?) (?:before|after|prior|in advance)\b",
+    r"the end))\b|\b(?:minutes?|hours?|days?|weeks?|months?) (?:before|after|prior|in advance)\b|"
+    r"\b(?:between|from|at|by|before|until|after) \d{1,2}\b|\b(?:until|once|as soon as) (?:the|its|your|it|they|you)\b",
     re.IGNORECASE,
 )
 NUMBER = re.compile(

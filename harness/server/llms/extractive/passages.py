@@ -33,6 +33,7 @@ class Unit:
         whole: False when the chunk's edge cut it off.
         parts: Stems that occur only as parts of compounds.
         answers_heading: Whether it begins the text under a heading that is a question.
+        title: The words of the headings above it.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Unit:
     whole: bool = True
     answers_heading: bool = False
     parts: frozenset[str] = frozenset()
+    title: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +84,10 @@ def _units(blocks: list[_Block]) -> Iterator[Unit]:
             list_number += 1
         answers = previous == "heading" and nearest.endswith("?")
         previous = block.kind
-        heading = frozenset(content_stems(" ".join(headings.values())))
+        title = " ".join(headings.values())
+        heading = frozenset(content_stems(title))
         for unit in _units_of_block(block, heading, list_number, position, len(blocks)):
-            yield replace(unit, answers_heading=True) if answers else unit
+            yield replace(unit, answers_heading=answers, title=clean(title))
             answers = False
 
 

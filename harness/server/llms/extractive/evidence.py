@@ -42,8 +42,10 @@ ENOUGH_TOGETHER_FOR_FOLLOW_UP = 1.5
 ENOUGH_TOGETHER_FOR_TROUBLE = 1.0
 #: How much more it takes for each doubling of the sentences: among more, the nearest is nearer by chance.
 _FOR_EACH_DOUBLING = 0.1
+#: A question that counts what stands around it so much is compared together with it.
+_LEANS = 0.3
 _NEARNESS_WEIGHT = 2.5
-_NEARNESS_WHEN_RANKING = 2.0
+_NEARNESS_WHEN_RANKING = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,8 @@ class Question:
     @property
     def whole(self) -> str:
         """Its words behind those that it cannot be understood without."""
-        return " ".join(f"{self.around if self.follows else ''} {self.text}".split())
+        leans = self.follows or self.lean >= _LEANS
+        return " ".join(f"{self.around if leans else ''} {self.text}".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,6 +267,7 @@ class _Pages:
         self.units = [units_of(hit.text) for hit in hits]
         flat = [unit for units in self.units for unit in units]
         self.count = max(1, len(flat))
+        self.distinct_count = max(1, len({(unit.title, unit.text) for unit in flat}))
         self.frequency: Counter[str] = Counter()
         for unit in flat:
             self.frequency.update(unit.stems | unit.heading)
@@ -363,17 +367,20 @@ def _order(found: Found) -> tuple[float, int, int]:
 
 def _compared(question: Question, ranked: list[Found]) -> list[Found]:
     """The units in order of words and meaning together; the order of the words where nothing is compared."""
-    wordy = ranked[: MOST_COMPARED // 2]
-    others = sorted(ranked[MOST_COMPARED // 2 :], key=lambda found: (found.hit, -found.score, found.index))
+    first = {(found.unit.title, found.unit.text): found for found in reversed(ranked)}
+    distinct = sorted(first.values(), key=_order)
+    wordy, others = distinct[: MOST_COMPARED // 2], distinct[MOST_COMPARED // 2 :]
+    others = sorted(others, key=lambda found: (found.hit, -found.score, found.index))
     compared = [*wordy, *others[: MOST_COMPARED - len(wordy)]]
     near = nearness(question.whole, [found.unit for found in compared])
     if near is None:
         return ranked
-    scored = (
+    scored = [
         replace(found, score=found.score + _NEARNESS_WHEN_RANKING * cosine, near=cosine)
         for found, cosine in zip(compared, near, strict=True)
-    )
-    return [*sorted(scored, key=_order), *others[MOST_COMPARED - len(wordy) :]]
+    ]
+    done = {id(found) for found in compared}
+    return [*sorted(scored, key=_order), *(found for found in ranked if id(found) not in done)]
 
 
 def _ranked(question: Question, pages: _Pages) -> Iterable[Found]:
@@ -445,6 +452,11 @@ def _offers(question: Question, unit: Unit) -> bool:
     return bool(set(content_stems(asked.group(1))) & unit.stems)
 
 
+def _asks_what_the_heading_asks(question: Question, unit: Unit) -> bool:
+    asked = {term.stem for term in question.terms}
+    return bool(unit.heading) and len(unit.heading & asked) >= 0.6 * len(unit.heading)
+
+
 def _bonus(question: Question, unit: Unit) -> float:
     bonus = 0.0
     if _counts(question.text, unit.text):
@@ -462,12 +474,16 @@ def _bonus(question: Question, unit: Unit) -> float:
         bonus += 0.1
     if "definition" in question.cues and re.search(r"\b(?:is|are|means?|refers to|stands for)\b", unit.text):
         bonus += 0.08
+    if unit.answers_heading and _asks_what_the_heading_asks(question, unit):
+        bonus += 0.3
+    if unit.kind == "step" and "steps" not in question.cues and not question.trouble:
+        bonus -= 0.1
     bonus -= {"code": 0.4, "row": 0.06}.get(unit.kind, 0.0)
     if unit.kind == "row" and ":" in unit.text:
         label = set(content_stems(unit.text.split(":")[0]))
         bonus += 0.15 if label and label <= {term.stem for term in question.terms} else 0.0
     bonus -= 0.12 if not unit.whole else 0.0
-    bonus -= 0.15 if unit.text.endswith("?") else 0.0
+    bonus -= {"?": 0.15, ":": 0.05}.get(unit.text[-1], 0.0)
     bonus -= 0.1 if len(unit.stems) < 3 else 0.0
     bonus -= 0.002 * max(0, len(unit.stems) - 30)
     return bonus
@@ -503,7 +519,7 @@ def _is_enough(question: Question, best: Found, pages: _Pages) -> bool:
 
 def _is_enough_together(question: Question, best: Found, pages: _Pages) -> bool:
     """The same by words and meaning together."""
-    more = _FOR_EACH_DOUBLING * math.log2(max(1.0, pages.count / 20))
+    more = _FOR_EACH_DOUBLING * math.log2(max(1.0, pages.distinct_count / 20))
     if question.trouble:
         return best.together >= ENOUGH_TOGETHER_FOR_TROUBLE + more
     if _asks_whether_something_unknown(question, pages) or not _has_what_is_asked(question, best, pages):
@@ -591,9 +607,14 @@ def _quotes(
     bridged = _bridged(question, pages, ranked)
     chosen = bridged or _chosen(ranked, most)
     opened = next((found for found in chosen if found.unit.text.endswith(":")), None)
-    if opened and any(found.unit.kind in ("step", "item") and found.hit == opened.hit for found in chosen):
+    of_the_best = opened is not None and opened.hit == best.hit
+    if opened and of_the_best and any(_is_item_of(found, opened) for found in chosen):
         return _list_after(pages, opened), False
     return [(found.unit, found.hit) for found in chosen], False
+
+
+def _is_item_of(found: Found, opened: Found) -> bool:
+    return found.unit.kind in ("step", "item") and found.hit == opened.hit
 
 
 def _steps(question: Question, pages: _Pages, ranked: list[Found]) -> list[tuple[Unit, int]]:

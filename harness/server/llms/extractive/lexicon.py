@@ -141,6 +141,7 @@ _CUE_PATTERNS = {
     "date": r"(?:^|[,;.?!] )(?:(?:and|so|but|since|until|by|from) )*when\b(?! i\b| my\b| the\b| a\b)|"
     r"\bwhen (?:is|are|do|does|did|will|can|was|were|should)\b|\bwhat (?:time|day|date|year)\b|"
     r"\bwhich (?:days?|dates?|year)\b|\bopening (?:hours|times)\b",
+    "day": r"\b(?:which|what) (?:\w+ )?(?:week)?days?\b",
     "steps": r"\bhow (?:do|can|should|would|could|to|does one|must|i|we|one|you)\b|\bsteps?\b|"
     r"\binstructions\b|"
     r"\bset ?up\b|"
@@ -207,6 +208,7 @@ _ADDRESS = re.compile(r"@")
 _MOST = re.compile(
     r"\b(?:up to|at most|no more than|maximum|limited to|as many as|exceeds?|not more than|largest)\b"
 )
+_DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:daily|weekdays?|weekends?)\b", re.IGNORECASE)
 CUE_EVIDENCE = {
     "most": _MOST,
     "choice": CHOICE,
@@ -217,6 +219,7 @@ CUE_EVIDENCE = {
     "money": MONEY,
     "number": NUMBER,
     "date": DATE,
+    "day": _DAY,
     "place": PLACE,
 }
 

@@ -44,6 +44,8 @@ ENOUGH_TOGETHER_FOR_TROUBLE = 1.0
 _FOR_EACH_DOUBLING = 0.1
 #: A question that counts what stands around it so much is compared together with it.
 _LEANS = 0.3
+#: Least nearness of an answer: with less, words in common are a coincidence.
+_RELATED = 0.25
 _NEARNESS_WEIGHT = 2.5
 _NEARNESS_WHEN_RANKING = 1.0
 
@@ -525,7 +527,7 @@ def _is_enough_together(question: Question, best: Found, pages: _Pages) -> bool:
     if _asks_whether_something_unknown(question, pages) or not _has_what_is_asked(question, best, pages):
         return False
     if not question.follows:
-        return best.together >= ENOUGH_TOGETHER + more
+        return best.together >= ENOUGH_TOGETHER + more and (best.near or 0.0) >= _RELATED
     around = 0.5 * (_coverage_of_context(question, best, pages) - best.coverage) if question.context else 0.0
     return best.together + around >= ENOUGH_TOGETHER_FOR_FOLLOW_UP + more
 

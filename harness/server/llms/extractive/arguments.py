@@ -699,11 +699,23 @@ def _number(parameter: Parameter, text: str, siblings: Sequence[Parameter]) -> i
             scored.append((hit, -match.start(), value))
     if not scored:
         return None
+    if len(scored) > 1 and not any(hit for hit, _, _ in scored):
+        return _number_in_turn(parameter, scored, siblings)
     best = max(scored)
     rivals = [
         other for other in siblings if other.type in ("integer", "number") and other.name != parameter.name
     ]
     return best[2] if best[0] > 0 or (len(scored) == 1 and not rivals) else None
+
+
+def _number_in_turn(
+    parameter: Parameter, scored: list[tuple[int, int, int | float]], siblings: Sequence[Parameter]
+) -> int | float | None:
+    """The n-th number for the n-th parameter where all are numbers and there is one for each: "3 by 4"."""
+    names = [other.name for other in siblings if other.type in ("integer", "number")]
+    if len(names) != len(siblings) or len(names) != len(scored) or parameter.name not in names:
+        return None
+    return sorted(scored, key=lambda one: -one[1])[names.index(parameter.name)][2]
 
 
 def _nearness(text: str, start: int, end: int, wanted: set[str]) -> int:

@@ -45,7 +45,7 @@ _FOR_EACH_DOUBLING = 0.1
 #: A question that counts what stands around it so much is compared together with it.
 _LEANS = 0.3
 #: Least nearness of an answer: with less, words in common are a coincidence.
-_RELATED = 0.25
+_RELATED = 0.2
 _NEARNESS_WEIGHT = 2.5
 _NEARNESS_WHEN_RANKING = 1.0
 

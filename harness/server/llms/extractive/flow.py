@@ -35,7 +35,7 @@ from harness.server.llms.extractive.handover import (
     without_refusal,
 )
 from harness.server.llms.extractive.lexicon import INJECTION, OFF_TOPIC
-from harness.server.llms.extractive.meaning import ALONE, BESIDE_DOCUMENTS, meant_calls
+from harness.server.llms.extractive.meaning import ALONE, BESIDE_DOCUMENTS, REPORTED, gives, meant_calls, reporting_call
 from harness.server.llms.extractive.policy import Escalation, Policy, read_policy
 from harness.server.llms.extractive.talk import (
     Outcome,
@@ -432,8 +432,17 @@ def _functions(scene: _Scene) -> ModelReply | None:
     if not scene.functions:
         return None
     calls = calls_asked_for(scene.functions, scene.subject, scene.talk.user_texts[:-1])
-    calls = _with_meant(scene, calls)
+    calls = _with_meant(scene, calls) or _reported(scene)
     return _call_or_ask(scene, calls) if calls else None
+
+
+def _reported(scene: _Scene) -> list[Call]:
+    """The call for what a message only reports, where it holds everything that the call needs."""
+    said = scene.subject
+    if not scene.situation.trouble or "?" in said:
+        return []
+    call = reporting_call(scene.functions, said, REPORTED)
+    return [call] if call and gives(call.function, said) else []
 
 
 def _with_meant(scene: _Scene, calls: Sequence[Call]) -> list[Call]:
@@ -443,10 +452,9 @@ def _with_meant(scene: _Scene, calls: Sequence[Call]) -> list[Call]:
     """
     searches = "file_search" in scene.hosted
     least = BESIDE_DOCUMENTS if searches else ALONE
-    meant = meant_calls(scene.functions, scene.subject, scene.talk.user_texts[:-1], least)
-    known = {call.function.name for call in calls}
-    more = [call for call in meant if call.function.name not in known]
-    return [*calls, *(call for call in more if not (searches and call.filled.missing))]
+    known = frozenset(call.function.name for call in calls)
+    meant = meant_calls(scene.functions, scene.subject, scene.talk.user_texts[:-1], least, known)
+    return [*calls, *(call for call in meant if not (searches and call.filled.missing))]
 
 
 def _call_or_ask(scene: _Scene, calls: Sequence[Call]) -> ModelReply:
@@ -506,7 +514,8 @@ def _bare_value(scene: _Scene, call: Call) -> str:
     if len(missing) != 1 or len(said.split()) > 4:
         return scene.talk.said
     parameter = Parameter(missing[0], (call.function.schema.get("properties") or {}).get(missing[0]) or {})
-    return f"{scene.talk.said}\n{parameter.label}: {said}"
+    names = dict.fromkeys((parameter.label, parameter.name.replace("_", " ")))
+    return "\n".join([scene.talk.said, *(f"{name}: {said}" for name in names)])
 
 
 # --- data -----------------------------------------------------------------------------------------

@@ -45,7 +45,8 @@ class Function:
     @property
     def reads(self) -> bool:
         """Whether it looks something up instead of doing something."""
-        return bool(self.name_words) and self.name_words[0] in _READING
+        words = self.name_words
+        return bool(words) and (words[0] in _READING or (len(words) > 1 and words[-1] in _READ_THINGS))
 
     @property
     def takes_mail(self) -> bool:
@@ -57,6 +58,8 @@ class Function:
 _READING = frozenset(
     "get check lookup look find fetch search track list show read query retrieve view count calculate".split()
 )
+#: What can only be looked up: ``order_status``, ``account_balance``.
+_READ_THINGS = frozenset("status state balance availability history forecast".split())
 _HANDS_OVER_BY_NAME = re.compile(
     r"\b(?:tickets?|escalat\w*|hand ?over|handoff|hand off|callback|incident|human|agent|complaint|"
     r"notify (?:team|staff|desk|human|support)|contact (?:team|staff|human|support))\b|\bsupport "
@@ -143,13 +146,15 @@ _ACTING = frozenset(
     "create make book reserve open file submit raise log place add schedule cancel return send "
     "register renew extend start request order change update set delete remove report issue "
     "transfer pay refund block activate deactivate enroll apply reset move notify put sign borrow "
-    "hold arrange give buy purchase subscribe unsubscribe get".split()
+    "hold arrange give buy purchase subscribe unsubscribe get reschedule modify edit enter end stop "
+    "switch pause freeze lock unlock assign invite approve reject close replace exchange page call".split()
 )
 
 
 def is_acting(function: Function) -> bool:
     """Whether a function changes something."""
-    return bool(function.name_words) and function.name_words[0] in _ACTING - {"get"}
+    acts = bool(function.name_words) and function.name_words[0] in _ACTING - {"get"}
+    return acts and not function.reads
 
 
 def calls_asked_for(functions: Sequence[Function], said: str, earlier: Sequence[str]) -> list[Call]:

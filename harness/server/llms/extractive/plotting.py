@@ -34,6 +34,8 @@ class Table:
     dated: str | None
     categories: tuple[str, ...]
     values: frozenset[str]
+    without_years: bool = False
+    """Whether the dates are names of months and nothing else."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,10 @@ _DATE = re.compile(
     r"^\s*(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?:[T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}[- "
     r"]?Q[1-4]|(?:[A-Z][a-z]{2,8})[ -]\d{2,4})\s*$"
 )
+_MONTH_NAME = re.compile(
+    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
+    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+)
 _DATE_NAMES = re.compile(r"\b(?:date|month|day|week|quarter|period|year|time|timestamp|created|ordered)\b")
 
 
@@ -200,7 +206,8 @@ def table_of(file: FileInfo, head: str | None = None) -> Table:
     numeric = tuple(c for c in columns if c != dated and cells[c] and all(_NUMBER.match(v) for v in cells[c]))
     categories = tuple(c for c in columns if c not in numeric and c != dated and cells[c])
     values = frozenset(fold(v) for c in categories for v in cells[c] if len(v) > 1)
-    return Table(file, columns, numeric, dated, categories, values)
+    without_years = dated is not None and all(_MONTH_NAME.fullmatch(value) for value in cells[dated])
+    return Table(file, columns, numeric, dated, categories, values, without_years)
 
 
 def _rows(file: FileInfo, head: str) -> list[list[str]]:
@@ -247,7 +254,7 @@ def _dated(columns: Sequence[str], cells: dict[str, list[str]]) -> str | None:
         if (
             named
             and cells[column]
-            and all(re.fullmatch(r"(?:19|20)\d\d|[A-Z][a-z]{2,8}", v) for v in cells[column])
+            and all(re.fullmatch(rf"(?:19|20)\d\d|{_MONTH_NAME.pattern}", v) for v in cells[column])
         ):
             return column
     return None
@@ -261,6 +268,7 @@ def plan(question: str, table: Table) -> Analysis:
     text = fold(question)
     chart = _chart(text)
     period = _period(text) if table.dated else None
+    period = "month" if period and table.without_years else period
     group = _group(text, table)
     measure = _measure(text, table)
     how = _how(text)
@@ -484,6 +492,10 @@ def _dates(table: Table) -> list[str]:
     if table.dated is None:
         return []
     column = repr(table.dated)
+    if table.without_years:
+        # Any year serves: only the order of the months is read from it.
+        names = f"df[{column}].astype(str).str.strip().str[:3]"
+        return [f"when = pd.to_datetime({names} + ' 2000', format='%b %Y', errors='coerce')"]
     return [f"when = pd.to_datetime(df[{column}].astype(str), errors='coerce')"]
 
 
@@ -507,14 +519,13 @@ def _filters(question: str, table: Table, before: str) -> list[str]:
             "            break",
         ]
     if table.dated is not None:
-        lines += _time_filters()
+        lines += _time_filters(table)
     return [*lines, "scope = ' for ' + ', '.join(chosen) if chosen else ''", ""]
 
 
-def _time_filters() -> list[str]:
+def _time_filters(table: Table) -> list[str]:
     """Years, months and quarters that the question names."""
-    return [
-        "when = when.loc[df.index]",
+    years = [
         "for text in (question, before):",
         "    years = sorted({int(y) for y in re.findall(r'\\b(?:19|20)\\d\\d\\b', text)})",
         "    if years:",
@@ -522,6 +533,10 @@ def _time_filters() -> list[str]:
         "        when = when.loc[df.index]",
         "        chosen.append(' and '.join(str(y) for y in years))",
         "        break",
+    ]
+    return [
+        "when = when.loc[df.index]",
+        *([] if table.without_years else years),
         "months = ['january', 'february', 'march', 'april', 'may', 'june', 'july', 'august',",
         "          'september', 'october', 'november', 'december']",
         "named = [m for m in months if re.search(r'\\bin (?:\\w+ and )?' + m + r'\\b|\\b' + m + r' "
@@ -549,7 +564,10 @@ def _findings(table: Table, analysis: Analysis) -> list[str]:
             return _guarded(body)
     label = _named(analysis.measure) if analysis.measure and analysis.how != "count" else ""
     title = f"{_HOW_IN_WORDS[analysis.how]} {label}".strip()
-    body += _grouped(analysis, title) if (analysis.group or analysis.period) else _single(analysis, title)
+    if analysis.group or analysis.period:
+        body += _grouped(analysis, title, without_years=table.without_years)
+    else:
+        body += _single(analysis, title)
     return _guarded(body)
 
 
@@ -585,7 +603,7 @@ def _plain(expression: str) -> _Code:
 def _overview(table: Table) -> list[str]:
     size = (_Code("f'{len(df):,}'"), " rows and ", _Code("str(len(df.columns))"), " columns: ")
     lines = [_say(f"{table.file.filename} has ", *size, _Code("', '.join(df.columns)"), ".")]
-    if table.dated:
+    if table.dated and not table.without_years:
         lines.append(
             _say(
                 "It covers ",
@@ -625,19 +643,23 @@ def _single(analysis: Analysis, title: str) -> list[str]:
     return lines
 
 
-def _grouped(analysis: Analysis, title: str) -> list[str]:
+def _grouped(analysis: Analysis, title: str, *, without_years: bool) -> list[str]:
     keys = []
     if analysis.period:
-        period = f"when.dt.to_period({_FREQUENCY[analysis.period]!r}).astype(str)"
+        period = f"when.dt.to_period({_FREQUENCY[analysis.period]!r})"
+        # Months without a year keep their order by not being words before they are shown.
+        period += "" if without_years else ".astype(str)"
         keys.append(f"{period}.rename({analysis.period!r})")
     if analysis.group:
         keys.append(f"df[{analysis.group!r}]")
     groups = f"df.groupby({'[' + ', '.join(keys) + ']' if len(keys) > 1 else keys[0]})"
     counted = analysis.how == "count" or analysis.measure is None
     series = f"{groups}.size()" if counted else f"{groups}[{analysis.measure!r}].{analysis.how}()"
+    named = "{0}.index = [month.strftime('%b') for month in {0}.index]"
+    shown = [named] if without_years and analysis.period else []
     if len(keys) > 1:
-        return _two_keys(series, analysis, title)
-    lines = [f"result = {series}"]
+        return _two_keys(series, analysis, title, [line.format("table") for line in shown])
+    lines = [f"result = {series}", *(line.format("result") for line in shown)]
     if not analysis.period:
         lines.append(f"result = result.sort_values(ascending={analysis.rank == 'bottom'})")
     over = analysis.period or _spaced(analysis.group or "")
@@ -684,11 +706,12 @@ def _course(analysis: Analysis, title: str, over: str) -> list[str]:
     return lines
 
 
-def _two_keys(series: str, analysis: Analysis, title: str) -> list[str]:
+def _two_keys(series: str, analysis: Analysis, title: str, shown: list[str]) -> list[str]:
     group = _spaced(analysis.group or "")
     each = _Code("'; '.join(str(k) + ' ' + plain(v) for k, v in result_sums.items())")
     lines = [
         f"table = {series}.unstack(fill_value=0)",
+        *shown,
         "result_sums = table.sum().sort_values(ascending=False)",
         _say(f"{title} by {group}", _SCOPE, ": ", each, "."),
         "result = result_sums",

@@ -81,6 +81,8 @@ class _Scene:
         """Whether a function belongs to this hand-over; one with another job, if it is about that."""
         if function.name not in self.policy.calls:
             return function.hands_over
+        if self.policy.calls == {function.name} and not function.reads and self.situation.escalation:
+            return True
         about = set(content_stems(f"{function.description} {' '.join(function.name_words)}"))
         said = set(content_stems(" ".join(self.talk.user_texts[-2:])))
         return function.hands_over or (self.situation.reason in ("condition", "") and bool(about & said))
@@ -721,11 +723,15 @@ def _is_off_topic(scene: _Scene, found: Sequence[Evidence]) -> bool:
     text = _POLITENESS.sub(" ", fold(scene.subject))
     if _CAN_I.search(text):
         return False
+    if max((evidence.near for evidence in found), default=0.0) >= _ON_TOPIC:
+        return False
     if own & scene.policy.scope or _IS_ABOUT_US.search(text) or (known and _ASKS_OF_A_SERVICE.search(text)):
         return False
     return known <= 0.34
 
 
+_ON_TOPIC = 0.35
+"""Nearness of some sentence of the documents from which a question is none about something else."""
 _POLITENESS = re.compile(
     r"\b(?:can|could|would|will) you (?:please |kindly )?(?:tell|give|explain|help|show|write|say|recommend|"
     r"make|suggest|solve|translate|do|play|sing|draw|teach)\w*\b|\bdo you (?:know|think|like|believe)\b|"

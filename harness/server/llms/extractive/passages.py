@@ -136,6 +136,7 @@ def clean(text: str) -> str:
 
 def _blocks(chunk: str) -> Iterator[_Block]:
     lines = [line.rstrip() for line in chunk.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    lines = _with_bars(lines)
     width = _width(lines)
     group: list[str] = []
     groups: list[list[str]] = []
@@ -155,6 +156,29 @@ def _blocks(chunk: str) -> Iterator[_Block]:
     if group:
         groups.append(group)
     yield from _with_text(list(_classified(groups)))
+
+
+_GAP = re.compile(r"(?<=\S)(?: {2,}|\t+)(?=\S)")
+
+
+def _with_bars(lines: list[str]) -> list[str]:
+    """The lines; where columns stand apart by spaces alone, in at least three lines, with bars between."""
+    cells = [_cells(line) for line in lines]
+    begin = 0
+    made = list(lines)
+    while begin < len(lines):
+        end = begin
+        while end < len(lines) and len(cells[end]) == len(cells[begin]):
+            end += 1
+        if len(cells[begin]) > 1 and end - begin > 2:
+            made[begin:end] = [" | ".join(row) for row in cells[begin:end]]
+        begin = end
+    return made
+
+
+def _cells(line: str) -> list[str]:
+    text = line.strip()
+    return [text] if "|" in text or _starts_a_block(text) else _GAP.split(text)
 
 
 def _with_text(blocks: list[_Block]) -> list[_Block]:

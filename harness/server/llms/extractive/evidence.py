@@ -12,18 +12,24 @@ from rapidfuzz.distance import OSA
 
 from harness.server.llms.extractive.lexicon import (
     CUE_EVIDENCE,
-    CUES,
     TROUBLE,
     alike,
     common_stems,
-    generic_stems,
-    in_usual_words,
     synonyms,
 )
 from harness.server.llms.extractive.nearness import MOST_COMPARED, nearness
 from harness.server.llms.extractive.passages import Unit, units_of
+from harness.server.llms.extractive.question import (
+    CALENDAR,
+    GENERIC_WEIGHT,
+    MONTH_STEMS,
+    Question,
+    Term,
+    is_code,
+    is_name,
+)
 from harness.server.llms.interface import SearchHit
-from harness.text import STOP_WORDS, content_stems, fold, stem, words
+from harness.text import content_stems, fold, words
 
 #: Coverage of a question's words from which its best passage counts as an answer; calibrated on
 #: conversations over product documentation that people labelled answerable or unanswerable.
@@ -42,44 +48,10 @@ ENOUGH_TOGETHER_FOR_FOLLOW_UP = 1.5
 ENOUGH_TOGETHER_FOR_TROUBLE = 1.0
 #: How much more it takes for each doubling of the sentences: among more, the nearest is nearer by chance.
 _FOR_EACH_DOUBLING = 0.1
-#: A question that counts what stands around it so much is compared together with it.
-_LEANS = 0.3
 #: Least nearness of an answer: with less, words in common are a coincidence.
 _RELATED = 0.2
 _NEARNESS_WEIGHT = 2.5
 _NEARNESS_WHEN_RANKING = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Term:
-    """One word of the question: its stem, how much it counts, and whether it names something."""
-
-    stem: str
-    weight: float
-    names: bool = False
-    acronym: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A question as terms: its own, those of its context, and what kind of answer it wants."""
-
-    text: str
-    terms: tuple[Term, ...]
-    context: tuple[Term, ...]
-    cues: frozenset[str]
-    trouble: bool = False
-    borrowed: bool = False
-    follows: bool = True
-    lean: float = 0.5
-    facts: tuple[Term, ...] = ()
-    around: str = ""
-
-    @property
-    def whole(self) -> str:
-        """Its words behind those that it cannot be understood without."""
-        leans = self.follows or self.lean >= _LEANS
-        return " ".join(f"{self.around if leans else ''} {self.text}".split())
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,116 +98,10 @@ class Evidence:
 NOTHING = Evidence(False, (), False, 0.0, 0.0)
 
 
-# --- the question ---------------------------------------------------------------------------------
-
-
-def read_question(
-    text: str,
-    context: str = "",
-    *,
-    extra: str = "",
-    implied: frozenset[str] = frozenset(),
-    trouble: bool = False,
-    follows: bool = True,
-    lean: float | None = None,
-) -> Question:
-    """The question of a text.
-
-    ``context`` are earlier questions, which count for ranking: much when the text ``follows`` from them, a
-    little otherwise. ``extra`` are words that count as its own, ``implied`` stems go without saying: the
-    company's name in a question to the company.
-    """
-    own = [Term(t.stem, _GENERIC_WEIGHT) if t.stem in implied else t for t in _terms(text)]
-    known = {term.stem for term in own}
-    facts = [term for term in _terms(extra) if term.stem not in known]
-    around = facts + [term for term in _terms(context) if term.stem not in known]
-    around = list({term.stem: term for term in reversed(around)}.values())
-    telling = sum(term.weight for term in own if term.stem not in _ANY_PRICE)
-    borrowed = follows and bool(around) and telling < 1.0
-    if borrowed:
-        # Nothing of its own to go by: what was asked before is asked again.
-        own, around = own + [Term(term.stem, term.weight * 0.8) for term in around], []
-    folded = fold(text)
-    cues = frozenset(name for name, pattern in CUES.items() if pattern.search(folded))
-    if lean is None:
-        lean = 0.5 if follows else 0.12
-    return Question(
-        text,
-        tuple(own),
-        tuple(around),
-        cues,
-        trouble,
-        borrowed,
-        follows and bool(context.strip() or around),
-        lean,
-        tuple(facts),
-        " ".join(part for part in (context, extra) if part),
-    )
-
-
-#: What is asked of a subject named before: "What would that cost?".
-_ANY_PRICE = frozenset(content_stems("cost price fee charge expensive cheap euros dollars pounds"))
-_GENERIC_WEIGHT = 0.2
 #: Of a common word that no hit holds.
 _COMMON_WEIGHT = 0.4
 #: Rarity is not to be read from fewer units than these.
 _FEWEST = 60
-
-
-def _terms(text: str) -> list[Term]:
-    found: dict[str, Term] = {}
-    begins = True
-    text = _ASKED_FOR.sub(" ", in_usual_words(re.sub(r"([A-Za-z])\1{2,}", r"\1", text)))
-    for span in words(text):
-        folded = fold(span.text)
-        if "@" not in folded:
-            for part in _stems(folded):
-                generic = part in generic_stems() or bool(_SAYS_LITTLE.fullmatch(folded))
-                names = (
-                    not generic
-                    and not _CALENDAR.fullmatch(folded)
-                    and ((_is_name(span.text) and not begins) or _is_code(span.text))
-                )
-                weight = _GENERIC_WEIGHT if generic else 1.0
-                found.setdefault(part, Term(part, weight, names, span.text.isupper()))
-        begins = text[span.end : span.end + 1] in (".", "?", "!", ":", "\n")
-    return list(found.values())
-
-
-_CALENDAR = re.compile(
-    r"(?:mon|tues|wednes|thurs|fri|satur|sun)days?|january|february|march|april|may|june|july|"
-    r"august|september|"
-    r"october|november|december|english|internet|wi-fi|pdf|e-?mail|ok"
-)
-_MONTH_STEMS = frozenset(
-    content_stems("january february march april june july august september october november")
-)
-#: What a question word asks for is a cue, not a word to be found.
-_ASKED_FOR = re.compile(r"\bhow (?:long|many|much|often|soon)\b", re.IGNORECASE)
-#: Adverbs of manner and small numbers.
-_SAYS_LITTLE = re.compile(r"\d{1,2}|(?!(?:reply|apply|supply|monthly|weekly|daily|yearly|family)$)\w{3,}ly")
-
-
-def _stems(word: str) -> list[str]:
-    if word in STOP_WORDS:
-        return []
-    if word == "founded":
-        return ["founder"]
-    parts = content_stems(word)
-    if _is_code(word):
-        return [word]
-    if len(parts) > 1:
-        # A compound is its parts; the whole would be missing wherever it is spelt apart.
-        parts = parts[1:] if all(len(part) > 1 for part in parts[1:]) else parts[:1]
-    return [part for part in parts if len(part) > 1 or part.isdigit()]
-
-
-def _is_name(word: str) -> bool:
-    return word[:1].isupper() and fold(word) not in STOP_WORDS and word != "I"
-
-
-def _is_code(word: str) -> bool:
-    return any(c.isdigit() for c in word) and any(c.isalpha() for c in word)
 
 
 # --- ranking --------------------------------------------------------------------------------------
@@ -307,13 +173,13 @@ class _Pages:
         """How much a term tells: rare words more than common ones, unknown names most."""
         forms = self.forms(term.stem)
         if not forms:
-            if _CALENDAR.fullmatch(term.stem) or term.stem in _MONTH_STEMS:
+            if CALENDAR.fullmatch(term.stem) or term.stem in MONTH_STEMS:
                 return 0.3 * term.weight
             if term.stem in common_stems():
                 return _COMMON_WEIGHT * term.weight
             return term.weight * (1.5 if term.names else 0.9)
         often = self.frequency[term.stem] or max(self.frequency[form] for form in forms)
-        if term.names and _is_code(term.stem):
+        if term.names and is_code(term.stem):
             return 1.5 * term.weight
         count = max(self.count, _FEWEST)
         rarity = math.log(1 + count / often) / math.log(1 + count)
@@ -354,7 +220,7 @@ def weigh(question: Question, hits: Sequence[SearchHit], *, most: int = 3) -> Ev
     best = _with_what_is_asked(question, best, ranked)
     ranked = [best, *(found for found in ranked if found is not best)]
     nearest = max(found.near or 0.0 for found in ranked)
-    important = [term for term in question.terms if term.weight > _GENERIC_WEIGHT] or list(question.terms)
+    important = [term for term in question.terms if term.weight > GENERIC_WEIGHT] or list(question.terms)
     known = sum(bool(pages.forms(term.stem)) for term in important) / len(important)
     if not _is_enough(question, best, pages) or _lacks_a_name(question, pages):
         return Evidence(False, (), False, best.coverage, known, near=nearest)
@@ -538,7 +404,7 @@ _WHETHER = re.compile(r"(?:and |so |but )?(?:is|are|was|were|does|do|has|have) (
 def _asks_whether_something_unknown(question: Question, pages: _Pages) -> bool:
     """Whether a yes-or-no question ends in a rare word that no hit knows: "Is the boot vegan?"."""
     last = question.terms[-1]
-    rare = last.weight == 1.0 and last.stem not in common_stems() and not _CALENDAR.fullmatch(last.stem)
+    rare = last.weight == 1.0 and last.stem not in common_stems() and not CALENDAR.fullmatch(last.stem)
     return (
         bool(_WHETHER.match(question.text)) and rare and not pages.forms(last.stem) and not question.borrowed
     )
@@ -753,7 +619,7 @@ def _link(term: str, unit: Unit, question: Question) -> frozenset[str]:
     links: set[str] = set()
     for clause in re.split(r"[,;:]| and ", unit.text):
         if term in content_stems(clause):
-            names = (word.text for word in list(words(clause))[1:] if _is_name(word.text))
+            names = (word.text for word in list(words(clause))[1:] if is_name(word.text))
             links.update(part for name in names for part in content_stems(name) if part not in asked)
     return frozenset(links)
 
@@ -763,8 +629,3 @@ def _says_the_same(one: Unit, other: Unit) -> bool:
         return True
     shared = len(one.stems & other.stems)
     return shared >= 0.85 * max(1, min(len(one.stems), len(other.stems)))
-
-
-def term_stems(text: str) -> set[str]:
-    """The stems of a text that say what it is about."""
-    return {term.stem for term in _terms(text) if term.weight > _GENERIC_WEIGHT and stem(term.stem)}

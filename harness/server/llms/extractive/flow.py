@@ -12,12 +12,7 @@ from typing import Any
 from harness.server.llms.extractive import answer, plotting, sums
 from harness.server.llms.extractive.arguments import Parameter, fill, without_contact
 from harness.server.llms.extractive.ellipsis import expanded
-from harness.server.llms.extractive.evidence import (
-    Evidence,
-    read_question,
-    term_stems,
-    weigh,
-)
+from harness.server.llms.extractive.evidence import Evidence, weigh
 from harness.server.llms.extractive.functions import (
     Call,
     Function,
@@ -35,8 +30,16 @@ from harness.server.llms.extractive.handover import (
     without_refusal,
 )
 from harness.server.llms.extractive.lexicon import INJECTION, OFF_TOPIC
-from harness.server.llms.extractive.meaning import ALONE, BESIDE_DOCUMENTS, REPORTED, gives, meant_calls, reporting_call
+from harness.server.llms.extractive.meaning import (
+    ALONE,
+    BESIDE_DOCUMENTS,
+    REPORTED,
+    gives,
+    meant_calls,
+    reporting_call,
+)
 from harness.server.llms.extractive.policy import Escalation, Policy, read_policy
+from harness.server.llms.extractive.question import read_question, term_stems
 from harness.server.llms.extractive.talk import (
     Outcome,
     Talk,

@@ -128,13 +128,17 @@ usual usually various visit wait walk watch wear weekend went wife wish without 
 worth write wrong year yesterday yet young
 """.split()
 
+#: What "how much" counts when it asks for no price: "how much exercise".
+_A_THING = (
+    r"(?!(?:is|are|was|does|do|did|for|would|will|to|it|more|extra|money|i|we|you|in|at|the|a|an|per|should|"
+    r"must|can|could|has|have|cheaper|longer|later)\b)[a-z]"
+)
 _CUE_PATTERNS = {
     "duration": r"\bhow (?:long|soon|quickly|fast|often|old)\b|"
     r"\bhow many (?:minute|hour|day|week|month|year)s?\b",
-    "money": r"\bhow (?:expensive\b|much(?! (?!is|are|was|does|do|did|for|would|will|to|it|more|extra|money|i|we|you|in|at|"
-    r"the|a|an|per|should|must|can|could|has|have)[a-z]))|\b(?:price|cost|fee|fees|charge|prices|costs)\b",
-    "number": r"\bhow (?:many|much (?!is|are|was|does|do|did|for|would|will|to|it|more|extra|money|i|we|you|in|at|"
-    r"the|a|an|per|should|must|can|could|has|have)[a-z]|large|big|far|tall|high|deep|small)\b|"
+    "money": rf"\bhow (?:expensive\b|much\b(?! {_A_THING}))|"
+    r"\b(?:price|cost|fee|fees|charge|prices|costs)\b",
+    "number": rf"\bhow (?:many|much {_A_THING}|large|big|far|tall|high|deep|small)\b|"
     r"\bwhat(?:'s| is) the (?:maximum|minimum|limit|size|number)\b",
     "phone": r"\b(?:phone|telephone|fax|call)\w* (?:number|line)\b|\bnumber (?:can|should|do) i call\b",
     "mail": r"\be-?mail address\b",
@@ -181,7 +185,8 @@ DATE = re.compile(
     r"day|at once|immediately|"
     r"right away|at the (?:end|start|beginning)|(?:after|within|before|until) (?:\d+|one|two|three|"
     r"the end))\b|\b(?:minutes?|hours?|days?|weeks?|months?) (?:before|after|prior|in advance)\b|"
-    r"\b(?:between|from|at|by|before|until|after) \d{1,2}\b|\b(?:until|once|as soon as) (?:the|its|your|it|they|you)\b",
+    r"\b(?:between|from|at|by|before|until|after) \d{1,2}\b|"
+    r"\b(?:until|once|as soon as) (?:the|its|your|it|they|you)\b",
     re.IGNORECASE,
 )
 NUMBER = re.compile(
@@ -208,7 +213,9 @@ _ADDRESS = re.compile(r"@")
 _MOST = re.compile(
     r"\b(?:up to|at most|no more than|maximum|limited to|as many as|exceeds?|not more than|largest)\b"
 )
-_DAY = re.compile(r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:daily|weekdays?|weekends?)\b", re.IGNORECASE)
+_DAY = re.compile(
+    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:daily|weekdays?|weekends?)\b", re.IGNORECASE
+)
 CUE_EVIDENCE = {
     "most": _MOST,
     "choice": CHOICE,

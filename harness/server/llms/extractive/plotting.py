@@ -186,8 +186,8 @@ _DATE = re.compile(
     r"]?Q[1-4]|(?:[A-Z][a-z]{2,8})[ -]\d{2,4})\s*$"
 )
 _MONTH_NAME = re.compile(
-    r"(?i:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|"
-    r"oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+    r"(?i:january|february|march|april|may|june|july|august|september|october|november|december|"
+    r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
 )
 _DATE_NAMES = re.compile(r"\b(?:date|month|day|week|quarter|period|year|time|timestamp|created|ordered)\b")
 
@@ -493,7 +493,6 @@ def _dates(table: Table) -> list[str]:
         return []
     column = repr(table.dated)
     if table.without_years:
-        # Any year serves: only the order of the months is read from it.
         names = f"df[{column}].astype(str).str.strip().str[:3]"
         return [f"when = pd.to_datetime({names} + ' 2000', format='%b %Y', errors='coerce')"]
     return [f"when = pd.to_datetime(df[{column}].astype(str), errors='coerce')"]
@@ -647,7 +646,6 @@ def _grouped(analysis: Analysis, title: str, *, without_years: bool) -> list[str
     keys = []
     if analysis.period:
         period = f"when.dt.to_period({_FREQUENCY[analysis.period]!r})"
-        # Months without a year keep their order by not being words before they are shown.
         period += "" if without_years else ".astype(str)"
         keys.append(f"{period}.rename({analysis.period!r})")
     if analysis.group:
@@ -655,8 +653,8 @@ def _grouped(analysis: Analysis, title: str, *, without_years: bool) -> list[str
     groups = f"df.groupby({'[' + ', '.join(keys) + ']' if len(keys) > 1 else keys[0]})"
     counted = analysis.how == "count" or analysis.measure is None
     series = f"{groups}.size()" if counted else f"{groups}[{analysis.measure!r}].{analysis.how}()"
-    named = "{0}.index = [month.strftime('%b') for month in {0}.index]"
-    shown = [named] if without_years and analysis.period else []
+    months = "{0}.index = [month.strftime('%b') for month in {0}.index]"
+    shown = [months] if without_years and analysis.period else []
     if len(keys) > 1:
         return _two_keys(series, analysis, title, [line.format("table") for line in shown])
     lines = [f"result = {series}", *(line.format("result") for line in shown)]

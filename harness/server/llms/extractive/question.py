@@ -81,7 +81,7 @@ def read_question(
         cues,
         trouble,
         borrowed,
-        follows and bool(context.strip() or around),
+        follows and bool(around),
         lean,
         tuple(facts),
         " ".join(part for part in (context, extra) if part),

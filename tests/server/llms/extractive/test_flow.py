@@ -424,7 +424,8 @@ def _plain(text: str) -> str:
 
 def _last_sentence(quoted: str) -> str:
     """The end of a quotation, which no lead-in precedes, without the names of table columns."""
-    return fold(quoted.rstrip("."))[-25:].split(":")[-1].split(", ")[-1].removeprefix("meaning ").strip()
+    last = fold(quoted.rstrip(".")).split(":")[-1].split(", ")[-1].strip()
+    return last.removeprefix("meaning ")[-25:].strip()
 
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -483,3 +484,48 @@ def test_a_function_of_a_case_is_called_once_its_value_is_told(museum):
     assert "the four digits of the guide" in museum.say("Somebody stole my audio guide!")
     museum.say("it ends in 9022")
     assert museum.calls[-1] == ("block_guide", {"guide_digits": "9022"})
+
+
+def tool(name: str, does: str, /, **parameters: dict[str, object]) -> dict[str, object]:
+    schema = {"type": "object", "properties": parameters, "required": list(parameters)}
+    return {"type": "function", "function": {"name": name, "description": does, "parameters": schema}}
+
+
+NUMBER = {"type": "number"}
+
+
+def test_two_numbers_fill_two_nameless_parameters_in_turn(bikes):
+    tools = [
+        tool("multiply", "Multiplies two numbers", a=NUMBER, b=NUMBER),
+        tool("add", "Adds two numbers", a=NUMBER, b=NUMBER),
+    ]
+    bikes.business = replace(bikes.business, tools=tools, outputs={"multiply": "12"})
+    bikes.say("multiply 3 by 4")
+    assert bikes.calls == [("multiply", {"a": 3, "b": 4})]
+
+
+def test_a_question_about_an_order_and_a_wish_bring_two_calls_at_once(bikes):
+    code = {"type": "string", "pattern": "^MB-\\d{4}$"}
+    tools = [
+        tool("order_status", "State of an order and the day it will arrive", order=code),
+        tool("open_claim", "Opens a claim about damage", order=code, problem={"type": "string"}),
+    ]
+    bikes.business = replace(bikes.business, tools=tools, outputs={"order_status": '{"state": "packed"}'})
+    bikes.say("When will MB-2041 come? And please open a claim for MB-1999, the frame is bent.")
+    assert [(name, arguments["order"]) for name, arguments in bikes.calls] == [
+        ("open_claim", "MB-1999"),
+        ("order_status", "MB-2041"),
+    ]
+
+
+def test_a_bare_name_answers_the_question_for_it(bikes):
+    tour = tool(
+        "reserve_tour",
+        "Reserves places on a guided tour",
+        people={"type": "integer", "description": "How many people come"},
+        name={"type": "string", "description": "Name of the visitor"},
+    )
+    bikes.business = replace(bikes.business, tools=[tour])
+    assert "I still need" in bikes.say("I'd like to reserve a tour for 4 people.")
+    bikes.say("Ida Brandt")
+    assert bikes.calls == [("reserve_tour", {"people": 4, "name": "Ida Brandt"})]

@@ -8,7 +8,13 @@ import pytest
 
 from harness.embedding import encoder
 from harness.server.llms.extractive.functions import functions_of
-from harness.server.llms.extractive.meaning import ALONE, meant_calls
+from harness.server.llms.extractive.meaning import (
+    ALONE,
+    BESIDE_DOCUMENTS,
+    REPORTED,
+    meant_calls,
+    reporting_call,
+)
 
 
 def tool(name: str, description: str, required: tuple[str, ...] = (), **properties: Any) -> dict[str, Any]:
@@ -67,3 +73,46 @@ def test_what_changes_something_or_brings_people_in_is_never_called_by_meaning_a
 def test_without_the_encoder_nothing_is_meant(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(encoder, "default", lambda: None)
     assert meant("How hot is it in Paris?") == {}
+
+
+NUMBER = {"type": "number"}
+ORDER = {"type": "string", "pattern": "^IW-\\d{6}$"}
+SHOP = [
+    tool("order_status", "State of an order and the day it will arrive", ("order",), order=ORDER),
+    tool(
+        "open_claim",
+        "Opens a claim about a misprint or damage",
+        ("order", "problem"),
+        order=ORDER,
+        problem={"type": "string", "description": "What is wrong"},
+    ),
+]
+
+
+@pytest.mark.parametrize("said", ["where are my flyers? IW-204417", "When will IW-204417 come?"])
+def test_a_question_that_holds_what_a_look_up_needs_means_it(said: str) -> None:
+    calls = meant_calls(functions_of(SHOP), said, [], BESIDE_DOCUMENTS)
+    assert [(call.function.name, call.filled.arguments) for call in calls] == [
+        ("order_status", {"order": "IW-204417"})
+    ]
+
+
+@pytest.mark.parametrize("said", ["I want to cancel IW-204417", "Can I change the address of IW-204417?"])
+def test_a_number_alone_does_not_mean_a_look_up(said: str) -> None:
+    assert meant_calls(functions_of(SHOP), said, [], BESIDE_DOCUMENTS) == []
+
+
+def test_a_report_means_the_function_that_takes_it_in() -> None:
+    call = reporting_call(functions_of(SHOP), "The paper of IW-300200 is ripped", REPORTED)
+    assert call is not None
+    assert call.function.name == "open_claim"
+    assert call.filled.arguments["order"] == "IW-300200"
+
+
+def test_what_is_like_a_function_already_asked_for_asks_for_no_other() -> None:
+    sums = [
+        tool("multiply", "Multiplies two numbers", ("a", "b"), a=NUMBER, b=NUMBER),
+        tool("divide", "Divides one number by another", ("a", "b"), a=NUMBER, b=NUMBER),
+    ]
+    found = meant_calls(functions_of(sums), "divide 9 by 3", [], ALONE, frozenset({"divide"}))
+    assert found == []

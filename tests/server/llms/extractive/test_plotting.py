@@ -121,3 +121,14 @@ def test_columns_are_told_apart_by_their_values(sales):
     assert table.dated == "day"
     assert table.numeric == ("units", "revenue_eur")
     assert table.categories == ("city", "product")
+
+
+def test_months_without_a_year_keep_their_names_and_their_order(business, tmp_path):
+    path = tmp_path / "m.csv"
+    text = "month,region,sales\nJan,N,10\nFeb,N,20\nApr,S,40\nMar,N,5\n"
+    path.write_text(text, encoding="utf-8")
+    talk = business(INSTRUCTIONS, {}, TOOLS, [FileInfo("f", "m.csv", str(path), text)])
+    answer = talk.say("Plot the monthly sales trend of this data")
+    assert "from 10 in Jan to 40 in Apr" in answer
+    assert "is Apr with 40" in talk.say("Which month had the highest sales?")
+    assert "0001" not in answer

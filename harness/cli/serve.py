@@ -48,16 +48,16 @@ _MEGABYTES = click.FloatRange(min=0, min_open=True)
 @click.option("--log-format", type=click.Choice(["text", "json"]), help="Log every call to standard error.")
 @click.option("--log-bodies", is_flag=True, help="Log request and answer bodies too: they hold messages.")
 @click.option("--max-request-mb", type=_MEGABYTES, help="Largest JSON request. Default: 64.")
-@click.option(
-    "--shutdown-s",
-    type=click.IntRange(1, 3600),
-    help="How long open requests may go on once the server is told to end. Default: 10.",
-)
-@click.option("--max-upload-mb", type=_MEGABYTES, help="Largest upload. Default: 513.")
+@click.option("--max-upload-mb", type=_MEGABYTES, help="Largest upload with its form. Default: 513.")
 @click.option(
     "--require-beta-header",
     is_flag=True,
     help="Refuse calls of assistants and threads without OpenAI-Beta, as the hosted API did.",
+)
+@click.option(
+    "--shutdown-s",
+    type=click.IntRange(1, 3600),
+    help="How long open requests may go on once the server is told to end. Default: 10.",
 )
 def command(
     host: str,

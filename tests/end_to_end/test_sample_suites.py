@@ -93,12 +93,13 @@ class Copy:
     def remove_document(self, name: str) -> None:
         (self.folder / "documents" / name).unlink()
 
-    def falsify(self, source: str, fact: str, wrong: str) -> None:
-        """Put a wrong fact into one document and make its PDF again."""
-        path = self.folder / "documents" / "source" / f"{source}.md"
-        text = path.read_text("utf-8")
-        assert fact in text
-        path.write_text(text.replace(fact, wrong), "utf-8")
+    def falsify(self, facts: list[tuple[str, str, str]]) -> None:
+        """Put wrong facts into documents and make their PDFs again."""
+        for source, fact, wrong in facts:
+            path = self.folder / "documents" / "source" / f"{source}.md"
+            text = path.read_text("utf-8")
+            assert fact in text
+            path.write_text(text.replace(fact, wrong), "utf-8")
         subprocess.run([sys.executable, str(self.folder / "make.py")], check=True, capture_output=True)
 
 
@@ -120,8 +121,7 @@ def test_without_the_troubleshooting_guide_exactly_the_conversations_that_need_i
 
 
 def test_with_wrong_facts_in_documents_exactly_the_conversations_that_state_them_fail(copy: Copy) -> None:
-    for source, fact, wrong in WRONG_FACTS:
-        copy.falsify(source, fact, wrong)
+    copy.falsify(WRONG_FACTS)
 
     assert _failed(copy) == set().union(*(_ids(_states(fact)) for _, fact, _ in WRONG_FACTS))
 

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -134,7 +134,7 @@ async def start(
     suites = load(job)
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
-    target = make_target(job.settings.target_options())  # before the run begins: there may be none
+    target = _target(job.settings, suites)  # before the run begins: there may be none
     started_at = clock.now()
     record = SuiteRun(
         id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -150,6 +150,24 @@ async def start(
             return await _carry_out(
                 plan, set(), job.settings, record.id, store, target, listeners, stop or Stop(), clock
             )
+
+
+def _target(settings: Settings, suites: Sequence[Suite]) -> Target:
+    """The target, with the faults on demand that the suites want; a file named for the run wins.
+
+    Raises:
+        SettingsError: The suites want different faults, and one server is to answer them all.
+    """
+    wanted = {suite.faults: suite.name for suite in suites}
+    if settings.faults or set(wanted) == {None}:
+        return make_target(settings.target_options())
+    if len(wanted) > 1:
+        told = "; ".join(f"{name}: {file or 'none'}" for file, name in wanted.items())
+        raise SettingsError(
+            f"these suites want different faults on demand ({told})",
+            hint="run them one after the other, or give --faults FILE for all of them",
+        )
+    return make_target(replace(settings.target_options(), faults=next(iter(wanted))))
 
 
 def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
@@ -184,7 +202,7 @@ async def resume(
         record = store.run(run_id)
         job = _recalled(record, settings, changed)
         suites = load(job)
-        target = make_target(job.settings.target_options())
+        target = _target(job.settings, suites)
         _refuse_changed(record, _fingerprints(suites, job.settings))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)

@@ -46,3 +46,47 @@ def test_without_suites_and_their_folder_there_is_nothing_to_run(
     with pytest.raises(harness.HarnessError) as caught:
         harness.evaluate()
     assert caught.value.code == "nothing-to-run"
+
+
+FAILING = "faults: [{run: failed, nth: 1}]"
+
+
+def with_faults(folder: Path, name: str, faults: str | None) -> None:
+    """A suite of one conversation, with a file of faults."""
+    named = f"faults: {faults}\n" if faults else ""
+    text = (
+        f"suite: {name}\nassistant: bot.yaml\n{named}conversations: [{{id: a, turns: [{{user: hello}}]}}]\n"
+    )
+    (folder / "suites" / f"{name}.yaml").write_text(text)
+
+
+def test_a_suite_meets_the_faults_that_it_names(folder: Path) -> None:
+    (folder / "suites" / "failing.yaml").write_text(FAILING)
+    with_faults(folder, "flaky", "failing.yaml")
+    [result] = harness.evaluate("suites/flaky.yaml").results
+    assert result.trace is not None
+    assert result.trace.turns[0].status == "failed"
+
+
+def test_a_file_of_faults_for_the_run_takes_the_place_of_what_a_suite_names(folder: Path) -> None:
+    (folder / "suites" / "failing.yaml").write_text(FAILING)
+    (folder / "none.yaml").write_text("faults: [{run: failed, nth: 1000}]")
+    with_faults(folder, "flaky", "failing.yaml")
+    [result] = harness.evaluate("suites/flaky.yaml", faults="none.yaml").results
+    assert result.trace is not None
+    assert result.trace.turns[0].status == "completed"
+
+
+def test_suites_that_want_different_faults_are_not_run_together(folder: Path) -> None:
+    (folder / "suites" / "failing.yaml").write_text(FAILING)
+    with_faults(folder, "flaky", "failing.yaml")
+    with pytest.raises(harness.HarnessError, match="want different faults on demand") as caught:
+        harness.evaluate("suites/flaky.yaml", "suites/s.yaml")
+    assert "one after the other" in str(caught.value.hint)
+
+
+def test_a_file_of_faults_that_is_not_there_is_named_with_its_place(folder: Path) -> None:
+    with_faults(folder, "flaky", "nowhere.yaml")
+    with pytest.raises(harness.HarnessError, match=r"nowhere\.yaml") as caught:
+        harness.evaluate("suites/flaky.yaml")
+    assert "flaky.yaml:3:" in str(caught.value)

@@ -125,6 +125,7 @@ class _Loader:
         if suite is not None:
             self._named_at[path] = source.where(("suite",))
             self._add(draft.check(suite))
+            self._add(_missing_faults(suite, source))
         if suite is None or len(self._problems) > before:
             return None
         return self._with_fingerprint(suite.model_copy(update={"variant": self._to_run(own)}))
@@ -203,6 +204,12 @@ class _Loader:
             self._add(problems)
 
 
+def _missing_faults(suite: Suite, source: Source) -> Iterator[Problem]:
+    """That the file of faults is not there; what stands in it is the server's to judge."""
+    if suite.faults is not None and kind_of(suite.faults) is None:
+        yield missing_file(suite.faults, source.where(("faults",)))
+
+
 def _speaks_of_suites(path: Path) -> bool:
     """Whether a file that is not YAML was probably meant as a suite."""
     try:
@@ -222,6 +229,7 @@ def _suite_of(file: SuiteFile, path: Path, variant: Variant | None) -> Suite:
         variant=variant,
         repeats=file.repeats,
         stubs=file.tools,
+        faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
         conversations=tuple(_with_defaults(each, default) for each in file.conversations),
     )
 
@@ -261,7 +269,7 @@ def _merged_answer(default: AnswerExpectation, own: AnswerExpectation) -> Answer
 
 
 def _fingerprint(suite: Suite) -> str:
-    """SHA-256 over what is sent and expected: conversations, stubs and the bytes of attached files.
+    """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files and of faults.
 
     Names, tags, clusters and repeats decide neither.
     """
@@ -280,4 +288,6 @@ def _fingerprint(suite: Suite) -> str:
         },
         "attached": {file: digest_of_file(suite.source.parent / file) for file in sorted(attached)},
     }
+    if suite.faults is not None:
+        content["faults"] = digest_of_file(suite.faults)
     return digest_of(content)

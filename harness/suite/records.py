@@ -321,6 +321,7 @@ class Suite(FileRecord):
     """The assistant named in the file, if it names one."""
     repeats: int = 1
     stubs: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
+    faults: Path | None = None
     conversations: tuple[Conversation, ...] = ()
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
@@ -341,5 +342,7 @@ class SuiteFile(FileRecord):
     """What must hold for every turn, unless the turn says otherwise."""
     tools: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
     """Stubs by function: of those that match a call, the first with uses left answers it."""
+    faults: str | None = None
+    """A file of faults on demand, relative to this file, that calls to the embedded server meet."""
     conversations: tuple[Conversation, ...]
     """The conversations, in order; with foreach, one for each row of a file."""

@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
+from harness.errors import SettingsError
 from harness.server.engine.machine import Engine
+from harness.server.engine.recovery import recover
 from harness.server.engine.workshop import unisolated_sandbox
 from harness.server.errors import ApiError
 from harness.server.idempotency import Repetitions
@@ -184,11 +186,26 @@ class App:
             context_tokens=self.options.context_tokens,
             make_sandbox=_sandbox_maker(self.options),
         )
+        self._recover()
         self._request_ids = IdFactory()
         self._repetitions = Repetitions(self.options.clock)
         self._faults: Faults | None = None
         if self.options.faults is not None:
             self._set_faults(self.options.faults)
+
+    def _recover(self) -> None:
+        """Bring what an earlier server left unfinished to an end.
+
+        Raises:
+            SettingsError: The state file is damaged.
+        """
+        try:
+            recover(self._engine)
+        except ApiError as problem:
+            self._engine.close()
+            raise SettingsError(
+                problem.message, code="state-unusable", hint="restore the file from a copy, or name a new one"
+            ) from problem
 
     def handle(self, request: Request) -> Reply:
         """The answer to a call; what is wrong with the call is answered, never raised.
@@ -238,6 +255,7 @@ class App:
 
     def _answer(self, request: Request) -> Reply:
         try:
+            self._engine.end_left_open()
             handler, ids = _route(request)
             answer = handler(self._engine, request, *ids)
         except ApiError as error:

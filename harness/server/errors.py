@@ -49,3 +49,19 @@ def not_found(noun: str, identifier: str) -> ApiError:
 def bad_request(message: str, param: str | None = None) -> ApiError:
     """A 400 about one field."""
     return ApiError(400, message, param=param)
+
+
+def state_not_written(why: str) -> ApiError:
+    """A 500: the state file refuses what a call wants to keep; nothing of the call was kept."""
+    message = f"The state file cannot be written: {why}."
+    return ApiError(500, message, code="state_not_written", type="server_error")
+
+
+def state_not_read(why: str) -> ApiError:
+    """A 500: what a call needs cannot be read from the state file."""
+    return ApiError(
+        500,
+        f"The state file cannot be read: {why}. Restore it from a copy, or start with a new one.",
+        code="state_not_read",
+        type="server_error",
+    )

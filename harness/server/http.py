@@ -222,6 +222,9 @@ class _Door:
                 loop.call_soon_threadsafe(queue.put_nowait, framing.end)
             except StreamDropped:
                 call.cut = True
+            except ApiError as problem:
+                failure = _sse(("error", problem.body()), framing)
+                loop.call_soon_threadsafe(queue.put_nowait, failure + framing.end)
             finally:
                 loop.call_soon_threadsafe(queue.put_nowait, None)
 

@@ -21,6 +21,7 @@ import threading
 import weakref
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_origin, get_type_hints
@@ -28,7 +29,7 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 import msgspec
 
 from harness.errors import SettingsError
-from harness.server.errors import ApiError, bad_request
+from harness.server.errors import bad_request, state_not_read, state_not_written
 from harness.server.table import REMEMBERED_DELETIONS, Content, Table
 from harness.server.wire import PageQuery
 
@@ -36,6 +37,8 @@ Row = TypeVar("Row")
 
 RECENT_ROWS = 2_000
 """So many rows stay in memory after their last use; others are read again when they are needed."""
+TIDY_S = 5.0
+"""So long after something was deleted, what the write-ahead log still has of it is gone, too."""
 _WAIT_S = 30.0
 """How long a write waits for another connection's: indexing writes to the same file."""
 _APPLICATION_ID = 0x6861726E  # "harn"
@@ -110,8 +113,10 @@ class SavingLock:
 
     def _release_save(self) -> int:
         depth = self._depth
+        self._save()  # what fails here is told to the holder, who has the lock still
         for _ in range(depth):
-            self.release()
+            self._depth -= 1
+            self._lock.release()
         return depth
 
     def _acquire_restore(self, depth: int) -> None:
@@ -163,6 +168,12 @@ class _Codec:
             return held
         return self.kind(**{name: getattr(held, name) for name in self._plain}, **parts)
 
+    def restore(self, row: Any, data: bytes) -> None:
+        """Undo what was changed of a row since it was written; its lists and bytes have stayed."""
+        held = self._decoder.decode(data)
+        for name in self._plain or self.kind.__struct_fields__:  # type: ignore[attr-defined]
+            setattr(row, name, getattr(held, name))
+
 
 def _form_field(each: Field[Any], hints: dict[str, Any]) -> tuple[str, Any] | tuple[str, Any, Any]:
     """A field of the written form; one that has a default may be missing in older files."""
@@ -198,6 +209,7 @@ class Rows:
     """
 
     def __init__(self, path: Path, kinds: Sequence[type], is_busy: Callable[[Any], bool]) -> None:
+        path = path.resolve()  # two names of one file are one file
         self.path = path
         self.lock = SavingLock(self._save)
         self._codecs = {kind.__name__: _Codec(kind) for kind in kinds}
@@ -210,11 +222,13 @@ class Rows:
             raise
         self._closed = False
         self._failed = False
+        self._tidying: threading.Timer | None = None
         self._next = self._first_free()
         self._by_serial: dict[int, _Reference] = {}
         self._by_identity: dict[int, _Reference] = {}
         self._recent: OrderedDict[int, Any] = OrderedDict()
         self._touched: dict[int, Any] = {}
+        self._dropped: list[tuple[_Reference, Any]] = []
         self._gone: OrderedDict[tuple[int, str, str], int] = OrderedDict()
 
     def table(self, name: str) -> Table[Any]:
@@ -229,14 +243,34 @@ class Rows:
                 self._closed = True
                 self._database.close()
                 os.close(self._claim)
+            tidying, self._tidying = self._tidying, None
+        if tidying is not None:
+            tidying.cancel()
+            tidying.join()
+
+    # deletions
+
+    def erased(self) -> None:
+        """Something was deleted: have the write-ahead log, where it still stands, emptied soon."""
+        with self.lock:
+            if self._tidying is None and not self._closed:
+                self._tidying = threading.Timer(TIDY_S, self._tidy)
+                self._tidying.daemon = True
+                self._tidying.start()
+
+    def _tidy(self) -> None:
+        with self.lock:
+            self._tidying = None
+        if not empty_log(self.path):
+            self.erased()
 
     # rows
 
     def busy(self) -> list[Any]:
         """The rows that are being worked on, in the order in which they were made."""
         with self.lock:
-            found = self._database.execute("SELECT serial FROM server_rows WHERE busy ORDER BY serial")
-            return [self.load(serial) for (serial,) in found.fetchall()]
+            found = self.query("SELECT serial FROM server_rows WHERE busy ORDER BY serial", ())
+            return [self.load(serial) for (serial,) in found]
 
     def find(self, parts: Sequence[str], identifier: str) -> Any | None:
         """The row of this id that was added last to any list of these names."""
@@ -245,15 +279,21 @@ class Rows:
             f"SELECT row FROM server_places WHERE id = ? AND part IN ({marks}) ORDER BY place DESC LIMIT 1"
         )
         with self.lock:
-            found = self._database.execute(query, (identifier, *parts)).fetchone()
-            return None if found is None else self.load(found[0])
+            found = self.query(query, (identifier, *parts))
+            return self.load(found[0][0]) if found else None
 
     def load(self, serial: int) -> Any:
-        """The object of a row, which may be changed until the lock is let go."""
+        """The object of a row, which may be changed until the lock is let go.
+
+        Raises:
+            ApiError: The file cannot be read.
+        """
         row = self._in_memory(serial)
         if row is None:
-            query = "SELECT kind, data FROM server_rows WHERE serial = ?"
-            row = self.revive(serial, *self._database.execute(query, (serial,)).fetchone())
+            found = self.query("SELECT kind, data FROM server_rows WHERE serial = ?", (serial,))
+            if not found:
+                raise state_not_read(f"the row {serial} is missing")
+            row = self.revive(serial, *found[0])
         self._use(serial, row)
         return row
 
@@ -270,10 +310,15 @@ class Rows:
         row = self._in_memory(serial)
         if row is not None:
             return row
-        codec = self._codecs[kind]
+        codec = self._codecs.get(kind)
+        if codec is None:
+            raise state_not_read(f"the row {serial} is of an unknown kind {kind!r}")
         parts: dict[str, Any] = {name: StoredTable(self, serial, name) for name in codec.tables}
         parts |= {name: StoredContent(self, serial) for name in codec.contents}
-        row = codec.read(data, parts)
+        try:
+            row = codec.read(data, parts)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as problem:
+            raise state_not_read(f"the row {serial} is damaged, {problem}") from problem
         self._refer(serial, row, data)
         return row
 
@@ -303,9 +348,8 @@ class Rows:
     def read_content(self, serial: int) -> bytes:
         """The bytes of a row; empty once it is gone."""
         with self.lock:
-            query = "SELECT bytes FROM server_contents WHERE serial = ?"
-            found = self._database.execute(query, (serial,)).fetchone()
-        return b"" if found is None else bytes(found[0])
+            found = self.query("SELECT bytes FROM server_contents WHERE serial = ?", (serial,))
+        return bytes(found[0][0]) if found else b""
 
     # changes
 
@@ -316,17 +360,28 @@ class Rows:
         reference = self._by_identity.get(id(row))
         serial = self._adopt(row) if reference is None else reference.serial
         self._gone.pop((owner, part, identifier), None)
-        self._write(
-            "DELETE FROM server_places WHERE owner = ? AND part = ? AND id = ?", (owner, part, identifier)
-        )
+        replaced = self._standing(owner, part, identifier)
+        for place, _ in replaced:
+            self._vacate(owner, part, place)
         self._write(
             "INSERT INTO server_places (owner, part, place, id, row) VALUES (?, ?, ?, ?, ?)",
             (owner, part, self._number(), identifier, serial),
         )
+        for _, before in replaced:
+            self._drop(before)
+
+    def _standing(self, owner: int, part: str, identifier: str) -> list[tuple[Any, ...]]:
+        """Place and serial of what stands in a list under this id: one or none."""
+        query = "SELECT place, row FROM server_places WHERE owner = ? AND part = ? AND id = ?"
+        return self.query(query, (owner, part, identifier))
+
+    def _vacate(self, owner: int, part: str, place: int) -> None:
+        self._write(
+            "DELETE FROM server_places WHERE owner = ? AND part = ? AND place = ?", (owner, part, place)
+        )
 
     def _exists(self, serial: int) -> bool:
-        query = "SELECT 1 FROM server_rows WHERE serial = ?"
-        return self._database.execute(query, (serial,)).fetchone() is not None
+        return bool(self.query("SELECT 1 FROM server_rows WHERE serial = ?", (serial,)))
 
     def _number(self) -> int:
         self._next += 1
@@ -358,15 +413,12 @@ class Rows:
 
     def take_out(self, owner: int, part: str, identifier: str) -> Any | None:
         """Take a row out of a list, and out of the file if it stands in no other; None when not there."""
-        query = "SELECT place, row FROM server_places WHERE owner = ? AND part = ? AND id = ?"
-        found = self._database.execute(query, (owner, part, identifier)).fetchone()
-        if found is None:
+        found = self._standing(owner, part, identifier)
+        if not found:
             return None
-        place, serial = found
+        [(place, serial)] = found
         row = self.load(serial)
-        self._write(
-            "DELETE FROM server_places WHERE owner = ? AND part = ? AND place = ?", (owner, part, place)
-        )
+        self._vacate(owner, part, place)
         self._gone[owner, part, identifier] = place
         if len(self._gone) > REMEMBERED_DELETIONS:
             self._gone.popitem(last=False)
@@ -375,19 +427,21 @@ class Rows:
 
     def _drop(self, serial: int) -> None:
         """Delete a row that stands in no list any more, with all that belongs to it."""
-        query = "SELECT 1 FROM server_places WHERE row = ? LIMIT 1"
-        if self._database.execute(query, (serial,)).fetchone() is not None:
+        if self.query("SELECT 1 FROM server_places WHERE row = ? LIMIT 1", (serial,)):
             return
-        owned = self._database.execute("SELECT row FROM server_places WHERE owner = ?", (serial,)).fetchall()
+        owned = self.query("SELECT row FROM server_places WHERE owner = ?", (serial,))
         self._write("DELETE FROM server_places WHERE owner = ?", (serial,))
         for (each,) in owned:
             self._drop(each)
         self._write("DELETE FROM server_rows WHERE serial = ?", (serial,))
         self._write("DELETE FROM server_contents WHERE serial = ?", (serial,))
+        self.erased()
         self._touched.pop(serial, None)
         self._recent.pop(serial, None)
         reference = self._by_serial.get(serial)
-        if reference is not None:
+        row = None if reference is None else reference()
+        if reference is not None and row is not None:
+            self._dropped.append((reference, row))
             self._forget(reference)
 
     def place_gone(self, owner: int, part: str, identifier: str) -> int | None:
@@ -395,8 +449,17 @@ class Rows:
         return self._gone.get((owner, part, identifier))
 
     def query(self, sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-        """Read from the file."""
-        return self._database.execute(sql, values).fetchall()
+        """Read from the file.
+
+        Raises:
+            ApiError: It cannot be read: it is damaged, or the disk is.
+        """
+        try:
+            return self._database.execute(sql, values).fetchall()
+        except sqlite3.ProgrammingError:
+            raise  # it was closed
+        except sqlite3.Error as problem:
+            raise state_not_read(str(problem)) from problem
 
     # saving
 
@@ -412,7 +475,7 @@ class Rows:
             self._database.execute(sql, values)
         except sqlite3.Error as problem:
             self._failed = True
-            raise _not_written(problem) from problem
+            raise state_not_written(str(problem)) from problem
 
     def _save(self) -> None:
         """Commit every change since the last time.
@@ -427,9 +490,10 @@ class Rows:
                 self._write_changes()
                 self._commit()
         finally:
-            self._touched.clear()
             if self._failed:
                 self._undo()
+            self._touched.clear()
+            self._dropped.clear()
 
     def _commit(self) -> None:
         try:
@@ -437,7 +501,7 @@ class Rows:
                 self._database.execute("COMMIT")
         except sqlite3.Error as problem:
             self._failed = True
-            raise _not_written(problem) from problem
+            raise state_not_written(str(problem)) from problem
 
     def _write_changes(self) -> None:
         for serial, row in self._touched.items():
@@ -454,13 +518,26 @@ class Rows:
             reference.digest = hash(data)
 
     def _undo(self) -> None:
-        """Go back to the last commit; every object is read anew."""
+        """Go back to the last commit: every object is again what it was, for whoever holds it."""
         self._failed = False
         if self._database.in_transaction:
             self._database.execute("ROLLBACK")
-        self._by_serial.clear()
-        self._by_identity.clear()
-        self._recent.clear()
+        for reference, row in self._dropped:
+            self._by_serial[reference.serial] = self._by_identity[reference.identity] = reference
+            self._touched[reference.serial] = row
+        for serial, row in self._touched.items():
+            self._restore(serial, row)
+
+    def _restore(self, serial: int, row: Any) -> None:
+        """Give a row what the file has of it; one that is not there was new and is no row any more."""
+        reference = self._by_serial.get(serial)
+        found = self.query("SELECT data FROM server_rows WHERE serial = ?", (serial,))
+        if reference is not None and found:
+            reference.digest = hash(found[0][0])
+            self._codecs[type(row).__name__].restore(row, found[0][0])
+        elif reference is not None:
+            self._recent.pop(serial, None)
+            self._forget(reference)
 
     def _first_free(self) -> int:
         [(serial, place)] = self.query(
@@ -625,9 +702,20 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
     database.execute("PRAGMA journal_mode = WAL")
     database.execute("PRAGMA synchronous = NORMAL")
     database.execute("PRAGMA secure_delete = ON")
+    database.execute("PRAGMA wal_checkpoint(TRUNCATE)")  # a killed server may have left deleted text there
     database.executescript(_SCHEMA)
     database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def empty_log(path: Path) -> bool:
+    """Bring what the write-ahead log has into the file and cut it to nothing; false when it is in use."""
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=rw", uri=True, timeout=0)) as database:
+            [(busy, *_)] = database.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    except sqlite3.Error:
+        return True  # the file was taken away, or the disk fails: calls are told, and trying on helps nobody
+    return not busy
 
 
 def _make_private(path: Path) -> None:
@@ -643,10 +731,6 @@ def _check(path: Path, database: sqlite3.Connection) -> None:
         raise _unusable(path, "it is a database of another program")
     if application == _APPLICATION_ID and version > _VERSION:
         raise _unusable(path, f"it is of version {version}, and this harness knows {_VERSION} at most")
-
-
-def _not_written(problem: sqlite3.Error) -> ApiError:
-    return ApiError(500, f"The state file cannot be written: {problem}.", code="state_not_written")
 
 
 def _unusable(path: Path, why: str) -> SettingsError:

@@ -369,6 +369,11 @@ class State:
         """What was being worked on when the server that wrote the state file ended."""
         return [] if self.rows is None else self.rows.busy()
 
+    def erased(self) -> None:
+        """Something was deleted from the state file by another way than its tables."""
+        if self.rows is not None:
+            self.rows.erased()
+
     def close(self) -> None:
         """Let go of the state file."""
         if self.rows is not None:

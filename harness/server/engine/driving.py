@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from harness.server.engine.job import Job
 from harness.server.engine.loop import work
 from harness.server.engine.machine import Engine
+from harness.server.errors import ApiError
 from harness.server.state import ResponseRecord, RunRecord, ThreadRecord
 from harness.server.wire import Event, StoppableEvents
 
@@ -26,8 +27,9 @@ def later(engine: Engine, events: Iterator[Event]) -> None:
     """Have the engine do what these events tell of, when nobody reads them."""
 
     def read_all() -> None:
-        for _ in events:
-            pass
+        with contextlib.suppress(ApiError):  # the state file cannot be written; a later call sees to the end
+            for _ in events:
+                pass
 
     engine.run_later(read_all)
 
@@ -50,7 +52,7 @@ class RunEvents(Iterator[Event]):
     def __next__(self) -> Event:
         try:
             return next(self._events)
-        except StopIteration:
+        except (StopIteration, ApiError):
             self._done = True
             raise
 

@@ -127,8 +127,14 @@ class Library:
         index = self._index_of(record.store.id)
         index.add_many([indexed])
         self._finish(record, row, "completed", None, indexed.usage_bytes)
-        if record.files.get(row.id) is None:  # taken out meanwhile
+        if not self._is_found(record, row.id):  # taken out or cancelled meanwhile
             index.remove(row.id)
+
+    def _is_found(self, record: StoreRecord, file_id: str) -> bool:
+        """Whether a search may find this file, now or when it has been indexed once more."""
+        with self._state.lock:
+            row = record.files.get(file_id)
+            return row is not None and row.status in ("in_progress", "completed")
 
     def _finish(
         self,
@@ -163,7 +169,7 @@ class Library:
         index = Index(self._path, store_id)
         record = self._state.stores.get(store_id)
         for file_id in index.file_ids():
-            if record is None or file_id not in record.files:
+            if record is None or not self._is_found(record, file_id):
                 index.remove(file_id)
         return index
 
@@ -176,14 +182,19 @@ class Library:
         for store_id in stores(self._path):
             if store_id not in self._state.stores:
                 Index(self._path, store_id).clear()
+                self._state.erased()
 
-    def remove(self, record: StoreRecord, file_id: str) -> None:
-        """Take a file out of a store and its index."""
+    def take_out(self, record: StoreRecord, file_id: str) -> None:
+        """Take a file out of a store; ``unindex`` is still to follow, without the lock."""
         with self._state.lock:
             row = record.files.remove(file_id)
             if row is not None and row.status == "in_progress":
                 row.status = "cancelled"
+
+    def unindex(self, record: StoreRecord, file_id: str) -> None:
+        """Take a file that has left its store out of the index, too."""
         self._index_of(record.store.id).remove(file_id)
+        self._state.erased()
 
     def set_attributes(self, row: VectorStoreFile, attributes: dict[str, Any]) -> None:
         """Replace the attributes of a file in a store."""
@@ -202,6 +213,7 @@ class Library:
 
         if self._path is not None:
             Index(self._path, store_id).clear()
+            self._state.erased()
         if index is not None:
             index.close()
 

@@ -13,6 +13,7 @@ from harness.server.engine.job import Job, RunOver
 from harness.server.engine.prompt import build
 from harness.server.engine.summary import Remembered, remember
 from harness.server.engine.turn import Turn
+from harness.server.errors import ApiError
 from harness.server.llms.interface import ModelError
 from harness.server.wire import Event
 
@@ -26,6 +27,13 @@ def work(job: Job, opening: list[Event]) -> Iterator[Event]:
     """
     yield from opening
     try:
+        yield from _life(job)
+    except Exception as problem:  # noqa: BLE001 - whatever a model does wrong ends its run, not the server
+        yield from _broken_down(job, problem)
+
+
+def _life(job: Job) -> Iterator[Event]:
+    try:
         yield from _rounds(job)
     except RunOver as over:
         yield from over.events
@@ -35,8 +43,6 @@ def work(job: Job, opening: list[Event]) -> Iterator[Event]:
         yield from _end(job, "incomplete", incomplete="max_completion_tokens")
     except ModelError as problem:
         yield from _fail(job, problem.code, problem.message)
-    except Exception as problem:  # noqa: BLE001 - whatever a model does wrong ends its run, not the server
-        yield from _broken_down(job, problem)
 
 
 def _broken_down(job: Job, problem: Exception) -> list[Event]:
@@ -44,8 +50,19 @@ def _broken_down(job: Job, problem: Exception) -> list[Event]:
     with job.engine.state.lock:
         if not job.record.active:
             return [states.run_event(job.record)]
+    if isinstance(problem, ApiError):  # the state file cannot be written or read
+        return _fail_later(job, problem)
     _LOG.error("run %s failed", job.record.run.id, exc_info=problem)
     return _fail(job, "server_error", f"{type(problem).__name__}: {problem}")
+
+
+def _fail_later(job: Job, problem: ApiError) -> list[Event]:
+    """The end of a run that the state file could not take; when it cannot be written now, it will be later."""
+    try:
+        return _fail(job, "server_error", problem.message)
+    except ApiError:
+        job.engine.end_later(lambda: _fail(job, "server_error", problem.message))
+        raise
 
 
 def _rounds(job: Job) -> Iterator[Event]:

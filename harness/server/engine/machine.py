@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from harness.clock import Clock
 from harness.server.engine.library import Library
-from harness.server.engine.recovery import recover
 from harness.server.engine.workshop import Workshop
+from harness.server.errors import ApiError
 from harness.server.llms.interface import ModelError
 from harness.server.llms.models import ModelTable
 from harness.server.state import State
@@ -62,8 +62,7 @@ class Engine:
         self._halted = False
         self._under_way: set[Future[None]] = set()
         self._pending = _Pending()
-        recover(state, self.library, clock.unix())
-        self.settle()
+        self._left_open: list[Callable[[], None]] = []
 
     def window(self, model: str) -> int:
         """How many tokens the model of a name can read."""
@@ -93,6 +92,26 @@ class Engine:
         """
         if self._halted:
             raise ModelError("server_error", "The server was shut down before this was done.")
+
+    def end_later(self, end: Callable[[], None]) -> None:
+        """Have work that could not even be ended, because the state file refused it, ended by a later call."""
+        with self.state.lock:
+            self._left_open.append(end)
+
+    def end_left_open(self) -> None:
+        """End what could not be ended before; what still cannot be waits for the next call.
+
+        Nobody watches the disk: like a run that expires, such work ends when someone looks.
+        """
+        if not self._left_open:
+            return
+        with self.state.lock:
+            ends, self._left_open = self._left_open, []
+        for end in ends:
+            try:
+                end()
+            except ApiError:
+                self.end_later(end)
 
     def settle(self) -> None:
         """Do what the caller's request asked for, when work is eager: after its locks, before its answer."""

@@ -16,6 +16,7 @@ from harness.server.engine.items import read_talk
 from harness.server.engine.machine import Engine
 from harness.server.engine.response_job import ResponseJob, ResponseOver, response_body
 from harness.server.engine.summary import Remembered, remember
+from harness.server.errors import ApiError
 from harness.server.llms.interface import ModelError, ToolRequest
 from harness.server.state import CallNote, ContainerRecord, EventRecord, ItemRecord, ResponseRecord
 from harness.server.wire import Event, PageQuery, response_usage, total_usage
@@ -30,20 +31,37 @@ _LOG = logging.getLogger(__name__)
 
 def respond(job: ResponseJob) -> Iterator[Event]:
     """Work on a queued response, giving its events as they happen; it always comes to an end."""
-    for number, (name, data) in enumerate(_life(job)):
-        event = name, {"type": name, "sequence_number": number, **data}
-        if job.record.response.background:
-            with job.engine.state.changed:
+    try:
+        for number, event in enumerate(_life(job)):
+            yield _told(job, number, event)
+    except ApiError as problem:  # the state file cannot be written: the response must not stay unfinished
+        error = {"code": "server_error", "message": problem.message}
+        job.engine.end_later(lambda: break_off(job, error))
+        raise
+
+
+def break_off(job: ResponseJob, error: dict[str, str]) -> None:
+    """End a response that nobody works on any more; who follows its events is told."""
+    list(_end(job, "failed", error=error))
+
+
+def _told(job: ResponseJob, number: int, event: Event) -> Event:
+    """The event with its number; of a response in the background it is kept to be told again."""
+    name, data = event
+    event = name, {"type": name, "sequence_number": number, **data}
+    if job.record.response.background:
+        with job.engine.state.changed:
+            if str(number) not in job.record.events:
                 job.record.events.add(str(number), EventRecord(*event))
-                job.engine.state.changed.notify_all()
-        yield event
+            job.engine.state.changed.notify_all()
+    return event
 
 
 def follow(engine: Engine, record: ResponseRecord, position: int) -> Iterator[Event]:
     """The events of a response in the background from a position on, to its end."""
     while True:
         with engine.state.changed:
-            while position >= len(record.events) and not (_is_told(record) or engine.closed):
+            while position >= len(record.events) and not (_is_told(engine, record) or engine.closed):
                 engine.state.changed.wait(1.0)
             news = _events_from(record, position)
         if not news:
@@ -61,10 +79,12 @@ def _events_from(record: ResponseRecord, position: int) -> list[Event]:
     return [(each.name, each.data) for each in rows]
 
 
-def _is_told(record: ResponseRecord) -> bool:
+def _is_told(engine: Engine, record: ResponseRecord) -> bool:
     """Whether no more events will come."""
+    if record.response.status == "cancelled" or record.response.id not in engine.state.responses:
+        return True
     last = record.events.last()
-    return record.response.status == "cancelled" or (last is not None and last.name in _LAST_EVENTS)
+    return last is not None and last.name in _LAST_EVENTS
 
 
 def _life(job: ResponseJob) -> Iterator[Event]:
@@ -391,6 +411,8 @@ def _end(
             response.completed_at = job.engine.clock.unix()
             _add_to_conversation(job)
         event = _event(job, status)
+        # Kept with the end itself: after a kill between them, its followers would wait for ever.
+        _told(job, len(record.events), event)
     yield event
 
 

@@ -96,6 +96,7 @@ def delete_item(engine: Engine, request: Request, conversation_id: str, item_id:
         record = lookup.conversation(engine, conversation_id)
         _item(record, item_id)
         record.items.remove(item_id)
+        record.summary = None  # it may tell of this item
         return body(record.conversation)
 
 

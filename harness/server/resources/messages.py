@@ -170,4 +170,5 @@ def delete(engine: Engine, request: Request, thread_id: str, message_id: str) ->
     with engine.state.lock:
         record, _ = lookup.message(engine, thread_id, message_id)
         record.messages.remove(message_id)
+        record.summary = None  # it may tell of this message
         return deleted("thread.message.deleted", message_id)

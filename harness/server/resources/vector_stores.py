@@ -279,7 +279,8 @@ def remove_file(engine: Engine, request: Request, store_id: str, file_id: str) -
     """DELETE /vector_stores/{store_id}/files/{file_id}: the file itself stays."""
     with engine.state.lock:
         record, _ = _find_file(engine, store_id, file_id)
-    engine.library.remove(record, file_id)
+        engine.library.take_out(record, file_id)
+    engine.library.unindex(record, file_id)
     return deleted("vector_store.file.deleted", file_id)
 
 

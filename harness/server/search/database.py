@@ -8,12 +8,13 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
+from harness.server.errors import ApiError, state_not_read, state_not_written
 
 FORMAT = 1
 IN_MEMORY = ":memory:"
@@ -57,6 +58,17 @@ CREATE INDEX IF NOT EXISTS search_chunks_of_file ON search_chunks (file, place);
 """
 
 
+@contextmanager
+def _told(answer: Callable[[str], ApiError]) -> Iterator[None]:
+    """What SQLite complains of, as the answer to a call; use of what was closed stays what it is."""
+    try:
+        yield
+    except sqlite3.ProgrammingError:
+        raise
+    except sqlite3.Error as problem:
+        raise answer(str(problem)) from problem
+
+
 class Database:
     """A connection with its lock; closed when nobody uses it any more.
 
@@ -70,11 +82,11 @@ class Database:
             path, timeout=_WAIT_S, isolation_level="IMMEDIATE", check_same_thread=False
         )
         weakref.finalize(self, self._connection.close)
-        if path != IN_MEMORY:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
-            self._connection.execute("PRAGMA secure_delete = ON")
-        with self.lock:
+        with self.lock, _told(state_not_read):
+            if path != IN_MEMORY:
+                self._connection.execute("PRAGMA journal_mode = WAL")
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                self._connection.execute("PRAGMA secure_delete = ON")
             self._prepare(path)
 
     def _prepare(self, path: str) -> None:
@@ -92,14 +104,22 @@ class Database:
             )
 
     def rows(self, query: str, values: tuple[object, ...] = ()) -> list[Any]:
-        """What a query gives."""
-        with self.lock:
+        """What a query gives.
+
+        Raises:
+            ApiError: The file cannot be read.
+        """
+        with self.lock, _told(state_not_read):
             return self._connection.execute(query, values).fetchall()
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:
-        """A transaction: all of what happens inside is kept, or nothing."""
-        with self.lock, self._connection:
+        """A transaction: all of what happens inside is kept, or nothing.
+
+        Raises:
+            ApiError: The file cannot be written; nothing was kept.
+        """
+        with self.lock, _told(state_not_written), self._connection:
             self._connection.execute("BEGIN IMMEDIATE")
             yield self._connection
 

@@ -107,7 +107,7 @@ def _documents() -> dict[str, Any]:
 
 def _limits() -> dict[str, float]:
     from harness.server.app import ServerOptions
-    from harness.server.engine.states import RUN_SECONDS
+    from harness.server.engine.states import RUN_S
     from harness.server.engine.workshop import LONGEST_IDLE_S, MOST_IDLE_SESSIONS
     from harness.server.http import HttpOptions
     from harness.server.sandbox import Limits
@@ -121,7 +121,7 @@ def _limits() -> dict[str, float]:
         "shutdown_s": http.shutdown_s,
         "context_tokens": server.context_tokens,
         "runs_at_once": server.workers,
-        "run_s": RUN_SECONDS,
+        "run_s": RUN_S,
         "code_wall_s": code.wall_s,
         "code_cpu_s": code.cpu_s,
         "code_memory_bytes": code.memory_bytes,

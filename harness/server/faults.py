@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from harness.server.errors import ApiError
 from harness.server.wire import Event, Fate, Reply, Request, StreamDropped
-from harness.yamlfile.checked import read_checked, refusal
+from harness.yamlfile.checked import FileRecord, read_checked, refusal
 from harness.yamlfile.mistakes import Mistake, mistakes_in
 from harness.yamlfile.source import Place
 
@@ -38,13 +38,7 @@ _MAKES_RUNS = re.compile(r"/threads/(?:[^/]+/)?runs")
 _EFFECTS = ("status", "drop_stream_after", "run", "delay_s")
 
 
-class _FileRecord(BaseModel):
-    """A block of the file: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
-
-class FaultRule(_FileRecord):
+class FaultRule(FileRecord):
     """Which calls are hit, and by what."""
 
     path: Annotated[str, Field(min_length=1)] | None = None
@@ -71,7 +65,7 @@ class FaultRule(_FileRecord):
     """Answer this many seconds late."""
 
 
-class FaultFile(_FileRecord):
+class FaultFile(FileRecord):
     """The whole file."""
 
     faults: tuple[FaultRule, ...]

@@ -9,18 +9,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from harness.yamlfile.checked import FileRecord
 
 MOST_REPEATS = 10_000
 """Of one conversation in one run; a mistyped number must not plan trials without end."""
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
-
-
-class FileRecord(BaseModel):
-    """Base of everything read from a user's file."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 # --- assistant files -----------------------------------------------------------------------------------
@@ -183,9 +179,7 @@ class GroundedExpectation(FileRecord):
 class CallExpectation(FileRecord):
     """A function call that must happen."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
-    )
+    model_config = ConfigDict(populate_by_name=True)
 
     tool: str
     """The function's name."""
@@ -277,9 +271,7 @@ class HistoryMessage(FileRecord):
 class Conversation(FileRecord):
     """A scripted conversation."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, populate_by_name=True
-    )
+    model_config = ConfigDict(populate_by_name=True)
 
     id: Annotated[str, Field(min_length=1, max_length=200, pattern=_ONE_LINE)]
     """One line, unique in the suite; results are compared by it."""

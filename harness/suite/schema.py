@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from harness.suite.records import AssistantFile, FileRecord, SuiteFile
+from harness.suite.records import AssistantFile, SuiteFile
+from harness.yamlfile.checked import FileRecord
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
 _PLACEHOLDER = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$"}

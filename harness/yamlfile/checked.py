@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import Problem, SettingsError, SuiteError, Where
 from harness.yamlfile.mistakes import Mistake, mistakes_in, shown
 from harness.yamlfile.source import Source, read_source
 
 Record = TypeVar("Record", bound=BaseModel)
+
+
+class FileRecord(BaseModel):
+    """Base of everything that is read from a user's file: frozen, unknown keys refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True, slots=True)

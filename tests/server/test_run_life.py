@@ -46,7 +46,7 @@ FOLLOWS = {
     "cancelling": {"cancelled", "completed", "incomplete", "failed", "expired"},
 }
 TERMINAL = {"completed", "incomplete", "failed", "expired", "cancelled"}
-RUN_SECONDS = 600
+RUN_S = 600
 TOOLS = [
     {"type": "function", "function": {"name": "lookup"}},
     {"type": "function", "function": {"name": "note"}},
@@ -306,7 +306,7 @@ class RunLife(RuleBasedStateMachine):
         latest = thread.runs[-1] if thread.runs else None
         if latest is None or latest.seen[-1] in TERMINAL:
             return None
-        if self.now >= latest.created_at + RUN_SECONDS:
+        if self.now >= latest.created_at + RUN_S:
             latest.seen.append("expired")
             return None
         return latest
@@ -490,7 +490,7 @@ class RunLife(RuleBasedStateMachine):
 def check_run(run: dict[str, Any]) -> None:
     """What the status of a run says of its other fields."""
     over = run["status"] in TERMINAL
-    assert run["expires_at"] == (None if over else run["created_at"] + RUN_SECONDS)
+    assert run["expires_at"] == (None if over else run["created_at"] + RUN_S)
     assert (run["usage"] is not None) == over
     assert (run["required_action"] is not None) == (run["status"] == "requires_action")
     assert (run["last_error"] is not None) == (run["status"] == "failed")

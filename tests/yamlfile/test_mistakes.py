@@ -3,7 +3,8 @@ from typing import Any, Literal
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from harness.suite.records import Conversation, Expect, FileRecord, SuiteFile
+from harness.suite.records import Conversation, Expect, SuiteFile
+from harness.yamlfile.checked import FileRecord
 from harness.yamlfile.mistakes import annotation_at, described, did_you_mean, mistakes_in, name_of, shown
 
 

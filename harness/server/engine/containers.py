@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 LIFE_MINUTES = 20
 """A container that nobody uses for so long is gone, as on the hosted API."""
-DEFAULT_MEMORY = "1g"
+MEMORY_LIMITS = ("1g", "4g", "16g", "64g")
+"""What the API lets a container ask for; here every one has the limit of the sandbox."""
+DEFAULT_MEMORY = MEMORY_LIMITS[0]
 _USER, _ASSISTANT = "user", "assistant"
 
 

@@ -21,7 +21,7 @@ FOLLOWS: dict[str, frozenset[str]] = {
     "expired": frozenset(),
     "cancelled": frozenset(),
 }
-RUN_SECONDS = 600
+RUN_S = 600
 """``expires_at`` is this much after ``created_at``, exactly (recorded)."""
 
 

@@ -20,7 +20,7 @@ from harness.server.llms.interface import (
     ModelRequest,
     Piece,
 )
-from harness.server.llms.reading import BrokeOff, FellSilent, Reading
+from harness.server.llms.remote_stream import BrokeOff, FellSilent, Reading
 
 if TYPE_CHECKING:
     import openai

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from harness.server.llms.chat_format import Dialect
 from harness.server.llms.interface import LanguageModel, ModelError, ModelReply, ModelRequest
@@ -27,17 +27,11 @@ from harness.server.llms.remote import (
     DEFAULT_TRIES,
     Remote,
 )
-from harness.yamlfile.checked import Checked, read_checked, refusal
+from harness.yamlfile.checked import Checked, FileRecord, read_checked, refusal
 from harness.yamlfile.mistakes import Mistake
 from harness.yamlfile.source import Place
 
 CODE = "models-invalid"
-
-
-class _FileRecord(BaseModel):
-    """A block of the file: frozen, unknown keys refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 Option = Literal[
@@ -51,7 +45,7 @@ Option = Literal[
 ]
 
 
-class RemoteEntry(_FileRecord):
+class RemoteEntry(FileRecord):
     """A chat-completions endpoint."""
 
     base_url: str
@@ -74,7 +68,7 @@ class RemoteEntry(_FileRecord):
     """Options that the endpoint refuses and that are therefore never sent; stream: it sends whole answers."""
 
 
-class Entry(_FileRecord):
+class Entry(FileRecord):
     """Model names and what answers for them."""
 
     match: Annotated[str, Field(min_length=1)]
@@ -87,7 +81,7 @@ class Entry(_FileRecord):
     """How many tokens it can read; the server's own window when left out."""
 
 
-class ModelFile(_FileRecord):
+class ModelFile(FileRecord):
     """The whole file."""
 
     models: Annotated[tuple[Entry, ...], Field(min_length=1)]

@@ -13,7 +13,6 @@ from harness.server.state import ContainerFileRecord, ContainerRecord
 from harness.server.wire import Reply, Request, body, deleted, page, page_query, single
 
 MOST_FILES = 50
-_MEMORY = ("1g", "4g", "16g", "64g")
 
 
 def create(engine: Engine, request: Request) -> dict[str, Any]:
@@ -24,7 +23,7 @@ def create(engine: Engine, request: Request) -> dict[str, Any]:
     life.choice("anchor", ("last_active_at",))
     minutes = life.integer("minutes", 1, containers.LIFE_MINUTES) or containers.LIFE_MINUTES
     shapes.network_policy(fields)
-    memory = fields.choice("memory_limit", _MEMORY) or containers.DEFAULT_MEMORY
+    memory = fields.choice("memory_limit", containers.MEMORY_LIMITS) or containers.DEFAULT_MEMORY
     with engine.state.lock:
         wanted = [lookup.file(engine, one) for one in fields.ids("file_ids", most=MOST_FILES) or ()]
         record = containers.make(engine, name, minutes=minutes, memory_limit=memory)

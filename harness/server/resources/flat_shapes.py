@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.server.engine.containers import MEMORY_LIMITS
 from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError
 from harness.server.resources import lookup, shapes
@@ -18,7 +19,6 @@ MOST_TOOLS = 128
 _KINDS = ("function", "file_search", "code_interpreter")
 _RANKERS = ("auto", "default-2024-11-15", "none")
 _DEFAULT_RESULTS = 20
-_MEMORY = ("1g", "4g", "16g", "64g")
 _HOSTED = ("file_search", "code_interpreter")
 
 
@@ -105,7 +105,7 @@ def _auto_container(engine: Engine, given: Any, where: str) -> dict[str, Any]:
             lookup.file(engine, file_id)
     shapes.network_policy(fields)
     if "memory_limit" in fields:
-        made["memory_limit"] = fields.choice("memory_limit", _MEMORY)
+        made["memory_limit"] = fields.choice("memory_limit", MEMORY_LIMITS)
     return made
 
 

@@ -132,7 +132,7 @@ def _new_run(engine: Engine, fields: Fields, assistant: Assistant, thread_id: st
         created_at=now,
         assistant_id=assistant.id,
         thread_id=thread_id,
-        expires_at=now + states.RUN_SECONDS,
+        expires_at=now + states.RUN_S,
         model=fields.text("model") or assistant.model,
         instructions=_instructions(fields, assistant),
         tools=tools,

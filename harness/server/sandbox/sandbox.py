@@ -52,11 +52,6 @@ class Sandbox:
         """Which isolation is active, in words: its name, a colon, what is out of reach."""
         return self._isolation().description
 
-    @property
-    def isolated(self) -> bool:
-        """Whether neither the network nor files of this machine can be reached."""
-        return self._isolation().name == "bubblewrap"
-
     def open(self, key: str) -> SandboxSession:
         """The session of this key, made when there is none that is open.
 
@@ -69,13 +64,6 @@ class Sandbox:
             if key not in self._sessions:
                 self._sessions[key] = self._session(self._isolation())
             return self._sessions[key]
-
-    def close_session(self, key: str) -> None:
-        """Ends the session of this key, if there is one."""
-        with self._lock:
-            session = self._sessions.pop(key, None)
-        if session is not None:
-            session.close()
 
     def close(self) -> None:
         """Ends all sessions and removes their files; may be called twice."""

@@ -50,7 +50,7 @@ def sandbox(request):
 def session(sandbox, request):
     session = sandbox.open(request.node.name)
     yield session
-    sandbox.close_session(request.node.name)
+    session.close()
 
 
 @pytest.fixture
@@ -80,8 +80,8 @@ def test_two_sessions_share_no_variables(sandbox):
     sandbox.open("first").run("secret = 1")
     assert sandbox.open("second").run("print(secret)").error == "NameError: name 'secret' is not defined"
     assert sandbox.open("first").run("print(secret)").logs == "1\n"
-    sandbox.close_session("first")
-    sandbox.close_session("second")
+    sandbox.open("first").close()
+    sandbox.open("second").close()
 
 
 def test_an_exception_gives_a_traceback_of_the_code_alone_and_the_session_lives_on(session):
@@ -312,7 +312,7 @@ def test_a_link_to_a_file_of_this_machine_is_neither_read_nor_written_through(se
 def test_a_folder_without_permissions_does_not_stop_the_clean_up(sandbox):
     session = sandbox.open("locked")
     session.run(f"import os\nos.makedirs('{DATA_PATH}/a/b')\nos.chmod('{DATA_PATH}/a', 0)")
-    sandbox.close_session("locked")
+    session.close()
     assert session._folder.exists() is False
 
 
@@ -331,7 +331,7 @@ def test_a_closed_session_makes_room_for_a_new_one_of_its_key(sandbox):
     sandbox.open("again").run("x = 1")
     sandbox.open("again").close()
     assert sandbox.open("again").run("print(x)").error == "NameError: name 'x' is not defined"
-    sandbox.close_session("again")
+    sandbox.open("again").close()
 
 
 def test_sessions_run_side_by_side_from_several_threads(sandbox):
@@ -341,7 +341,7 @@ def test_sessions_run_side_by_side_from_several_threads(sandbox):
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(work, range(6))) == [f"{number * 2}\n" for number in range(6)]
     for number in range(6):
-        sandbox.close_session(f"thread-{number}")
+        sandbox.open(f"thread-{number}").close()
 
 
 def test_a_session_outlives_the_thread_that_opened_it(sandbox):
@@ -349,7 +349,7 @@ def test_a_session_outlives_the_thread_that_opened_it(sandbox):
     thread.start()
     thread.join()
     assert sandbox.open("elsewhere").run("print(x)").logs == "9\n"
-    sandbox.close_session("elsewhere")
+    sandbox.open("elsewhere").close()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="relies on /proc")
@@ -512,7 +512,7 @@ def test_what_code_does_to_its_own_interpreter_does_not_outlast_its_session(sand
     session.run(code)
     session.rest()
     assert session.run("print('alive')").logs == "alive\n"
-    sandbox.close_session("spoilt")
+    session.close()
 
 
 def test_code_that_never_comes_back_from_c_is_ended(sandbox):

@@ -1,7 +1,7 @@
 """A server that is killed again and again while many clients do everything at once.
 
 Each client keeps a ledger of what it was told. After every kill the next server on the same file must know
-all of it, hold nothing half made, and go on working. ``make kills`` does that for longer, each time otherwise.
+all of it, hold nothing half made, and go on working. ``make kills`` does that for longer.
 """
 
 from __future__ import annotations

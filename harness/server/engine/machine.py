@@ -62,7 +62,7 @@ class Engine:
         self._halted = False
         self._under_way: set[Future[None]] = set()
         self._pending = _Pending()
-        self._left_open: list[Callable[[], None]] = []
+        self._left_open: list[Callable[[], object]] = []
 
     def window(self, model: str) -> int:
         """How many tokens the model of a name can read."""
@@ -93,8 +93,8 @@ class Engine:
         if self._halted:
             raise ModelError("server_error", "The server was shut down before this was done.")
 
-    def end_later(self, end: Callable[[], None]) -> None:
-        """Have work that could not even be ended, because the state file refused it, ended by a later call."""
+    def end_later(self, end: Callable[[], object]) -> None:
+        """Have work whose end the state file refused ended by a later call."""
         with self.state.lock:
             self._left_open.append(end)
 

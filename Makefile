@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint types layers check sample fuzz clean help
+.PHONY: demo test lint types layers check sample fuzz kills clean help
 
 help: ## Show these targets.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -48,6 +48,9 @@ sample: $(VENV)/.dev ## Make the sample documents, data, schemas and the coverag
 
 fuzz: $(VENV)/.dev ## Try the bounds of every field of the server's API, and many calls that are always others.
 	FUZZ_EXAMPLES=100 $(BIN)/pytest -n auto tests/server/test_fuzz.py $(PYTEST_ARGS)
+
+kills: $(VENV)/.dev ## Kill servers at random moments, again and again, and look for what is lost or half there.
+	KILL_SEEDS=20 $(BIN)/pytest -n auto tests/end_to_end/test_random_kills.py $(PYTEST_ARGS)
 
 clean: ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

@@ -217,13 +217,13 @@ class Rows:
         self._claim = _claim(path)
         try:
             self._database = _open(path)
+            self._next = _first_free(path, self._database)
         except BaseException:
             os.close(self._claim)
             raise
         self._closed = False
         self._failed = False
         self._tidying: threading.Timer | None = None
-        self._next = self._first_free()
         self._by_serial: dict[int, _Reference] = {}
         self._by_identity: dict[int, _Reference] = {}
         self._recent: OrderedDict[int, Any] = OrderedDict()
@@ -539,12 +539,6 @@ class Rows:
             self._recent.pop(serial, None)
             self._forget(reference)
 
-    def _first_free(self) -> int:
-        [(serial, place)] = self.query(
-            "SELECT (SELECT max(serial) FROM server_rows), (SELECT max(place) FROM server_places)", ()
-        )
-        return max(serial or 0, place or 0) + 1
-
 
 class StoredTable(Table[Row]):
     """A list in a state file."""
@@ -706,6 +700,21 @@ def _prepare(path: Path, database: sqlite3.Connection) -> None:
     database.executescript(_SCHEMA)
     database.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
     database.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _first_free(path: Path, database: sqlite3.Connection) -> int:
+    """The number that the next row or place gets.
+
+    Raises:
+        SettingsError: The file is damaged.
+    """
+    query = "SELECT (SELECT max(serial) FROM server_rows), (SELECT max(place) FROM server_places)"
+    try:
+        [(serial, place)] = database.execute(query).fetchall()
+    except sqlite3.Error as problem:
+        database.close()
+        raise _unusable(path, str(problem)) from problem
+    return max(serial or 0, place or 0) + 1
 
 
 def empty_log(path: Path) -> bool:

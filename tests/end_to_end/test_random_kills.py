@@ -1,7 +1,7 @@
 """A server that is killed again and again while many clients do everything at once.
 
 Each client keeps a ledger of what it was told. After every kill the next server on the same file must know
-all of it, hold nothing half made, and go on working. ``make kills`` does that for longer.
+all of it, hold nothing half made, and go on working. ``make kills`` does that for longer, in other orders.
 """
 
 from __future__ import annotations
@@ -238,7 +238,7 @@ class Client(threading.Thread):
                 self.choice.choice(doings)()
         except httpx.TransportError:
             return
-        except Exception as problem:  # noqa: BLE001 - whatever went wrong is told by the test itself
+        except Exception as problem:  # noqa: BLE001 - told by the thread that made this one
             self.wrong = problem
 
     def call(self, what: Callable[..., Any], *given: Any, **more: Any) -> Any:

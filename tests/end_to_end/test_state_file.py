@@ -238,6 +238,8 @@ def test_a_background_response_that_was_being_worked_on_has_failed_after_a_kill(
             assert ended.status == "failed"
             assert ended.error is not None
             assert ended.error.code == "server_error"
+            told = list(server.client.responses.retrieve(made.id, stream=True))
+            assert told[-1].type == "response.failed"
             after = server.client.responses.create(model="m", input="And?", previous_response_id=made.id)
             assert after.output_text == "Fourteen days."
 

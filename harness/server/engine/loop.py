@@ -57,7 +57,7 @@ def _broken_down(job: Job, problem: Exception) -> list[Event]:
 
 
 def _fail_later(job: Job, problem: ApiError) -> list[Event]:
-    """The end of a run that the state file could not take; if it cannot be written now, it will be later."""
+    """The end of a run that the state file refused; when it cannot be written now, a later call does it."""
     try:
         return _fail(job, "server_error", problem.message)
     except ApiError:

@@ -94,7 +94,7 @@ class Engine:
             raise ModelError("server_error", "The server was shut down before this was done.")
 
     def end_later(self, end: Callable[[], object]) -> None:
-        """Have work that the state file did not even let come to an end ended by a later call."""
+        """Have work whose end the state file refused ended by a later call."""
         with self.state.lock:
             self._left_open.append(end)
 

@@ -144,10 +144,21 @@ def _run_code(job: Job, step: StepRecord, index: int, call_id: str, request: Too
     }
     step.calls.append(call)
     yield from deltas.code_deltas(step.step.id, index, call)
-    outcome = job.engine.workshop.run(job.record.run.thread_id, source, _code_files(job))
+    outcome = job.engine.workshop.run(
+        job.record.run.thread_id, source, _code_files(job), lambda: _made_before(job)
+    )
     with job.engine.state.lock:
         _keep(job, step, call_id, outcome, outputs)
     yield from deltas.output_deltas(step.step.id, index, call)
+
+
+def _made_before(job: Job) -> list[FileRecord]:
+    """The files that code has made on this thread, as they were last, less those that were deleted."""
+    with job.engine.state.lock:
+        notes = [note for run in job.thread.runs for step in run.steps for note in step.notes.values()]
+        latest = {path: file_id for note in notes for path, file_id in note.paths.items()}
+        found = [job.engine.state.files.get(file_id) for file_id in latest.values()]
+    return [record for record in found if record is not None]
 
 
 def _keep(job: Job, step: StepRecord, call_id: str, outcome: Outcome, outputs: list[dict[str, Any]]) -> None:

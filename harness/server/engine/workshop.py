@@ -27,13 +27,17 @@ _HEAD_CHARACTERS = 2_000
 
 @dataclass(slots=True)
 class _Bench:
-    """A thread's session, the files it has been given, how many runs are in it, and when the last ended."""
+    """A thread's session, the files it has been given, how many runs are in it, and when the last ended.
+
+    Until something has run in it, it lacks what code made for the thread in an earlier life of the server.
+    """
 
     session: SandboxSession
     given: set[str] = field(default_factory=set)
     running: int = 0
     used_at_s: float = 0.0
     is_resting: bool = True
+    is_new: bool = True
 
     @property
     def is_idle(self) -> bool:
@@ -61,8 +65,21 @@ class Workshop:
         self._benches: dict[str, _Bench] = {}
         self._lock = threading.Lock()
 
-    def run(self, thread_id: str, source: str, files: Iterable[FileRecord]) -> Outcome:
-        """Run a piece of code with these files at hand."""
+    def run(
+        self,
+        thread_id: str,
+        source: str,
+        files: Iterable[FileRecord],
+        made_before: Callable[[], Iterable[FileRecord]] = tuple,
+    ) -> Outcome:
+        """Run a piece of code with these files at hand.
+
+        Args:
+            thread_id: Whose variables and files it sees.
+            source: The code.
+            files: What users have given.
+            made_before: What earlier code has made; asked for when the thread has no session yet.
+        """
         try:
             bench, over = self._take(thread_id)
         except HarnessError as problem:
@@ -70,7 +87,8 @@ class Workshop:
         for each in over:
             each.session.rest()
         try:
-            return _run(bench, source, files)
+            _lay_out(bench, files, made_before)
+            return bench.session.run(source)
         finally:
             with self._lock:
                 bench.running -= 1
@@ -132,13 +150,18 @@ def unisolated_sandbox() -> Sandbox:
     return Sandbox(isolations=ISOLATIONS)
 
 
-def _run(bench: _Bench, source: str, files: Iterable[FileRecord]) -> Outcome:
+def _lay_out(
+    bench: _Bench, files: Iterable[FileRecord], made_before: Callable[[], Iterable[FileRecord]]
+) -> None:
     for record in files:
         if record.file.id not in bench.given:
             bench.given.add(record.file.id)
             bench.session.put(record.file.filename, record.content)
             bench.session.put(record.file.id, record.content)
-    return bench.session.run(source)
+    if bench.is_new:  # after those: code may have written over one of them
+        bench.is_new = False
+        for record in made_before():
+            bench.session.put(record.file.filename, record.content)
 
 
 def _not_run(problem: HarnessError) -> Outcome:

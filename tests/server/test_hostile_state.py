@@ -167,7 +167,7 @@ def test_a_file_whose_deletion_is_broken_off_is_nowhere_after_the_restart(
 def test_a_file_that_is_cancelled_while_it_is_indexed_is_not_found(
     make_api: MakeApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    api, add = make_api(), Index.add
+    api, add = make_api(), Index.add_many
     file = api.upload("a.txt", b"The moon is made of cheese.")["id"]
     store = api.post("/vector_stores", {})["id"]
 
@@ -176,7 +176,7 @@ def test_a_file_that_is_cancelled_while_it_is_indexed_is_not_found(
         batches = state_of(api.app).stores.get(store).batches  # type: ignore[union-attr]
         api.post(f"/vector_stores/{store}/file_batches/{next(iter(batches)).batch.id}/cancel")
 
-    monkeypatch.setattr(Index, "add", cancelled)
+    monkeypatch.setattr(Index, "add_many", cancelled)
     api.post(f"/vector_stores/{store}/file_batches", {"file_ids": [file]})
     assert api.get(f"/vector_stores/{store}/files/{file}")["status"] == "cancelled"
     assert api.post(f"/vector_stores/{store}/search", {"query": "moon"})["data"] == []

@@ -13,6 +13,10 @@ from harness.trace.records import Record, Trace
 
 Outcome = Literal["passed", "failed", "errored", "skipped"]
 
+# How a suite run stands: under way; all trials are in; a person stopped it; its budget or the number of
+# failures it was allowed ran out. All but the first two leave trials that `--resume` goes on with.
+RunStatus = Literal["running", "finished", "interrupted", "budget_exhausted", "failures_reached"]
+
 
 class Score(Record, frozen=True):
     """One judgement of one expectation.
@@ -84,7 +88,7 @@ class SuiteRun(Record, frozen=True):
 
     Attributes:
         id: Sorts by time: ``20261122-134501-acme-support``.
-        status: ``running`` until the last trial is in; ``interrupted`` when it was stopped.
+        status: ``running`` until it ends; ``finished`` when the last trial is in, else why it ended.
         planned: How many trials the plan has.
         settings: What the run was asked for (target, repeats, concurrency, suites), as given.
         results: In the order of the plan, once all are in.
@@ -93,7 +97,7 @@ class SuiteRun(Record, frozen=True):
     id: str
     started_at: datetime
     target: str
-    status: Literal["running", "finished", "interrupted"]
+    status: RunStatus
     planned: int
     ended_at: datetime | None = None
     settings: dict[str, Any] = msgspec.field(default_factory=dict)

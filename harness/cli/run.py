@@ -122,16 +122,12 @@ async def _run(
     stop = Stop()
     with progress(quiet=quiet) as listener:
         _watch_for_signals(stop)
+        control = workflows.Control([listener], stop)
         if resume:
             return await workflows.resume(
-                resume,
-                job.settings,
-                retry_errors=retry_errors,
-                changed=changed,
-                listeners=[listener],
-                stop=stop,
+                resume, job.settings, control, retry_errors=retry_errors, changed=changed
             )
-        return await workflows.start(job, listeners=[listener], stop=stop)
+        return await workflows.start(job, control)
 
 
 def _watch_for_signals(stop: Stop) -> None:

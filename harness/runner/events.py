@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from harness.plan import Plan, Trial
-from harness.results import TrialResult
+from harness.results import RunStatus, TrialResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class TrialFinished:
 
 @dataclass(frozen=True, slots=True)
 class RunFinished:
-    """The last event: all trials are in, or the run was interrupted."""
+    """The last event: all trials are in, or something ended the run before."""
 
     at: datetime
-    interrupted: bool
+    status: RunStatus
 
 
 Event = RunStarted | Provisioned | TrialStarted | TrialFinished | RunFinished

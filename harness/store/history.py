@@ -24,7 +24,7 @@ class RunSummary(Record, frozen=True):
         started_at: When it began.
         ended_at: When it ended; None while it runs and after it was killed.
         target: Where the assistant lived.
-        status: ``running``, ``finished`` or ``interrupted``.
+        status: How it stands, as in ``SuiteRun``.
         planned: Trials in its plan.
         suites: Names of the suites that have results, sorted.
         variants: Names of the variants that have results, sorted.

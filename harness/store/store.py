@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import msgspec
 import zstandard
@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import Score, SuiteRun, TrialResult
+from harness.results import RunStatus, Score, SuiteRun, TrialResult
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
 from harness.store.history import PastTrial, RunSummary, conversation_history, run_summaries
@@ -135,7 +135,7 @@ class Store:
     def finish_run(
         self,
         run_id: str,
-        status: Literal["running", "finished", "interrupted"],
+        status: RunStatus,
         ended_at: datetime | None,
     ) -> None:
         """Notes how a suite run ended; ``running`` and None open it again for more trials."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.clock import Clock
 from harness.plan import Plan, Trial
+from harness.results import RunStatus
 from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.trial import TrialOptions, run_trial
 from harness.targets.interface import Target
@@ -16,13 +17,15 @@ from harness.targets.interface import Target
 
 @dataclass(slots=True)
 class Stop:
-    """How a run is stopped from outside: ``set`` lets trials that have begun finish, ``at_once`` does not."""
+    """How a run is stopped early: ``set`` lets trials that have begun finish, ``at_once`` does not."""
 
     requested: asyncio.Event = field(default_factory=asyncio.Event)
     now: asyncio.Event = field(default_factory=asyncio.Event)
+    status: RunStatus = "interrupted"
 
-    def set(self) -> None:
-        """Begin no further trial."""
+    def set(self, status: RunStatus = "interrupted") -> None:
+        """Begin no further trial; the run ends with this status."""
+        self.status = status
         self.requested.set()
 
     def at_once(self) -> None:
@@ -43,7 +46,7 @@ async def run(
     for variant in plan.variants:
         begun = clock.monotonic()
         if not await _unless_stopped(target.provision(variant), stop):
-            yield RunFinished(clock.now(), interrupted=True)
+            yield RunFinished(clock.now(), stop.status)
             return
         yield Provisioned(variant.name, clock.monotonic() - begun)
     waiting = iter(plan.trials)
@@ -61,7 +64,7 @@ async def run(
     finally:
         crew.cancel()
         await asyncio.wait([crew])
-    yield RunFinished(clock.now(), interrupted=finished < len(plan.trials))
+    yield RunFinished(clock.now(), "finished" if finished == len(plan.trials) else stop.status)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> bool:

@@ -1,0 +1,222 @@
+"""Suites are run: from their beginning, or on from where a run was interrupted."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.clock import SYSTEM_CLOCK, Clock
+from harness.errors import SettingsError, StoreError
+from harness.plan import Plan, Trial
+from harness.results import RunStatus, Score, SuiteRun
+from harness.runner.events import Event, RunFinished, TrialFinished
+from harness.runner.executors.local import Stop, run
+from harness.runner.trial import TrialOptions
+from harness.settings import Settings, load_settings
+from harness.suite.records import Suite
+from harness.targets.interface import Target
+from harness.targets.making import make_target
+from harness.trace.records import Trace
+from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
+from harness.workflows.stored import open_store
+
+if TYPE_CHECKING:
+    from harness.store.store import Store
+
+Listener = Callable[[Event], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How a run is watched and stopped from outside.
+
+    Attributes:
+        listeners: Told of every event, after a trial's result is stored.
+        stop: Ends the run early.
+        clock: What time it is.
+    """
+
+    listeners: Sequence[Listener] = ()
+    stop: Stop = field(default_factory=Stop)
+    clock: Clock = SYSTEM_CLOCK
+
+
+def evaluate(
+    *suites: str | Path, assistant: str | None = None, tags: Sequence[str] = (), **flags: Any
+) -> SuiteRun:
+    """Run suites and get the finished suite run, with every trace and score; in notebooks too.
+
+    Args:
+        suites: Suite files and folders.
+        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
+        tags: Only conversations with one of these tags.
+        flags: Settings by name, e.g. ``repeats=3, target="assistants", base_url=...``.
+
+    Raises:
+        HarnessError: Its children say what is wrong with suites, settings, target or store.
+    """
+    settings = load_settings(flags)
+    chosen = (tags,) if isinstance(tags, str) else tuple(tags)
+    job = Job(tuple(str(suite) for suite in suites), settings, assistant, chosen)
+    return _finished(start(job))
+
+
+def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
+    """What the work brings; a notebook's own event loop is busy, so there it is done in a thread."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(work)
+    with ThreadPoolExecutor(1, thread_name_prefix="harness-evaluate") as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+async def start(job: Job, control: Control | None = None) -> SuiteRun:
+    """Run a job from its beginning; each trial is stored as it ends."""
+    control = control or Control()
+    suites = load(job)
+    plan = plan_of(job, suites)
+    _refuse_foreign_ids(plan, job.settings)
+    target = _target(job.settings, suites)  # before the run begins: there may be none
+    started_at = control.clock.now()
+    record = SuiteRun(
+        id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        started_at=started_at,
+        target=job.settings.target,
+        status="running",
+        planned=len(plan.trials),
+        settings=remembered(job, suites),
+    )
+    with open_store(job.settings) as store, _saying_how_to_go_on(record.id):
+        store.begin_run(record)
+        return await _Work(record.id, plan, job.settings, target, store, control).carry_out()
+
+
+async def resume(
+    run_id: str,
+    settings: Settings,
+    control: Control | None = None,
+    *,
+    retry_errors: bool = False,
+    changed: Collection[str] = (),
+) -> SuiteRun:
+    """Go on with a run that was interrupted: only trials that have no result yet are run.
+
+    With ``retry_errors`` those that ended in an error, which is missing data, are run again too.
+    ``changed`` names the settings that replace those the run began with; the others are the run's own.
+
+    Raises:
+        StoreError: The run is unknown, or its files have changed since (code ``suite-changed``).
+    """
+    control = control or Control()
+    with open_store(settings, create=False) as store:
+        record = store.run(run_id)
+        job = recalled(record, settings, changed)
+        suites = load(job)
+        target = _target(job.settings, suites)
+        refuse_changed(record, fingerprints(suites, job.settings))
+        finished = store.finished_trials(record.id, errored=not retry_errors)
+        plan = plan_of(job, suites)
+        store.finish_run(record.id, "running", None)
+        with _saying_how_to_go_on(record.id):
+            return await _Work(record.id, plan, job.settings, target, store, control).carry_out(finished)
+
+
+def _target(settings: Settings, suites: Sequence[Suite]) -> Target:
+    """The target, with the faults on demand that the suites want; a file named for the run wins.
+
+    Raises:
+        SettingsError: The suites want different faults, and one server is to answer them all.
+    """
+    wanted = {suite.faults: suite.name for suite in suites}
+    if settings.faults or set(wanted) == {None}:
+        return make_target(settings.target_options())
+    if len(wanted) > 1:
+        told = "; ".join(f"{name}: {file or 'none'}" for file, name in wanted.items())
+        raise SettingsError(
+            f"these suites want different faults on demand ({told})",
+            hint="run them one after the other, or give --faults FILE for all of them",
+        )
+    return make_target(replace(settings.target_options(), faults=next(iter(wanted))))
+
+
+def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
+    """An assistant that exists already can't be at a server that begins empty with each run."""
+    ids = [variant.assistant_id for variant in plan.variants if variant.assistant_id]
+    if ids and settings.target == "embedded":
+        raise SettingsError(
+            f"the assistant {ids[0]!r} can't be at the target 'embedded', which begins empty",
+            hint="give --target assistants and the --base-url where it lives, or an assistant file",
+        )
+
+
+@contextmanager
+def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
+    """A store that fails half way ends the run; its error tells how the run goes on."""
+    try:
+        yield
+    except StoreError as error:
+        error.hint = " ".join(filter(None, [error.hint, f"Then go on with: harness run --resume {run_id}"]))
+        raise
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """A plan that is carried out into the store."""
+
+    run_id: str
+    plan: Plan
+    settings: Settings
+    target: Target
+    store: Store
+    control: Control
+
+    async def carry_out(self, finished: Collection[str] = ()) -> SuiteRun:
+        """Run what is left; results stand in the store in the order of the whole plan."""
+        status: RunStatus = "interrupted"
+        try:
+            status = await self._run_left(finished)
+        finally:
+            # Whatever ends the run, what it leaves behind is whole and says whether it is finished.
+            try:
+                self.store.finish_run(self.run_id, status, self.control.clock.now())
+            finally:
+                await self.target.tear_down()
+        return self.store.run(self.run_id)
+
+    async def _run_left(self, finished: Collection[str]) -> RunStatus:
+        places = {trial.id: place for place, trial in enumerate(self.plan.trials)}
+        left = Plan(tuple(trial for trial in self.plan.trials if trial.id not in finished))
+        status: RunStatus = "interrupted"
+        async with aclosing(self._events(left)) as events:
+            async for event in events:
+                if isinstance(event, TrialFinished):
+                    place = places[event.result.trial_id]
+                    self.store.add_trial(self.run_id, event.result, position=place)
+                for listener in self.control.listeners:
+                    listener(event)
+                if isinstance(event, RunFinished):
+                    status = event.status
+        return status
+
+    def _events(self, left: Plan) -> AsyncGenerator[Event, None]:
+        return run(
+            left,
+            self.target,
+            TrialOptions(deadline_s=self.settings.deadline_s, score=_score),
+            concurrency=self.settings.concurrency,
+            clock=self.control.clock,
+            stop=self.control.stop,
+        )
+
+
+def _score(trial: Trial, trace: Trace) -> tuple[Score, ...]:
+    from harness.scorers.checks import score_trace
+
+    return score_trace(trial.conversation, trial.variant.assistant, trace)

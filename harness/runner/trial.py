@@ -17,7 +17,7 @@ from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
 from harness.runner.tools import StubBook
 from harness.suite.records import Turn
-from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.targets.interface import MOST_ROUNDS, OutgoingTurn, Session, Target
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
 
@@ -31,10 +31,12 @@ class TrialOptions:
     Attributes:
         deadline_s: Longest a turn may take; then it ends as ``timed_out``.
         score: Judges the trace; called once a trial, also when the trial was cut short.
+        most_rounds: How often the assistant may ask for functions in one turn; more end the turn.
     """
 
     deadline_s: float
     score: ScoreTrace
+    most_rounds: int = MOST_ROUNDS
 
 
 async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:
@@ -64,7 +66,7 @@ async def _play(
 ) -> dict[str, str]:
     """Play all turns; what was reached stands in ``turns`` even when a later one raises."""
     conversation = trial.conversation
-    stubs = StubBook(trial.suite.stubs)
+    stubs = StubBook(trial.suite.stubs, trial.suite.functions)
     user = f"{trial.id}/{conversation.as_ or 'user'}" if _comes_back(trial) else None
     session = await target.open(trial.variant, history=conversation.history, user_id=user)
     try:
@@ -86,7 +88,7 @@ async def _send(
     session: Session, turn: Turn, stubs: StubBook, options: TrialOptions, suite: Path
 ) -> TurnTrace:
     attachments = tuple((suite.parent / each.file, each) for each in turn.attach)
-    outgoing = OutgoingTurn(turn.user, attachments)
+    outgoing = OutgoingTurn(turn.user, attachments, options.most_rounds)
     trace = await session.send(outgoing, stubs.answer, deadline_s=options.deadline_s)
     return msgspec.structs.replace(trace, returning=True) if turn.returning else trace
 

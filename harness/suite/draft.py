@@ -13,9 +13,10 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import Problem, SuiteError
-from harness.suite.check import check_conversation, check_stubs, facts_of
+from harness.suite.check import check_conversation, facts_of
 from harness.suite.foreach import Row, Table, fill, placeholders, read_table, unescaped
 from harness.suite.records import Conversation, Expect, Suite, SuiteFile
+from harness.suite.stubs import check_stubs
 from harness.yamlfile.mistakes import Mistake, annotation_at, did_you_mean, mistakes_in, shown
 from harness.yamlfile.source import Place, Source
 
@@ -211,7 +212,7 @@ class Draft:
 
     def _meaning(self, suite: Suite) -> Iterator[Mistake]:
         facts = facts_of(suite.variant)
-        yield from check_stubs(suite.stubs, facts)
+        yield from check_stubs(suite.stubs, suite.functions, facts, self.folder)
         first: dict[str, Place] = {}
         for index, conversation in enumerate(suite.conversations):
             place: Place = ("conversations", index)

@@ -23,6 +23,7 @@ from harness.suite.assistants import (
 )
 from harness.suite.draft import Draft
 from harness.suite.records import AnswerExpectation, Conversation, Expect, Suite, SuiteFile, Turn, Variant
+from harness.suite.stubs import digests_of_sources, functions_of
 from harness.yamlfile.mistakes import shown
 from harness.yamlfile.source import Source, kind_of, missing_file, read_source, unreadable_file
 
@@ -229,6 +230,7 @@ def _suite_of(file: SuiteFile, path: Path, variant: Variant | None) -> Suite:
         variant=variant,
         repeats=file.repeats,
         stubs=file.tools,
+        functions=functions_of(file.tools, path.parent, {}),
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
         conversations=tuple(_with_defaults(each, default) for each in file.conversations),
     )
@@ -288,6 +290,8 @@ def _fingerprint(suite: Suite) -> str:
         },
         "attached": {file: digest_of_file(suite.source.parent / file) for file in sorted(attached)},
     }
+    if suite.functions:
+        content["functions"] = digests_of_sources(suite.functions)
     if suite.faults is not None:
         content["faults"] = digest_of_file(suite.faults)
     return digest_of(content)

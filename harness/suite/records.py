@@ -6,6 +6,7 @@ every field's description is written for the author of a suite.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -296,12 +297,35 @@ class Stub(FileRecord):
 
     when: dict[str, Any] = Field(default_factory=dict)
     """Arguments it answers to; the same matchers as in calls."""
+    nth: Annotated[int, Field(ge=1)] | None = None
+    """Answers only this call of the function in a conversation, counted from 1."""
     times: Annotated[int, Field(ge=1)] | None = None
     """How often it answers in one conversation; for ever when left out."""
     returns: Any = None
     """The output, sent as JSON (text is sent as it is)."""
+    returns_each: Annotated[tuple[Any, ...], Field(min_length=1)] | None = None
+    """One output for each call, in order; after the last one the next stub answers."""
+    call: str | None = None
+    """A Python function that makes the output: module:function, or path.py:function relative to this
+    file. It gets the arguments by name, and may be async."""
     fails: str | None = None
     """An error output with this message instead."""
+    raw: str | None = None
+    """Sent as it is: for outputs that are damaged or no JSON."""
+    takes_s: Annotated[float, Field(ge=0)] | None = None
+    """How long the function is taken to work, in seconds; counted as latency, and nobody waits."""
+    times_out: Literal[True] | None = None
+    """No answer ever comes: the deadline ends the turn, at once."""
+
+    @property
+    def most_uses(self) -> int | None:
+        """How often it can answer in one conversation; None for ever."""
+        return self.times if self.returns_each is None else len(self.returns_each)
+
+    @property
+    def answers_every_call(self) -> bool:
+        """Whether no stub after it is ever asked."""
+        return not self.when and self.nth is None and self.most_uses is None
 
 
 class Suite(FileRecord):
@@ -313,6 +337,8 @@ class Suite(FileRecord):
     """The assistant named in the file, if it names one."""
     repeats: int = 1
     stubs: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
+    functions: dict[str, Callable[..., Any]] = Field(default_factory=dict, exclude=True, repr=False)
+    """The Python functions that stubs call, by the name in ``call``."""
     faults: Path | None = None
     conversations: tuple[Conversation, ...] = ()
     fingerprint: str = ""

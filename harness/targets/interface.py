@@ -10,6 +10,9 @@ from typing import Protocol
 from harness.suite.records import Attachment, HistoryMessage, Variant
 from harness.trace.records import TurnTrace
 
+MOST_ROUNDS = 25
+"""Of function calls in one turn, unless a setting says otherwise."""
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionCall:
@@ -22,10 +25,17 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True)
 class FunctionOutput:
-    """What to answer a function call; ``error`` says why it is not the answer the suite wanted."""
+    """What to answer a function call.
+
+    Attributes:
+        output: The text to send.
+        error: Why it is not the answer that the suite wanted.
+        takes_s: How long the function is taken to have worked, without anybody waiting for it.
+    """
 
     output: str
     error: str | None = None
+    takes_s: float = 0.0
 
 
 AnswerFunction = Callable[[FunctionCall], Awaitable[FunctionOutput]]
@@ -33,10 +43,17 @@ AnswerFunction = Callable[[FunctionCall], Awaitable[FunctionOutput]]
 
 @dataclass(frozen=True, slots=True)
 class OutgoingTurn:
-    """One message of the user, ready to be sent."""
+    """One message of the user, ready to be sent.
+
+    Attributes:
+        text: What the user says.
+        attachments: Files sent with it.
+        most_rounds: How often the assistant may ask for functions before the turn is given up.
+    """
 
     text: str
     attachments: tuple[tuple[Path, Attachment], ...] = ()
+    most_rounds: int = MOST_ROUNDS
 
 
 class Session(Protocol):

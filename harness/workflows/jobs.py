@@ -129,8 +129,8 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     kept = record.settings
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
-    own |= {"models", "faults", "target_function"}
-    asked = {name: kept.get(name) for name in own}
+    own |= {"models", "faults", "target_function", "most_rounds"}
+    asked = {name: kept[name] for name in own if name in kept}
     return Job(
         suites=tuple(kept["suites"]),
         settings=settings.model_copy(update=asked),

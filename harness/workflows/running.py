@@ -209,7 +209,7 @@ class _Work:
         return run(
             left,
             self.target,
-            TrialOptions(deadline_s=self.settings.deadline_s, score=_score),
+            TrialOptions(self.settings.deadline_s, _score, self.settings.most_rounds),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
             stop=self.control.stop,

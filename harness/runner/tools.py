@@ -97,10 +97,10 @@ def place_of(failure: BaseException, function: Callable[..., Any]) -> str:
     code = getattr(function, "__code__", None)
     own = [frame for frame in frames if code is not None and frame.filename == code.co_filename]
     frame = own[-1] if own else frames[-1]
-    return f"{_shown(frame.filename)}:{frame.lineno}"
+    return f"{shown_path(frame.filename)}:{frame.lineno}"
 
 
-def _shown(file: str) -> str:
+def shown_path(file: str) -> str:
     """The path from the working folder, where it leads into it; else as it is."""
     try:
         relative = os.path.relpath(file)

@@ -14,8 +14,9 @@ from pydantic import BaseModel, ValidationError
 
 from harness.errors import Problem, SuiteError
 from harness.suite.check import check_conversation, facts_of
+from harness.suite.expecting import NOTHING_EXPECTED
 from harness.suite.foreach import Row, Table, fill, placeholders, read_table, unescaped
-from harness.suite.records import Conversation, Expect, Suite, SuiteFile
+from harness.suite.records import Conversation, Suite, SuiteFile
 from harness.suite.stubs import check_stubs
 from harness.yamlfile.mistakes import Mistake, annotation_at, did_you_mean, mistakes_in, shown
 from harness.yamlfile.source import Place, Source
@@ -268,9 +269,6 @@ def _value_at(data: Any, place: Place) -> Any:
     return data
 
 
-_NOTHING_EXPECTED: dict[str, Any] = {**dict.fromkeys(Expect.model_fields), "requires": []}
-
-
 def _with_nulls_written_out(entry: Any) -> Any:
     """``expect: null`` in a turn switches every default off; on a conversation it says nothing."""
     if not isinstance(entry, dict):
@@ -280,5 +278,5 @@ def _with_nulls_written_out(entry: Any) -> Any:
     turns = entry.get("turns")
     for turn in turns if isinstance(turns, list) else ():
         if isinstance(turn, dict) and "expect" in turn and turn["expect"] is None:
-            turn["expect"] = dict(_NOTHING_EXPECTED)
+            turn["expect"] = dict(NOTHING_EXPECTED)
     return entry

@@ -292,6 +292,21 @@ class Conversation(FileRecord):
     """What must hold for the conversation as a whole."""
 
 
+class CodedConversation(Conversation):
+    """A conversation that a Python function plays; its turns are known when it was played."""
+
+    turns: tuple[Turn, ...] = ()
+    """None: the function says what the user says."""
+    most_turns: Annotated[int, Field(ge=1, le=1000)] = 20
+    """How many turns it may take, so that a loop ends; more are a failure."""
+    function: Callable[..., Any] | None = Field(default=None, exclude=True, repr=False)
+    """What plays it: an async function that gets a ``Talk`` and the values of its row."""
+    row: dict[str, Any] = Field(default_factory=dict)
+    """What the function is given beside the talk."""
+    default: Expect = Expect()
+    """What must hold for every turn, unless the turn says otherwise."""
+
+
 class Stub(FileRecord):
     """One answer of a stubbed function; of those that match, the first with uses left answers."""
 
@@ -364,3 +379,10 @@ class SuiteFile(FileRecord):
     """A file of faults on demand, relative to this file, that calls to the embedded server meet."""
     conversations: tuple[Conversation, ...]
     """The conversations, in order; with foreach, one for each row of a file."""
+
+
+class CodedSuiteFile(SuiteFile):
+    """A suite as it stands in a Python file."""
+
+    conversations: tuple[CodedConversation, ...]
+    """The decorated functions, in order; with rows, one for each row."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from harness.suite.records import Attachment, HistoryMessage, Variant
 from harness.trace.records import TurnTrace
@@ -74,6 +74,15 @@ class Session(Protocol):
 
     async def close(self) -> None:
         """Give the thread back."""
+        ...
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A session that answers from a recording, and so knows what a simulated user said then."""
+
+    def next_simulated(self) -> str | None:
+        """The next message if a simulated user said it; None when that user had nothing more to say."""
         ...
 
 

@@ -346,7 +346,7 @@ def _failed(failure: Exception, function: Callable[..., Any]) -> ScriptError:
 def _judge(talk: Talk, failure: AssertionError, function: Callable[..., Any]) -> None:
     """An ``assert`` that did not hold is a failed score, with its message or its own words."""
     place = place_of(failure, function)
-    talk.check("assert", False, f"{place}: {failure or _line_of(failure)}")
+    talk.check("assert", False, f"{place}: {str(failure) or _line_of(failure)}")
 
 
 def _line_of(failure: AssertionError) -> str:

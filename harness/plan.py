@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from harness.suite.records import Conversation, Suite, Variant
+from harness.suite.records import CodedConversation, Conversation, Suite, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +36,13 @@ class Plan:
 
     @property
     def turns(self) -> int:
-        """How many messages will be sent."""
+        """How many messages will be sent, as far as it is written down."""
         return sum(len(trial.conversation.turns) for trial in self.trials)
+
+    @property
+    def played_by_functions(self) -> int:
+        """How many trials a Python function plays, so that nobody can count their turns beforehand."""
+        return sum(isinstance(trial.conversation, CodedConversation) for trial in self.trials)
 
 
 def make_plan(

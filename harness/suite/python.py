@@ -10,7 +10,6 @@ import inspect
 import json
 import os
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +22,7 @@ from harness.suite import authoring
 from harness.suite.assistants import digest_of, digest_of_file
 from harness.suite.authoring import WrittenConversation
 from harness.suite.check import Facts, check_conversation, facts_of
-from harness.suite.code import Code, keyword, methods_called
+from harness.suite.code import Code, keyword, methods_called, read_code
 from harness.suite.expecting import plain, turn_mistakes
 from harness.suite.foreach import read_table, typed_values
 from harness.suite.naming import module_of_file
@@ -310,16 +309,22 @@ def _of_conversation(conversation: CodedConversation, facts: Facts | None, folde
 
 def digests_of_code(code: Code, folder: Path) -> list[str]:
     """Of what decides what a Python suite does: its text, what it imports beside it, the files it names."""
-    named = (Path(os.path.normpath(folder / text)) for text in code.texts() if _may_be_a_path(text))
-    imported = (getattr(sys.modules.get(name), "__file__", None) for name in code.imported())
-    beside = (Path(file) for file in imported if file and _is_beside(Path(file), folder))
-    files = {path for path in (*named, *beside) if kind_of(path) == "file"}
+    files: set[Path] = set()
+    _gather(code, folder, files)
     return [digest_of(code.text), *(digest_of_file(path) for path in sorted(files))]
+
+
+def _gather(code: Code, folder: Path, files: set[Path]) -> None:
+    """Add the files that code names or imports from a folder, and what these import in turn."""
+    named = {Path(os.path.normpath(folder / text)) for text in code.texts() if _may_be_a_path(text)}
+    files |= {path for path in named if kind_of(path) == "file"}
+    for name in code.imported():
+        stem = folder.joinpath(*name.split("."))
+        for path in (stem.with_name(f"{stem.name}.py"), stem / "__init__.py"):
+            if path not in files and kind_of(path) == "file":
+                files.add(path)
+                _gather(read_code(str(path), str(path)), folder, files)
 
 
 def _may_be_a_path(text: str) -> bool:
     return 0 < len(text) < 300 and "\n" not in text and "\0" not in text and "." in text
-
-
-def _is_beside(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())

@@ -8,7 +8,7 @@ import linecache
 import random
 import sys
 import traceback
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -172,13 +172,19 @@ class Talk:
         folder, default = self._trial.suite.source.parent, self._conversation.default
         mistakes = list(turn_mistakes(given, default, None, folder, text))
         problems = [Problem(each.message, where, each.hint) for each in mistakes]
-        if given["returning"] and self._conversation.as_ is None:
-            hint = 'give the conversation a user: @suite.conversation(as_="jo")'
-            problems.append(Problem("nobody can return: the conversation has no user", where, hint))
+        if given["returning"]:
+            problems += self._nobody_returns(where)
         turn, _ = made_turn(text, given, default)
         if problems or turn is None:
             raise SuiteError(problems)
         return turn
+
+    def _nobody_returns(self, where: Where) -> Iterator[Problem]:
+        if self._conversation.as_ is None:
+            hint = 'give the conversation a user: @suite.conversation(as_="jo")'
+            yield Problem("nobody can return: the conversation has no user", where, hint)
+        elif not self.history:
+            yield Problem("nobody can return: nothing was said before", where, "leave returning out")
 
     async def _say(self, turn: Turn) -> Answer:
         async with self._one_at_a_time:

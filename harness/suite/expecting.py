@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.suite.check import Facts, check_conversation
-from harness.suite.records import AnswerExpectation, Conversation, Expect, Turn
+from harness.suite.records import AnswerExpectation, Conversation, Expect, HistoryMessage, Turn
 from harness.yamlfile.mistakes import Mistake, mistakes_in
 from harness.yamlfile.source import Place
 
@@ -67,7 +67,8 @@ def turn_mistakes(
     turn, mistakes = made_turn(user, given, default)
     yield from mistakes
     if turn is not None:
-        alone = Conversation(id=_STAND_IN, turns=(turn,))
+        before = HistoryMessage(role="user", content=_STAND_IN)  # that there were turns is not known here
+        alone = Conversation(id=_STAND_IN, turns=(turn,), history=(before,))
         for each in check_conversation(alone, facts, folder):
             yield Mistake(each.place[2:], each.message, each.hint, each.at_key)
 

@@ -15,7 +15,7 @@ def stub_findings(trace: Trace) -> Iterator[Score]:
     """One finding for each function call that the suite's stubs could not answer as they should.
 
     The suite has a gap, or a function of its author failed: the assistant was told of an error that nobody
-    meant it to meet. Evidence: ``call`` (its id), ``arguments``.
+    meant it to meet, and what came of it could not be judged. Evidence: ``call`` (its id), ``arguments``.
     """
     for index, turn in enumerate(trace.turns):
         for call in turn.tool_calls:
@@ -28,7 +28,7 @@ def _finding(turn: int, call: ToolCall, error: str) -> Score:
         check=f"{STUBS}.{call.name}",
         scorer=STUBS,
         turn=turn,
-        value="not answered",
+        value=None,
         passed=None,
         reason=error,
         evidence={"call": call.id, "arguments": call.arguments},

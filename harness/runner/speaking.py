@@ -84,8 +84,13 @@ class Speaker:
         history = self._trial.conversation.history
         self._session = await self._target.open(self._trial.variant, history=history, user_id=self._user)
 
-    async def say(self, turn: Turn) -> TurnTrace:
-        """What a turn brings, once the assistant has done."""
+    async def say(self, turn: Turn, *, simulated: bool = False) -> TurnTrace:
+        """What a turn brings, once the assistant has done.
+
+        Args:
+            turn: What the user says.
+            simulated: Whether a simulated user says it.
+        """
         self._played.asked.append(turn)
         if turn.returning and self._user:
             await self.session.close()
@@ -94,7 +99,8 @@ class Speaker:
         attachments = tuple((folder / each.file, each) for each in turn.attach)
         outgoing = OutgoingTurn(turn.user, attachments, self._most_rounds)
         trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=self.deadline_s)
-        trace = msgspec.structs.replace(trace, returning=True) if turn.returning else trace
+        if turn.returning or simulated:
+            trace = msgspec.structs.replace(trace, returning=turn.returning, simulated=simulated)
         self._played.turns.append(trace)
         return trace
 

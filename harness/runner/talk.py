@@ -186,13 +186,13 @@ class Talk:
         elif not self.history:
             yield Problem("nobody can return: nothing was said before", where, "leave returning out")
 
-    async def _say(self, turn: Turn) -> Answer:
+    async def _say(self, turn: Turn, *, simulated: bool = False) -> Answer:
         async with self._one_at_a_time:
             if self.turns >= self._conversation.most_turns:
                 raise TurnsSpent(self._conversation.most_turns)
             self._wait(on_function=False)
             try:
-                trace = await self._speaker.say(turn)
+                trace = await self._speaker.say(turn, simulated=simulated)
             finally:
                 self._wait(on_function=True)
             return Answer(self.turns, trace, self._hands_over(trace))
@@ -283,7 +283,7 @@ class Talk:
             text = await self._next_message(user)
             if text is None:
                 break
-            answers.append(await self._say(self._turn(text, given, frame)))
+            answers.append(await self._say(self._turn(text, given, frame), simulated=True))
             if done is not None and await called(done, answers[-1]):
                 self._score("until", True, "", True)
                 return answers

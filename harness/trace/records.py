@@ -172,6 +172,7 @@ class TurnTrace(Record, frozen=True):
         attempts: Every request that needed more than one try.
         error: The run's last_error, incomplete reason or the transport's error, in words.
         returning: The user had left and came back for this turn.
+        simulated: A simulated user said the message.
         run_id: The API's run id.
         thread_id: The thread it ran on: a thread, a conversation, or the target's own name for the talk.
         service_tier: The tier that served it, as the target says; None where there is no such thing.
@@ -190,6 +191,7 @@ class TurnTrace(Record, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     error: str | None = None
     returning: bool = False
+    simulated: bool = False
     run_id: str | None = None
     thread_id: str | None = None
     service_tier: str | None = None

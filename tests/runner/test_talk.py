@@ -226,6 +226,7 @@ def test_a_simulated_user_speaks_until_it_is_done_or_gives_up(
     assert [reason for check, _, reason in bad(result) if check == "until"] == ([told] if told else [])
     begun = [each.turn for each in result.trace.simulations if each.turn is not None]
     assert begun == list(range(answers))
+    assert all(turn.simulated for turn in result.trace.turns)
 
 
 @contextmanager

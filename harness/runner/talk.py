@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from harness.cost.usage import Usage
-from harness.errors import HarnessError, Problem, ScriptError, SuiteError, Where
+from harness.errors import HarnessError, Problem, ScriptError, SuiteError, TargetError, Where
 from harness.plan import Trial
 from harness.results import Score
 from harness.runner.simulated import ChatUser, Saying, asked_user
@@ -104,6 +104,7 @@ class Talk:
         self._speaker = speaker
         self._played = played
         self._one_at_a_time = asyncio.Lock()
+        self._broken: TargetError | None = None
         self.pause: asyncio.Timeout | None = None
 
     @property
@@ -190,12 +191,25 @@ class Talk:
         async with self._one_at_a_time:
             if self.turns >= self._conversation.most_turns:
                 raise TurnsSpent(self._conversation.most_turns)
+            self.refuse_broken()
             self._wait(on_function=False)
             try:
                 trace = await self._speaker.say(turn, simulated=simulated)
+            except TargetError as failure:
+                self._broken = failure
+                raise
             finally:
                 self._wait(on_function=True)
             return Answer(self.turns, trace, self._hands_over(trace))
+
+    def refuse_broken(self) -> None:
+        """A talk that the target broke off does not go on, also when the function would.
+
+        Raises:
+            TargetError: It was broken off.
+        """
+        if self._broken is not None:
+            raise self._broken
 
     def _wait(self, *, on_function: bool) -> None:
         """The function's own pauses are limited; an answer has its own deadline."""
@@ -302,8 +316,11 @@ class Talk:
         return said.text
 
 
-class TurnsSpent(Exception):
-    """A conversation wants more turns than it may take; it ends there, as failed."""
+class TurnsSpent(BaseException):
+    """A conversation wants more turns than it may take; it ends there, as failed.
+
+    It is no ``Exception``, so that a function which goes on after every error ends too.
+    """
 
     def __init__(self, most: int) -> None:
         super().__init__(f"the conversation did not end within {most} turns, which is all that it may take")
@@ -328,6 +345,7 @@ async def play_function(
     try:
         async with asyncio.timeout(speaker.deadline_s) as talk.pause:
             await conversation.function(talk, **conversation.row)
+        talk.refuse_broken()
     except TurnsSpent as failure:
         talk.check("most_turns", False, str(failure))
     except AssertionError as failure:

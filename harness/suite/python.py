@@ -62,7 +62,7 @@ def suites_in(path: Path) -> list[authoring.Suite]:
     """
     try:
         module = module_of_file(path)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise SuiteError([_not_imported(path, error)]) from error
     own = str(path.resolve())
     found = {
@@ -82,7 +82,7 @@ def home_of(made: authoring.Suite) -> Path:
     return file if kind_of(file) == "file" else Path("notebook")
 
 
-def _not_imported(path: Path, error: Exception) -> Problem:
+def _not_imported(path: Path, error: BaseException) -> Problem:
     """What stopped the import, at the last line of the file that was under way."""
     line = getattr(error, "lineno", None) if isinstance(error, SyntaxError) else None
     trace = error.__traceback__

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from harness.clock import SYSTEM_CLOCK
+from harness.errors import TargetUnavailable
 from harness.plan import Plan, make_plan
 from harness.results import TrialResult
 from harness.runner.events import TrialFinished
@@ -143,6 +144,36 @@ def test_a_loop_without_end_is_a_failure_after_the_turns_it_may_take(play: Play)
     assert (result.outcome, len(result.trace.turns)) == ("failed", 3)
     [(check, turn, reason)] = bad(result)
     assert (check, turn) == ("most_turns", 2) and "within 3 turns" in reason
+
+
+def test_a_function_that_goes_on_after_every_error_ends_too(
+    play: Play, plan_of: Callable[..., Plan], make_target: Callable[..., Target]
+) -> None:
+    body = """
+while True:
+    try:
+        await talk.say("a")
+    except Exception:
+        if talk.turns: pass
+"""
+    looping = play(body, decorator="s.conversation(most_turns=2)")
+    assert (looping.outcome, len(looping.trace.turns)) == ("failed", 2)
+
+    target = make_target(echo)
+    opened = target.open
+
+    async def open_broken(*arguments: Any, **named: Any) -> Any:
+        session = await opened(*arguments, **named)
+        session.send = broken
+        return session
+
+    async def broken(*arguments: Any, **named: Any) -> Any:
+        raise TargetUnavailable("gone")
+
+    target.open = open_broken  # type: ignore[method-assign]
+    swallowing = 'try: await talk.say("a")\nexcept Exception: talk.check("fine", True)'
+    result = played(plan_of(swallowing), target)
+    assert (result.outcome, result.error) == ("errored", "gone")
 
 
 def test_a_function_that_hangs_is_ended_and_named(play: Play) -> None:

@@ -110,6 +110,7 @@ async def talks(talk): ...
         ("def broken(:\n", "s.py:3: cannot be imported: SyntaxError"),
         ("x = 1\ny = x.nothing\n", "s.py:4: cannot be imported: AttributeError"),
         ("x = 1\n", "s.py: this file makes no suite"),
+        ("raise SystemExit(3)\n", "s.py:3: cannot be imported: SystemExit: 3"),
         ('s = Suite("s", assistant="bot.yaml")\n', "s.py:3:5: the suite has no conversations"),
     ],
 )

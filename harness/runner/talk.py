@@ -105,6 +105,7 @@ class Talk:
         self._played = played
         self._one_at_a_time = asyncio.Lock()
         self._broken: TargetError | None = None
+        self._begun = 0
         self.pause: asyncio.Timeout | None = None
 
     @property
@@ -169,6 +170,9 @@ class Talk:
         Raises:
             SuiteError: With everything that is wrong with it.
         """
+        self._begun += 1  # counted before anything can go wrong: what tries again and again ends too
+        if self._begun > self._conversation.most_turns:
+            raise TurnsSpent(self._conversation.most_turns)
         where = Where(shown_path(frame.f_code.co_filename), frame.f_lineno)
         folder, default = self._trial.suite.source.parent, self._conversation.default
         mistakes = list(turn_mistakes(given, default, None, folder, text))
@@ -189,8 +193,6 @@ class Talk:
 
     async def _say(self, turn: Turn, *, simulated: bool = False) -> Answer:
         async with self._one_at_a_time:
-            if self.turns >= self._conversation.most_turns:
-                raise TurnsSpent(self._conversation.most_turns)
             self.refuse_broken()
             self._wait(on_function=False)
             try:
@@ -347,6 +349,7 @@ async def play_function(
             await conversation.function(talk, **conversation.row)
         talk.refuse_broken()
     except TurnsSpent as failure:
+        talk.refuse_broken()
         talk.check("most_turns", False, str(failure))
     except AssertionError as failure:
         _judge(talk, failure, conversation.function)

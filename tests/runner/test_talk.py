@@ -171,9 +171,11 @@ while True:
         raise TargetUnavailable("gone")
 
     target.open = open_broken  # type: ignore[method-assign]
-    swallowing = 'try: await talk.say("a")\nexcept Exception: talk.check("fine", True)'
-    result = played(plan_of(swallowing), target)
-    assert (result.outcome, result.error) == ("errored", "gone")
+    for swallowing in (body, 'try: await talk.say("a")\nexcept Exception: talk.check("fine", True)'):
+        result = played(plan_of(swallowing), target)
+        assert (result.outcome, result.error) == ("errored", "gone")
+    refused = play(body.replace('"a"', '"a", expect=dict(x=1)'))
+    assert [check for check, _, _ in bad(refused)] == ["most_turns"]
 
 
 def test_a_function_that_hangs_is_ended_and_named(play: Play) -> None:

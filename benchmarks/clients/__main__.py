@@ -9,9 +9,9 @@ W1 is 1,000 questions to chat completions; W2 is 200 conversations of three turn
 client is a process, started anew for every measurement, one after the other in each round; a mock server that
 answers at once is a process of its own. Measured is what a user runs: Python's start, imports, the suite read
 and checked, one string looked for in each answer, every trial committed to the store as it ends, and the HTML
-report. CPU is user and system time of the process and its children; figures are medians over the rounds, ratios
-the medians of the ratios within a round. A smaller run of each client in each round tells what is spent once
-from what each sample costs.
+report. CPU is user and system time of the process and its children; figures are medians over the rounds,
+ratios the medians of the ratios within a round. A smaller run of each client in each round tells what is spent
+once from what each sample costs.
 """
 
 from __future__ import annotations
@@ -69,7 +69,8 @@ class Measured(NamedTuple):
 def serving(latency_ms: float) -> Iterator[str]:
     """The base_url of a mock server, a process of its own."""
     command = [sys.executable, "-m", "benchmarks.clients.mock", "--latency-ms", str(latency_ms)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, env=_environment(), **pipes) as process:  # type: ignore[call-overload]
         assert process.stdin and process.stdout
         yield process.stdout.readline().strip()
         process.stdin.close()

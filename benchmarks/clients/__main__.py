@@ -10,8 +10,8 @@ client is a process, started anew for every measurement, one after the other in 
 answers at once is a process of its own. Measured is what a user runs: Python's start, imports, the suite read
 and checked, one string looked for in each answer, every trial committed to the store as it ends, and the HTML
 report. CPU is user and system time of the process and its children; figures are medians over the rounds,
-ratios the medians of the ratios within a round. A smaller run of each client in each round tells what is spent
-once from what each sample costs.
+ratios the medians of the ratios within a round. A smaller run of each client in each round tells what is
+spent once from what each sample costs.
 """
 
 from __future__ import annotations

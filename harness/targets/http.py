@@ -1,8 +1,8 @@
 """Requests over HTTP, through the openai client's low-level verbs.
 
 The low-level verbs skip the SDK's typed classes, whose first use alone costs half a second, and send exactly
-the same requests. Answers are taken as bytes and parsed here, for a tenth of what the SDK's way costs. Retrying
-is done here and not by the SDK, so that every try is in the trace.
+the same requests. Answers are taken as bytes and parsed here, for a tenth of what the SDK's way costs.
+Retrying is done here and not by the SDK, so that every try is in the trace.
 """
 
 from __future__ import annotations

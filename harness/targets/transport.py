@@ -30,7 +30,7 @@ def transport_to(url: str) -> Transport | None:
 
 
 def http_package() -> Any:
-    """The package that this version of the openai client builds its requests with: httpx2, before it httpx."""
+    """The package by which this version of the openai client makes requests: httpx2, before it httpx."""
     client = next(each for each in openai.DefaultAsyncHttpxClient.__mro__ if each.__name__ == "AsyncClient")
     return importlib.import_module(client.__module__.partition(".")[0])
 

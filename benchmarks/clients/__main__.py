@@ -165,8 +165,8 @@ class Rounds:
         asked = self._asked
         head = f"{asked.name}: {asked.samples:,} samples, concurrency {asked.concurrency}"
         columns = (
-            "client | CPU s | of the floor | once, s | ms a sample | wall s | peak MB | KB a sample "
-            "| requests | most at once"
+            "client | CPU s | of the floor | once, s | ms a sample | wall s | of the limit | peak MB "
+            "| KB a sample | requests | most at once"
         )
         rules = " | ".join(["---", *["---:"] * columns.count("|")])
         rows = "\n".join(self._row(client) for client in self._clients)
@@ -180,17 +180,18 @@ class Rounds:
         )
         once = middle.cpu_s - each * self._asked.samples
         return (
-            f"| {client} | {middle.cpu_s:.2f} | {self._ratio(client)} | {once:.2f} | {1000 * each:.2f} "
-            f"| {middle.wall_s:.2f} | {middle.peak_mb:.0f} | {middle.written_kb / self._asked.samples:.2f} "
+            f"| {client} | {middle.cpu_s:.2f} | {self._ratio(client, 'cpu_s', 'floor')} | {once:.2f} "
+            f"| {1000 * each:.2f} | {middle.wall_s:.2f} | {self._ratio(client, 'wall_s', 'limit')} "
+            f"| {middle.peak_mb:.0f} | {middle.written_kb / self._asked.samples:.2f} "
             f"| {middle.requests:,.0f} | {middle.most_in_flight:.0f} |"
         )
 
-    def _ratio(self, client: str) -> str:
-        floor = self._whole.get("floor")
-        if not floor:
+    def _ratio(self, client: str, figure: str, base: str) -> str:
+        """The median of a client's ratios to another in the same rounds; nothing where that is not measured."""
+        if base not in self._whole:
             return ""
-        pairs = zip(self._whole[client], floor, strict=True)
-        return f"{statistics.median(mine.cpu_s / base.cpu_s for mine, base in pairs):.2f}"
+        pairs = zip(self._whole[client], self._whole[base], strict=True)
+        return f"{statistics.median(getattr(a, figure) / getattr(b, figure) for a, b in pairs):.2f}"
 
 
 def _arguments() -> argparse.Namespace:

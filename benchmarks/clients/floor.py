@@ -18,7 +18,7 @@ from typing import Any, TextIO
 
 from openai import AsyncOpenAI
 
-from benchmarks.clients.suites import WANTED
+from benchmarks.clients.suites import MODEL, WANTED
 
 _SYSTEM = {"role": "system", "content": "Answer briefly."}
 _DONE = ("completed", "failed", "expired", "cancelled", "incomplete")
@@ -28,7 +28,7 @@ Json = dict[str, Any]
 async def chat(client: AsyncOpenAI, turns: list[str], _: str) -> Json:
     """One question, one completion."""
     answer = await client.chat.completions.create(
-        model="mock",
+        model=MODEL,
         messages=[_SYSTEM, {"role": "user", "content": turns[0]}],  # type: ignore[list-item]
     )
     text = answer.choices[0].message.content or ""
@@ -66,7 +66,7 @@ async def run(kind: str, base_url: str, questions: list[Json], out: TextIO, conc
     free = asyncio.Semaphore(concurrency)
     assistant = ""
     if kind == "threads":
-        made = await client.beta.assistants.create(model="mock", instructions="Answer briefly.")
+        made = await client.beta.assistants.create(model=MODEL, instructions="Answer briefly.")
         assistant = made.id
 
     async def sample(row: Json) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 
-from benchmarks.clients.suites import WANTED
+from benchmarks.clients.suites import MODEL, WANTED
 
 _BETA = {"OpenAI-Beta": "assistants=v2", "Authorization": "Bearer any"}
 
@@ -27,7 +27,7 @@ async def _post(session: aiohttp.ClientSession, url: str, body: dict[str, Any]) 
 
 async def chat(session: aiohttp.ClientSession, base_url: str, turns: list[str]) -> bool:
     """One question, one completion."""
-    body = {"model": "mock", "messages": [{"role": "user", "content": turns[0]}]}
+    body = {"model": MODEL, "messages": [{"role": "user", "content": turns[0]}]}
     return WANTED.encode() in await _post(session, f"{base_url}/chat/completions", body)
 
 

@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.clients.suites import MODEL
+
 ANSWER = "An export takes about ten minutes; a link to the finished file is then sent to you by mail."
 _USAGE = {"prompt_tokens": 24, "completion_tokens": 20, "total_tokens": 44}
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
@@ -170,7 +172,7 @@ def _run(name: str, thread: str, status: str) -> Json:
         "required_action": None,
         "last_error": None,
         "incomplete_details": None,
-        "model": "mock",
+        "model": MODEL,
         "instructions": "Answer briefly.",
         "tools": [],
         "metadata": {},

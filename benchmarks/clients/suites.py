@@ -7,8 +7,10 @@ from pathlib import Path
 
 WANTED = "ten minutes"
 """What every answer must mention."""
+MODEL = "gpt-5.4-mini"
+"""What the mock server calls itself: a model whose price is known, so that costs are worked out too."""
 TURNS = {"chat": 1, "threads": 3}
-_ASSISTANT = "name: Mock\nmodel: mock\ninstructions: Answer briefly.\n"
+_ASSISTANT = f"name: Mock\nmodel: {MODEL}\ninstructions: Answer briefly.\n"
 
 
 def write_questions(folder: Path, kind: str, samples: int) -> Path:

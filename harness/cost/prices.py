@@ -63,6 +63,8 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
     """
     if usage is None:
         return Cost(None, "the target reported no usage")
+    if not _is_priced(model):
+        return Cost(None, f"no price is known for model {model!r}")
     from genai_prices import Usage as PricedUsage
     from genai_prices import calc_price
 
@@ -71,10 +73,20 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
         cache_read_tokens=usage.cached_tokens,
         output_tokens=usage.completion_tokens,
     )
+    return Cost(calc_price(priced, model_ref=model, provider_id="openai").total_price)
+
+
+@cache
+def _is_priced(model: str) -> bool:
+    """Whether the book knows the model; it remembers those it finds, and searches anew for the others."""
+    from genai_prices import Usage as PricedUsage
+    from genai_prices import calc_price
+
     try:
-        return Cost(calc_price(priced, model_ref=model, provider_id="openai").total_price)
+        calc_price(PricedUsage(), model_ref=model, provider_id="openai")
     except LookupError:
-        return Cost(None, f"no price is known for model {model!r}")
+        return False
+    return True
 
 
 def file_search_cost(calls: int) -> Cost:

@@ -12,6 +12,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -103,17 +104,21 @@ class HttpWire:
         """POST, then the events; retried only until the first byte of the answer."""
         import openai
 
+        path, _, query = path.partition("?")
+        # Older versions of the SDK lose a path's query where they add one of their own, as Azure's does.
+        options = _options(path, dict(parse_qsl(query)))
+
         async def send() -> openai.AsyncStream[object]:
             return await self._client.post(
                 path,
                 cast_to=object,
                 body=body,
-                options=_options(path),
+                options=options,
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
 
-        opened = await self._persist(send, f"POST {path.partition('?')[0]}", attempts)
+        opened = await self._persist(send, f"POST {path}", attempts)
         try:
             if _is_json(opened.response.headers):
                 whole = self._json(await opened.response.aread(), path)

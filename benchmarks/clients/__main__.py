@@ -187,7 +187,7 @@ class Rounds:
         )
 
     def _ratio(self, client: str, figure: str, base: str) -> str:
-        """The median of a client's ratios to another in the same rounds; nothing where that is not measured."""
+        """The median of a client's ratios to another in the same rounds; nothing where that was not run."""
         if base not in self._whole:
             return ""
         pairs = zip(self._whole[client], self._whole[base], strict=True)

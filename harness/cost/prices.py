@@ -63,8 +63,6 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
     """
     if usage is None:
         return Cost(None, "the target reported no usage")
-    if not _is_priced(model):
-        return Cost(None, f"no price is known for model {model!r}")
     from genai_prices import Usage as PricedUsage
     from genai_prices import calc_price
 
@@ -73,20 +71,10 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
         cache_read_tokens=usage.cached_tokens,
         output_tokens=usage.completion_tokens,
     )
-    return Cost(calc_price(priced, model_ref=model, provider_id="openai").total_price)
-
-
-@cache
-def _is_priced(model: str) -> bool:
-    """Whether the book knows the model; it remembers those it finds, and searches anew for the others."""
-    from genai_prices import Usage as PricedUsage
-    from genai_prices import calc_price
-
     try:
-        calc_price(PricedUsage(), model_ref=model, provider_id="openai")
+        return Cost(calc_price(priced, model_ref=model, provider_id="openai").total_price)
     except LookupError:
-        return False
-    return True
+        return Cost(None, f"no price is known for model {model!r}")
 
 
 def file_search_cost(calls: int) -> Cost:

@@ -53,7 +53,7 @@ assistant: assistant.yaml
 expect: {answer: {mentions: [export]}}
 conversations:
 """
-_FUNCTION = '''\
+_FUNCTION = """\
 import json
 import random
 import time
@@ -72,7 +72,7 @@ def answer(question):
     said = " ".join(chance.choices(WORDS, k=40))
     return {"text": f"{said} export minute link file", "retrieved": found,
             "usage": {"prompt_tokens": 900, "completion_tokens": 40}, "model": "gpt-4.1-mini"}
-'''
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +177,22 @@ def _run_once(
     kind: str, flags: Sequence[str], size: int, rounds: int, folder: Path, before: tuple[int, Cost] | None
 ) -> tuple[int, Cost]:
     prepare(folder, size)
-    command = ["run", "suite.yaml", *flags, "--store", "store.sqlite", "--out", "report.html", "--no-progress"]
+    command = [
+        "run",
+        "suite.yaml",
+        *flags,
+        "--store",
+        "store.sqlite",
+        "--out",
+        "report.html",
+        "--no-progress",
+    ]
     cost = median_cost(command, folder, rounds, lambda: _without_store(folder))
     disk_kb = (folder / "store.sqlite").stat().st_size / size / 1000
     more = _each_more(size, cost, before)
-    print(f"| {kind}, {size:,} | {cost.cpu_s:.2f} | {cost.peak_mb:.0f} | {more} | {disk_kb:.2f} |", flush=True)
+    print(
+        f"| {kind}, {size:,} | {cost.cpu_s:.2f} | {cost.peak_mb:.0f} | {more} | {disk_kb:.2f} |", flush=True
+    )
     report = ["report", "--store", "store.sqlite", "--out", "again.html"]
     again = median_cost(report, folder, rounds, lambda: None)
     page_mb = (folder / "again.html").stat().st_size / 1e6

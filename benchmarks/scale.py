@@ -1,12 +1,12 @@
-"""What size costs: CPU, memory and disk of whole commands, from one conversation to 10,000 and 100,000 trials.
+"""What size costs: CPU, memory and disk of whole commands, up to 10,000 conversations and 100,000 trials.
 
     python -m benchmarks.scale run 100 1000 10000     # CPU, memory, disk of `harness run`, and of its report
     python -m benchmarks.scale plan 1000 100000       # how long a plan of so many trials takes to start
     python -m benchmarks.scale load 1000              # suites of so many conversations, read and checked
 
 Every figure is of `harness` as a process of its own, started as a user starts it. Conversations have three
-turns and two checks of words a turn. They are answered by the embedded server with a scripted model (`words`),
-or by a function that tells what it retrieved (`steps`: some 10 KB of JSON a conversation).
+turns and two checks of words a turn. They are answered by the embedded server with a scripted model
+(`words`), or by a function that tells what it retrieved (`steps`: some 10 KB of JSON a conversation).
 """
 
 from __future__ import annotations

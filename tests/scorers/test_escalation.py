@@ -230,9 +230,8 @@ def test_judgements_tell_what_was_expected_and_what_happened_unless_nothing_is_k
     ]:
         found += talk.scores([talk.turn(answer)], {"escalates": expected, "searches": False})
     found += talk.scores([talk.turn("No.")], {"escalates": True}, who=talk.assistant(escalation={}))
-    told = [
-        (each.evidence["expected"], each.evidence["observed"]) for each in found if each.value is not None
-    ]
+    judged = [each for each in found if each.scorer == "escalation" and each.value is not None]
+    told = [(each.evidence["expected"], each.evidence["observed"]) for each in judged]
     assert told == [(True, True), (True, False), (False, True), (False, False), (False, False)]
 
 

@@ -15,7 +15,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
-from harness.runner.events import Event, RunFinished, TrialFinished
+from harness.runner.events import Event, RunFinished, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
@@ -29,6 +29,7 @@ from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, r
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
+    from harness.store.batches import Batches
     from harness.store.store import Store
 
 Listener = Callable[[Event], None]
@@ -39,7 +40,7 @@ class Control:
     """How a run is watched and stopped from outside.
 
     Attributes:
-        listeners: Told of every event, after a trial's result is stored.
+        listeners: Told of every event, after a trial's result is on its way into the store.
         stop: Ends the run early.
         clock: What time it is.
     """
@@ -128,7 +129,7 @@ def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
 
 
 async def start(job: Job, control: Control | None = None) -> SuiteRun:
-    """Run a job from its beginning; each trial is stored as it ends."""
+    """Run a job from its beginning; each trial is stored within a second of its end."""
     control = control or Control()
     suites = load(job)
     plan = plan_of(job, suites)
@@ -241,18 +242,26 @@ class _Work:
         return self.store.run(self.run_id)
 
     async def _run_left(self, finished: Collection[str]) -> RunStatus:
-        places = {trial.id: place for place, trial in enumerate(self.plan.trials)}
-        left = Plan(tuple(trial for trial in self.plan.trials if trial.id not in finished))
+        from harness.store.batches import Batches
+
+        left = self.plan.without(finished)
+        with Batches(self.store, self.run_id) as kept:
+            async with aclosing(self._events(left)) as events:
+                return await self._keep(events, kept)
+
+    async def _keep(self, events: AsyncGenerator[Event, None], kept: Batches) -> RunStatus:
+        """Hand every result to the store, tell everyone of every event; how the run ended."""
+        places: dict[str, int] = {}
         status: RunStatus = "interrupted"
-        async with aclosing(self._events(left)) as events:
-            async for event in events:
-                if isinstance(event, TrialFinished):
-                    place = places[event.result.trial_id]
-                    self.store.add_trial(self.run_id, event.result, position=place)
-                for listener in self.control.listeners:
-                    listener(event)
-                if isinstance(event, RunFinished):
-                    status = event.status
+        async for event in events:
+            if isinstance(event, TrialStarted):
+                places[event.trial.id] = event.trial.position
+            elif isinstance(event, TrialFinished):
+                kept.add(event.result, places.pop(event.result.trial_id))
+            for listener in self.control.listeners:
+                listener(event)
+            if isinstance(event, RunFinished):
+                status = event.status
         return status
 
     def _events(self, left: Plan) -> AsyncGenerator[Event, None]:

@@ -11,10 +11,19 @@ from harness.results import RunStatus, TrialResult
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """Provisioning begins."""
+    """Provisioning begins.
+
+    Attributes:
+        plan: The trials that are to be run.
+        at: When.
+        run_id: The suite run; empty where nobody keeps it.
+        already: Trials of the suite run that ended before, when it goes on.
+    """
 
     plan: Plan
     at: datetime
+    run_id: str = ""
+    already: int = 0
 
 
 @dataclass(frozen=True, slots=True)

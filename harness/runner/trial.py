@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from harness.clock import Clock
 from harness.cost.prices import Cost
 from harness.cost.usage import total_if_known
-from harness.errors import TargetError
+from harness.errors import TargetError, TargetTimeout
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
 from harness.runner.tools import StubBook
@@ -21,6 +23,12 @@ from harness.targets.interface import OutgoingTurn, Session, Target
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
 
+USUAL_DEADLINE_S = 120.0
+"""Longest a turn may take where neither the suite nor the command line says."""
+_TIDY_S = 45.0
+"""What a target may take beyond a turn's deadline to cancel, to fetch what was reached, or to close."""
+
+_Brought = TypeVar("_Brought")
 ScoreTrace = Callable[[Trial, Trace], tuple[Score, ...]]
 
 
@@ -29,17 +37,19 @@ class TrialOptions:
     """How a trial is run.
 
     Attributes:
-        deadline_s: Longest a turn may take; then it ends as ``timed_out``.
         score: Judges the trace; called once a trial, also when the trial was cut short.
+        deadline_s: Longest a turn may take; then it ends as ``timed_out``. None: what the suite says.
+        provision_deadline_s: Longest making an assistant ready may take; then there is no run.
     """
 
-    deadline_s: float
     score: ScoreTrace
+    deadline_s: float | None = None
+    provision_deadline_s: float = 900.0
 
 
 async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:
     """The trial's result; never raises for what an assistant, a target or a scorer does wrong."""
-    started_at = clock.now()
+    started_at, begun = clock.now(), clock.monotonic()
     turns: list[TurnTrace] = []
     error: str | None = None
     documents: dict[str, str] = {}
@@ -56,7 +66,10 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
         history=tuple(Message(role=m.role, text=m.content) for m in trial.conversation.history),
         documents=documents,
     )
-    return _result(trial, trace, options.score(trial, trace), error, started_at, clock.now())
+    scores = options.score(trial, trace)
+    # The time of day may jump meanwhile, and then a trial would end before it began.
+    ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
+    return _result(trial, trace, scores, error, started_at, ended_at)
 
 
 async def _play(
@@ -66,16 +79,49 @@ async def _play(
     conversation = trial.conversation
     stubs = StubBook(trial.suite.stubs)
     user = f"{trial.id}/{conversation.as_ or 'user'}" if _comes_back(trial) else None
-    session = await target.open(trial.variant, history=conversation.history, user_id=user)
+    within_s = _deadline_s(conversation.turns[0], options)
+    opening = target.open(trial.variant, history=conversation.history, user_id=user)
+    session = await in_time(opening, within_s, "open a thread")
     try:
         for turn in conversation.turns:
             if turn.returning and user:
-                await session.close()
-                session = await target.open(trial.variant, user_id=user)
+                await _give_back(session)
+                opening = target.open(trial.variant, user_id=user)
+                session = await in_time(opening, within_s, "open a thread again")
             turns.append(await _send(session, turn, stubs, options, trial.suite.source))
         return session.documents
     finally:
-        await session.close()
+        await _give_back(session)
+
+
+async def _give_back(session: Session) -> None:
+    """Close a session; what the target does not let go changes nothing about what was said."""
+    try:
+        await in_time(session.close(), _TIDY_S, "close a thread")
+    except TargetError:
+        return
+
+
+def _deadline_s(turn: Turn, options: TrialOptions) -> float:
+    return options.deadline_s or turn.deadline_s or USUAL_DEADLINE_S
+
+
+async def in_time(work: Awaitable[_Brought], within_s: float, what: str) -> _Brought:
+    """What the work brings.
+
+    Raises:
+        TargetTimeout: It took too long, and was given up.
+    """
+    try:
+        async with asyncio.timeout(within_s) as limit:
+            return await work
+    except TimeoutError as error:
+        if not limit.expired():
+            raise
+        raise TargetTimeout(
+            f"the target took more than {within_s:g} s to {what}",
+            hint="see whether it hangs, or give it longer",
+        ) from error
 
 
 def _comes_back(trial: Trial) -> bool:
@@ -87,7 +133,10 @@ async def _send(
 ) -> TurnTrace:
     attachments = tuple((suite.parent / each.file, each) for each in turn.attach)
     outgoing = OutgoingTurn(turn.user, attachments)
-    trace = await session.send(outgoing, stubs.answer, deadline_s=options.deadline_s)
+    deadline_s = _deadline_s(turn, options)
+    sending = session.send(outgoing, stubs.answer, deadline_s=deadline_s)
+    # A target keeps the deadline by itself and tells what was reached; this is for one that does not.
+    trace = await in_time(sending, deadline_s + _TIDY_S, "end a turn")
     return msgspec.structs.replace(trace, returning=True) if turn.returning else trace
 
 

@@ -230,17 +230,19 @@ def _suite_of(file: SuiteFile, path: Path, variant: Variant | None) -> Suite:
         repeats=file.repeats,
         stubs=file.tools,
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
-        conversations=tuple(_with_defaults(each, default) for each in file.conversations),
+        conversations=tuple(_with_defaults(each, default, file.deadline_s) for each in file.conversations),
     )
 
 
-def _with_defaults(conversation: Conversation, default: Expect) -> Conversation:
-    turns = tuple(_turn_with_defaults(turn, default) for turn in conversation.turns)
+def _with_defaults(conversation: Conversation, default: Expect, deadline_s: float | None) -> Conversation:
+    deadline_s = conversation.deadline_s or deadline_s
+    turns = tuple(_turn_with_defaults(turn, default, deadline_s) for turn in conversation.turns)
     return conversation.model_copy(update={"turns": turns})
 
 
-def _turn_with_defaults(turn: Turn, default: Expect) -> Turn:
-    return turn.model_copy(update={"expect": merged(default, turn.expect)})
+def _turn_with_defaults(turn: Turn, default: Expect, deadline_s: float | None) -> Turn:
+    own = {"expect": merged(default, turn.expect), "deadline_s": turn.deadline_s or deadline_s}
+    return turn.model_copy(update=own)
 
 
 def merged(default: Expect, own: Expect) -> Expect:

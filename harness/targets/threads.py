@@ -11,7 +11,7 @@ import msgspec
 
 from harness.clock import Clock
 from harness.cost.usage import from_api
-from harness.errors import TargetUnavailable
+from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import capture
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
@@ -143,14 +143,14 @@ class AssistantsSession:
             await self._follow(making, path, {"tool_outputs": outputs})
 
     async def _follow(self, making: _Turn, path: str, body: Json) -> None:
-        """Stream; when the stream brings no end (dropped, or the server can't stream), poll."""
+        """Stream; when the stream brings no end (dropped, silent, or the server can't stream), poll."""
         making.run = {**making.run, "status": ""} if making.run else {}
         try:
             async for event, data in self._wire.stream(
                 path, {**body, "stream": True}, attempts=making.attempts
             ):
                 making.take(event, data)
-        except TargetUnavailable:
+        except (TargetUnavailable, TargetTimeout):
             if not making.run:
                 raise
         if making.status not in _ENDED | {"requires_action"}:

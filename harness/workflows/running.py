@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Ite
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +16,9 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
-from harness.runner.events import Event, RunFinished, TrialFinished
+from harness.runner.events import Event, RunFinished, RunStarted, TrialFinished
 from harness.runner.executors.local import Stop, run
+from harness.runner.failures import FailureLimit
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
 from harness.suite.records import Suite
@@ -180,12 +182,16 @@ class _Work:
     async def carry_out(self, finished: Collection[str] = ()) -> SuiteRun:
         """Run what is left; results stand in the store in the order of the whole plan."""
         status: RunStatus = "interrupted"
+        clock = self.control.clock
+        begun_at, begun = clock.now(), clock.monotonic()
         try:
             status = await self._run_left(finished)
         finally:
             # Whatever ends the run, what it leaves behind is whole and says whether it is finished.
             try:
-                self.store.finish_run(self.run_id, status, self.control.clock.now())
+                # Counted from the beginning: the time of day may have jumped meanwhile.
+                ended_at = begun_at + timedelta(seconds=clock.monotonic() - begun)
+                self.store.finish_run(self.run_id, status, ended_at)
             finally:
                 await self.target.tear_down()
         return self.store.run(self.run_id)
@@ -193,12 +199,17 @@ class _Work:
     async def _run_left(self, finished: Collection[str]) -> RunStatus:
         places = {trial.id: place for place, trial in enumerate(self.plan.trials)}
         left = Plan(tuple(trial for trial in self.plan.trials if trial.id not in finished))
+        limit = FailureLimit(self.settings.max_failures, self.settings.max_errors)
         status: RunStatus = "interrupted"
         async with aclosing(self._events(left)) as events:
             async for event in events:
+                if isinstance(event, RunStarted):
+                    event = replace(event, run_id=self.run_id, already=len(places) - len(left.trials))
                 if isinstance(event, TrialFinished):
                     place = places[event.result.trial_id]
                     self.store.add_trial(self.run_id, event.result, position=place)
+                    if limit.is_reached_by(event.result):
+                        self.control.stop.set("failures_reached")
                 for listener in self.control.listeners:
                     listener(event)
                 if isinstance(event, RunFinished):
@@ -209,7 +220,7 @@ class _Work:
         return run(
             left,
             self.target,
-            TrialOptions(deadline_s=self.settings.deadline_s, score=_score),
+            TrialOptions(_score, self.settings.deadline_s, self.settings.provision_deadline_s),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
             stop=self.control.stop,

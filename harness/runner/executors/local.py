@@ -11,7 +11,7 @@ from harness.clock import Clock
 from harness.plan import Plan, Trial
 from harness.results import RunStatus
 from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
-from harness.runner.trial import TrialOptions, run_trial
+from harness.runner.trial import TrialOptions, in_time, run_trial
 from harness.targets.interface import Target
 
 
@@ -24,8 +24,9 @@ class Stop:
     status: RunStatus = "interrupted"
 
     def set(self, status: RunStatus = "interrupted") -> None:
-        """Begin no further trial; the run ends with this status."""
-        self.status = status
+        """Begin no further trial; the run ends with this status, the first that is given."""
+        if not self.requested.is_set():
+            self.status = status
         self.requested.set()
 
     def at_once(self) -> None:
@@ -45,7 +46,8 @@ async def run(
     yield RunStarted(plan, clock.now())
     for variant in plan.variants:
         begun = clock.monotonic()
-        if not await _unless_stopped(target.provision(variant), stop):
+        making = in_time(target.provision(variant), options.provision_deadline_s, f"provide {variant.name!r}")
+        if not await _unless_stopped(making, stop):
             yield RunFinished(clock.now(), stop.status)
             return
         yield Provisioned(variant.name, clock.monotonic() - begun)

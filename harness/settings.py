@@ -64,6 +64,8 @@ class Settings(BaseModel):
     """Whether the embedded server runs code on a machine that has no isolation for it."""
     store: str = ".harness/store.sqlite"
     """The database of suite runs: a path, or an SQLAlchemy URL."""
+    store_patience_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """How long a run waits for a store that can't be written to, with its results in memory, in seconds."""
     reports: str = "reports"
     """Folder for HTML reports."""
 

@@ -15,7 +15,15 @@ import msgspec
 from harness.cli.tally import Tally, waited_s
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.results import TrialResult
-from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
+from harness.runner.events import (
+    Event,
+    Provisioned,
+    ResultsWait,
+    RunFinished,
+    RunStarted,
+    TrialFinished,
+    TrialStarted,
+)
 
 VERSION = 1
 
@@ -60,6 +68,8 @@ class EventLines:
             }
         if isinstance(event, TrialFinished):
             return "trial_finished", _finished(event.result) | self._standing()
+        if isinstance(event, ResultsWait):
+            return "results_wait", {"count": event.count, "reason": event.reason}
         return "run_finished", self._ended(event)
 
     def _ended(self, event: RunFinished) -> dict[str, Any]:

@@ -16,8 +16,8 @@ from harness.cli.event_lines import EventLines
 from harness.cli.tally import Tally
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import ReportError
-from harness.reporters.wording import one_line, printable, seconds
-from harness.runner.events import Event, Provisioned, RunStarted, TrialFinished
+from harness.reporters.wording import counted, one_line, printable, seconds
+from harness.runner.events import Event, Provisioned, ResultsWait, RunStarted, TrialFinished
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -100,6 +100,8 @@ class Lines:
             self._say(f"going on: {event.already} of {self._tally.planned} trials have their result")
         elif isinstance(event, Provisioned):
             self._say(f"assistant {printable(event.variant)} ready after {event.duration_s:.1f} s")
+        elif isinstance(event, ResultsWait):
+            self._say(_about_the_store(event))
         elif isinstance(event, TrialFinished) and self._is_worth_a_line(event):
             self._say(self._line(event))
 
@@ -126,6 +128,14 @@ class Lines:
     def _say(self, line: str) -> None:
         self._last = self._clock.monotonic()
         self._write(line)
+
+
+def _about_the_store(event: ResultsWait) -> str:
+    if not event.count:
+        return "the store can be written to again, and nothing is lost"
+    return (
+        f"{counted(event.count, 'result')} kept in memory until the store can be written to: {event.reason}"
+    )
 
 
 # --- a file of events ----------------------------------------------------------------------------------
@@ -184,10 +194,13 @@ class Display:
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
         self._is_ready = False
+        self._store = ""
 
     def __call__(self, event: Event) -> None:
         """Remember an event; it is drawn with the next picture."""
         self._tally.take(event)
+        if isinstance(event, ResultsWait):
+            self._store = _about_the_store(event) if event.reason else ""
         self._is_ready = self._is_ready or not isinstance(event, RunStarted)
 
     def __rich_console__(self, console: Console, options: object) -> Iterator[RenderableType]:
@@ -202,6 +215,8 @@ class Display:
         name = "conversations" if self._is_ready else "indexing documents"
         row.add_row(name, bar, f"{tally.done}/{tally.planned}", str(tally), _left(tally.left_s()))
         yield row
+        if self._store:
+            yield Text(f"  {self._store}", style="yellow")
         for trial_id, taken_s in tally.slowest():
             if taken_s >= _LONG_S:
                 line = f"  {seconds(taken_s):>9}  {printable(trial_id)}"

@@ -49,6 +49,14 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultsWait:
+    """Results are kept in memory, for the store can't be written to; without a reason: it can again."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The last event: all trials are in, or something ended the run before."""
 
@@ -56,4 +64,4 @@ class RunFinished:
     status: RunStatus
 
 
-Event = RunStarted | Provisioned | TrialStarted | TrialFinished | RunFinished
+Event = RunStarted | Provisioned | TrialStarted | TrialFinished | ResultsWait | RunFinished

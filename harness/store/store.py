@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -123,6 +123,20 @@ class Store:
                 _insert_trial(connection, run_id, result, position)
         except IntegrityError:
             self._replace_trial(run_id, result, position)
+
+    def add_trials(self, run_id: str, placed: Sequence[tuple[TrialResult, int | None]]) -> None:
+        """Stores trials that ended, with their places in the plan; one commit for all of them.
+
+        Raises:
+            StoreError: No such suite run, or it can't be written; then none of them is stored.
+        """
+        try:
+            with self._writing() as connection:
+                for result, position in placed:
+                    _insert_trial(connection, run_id, result, position)
+        except IntegrityError:  # one of them is run again
+            for result, position in placed:
+                self.add_trial(run_id, result, position=position)
 
     def _replace_trial(self, run_id: str, result: TrialResult, position: int | None) -> None:
         with self._writing() as connection:

@@ -16,7 +16,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
-from harness.runner.events import Event, RunFinished, RunStarted, TrialFinished
+from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished
 from harness.runner.executors.local import Stop, run
 from harness.runner.failures import FailureLimit
 from harness.runner.trial import TrialOptions
@@ -26,6 +26,7 @@ from harness.targets.interface import Target
 from harness.targets.making import make_target
 from harness.trace.records import Trace
 from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
+from harness.workflows.keeping import Keeper, Placed
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Control:
     """How a run is watched and stopped from outside.
 
     Attributes:
-        listeners: Told of every event, after a trial's result is stored.
+        listeners: Told of every event; a trial's result is on its way into the store then.
         stop: Ends the run early.
         clock: What time it is.
     """
@@ -181,22 +182,35 @@ class _Work:
 
     async def carry_out(self, finished: Collection[str] = ()) -> SuiteRun:
         """Run what is left; results stand in the store in the order of the whole plan."""
+        try:
+            async with self._keeper() as keeper:
+                await self._to_its_end(finished, keeper)
+        finally:
+            await self.target.tear_down()
+        return self.store.run(self.run_id)
+
+    def _keeper(self) -> Keeper:
+        return Keeper(
+            lambda some: self.store.add_trials(self.run_id, [(each.result, each.position) for each in some]),
+            patience_s=self.settings.store_patience_s,
+            on_change=lambda count, reason: self._tell(ResultsWait(count, reason)),
+            on_end=self.control.stop.at_once,
+            clock=self.control.clock,
+        )
+
+    async def _to_its_end(self, finished: Collection[str], keeper: Keeper) -> None:
+        """Run what is left; whatever ends the run, what it leaves behind is whole and says how it ended."""
         status: RunStatus = "interrupted"
         clock = self.control.clock
         begun_at, begun = clock.now(), clock.monotonic()
         try:
-            status = await self._run_left(finished)
+            status = await self._run_left(finished, keeper)
         finally:
-            # Whatever ends the run, what it leaves behind is whole and says whether it is finished.
-            try:
-                # Counted from the beginning: the time of day may have jumped meanwhile.
-                ended_at = begun_at + timedelta(seconds=clock.monotonic() - begun)
-                self.store.finish_run(self.run_id, status, ended_at)
-            finally:
-                await self.target.tear_down()
-        return self.store.run(self.run_id)
+            # Counted from the beginning: the time of day may have jumped meanwhile.
+            ended_at = begun_at + timedelta(seconds=clock.monotonic() - begun)
+            await keeper.finish(lambda: self.store.finish_run(self.run_id, status, ended_at))
 
-    async def _run_left(self, finished: Collection[str]) -> RunStatus:
+    async def _run_left(self, finished: Collection[str], keeper: Keeper) -> RunStatus:
         places = {trial.id: place for place, trial in enumerate(self.plan.trials)}
         left = Plan(tuple(trial for trial in self.plan.trials if trial.id not in finished))
         limit = FailureLimit(self.settings.max_failures, self.settings.max_errors)
@@ -206,15 +220,17 @@ class _Work:
                 if isinstance(event, RunStarted):
                     event = replace(event, run_id=self.run_id, already=len(places) - len(left.trials))
                 if isinstance(event, TrialFinished):
-                    place = places[event.result.trial_id]
-                    self.store.add_trial(self.run_id, event.result, position=place)
+                    keeper.add(Placed(event.result, places[event.result.trial_id]))
                     if limit.is_reached_by(event.result):
                         self.control.stop.set("failures_reached")
-                for listener in self.control.listeners:
-                    listener(event)
                 if isinstance(event, RunFinished):
                     status = event.status
+                self._tell(event)
         return status
+
+    def _tell(self, event: Event) -> None:
+        for listener in self.control.listeners:
+            listener(event)
 
     def _events(self, left: Plan) -> AsyncGenerator[Event, None]:
         return run(

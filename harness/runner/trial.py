@@ -26,7 +26,7 @@ from harness.trace.records import Message, Trace, TurnTrace
 USUAL_DEADLINE_S = 120.0
 """Longest a turn may take where neither the suite nor the command line says."""
 _TIDY_S = 45.0
-"""What a target may take beyond a turn's deadline to cancel, to fetch what was reached, or to close."""
+"""How long a target may take to close a thread; most give up before."""
 
 _Brought = TypeVar("_Brought")
 ScoreTrace = Callable[[Trial, Trace], tuple[Score, ...]]
@@ -133,10 +133,7 @@ async def _send(
 ) -> TurnTrace:
     attachments = tuple((suite.parent / each.file, each) for each in turn.attach)
     outgoing = OutgoingTurn(turn.user, attachments)
-    deadline_s = _deadline_s(turn, options)
-    sending = session.send(outgoing, stubs.answer, deadline_s=deadline_s)
-    # A target keeps the deadline by itself and tells what was reached; this is for one that does not.
-    trace = await in_time(sending, deadline_s + _TIDY_S, "end a turn")
+    trace = await session.send(outgoing, stubs.answer, deadline_s=_deadline_s(turn, options))
     return msgspec.structs.replace(trace, returning=True) if turn.returning else trace
 
 

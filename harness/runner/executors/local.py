@@ -47,7 +47,7 @@ async def run(
     for variant in plan.variants:
         begun = clock.monotonic()
         making = in_time(target.provision(variant), options.provision_deadline_s, f"provide {variant.name!r}")
-        if not await _unless_stopped(making, stop):
+        if not await _unless(making, stop.requested):  # nothing is under way that could finish
             yield RunFinished(clock.now(), stop.status)
             return
         yield Provisioned(variant.name, clock.monotonic() - begun)
@@ -55,7 +55,7 @@ async def run(
     events: asyncio.Queue[Event | None] = asyncio.Queue()
     hands = min(concurrency, len(plan.trials))
     work = _crew(hands, waiting, target, options, clock, stop, events)
-    crew = asyncio.create_task(_unless_stopped(work, stop))
+    crew = asyncio.create_task(_unless(work, stop.now))
     crew.add_done_callback(lambda _: events.put_nowait(None))
     finished = 0
     try:
@@ -69,13 +69,13 @@ async def run(
     yield RunFinished(clock.now(), "finished" if finished == len(plan.trials) else stop.status)
 
 
-async def _unless_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
-    """Whether the work came to its end; a stop at once cancels it."""
-    task, now = asyncio.create_task(work), asyncio.create_task(stop.now.wait())
+async def _unless(work: Coroutine[Any, Any, None], stopped: asyncio.Event) -> bool:
+    """Whether the work came to its end; what happens before that cancels it."""
+    task, stop = asyncio.create_task(work), asyncio.create_task(stopped.wait())
     try:
-        await asyncio.wait([task, now], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        now.cancel()
+        stop.cancel()
         if not task.done():
             task.cancel()
             await asyncio.wait([task])

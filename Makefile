@@ -49,8 +49,8 @@ sample: $(VENV)/.dev ## Make the sample documents, data, schemas and the coverag
 fuzz: $(VENV)/.dev ## Try the bounds of every field of the server's API, and many calls that are always others.
 	FUZZ_EXAMPLES=100 $(BIN)/pytest -n auto tests/server/test_fuzz.py $(PYTEST_ARGS)
 
-kills: $(VENV)/.dev ## Kill servers at random moments, again and again, and look for what is lost or half there.
-	KILL_SEEDS=20 $(BIN)/pytest -n auto tests/end_to_end/test_random_kills.py $(PYTEST_ARGS)
+kills: $(VENV)/.dev ## Kill servers and runs at many moments, and look for what is lost, half there or paid twice.
+	KILL_SEEDS=20 $(BIN)/pytest -n auto tests/end_to_end/test_random_kills.py tests/end_to_end/test_trial_kills.py $(PYTEST_ARGS)
 
 clean: ## Remove the environment and caches.
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage*

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -83,6 +86,15 @@ class TrialResult(Record, frozen=True):
     trace: Trace | None = None
 
 
+class CountedResults(Sequence[TrialResult]):
+    """Results whose outcomes are known without looking at each."""
+
+    @property
+    @abstractmethod
+    def outcomes(self) -> Counter[Outcome]:
+        """How many ended with each outcome."""
+
+
 class SuiteRun(Record, frozen=True):
     """All trials of one plan, as run once.
 
@@ -91,7 +103,8 @@ class SuiteRun(Record, frozen=True):
         status: ``running`` until it ends; ``finished`` when the last trial is in, else why it ended.
         planned: How many trials the plan has.
         settings: What the run was asked for (target, repeats, concurrency, suites), as given.
-        results: In the order of the plan, once all are in.
+        results: In the order of the plan, once all are in. Those of a stored run are read from the store
+            whenever they are looked at.
     """
 
     id: str
@@ -101,4 +114,11 @@ class SuiteRun(Record, frozen=True):
     planned: int
     ended_at: datetime | None = None
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
-    results: tuple[TrialResult, ...] = ()
+    results: Sequence[TrialResult] = ()
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        """How many trials ended with each outcome."""
+        if isinstance(self.results, CountedResults):
+            return self.results.outcomes
+        return Counter(result.outcome for result in self.results)

@@ -64,7 +64,7 @@ def trial_record(result: TrialResult, user: Sequence[str], answers: Answers, tex
 
     Args:
         result: The trial.
-        user: What the index says that the user says, turn by turn; it is not repeated.
+        user: What the index says that the user says, turn by turn, as far as it does; it is not repeated.
         answers: Takes what the assistant says.
         texts: Takes passages and other long texts.
     """
@@ -86,7 +86,7 @@ def trial_record(result: TrialResult, user: Sequence[str], answers: Answers, tex
             if trace
             else None,
             "turns": [
-                _turn(turn, user[place], by_turn.pop(place, ()), answers, texts)
+                _turn(turn, user[place : place + 1], by_turn.pop(place, ()), answers, texts)
                 for place, turn in enumerate(turns)
             ],
             # Whatever is left: the conversation's own scores, and those of turns that were never begun.
@@ -95,10 +95,12 @@ def trial_record(result: TrialResult, user: Sequence[str], answers: Answers, tex
     )
 
 
-def _turn(turn: TurnTrace, user: str, scores: Sequence[Any], answers: Answers, texts: Texts) -> Json:
+def _turn(
+    turn: TurnTrace, user: Sequence[str], scores: Sequence[Any], answers: Answers, texts: Texts
+) -> Json:
     return without_empty(
         {
-            "user": turn.user.text if turn.user.text != user else None,
+            "user": turn.user.text if [turn.user.text] != [*user] else None,
             "attachments": turn.user.attachments,
             "returning": turn.returning or None,
             "answers": [_answer(message, answers, texts) for message in turn.messages],

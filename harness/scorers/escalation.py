@@ -530,14 +530,3 @@ class ConfusionMatrix:
     def total(self) -> int:
         """How many expectations were judged."""
         return self.tp + self.fp + self.fn + self.tn
-
-
-def confusion_matrix(scores: Iterable[Score]) -> ConfusionMatrix:
-    """The matrix over all escalation scores among these; those without a value don't count."""
-    counts = {(True, True): 0, (False, True): 0, (True, False): 0, (False, False): 0}
-    for score in scores:
-        if score.scorer == EscalationScorer.name and score.value is not None:
-            counts[bool(score.evidence["expected"]), bool(score.evidence["observed"])] += 1
-    return ConfusionMatrix(
-        tp=counts[True, True], fp=counts[False, True], fn=counts[True, False], tn=counts[False, False]
-    )

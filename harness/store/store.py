@@ -1,6 +1,7 @@
 """The store: suite runs with their trials, traces and scores in one SQLite file or PostgreSQL database.
 
-A trial is committed before ``add_trial`` returns, so a killed process loses only what had not ended. Nothing
+A trial is committed before ``add_trial`` returns; a run adds trials some at a time, so a
+killed process loses what had not ended, and at most what ended in the last second. Nothing
 that was stored is changed later, except that a trial run again (after an error, or rescored) takes the place
 of the earlier one.
 """
@@ -13,26 +14,30 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from sys import intern
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import RunStatus, Score, SuiteRun, TrialResult
+from harness.results import Outcome, RunStatus, Score, SuiteRun, TrialResult
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
 from harness.store.history import PastTrial, RunSummary, conversation_history, run_summaries
+from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
 
 LATEST = "latest"
 """Stands for the id of the newest suite run."""
 
 _COMPRESSION_LEVEL = 3  # 19 saves a tenth more and takes 60 times as long
-_BATCH = 200  # bodies fetched at a time: few round trips, little memory
+
+Placed = tuple[TrialResult, int | None]
+"""A trial and its place in the plan."""
 
 
 class Store:
@@ -44,6 +49,7 @@ class Store:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self._name = name
+        self._closed = False
 
     @classmethod
     def open(cls, location: str | Path, *, create: bool = True, busy_timeout_s: float = 10.0) -> Self:
@@ -82,7 +88,8 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Gives every connection back."""
+        """Gives every connection back. Results of a run that was read before can still be looked at."""
+        self._closed = True
         self._engine.dispose()
 
     # --- writing -------------------------------------------------------------------------------------
@@ -96,8 +103,8 @@ class Store:
         try:
             with self._writing() as connection:
                 connection.execute(insert(suite_runs), _run_values(run))
-                for position, result in enumerate(run.results):
-                    _insert_trial(connection, run.id, result, position)
+                if run.results:
+                    _insert_trials(connection, run.id, [(each, at) for at, each in enumerate(run.results)])
         except IntegrityError as error:
             raise StoreError(
                 f"the store already has a suite run {run.id!r}",
@@ -118,33 +125,29 @@ class Store:
         Raises:
             StoreError: No such suite run, or it can't be written.
         """
-        try:
-            with self._writing() as connection:
-                _insert_trial(connection, run_id, result, position)
-        except IntegrityError:
-            self._replace_trial(run_id, result, position)
+        self.add_trials(run_id, [(result, position)])
 
-    def add_trials(self, run_id: str, placed: Sequence[tuple[TrialResult, int | None]]) -> None:
-        """Stores trials that ended, with their places in the plan; one commit for all of them.
+    def add_trials(self, run_id: str, found: Sequence[Placed]) -> None:
+        """Stores trials with their places, as ``add_trial`` does, all in one transaction.
 
-        Raises:
-            StoreError: No such suite run, or it can't be written; then none of them is stored.
+        Only where some are there already is each a transaction of its own.
         """
         try:
             with self._writing() as connection:
-                for result, position in placed:
-                    _insert_trial(connection, run_id, result, position)
-        except IntegrityError:  # one of them is run again
-            for result, position in placed:
-                self.add_trial(run_id, result, position=position)
+                _insert_trials(connection, run_id, found)
+        except IntegrityError:
+            for result, position in found:
+                self._replace_trial(run_id, result, position)
 
     def _replace_trial(self, run_id: str, result: TrialResult, position: int | None) -> None:
         with self._writing() as connection:
             self._run_row(connection, run_id)
             same = (trials.c.run_id == run_id) & (trials.c.trial_id == result.trial_id)
-            former = connection.execute(select(trials.c.position).where(same)).scalar()
+            former = connection.execute(select(trials.c.number, trials.c.position).where(same)).one_or_none()
             connection.execute(delete(trials).where(same))
-            _insert_trial(connection, run_id, result, former if position is None else position)
+            place = former.position if former and position is None else position
+            # Whoever has read the run already finds the trial under its number, as it is now.
+            _insert_trials(connection, run_id, [(result, place)], number=former.number if former else None)
 
     def finish_run(
         self,
@@ -168,14 +171,11 @@ class Store:
         """
         with self._reading() as connection:
             row = self._run_row(connection, run_id)
-            results = tuple(self._results(connection, row.id))
+            found = connection.execute(_ROWS, {"run": row.id})
+            rows = [(number, cast("Outcome", intern(outcome))) for number, outcome in found]
         columns = {name: getattr(row, name) for name in _RUN_COLUMNS}
-        return SuiteRun(**columns, settings=msgspec.json.decode(row.settings), results=results)
-
-    def results(self, run_id: str = LATEST) -> Iterator[TrialResult]:
-        """The results of a suite run one by one, for runs that are better not held in memory whole."""
-        with self._reading() as connection:
-            yield from self._results(connection, self._run_row(connection, run_id).id)
+        settings = msgspec.json.decode(row.settings)
+        return SuiteRun(**columns, settings=settings, results=StoredResults(rows, self._fetch))
 
     def runs(self, limit: int | None = 20) -> list[RunSummary]:
         """The latest suite runs, newest first; all of them when ``limit`` is None."""
@@ -200,20 +200,23 @@ class Store:
         with self._reading() as connection:
             return conversation_history(connection, suite, conversation)
 
-    def _results(self, connection: Connection, run_id: str) -> Iterator[TrialResult]:
-        query = (
-            select(trials.c.trial_id, trial_bodies.c.body)
-            .join(trial_bodies, trial_bodies.c.trial == trials.c.number)
-            .where(trials.c.run_id == run_id)
-            .order_by(trials.c.position.is_(None), trials.c.position, trials.c.number)
-            .execution_options(yield_per=_BATCH)
-        )
+    def _fetch(self, numbers: Sequence[int]) -> Iterator[TrialResult]:
+        """The results of some rows, in that order; a trial that was replaced meanwhile as it is now."""
+        with self._reading() as connection:
+            rows = connection.execute(_BODIES, {"numbers": list(numbers)}).all()
+        bodies = {row.trial: row.body for row in rows}
         unpack = zstandard.ZstdDecompressor().decompress
-        for trial_id, body in connection.execute(query):
+        for number in numbers:
             try:
-                yield _RESULT.decode(unpack(body))
-            except (zstandard.ZstdError, msgspec.MsgspecError) as error:
-                raise damaged(self._name, f"trial {trial_id} of suite run {run_id}") from error
+                yield _RESULT.decode(unpack(bodies[number]))
+            except (KeyError, zstandard.ZstdError, msgspec.MsgspecError) as error:
+                raise damaged(self._name, self._named(number)) from error
+
+    def _named(self, number: int) -> str:
+        with self._reading() as connection:
+            query = select(trials.c.trial_id, trials.c.run_id).where(trials.c.number == number)
+            row = connection.execute(query).one_or_none()
+        return f"trial {row.trial_id} of suite run {row.run_id}" if row else f"the row of trial {number}"
 
     def _run_row(self, connection: Connection, run_id: str) -> Row[Any]:
         query = select(suite_runs).order_by(suite_runs.c.started_at.desc(), suite_runs.c.id.desc()).limit(1)
@@ -236,8 +239,12 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with translated(self._name), self._engine.connect() as connection:
-            yield connection
+        try:
+            with translated(self._name), self._engine.connect() as connection:
+                yield connection
+        finally:
+            if self._closed:
+                self._engine.dispose()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -267,6 +274,12 @@ def _prepare_folder(path: Path, *, create: bool) -> None:
 
 _RESULT = msgspec.json.Decoder(TrialResult)
 
+_ROWS = (
+    select(trials.c.number, trials.c.outcome)
+    .where(trials.c.run_id == bindparam("run"))
+    .order_by(trials.c.position.is_(None), trials.c.position, trials.c.number)
+)
+_BODIES = select(trial_bodies).where(trial_bodies.c.trial.in_(bindparam("numbers", expanding=True)))
 
 _RUN_COLUMNS = ("id", "started_at", "ended_at", "target", "status", "planned")
 
@@ -276,22 +289,38 @@ def _run_values(run: SuiteRun) -> dict[str, Any]:
     return {name: getattr(run, name) for name in _RUN_COLUMNS} | {"settings": settings}
 
 
-def _insert_trial(connection: Connection, run_id: str, result: TrialResult, position: int | None) -> None:
-    inserted = connection.execute(insert(trials), _trial_row(run_id, result, position))
-    number = next(iter(inserted.inserted_primary_key or ()))
-    connection.execute(insert(trial_bodies), {"trial": number, "body": _packed(result)})
-    if result.scores:
-        rows = [_score_row(number, place, score) for place, score in enumerate(result.scores)]
-        connection.execute(insert(scores), rows)
+def _insert_trials(
+    connection: Connection, run_id: str, found: Sequence[Placed], *, number: int | None = None
+) -> None:
+    """Adds trials; the only one under this number, where one is given."""
+    rows = [_trial_row(run_id, result, position) for result, position in found]
+    if number is not None:
+        rows[0]["number"] = number
+    inserted = connection.execute(_INSERT_TRIALS, rows).all()
+    numbers = {row.trial_id: row.number for row in inserted}
+    pack = zstandard.ZstdCompressor(_COMPRESSION_LEVEL, write_checksum=True).compress
+    bodies = [{"trial": numbers[result.trial_id], "body": pack(_json(result))} for result, _ in found]
+    connection.execute(_INSERT_BODIES, bodies)
+    judged = [
+        _score_row(numbers[result.trial_id], place, score)
+        for result, _ in found
+        for place, score in enumerate(result.scores)
+    ]
+    if judged:
+        connection.execute(_INSERT_SCORES, judged)
 
 
-def _packed(result: TrialResult) -> bytes:
+_INSERT_TRIALS = insert(trials).returning(trials.c.number, trials.c.trial_id)
+_INSERT_BODIES = insert(trial_bodies)
+_INSERT_SCORES = insert(scores)
+
+
+def _json(result: TrialResult) -> bytes:
     try:
-        body = msgspec.json.encode(result)
+        return msgspec.json.encode(result)
     except UnicodeEncodeError:  # half a surrogate pair, which JSON can carry and UTF-8 cannot
         text = json.dumps(msgspec.to_builtins(result), ensure_ascii=False)
-        body = text.encode(errors="replace")
-    return zstandard.ZstdCompressor(_COMPRESSION_LEVEL, write_checksum=True).compress(body)
+        return text.encode(errors="replace")
 
 
 _COPIED = (

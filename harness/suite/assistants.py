@@ -114,6 +114,15 @@ def digest_of(content: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def digest_of_parts(parts: Iterable[Any]) -> str:
+    """SHA-256 over plain JSON values in their order, however many there are."""
+    digest = hashlib.sha256()
+    for part in parts:
+        text = json.dumps(part, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
 def digest_of_file(path: Path) -> str:
     """SHA-256 over the bytes of a file.
 

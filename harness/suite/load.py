@@ -11,18 +11,20 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from harness.errors import Problem, SuiteError, Where
 from harness.suite.assistants import (
     digest_of,
     digest_of_file,
+    digest_of_parts,
     existing_assistant,
     is_assistant_id,
     load_variant,
     place_in_files,
 )
 from harness.suite.draft import Draft
-from harness.suite.records import AnswerExpectation, Conversation, Expect, Suite, SuiteFile, Turn, Variant
+from harness.suite.records import AnswerExpectation, Conversation, Expect, Suite, SuiteFile, Variant
 from harness.yamlfile.mistakes import shown
 from harness.yamlfile.source import Source, kind_of, missing_file, read_source, unreadable_file
 
@@ -222,7 +224,7 @@ def _speaks_of_suites(path: Path) -> bool:
 
 
 def _suite_of(file: SuiteFile, path: Path, variant: Variant | None) -> Suite:
-    default = file.expect or Expect()
+    _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s)
     return Suite(
         name=file.suite,
         source=path,
@@ -230,19 +232,35 @@ def _suite_of(file: SuiteFile, path: Path, variant: Variant | None) -> Suite:
         repeats=file.repeats,
         stubs=file.tools,
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
-        conversations=tuple(_with_defaults(each, default, file.deadline_s) for each in file.conversations),
+        conversations=file.conversations,
     )
 
 
-def _with_defaults(conversation: Conversation, default: Expect, deadline_s: float | None) -> Conversation:
-    deadline_s = conversation.deadline_s or deadline_s
-    turns = tuple(_turn_with_defaults(turn, default, deadline_s) for turn in conversation.turns)
-    return conversation.model_copy(update={"turns": turns})
+def _fill_in_defaults(
+    conversations: Iterable[Conversation], default: Expect, deadline_s: float | None
+) -> None:
+    """Merge the suite's expectations into those of every turn, and give it the nearest deadline.
+
+    Frozen as they are, the turns are changed in place: they were made a moment ago, and nobody else has them.
+    Thousands of conversations mostly expect the same few things, which are kept once.
+    """
+    known: dict[Any, Expect] = {}
+    for conversation in conversations:
+        for turn in conversation.turns:
+            turn.__dict__["expect"] = _merged_once(default, turn.expect, known)
+            turn.__pydantic_fields_set__.add("expect")
+            turn.__dict__["deadline_s"] = turn.deadline_s or conversation.deadline_s or deadline_s
 
 
-def _turn_with_defaults(turn: Turn, default: Expect, deadline_s: float | None) -> Turn:
-    own = {"expect": merged(default, turn.expect), "deadline_s": turn.deadline_s or deadline_s}
-    return turn.model_copy(update=own)
+def _merged_once(default: Expect, own: Expect, known: dict[Any, Expect]) -> Expect:
+    said = frozenset(own.model_fields_set), frozenset(own.answer.model_fields_set) if own.answer else None
+    try:
+        found = known.get((said, own))
+    except TypeError:  # a JSON Schema or arguments in it: no key for a table
+        return merged(default, own)
+    if found is None:
+        found = known[said, own] = merged(default, own)
+    return found
 
 
 def merged(default: Expect, own: Expect) -> Expect:
@@ -275,21 +293,34 @@ def _fingerprint(suite: Suite) -> str:
 
     Names, tags, clusters and repeats decide neither.
     """
-    conversations = [
-        each.model_dump(
-            mode="json", by_alias=True, exclude={"cluster", "tags", "repeats"}, exclude_defaults=True
-        )
-        for each in suite.conversations
-    ]
-    attached = {file.file for each in suite.conversations for turn in each.turns for file in turn.attach}
-    content = {
-        "conversations": conversations,
-        "stubs": {
-            name: [stub.model_dump(mode="json", exclude_defaults=True) for stub in stubs]
-            for name, stubs in suite.stubs.items()
-        },
-        "attached": {file: digest_of_file(suite.source.parent / file) for file in sorted(attached)},
+    return digest_of_parts(_deciding(suite))
+
+
+def _deciding(suite: Suite) -> Iterator[Any]:
+    known: dict[int, str] = {}
+    for each in suite.conversations:
+        yield each.model_dump(mode="json", by_alias=True, exclude=_BESIDE, exclude_defaults=True)
+        yield [_expected(turn.expect, known) for turn in each.turns]
+    stubs = {
+        name: [stub.model_dump(mode="json", exclude_defaults=True) for stub in stubs]
+        for name, stubs in suite.stubs.items()
     }
+    attached = {file.file for each in suite.conversations for turn in each.turns for file in turn.attach}
+    digests = {file: digest_of_file(suite.source.parent / file) for file in sorted(attached)}
+    yield {"stubs": stubs, "attached": digests}
     if suite.faults is not None:
-        content["faults"] = digest_of_file(suite.faults)
-    return digest_of(content)
+        yield {"faults": digest_of_file(suite.faults)}
+
+
+_BESIDE: dict[str, Any] = {
+    **dict.fromkeys(("cluster", "tags", "repeats"), True),
+    "turns": {"__all__": {"expect"}},
+}
+
+
+def _expected(expect: Expect, known: dict[int, str]) -> str:
+    """The digest of what a turn expects, taken once of expectations that many turns share."""
+    if id(expect) not in known:
+        dumped = expect.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        known[id(expect)] = digest_of(dumped)
+    return known[id(expect)]

@@ -1,7 +1,8 @@
 """Requests over HTTP, through the openai client's low-level verbs.
 
 The low-level verbs skip the SDK's typed classes, whose first use alone costs half a second, and send exactly
-the same requests. Retrying is done here and not by the SDK, so that every try is in the trace.
+the same requests. Answers are taken as bytes and parsed here, for a tenth of what the SDK's way costs.
+Retrying is done here and not by the SDK, so that every try is in the trace.
 """
 
 from __future__ import annotations
@@ -11,6 +12,9 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import parse_qsl
+
+import msgspec
 
 from harness.backoff import MOST_TRIES, wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
@@ -21,6 +25,7 @@ from harness.errors import (
     TargetTimeout,
     TargetUnavailable,
 )
+from harness.targets.sse import EventReader
 from harness.targets.wire import Json
 from harness.trace.records import Attempt
 
@@ -54,6 +59,9 @@ class HttpWire:
         self._clock = clock
         self._base_url = address.url
         self._key_name = "OPENAI_API_KEY" if address.api_version is None else "AZURE_OPENAI_API_KEY"
+        from harness.targets.transport import http_package
+
+        self._package = http_package()
         self._client = _client(address, timeout_s)
 
     async def call(
@@ -70,16 +78,19 @@ class HttpWire:
 
         async def send() -> Json:
             if method == "GET":
-                answer = await self._client.get(path, cast_to=object, options=options)
+                answer = await self._client.get(path, cast_to=self._package.Response, options=options)
             elif method == "DELETE":
-                answer = await self._client.delete(path, cast_to=object, options=options)
+                answer = await self._client.delete(path, cast_to=self._package.Response, options=options)
             else:
-                answer = await self._client.post(path, cast_to=object, body=body or {}, options=options)
-            return self._json(answer, path)
+                answer = await self._client.post(
+                    path, cast_to=self._package.Response, body=body or {}, options=options
+                )
+            return self._json(answer.content, path)
 
         return await self._persist(send, f"{method} {path}", attempts)
 
-    def _json(self, answer: object, path: str) -> Json:
+    def _json(self, content: bytes, path: str) -> Json:
+        answer = _parsed(content)
         if isinstance(answer, dict):
             return answer
         raise TargetUnavailable(
@@ -93,31 +104,48 @@ class HttpWire:
         """POST, then the events; retried only until the first byte of the answer."""
         import openai
 
+        path, _, query = path.partition("?")
+        # Older versions of the SDK lose a path's query where they add one of their own, as Azure's does.
+        options = _options(path, dict(parse_qsl(query)))
+
         async def send() -> openai.AsyncStream[object]:
             return await self._client.post(
                 path,
                 cast_to=object,
                 body=body,
-                options=_options(path),
+                options=options,
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
 
-        events = await self._persist(send, f"POST {path.partition('?')[0]}", attempts)
+        opened = await self._persist(send, f"POST {path}", attempts)
         try:
-            if _is_json(events.response.headers):
-                whole = self._json(await _read(events), path)
+            if _is_json(opened.response.headers):
+                whole = self._json(await opened.response.aread(), path)
                 yield str(whole.get("object") or ""), whole
                 return
-            async for event in events:
-                if isinstance(event, dict):
-                    yield _named(event)
-        except openai.APIError as error:
-            raise self._translate(error) from error
-        except _unwrapped() as error:
+            async for event in self._events(opened.response.aiter_bytes()):
+                yield event
+        except self._package.TimeoutException as error:
+            raise TargetTimeout(f"{self._base_url} sent nothing for too long: {error}") from error
+        except self._package.TransportError as error:
             raise TargetUnavailable(f"{self._base_url} cut the stream: {error}") from error
         finally:
-            await events.close()
+            await opened.close()
+
+    async def _events(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, Json]]:
+        """Read to the very end, also after the word that all is said: the connection is then free again."""
+        reader = EventReader()
+        async for chunk in chunks:
+            for name, content in reader.feed(chunk):
+                if content.startswith(b"[DONE]") or name.endswith(".delta"):
+                    continue
+                event = _parsed(content)
+                if not isinstance(event, dict):
+                    raise TargetUnavailable(f"{self._base_url} sent an event that is no JSON object")
+                if event.get("error"):
+                    raise TargetUnavailable(f"{self._base_url} failed: {_message_in(event['error'])}")
+                yield name or str(event.get("type") or ""), event
 
     async def upload(self, filename: str, content: bytes, purpose: str) -> Json:
         """Upload a file; its API object."""
@@ -130,13 +158,12 @@ class HttpWire:
 
     async def download(self, path: str) -> bytes:
         """The bytes at a path."""
-        import openai
-
         options: Any = {"headers": {"Accept": "application/binary"}}
 
         async def send() -> bytes:
-            answer = await self._client.get(path, cast_to=openai.HttpxBinaryResponseContent, options=options)
-            return answer.content
+            answer = await self._client.get(path, cast_to=self._package.Response, options=options)
+            content: bytes = answer.content
+            return content
 
         return await self._persist(send, f"GET {path}", None)
 
@@ -204,9 +231,17 @@ class HttpWire:
 def _client(address: Address, timeout_s: float) -> openai.AsyncOpenAI:
     import openai
 
+    from harness.targets.transport import transport_to
+
+    transport = transport_to(address.url)
+    http_client = openai.DefaultAsyncHttpxClient(transport=transport) if transport else None  # type: ignore[arg-type]
     if address.api_version is None:
         return openai.AsyncOpenAI(
-            base_url=address.url, api_key=address.api_key, max_retries=0, timeout=timeout_s
+            base_url=address.url,
+            api_key=address.api_key,
+            max_retries=0,
+            timeout=timeout_s,
+            http_client=http_client,
         )
     return openai.AsyncAzureOpenAI(
         azure_endpoint=address.url,
@@ -214,6 +249,7 @@ def _client(address: Address, timeout_s: float) -> openai.AsyncOpenAI:
         api_version=address.api_version,
         max_retries=0,
         timeout=timeout_s,
+        http_client=http_client,
     )
 
 
@@ -229,27 +265,21 @@ def _is_json(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").startswith("application/json")
 
 
-async def _read(events: openai.AsyncStream[object]) -> object:
+def _parsed(content: bytes) -> object:
+    """What JSON holds; None when it is none."""
     try:
-        return json.loads(await events.response.aread())
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:  # half a surrogate pair, for one, which only the slower parser takes
+        pass
+    try:
+        return json.loads(content)
     except ValueError:
         return None
 
 
-def _named(event: Json) -> tuple[str, Json]:
-    """Events of runs come with their name beside them, those of responses carry it as their type."""
-    if "event" in event and "data" in event:
-        return event["event"], event["data"]
-    return str(event.get("type") or ""), event
-
-
-def _unwrapped() -> tuple[type[Exception], ...]:
-    """What older versions of the SDK let through when a stream breaks off; newer ones translate it."""
-    try:
-        import httpx
-    except ImportError:  # newer ones do without
-        return ()
-    return (httpx.TransportError,)
+def _message_in(error: object) -> str:
+    message = error.get("message") if isinstance(error, dict) else None
+    return str(message or error)
 
 
 def _message(error: openai.APIError) -> str:

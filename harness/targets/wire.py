@@ -34,6 +34,7 @@ class Wire(Protocol):
     ) -> AsyncIterator[tuple[str, Json]]:
         """POST, then the server-sent events as ``(name, data)`` until the server says done.
 
+        Deltas may be left out: they hold nothing that the completed objects lack.
         A server that answers with the finished object instead brings one event, named as that object.
         """
         ...

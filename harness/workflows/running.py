@@ -16,7 +16,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
-from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished
+from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
 from harness.runner.failures import FailureLimit
 from harness.runner.trial import TrialOptions
@@ -26,7 +26,7 @@ from harness.targets.interface import Target
 from harness.targets.making import make_target
 from harness.trace.records import Trace
 from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
-from harness.workflows.keeping import Keeper, Placed
+from harness.workflows.keeping import Keeper
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
 
 
 async def start(job: Job, control: Control | None = None) -> SuiteRun:
-    """Run a job from its beginning; each trial is stored as it ends."""
+    """Run a job from its beginning; each trial is stored within a second of its end."""
     control = control or Control()
     suites = load(job)
     plan = plan_of(job, suites)
@@ -191,7 +191,7 @@ class _Work:
 
     def _keeper(self) -> Keeper:
         return Keeper(
-            lambda some: self.store.add_trials(self.run_id, [(each.result, each.position) for each in some]),
+            lambda some: self.store.add_trials(self.run_id, some),
             patience_s=self.settings.store_patience_s,
             on_change=lambda count, reason: self._tell(ResultsWait(count, reason)),
             on_end=self.control.stop.at_once,
@@ -211,21 +211,28 @@ class _Work:
             await keeper.finish(lambda: self.store.finish_run(self.run_id, status, ended_at))
 
     async def _run_left(self, finished: Collection[str], keeper: Keeper) -> RunStatus:
-        places = {trial.id: place for place, trial in enumerate(self.plan.trials)}
-        left = Plan(tuple(trial for trial in self.plan.trials if trial.id not in finished))
+        left = self.plan.without(finished)
+        already = len(self.plan.trials) - len(left.trials)
+        async with aclosing(self._events(left)) as events:
+            return await self._keep(events, keeper, already)
+
+    async def _keep(self, events: AsyncGenerator[Event, None], keeper: Keeper, already: int) -> RunStatus:
+        """Hand every result to the store, tell everyone of every event; how the run ended."""
+        places: dict[str, int] = {}
         limit = FailureLimit(self.settings.max_failures, self.settings.max_errors)
         status: RunStatus = "interrupted"
-        async with aclosing(self._events(left)) as events:
-            async for event in events:
-                if isinstance(event, RunStarted):
-                    event = replace(event, run_id=self.run_id, already=len(places) - len(left.trials))
-                if isinstance(event, TrialFinished):
-                    keeper.add(Placed(event.result, places[event.result.trial_id]))
-                    if limit.is_reached_by(event.result):
-                        self.control.stop.set("failures_reached")
-                if isinstance(event, RunFinished):
-                    status = event.status
-                self._tell(event)
+        async for event in events:
+            if isinstance(event, RunStarted):
+                event = replace(event, run_id=self.run_id, already=already)
+            elif isinstance(event, TrialStarted):
+                places[event.trial.id] = event.trial.position
+            elif isinstance(event, TrialFinished):
+                keeper.add((event.result, places.pop(event.result.trial_id)))
+                if limit.is_reached_by(event.result):
+                    self.control.stop.set("failures_reached")
+            elif isinstance(event, RunFinished):
+                status = event.status
+            self._tell(event)
         return status
 
     def _tell(self, event: Event) -> None:

@@ -68,7 +68,7 @@ POINTS: dict[str, Callable[[Callable[[], None]], None]] = {
     "in the middle of a stream": in_a_stream,
     "while a function is answered": at(StubBook, "answer", after=False),
     "after the last turn": at(harness.runner.executors.local, "run_trial", after=True),
-    "in the middle of a commit": at(harness.store.store, "_insert_trial", after=True),
+    "in the middle of a commit": at(harness.store.store, "_insert_trials", after=True),
     "after a commit": at(Store, "add_trials", after=True),
     "before the run is noted as ended": at(Store, "finish_run", after=False),
     "after the run was noted as ended": at(Store, "finish_run", after=True),

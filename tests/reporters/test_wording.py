@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.reporters import wording
+from harness.reporters.brief import brief
 from harness.reporters.summary import Group, Summary
 
 
@@ -68,7 +69,7 @@ def test_a_partly_unknown_cost_says_how_much_is_unknown_and_why(run):
 
 
 def test_a_wholly_unknown_cost_says_why(run):
-    errored = Group("e", tuple(result for result in run.results if result.outcome == "errored"))
+    errored = Group("e", tuple(brief(result) for result in run.results if result.outcome == "errored"))
     assert wording.cost(errored) == "unknown (the target reported no usage)"
     assert wording.short_cost(errored) == wording.tokens(errored) == "unknown"
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError, Where
-from harness.suite.foreach import Row, fill, placeholders, read_table
+from harness.suite.foreach import Row, Template, placeholders, read_table
 from harness.suite.load import load_suite
 
 SUITE = """
@@ -33,7 +33,7 @@ ROWS = (
 
 
 def filled(template, values, *, typed=False, keeps_text=lambda _: False):
-    return fill(template, Row(values, 2), typed=typed, keeps_text=keeps_text)
+    return Template(template, typed, keeps_text).filled(Row(values, 2))
 
 
 def test_a_table_makes_one_conversation_of_each_row(place):

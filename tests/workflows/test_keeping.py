@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from harness.clock import Clock
 from harness.errors import StoreError
 from harness.results import TrialResult
-from harness.workflows.keeping import MOST_AT_ONCE, Keeper, Placed
+from harness.store.store import Placed
+from harness.workflows.keeping import MOST_AT_ONCE, Keeper
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
@@ -32,7 +33,7 @@ def placed(number: int) -> Placed:
         started_at=NOW,
         ended_at=NOW,
     )
-    return Placed(result, number)
+    return result, number
 
 
 @dataclass
@@ -55,7 +56,7 @@ class Database:
     def write(self, some: Sequence[Placed]) -> None:
         self.answer()
         self.commits.append(len(some))
-        self.written += [each.position for each in some]
+        self.written += [position for _, position in some if position is not None]
 
     def finish(self) -> None:
         self.answer()

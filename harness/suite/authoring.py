@@ -57,6 +57,7 @@ class Suite:
         expect: What must hold for every turn, unless the turn says otherwise; keys as in YAML.
         tools: What functions are answered: stubs as in YAML, or Python functions, by function.
         repeats: How often each conversation is run.
+        deadline_s: Longest a turn may take, in seconds, unless its conversation says otherwise.
         faults: A file of faults on demand, relative to this file.
         description: What it is for; for people.
     """
@@ -69,6 +70,7 @@ class Suite:
         expect: Mapping[str, Any] | None = None,
         tools: Mapping[str, Any] | None = None,
         repeats: int | None = None,
+        deadline_s: float | None = None,
         faults: str | Path | None = None,
         description: str | None = None,
     ) -> None:
@@ -77,6 +79,7 @@ class Suite:
             "description": description,
             "assistant": _text(assistant),
             "repeats": repeats,
+            "deadline_s": deadline_s,
             "expect": expect,
             "tools": tools,
             "faults": _text(faults),
@@ -100,6 +103,7 @@ class Suite:
         cluster: str | None = None,
         as_: str | None = None,
         repeats: int | None = None,
+        deadline_s: float | None = None,
         history: Sequence[Mapping[str, Any]] = (),
         expect: Mapping[str, Any] | None = None,
         rows: str | Path | Iterable[Mapping[str, Any]] | None = None,
@@ -116,6 +120,7 @@ class Suite:
         cluster: str | None = None,
         as_: str | None = None,
         repeats: int | None = None,
+        deadline_s: float | None = None,
         history: Sequence[Mapping[str, Any]] = (),
         expect: Mapping[str, Any] | None = None,
         rows: str | Path | Iterable[Mapping[str, Any]] | None = None,
@@ -130,6 +135,7 @@ class Suite:
             cluster: Conversations that share a topic or a document.
             as_: The user's id; a returning user gets the same thread again.
             repeats: Overrides the suite's.
+            deadline_s: Overrides the suite's.
             history: Messages ``{role, content}`` that are on the thread before the first turn.
             expect: What must hold for the conversation as a whole.
             rows: One conversation for each row: mappings, or a CSV or JSON Lines file. Columns that the
@@ -142,6 +148,7 @@ class Suite:
             "cluster": cluster,
             "as": as_,
             "repeats": repeats,
+            "deadline_s": deadline_s,
             "history": list(history) or None,
             "expect": expect,
             "most_turns": most_turns,

@@ -212,7 +212,14 @@ class CodedDraft:
             return None
         default = file.expect or Expect()
         coded = [
-            each.model_copy(update={"function": source.function, "row": row, "default": default})
+            each.model_copy(
+                update={
+                    "function": source.function,
+                    "row": row,
+                    "default": default,
+                    "deadline_s": each.deadline_s or file.deadline_s,
+                }
+            )
             for each, source, row in zip(file.conversations, self._sources, self._given, strict=True)
         ]
         return file.model_copy(update={"conversations": tuple(coded)})

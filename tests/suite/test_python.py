@@ -86,6 +86,19 @@ async def other(talk, word="c"): ...
     }
 
 
+def test_a_deadline_is_the_conversations_own_or_the_suites(load_python: Callable[[str], Suite]) -> None:
+    suite = load_python("""\
+s = Suite("s", assistant="bot.yaml", deadline_s=30)
+
+@s.conversation
+async def one(talk): ...
+
+@s.conversation(deadline_s=5)
+async def two(talk): ...
+""")
+    assert [each.deadline_s for each in suite.conversations] == [30, 5]
+
+
 def test_python_functions_are_stubs(load_python: Callable[[str], Suite]) -> None:
     suite = load_python("""\
 def open_one(**arguments):

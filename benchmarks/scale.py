@@ -171,7 +171,7 @@ _KINDS = {
 }
 
 
-def run(sizes: Sequence[int], rounds: int) -> None:
+def run(sizes: Sequence[int], rounds: int, distinct: int) -> None:
     """Whole runs of so many conversations, and the report made again from the store."""
     print("| conversations | CPU s | peak MB | CPU ms each more | KB of memory each more | KB on disk each |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -179,13 +179,19 @@ def run(sizes: Sequence[int], rounds: int) -> None:
         before: tuple[int, Cost] | None = None
         for size in sizes:
             with tempfile.TemporaryDirectory() as name:
-                before = _run_once(kind, flags, size, rounds, Path(name), before)
+                before = _run_once(kind, flags, size, rounds, Path(name), before, distinct)
 
 
 def _run_once(
-    kind: str, flags: Sequence[str], size: int, rounds: int, folder: Path, before: tuple[int, Cost] | None
+    kind: str,
+    flags: Sequence[str],
+    size: int,
+    rounds: int,
+    folder: Path,
+    before: tuple[int, Cost] | None,
+    distinct: int,
 ) -> tuple[int, Cost]:
-    prepare(folder, size)
+    prepare(folder, min(size, distinct))
     command = [
         "run",
         "suite.yaml",
@@ -196,6 +202,7 @@ def _run_once(
         "report.html",
         "--no-progress",
     ]
+    command += ["--repeats", str(max(size // distinct, 1))]
     cost = median_cost(command, folder, rounds, lambda: _without_store(folder))
     disk_kb = (folder / "store.sqlite").stat().st_size / size / 1000
     more = _each_more(size, cost, before)
@@ -270,8 +277,12 @@ def main() -> None:
     parser.add_argument("what", choices=["run", "plan", "load"])
     parser.add_argument("sizes", nargs="*", type=int, default=[1000])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--distinct", type=int, default=1_000_000, help="of larger runs: so many, repeated")
     asked = parser.parse_args()
-    {"run": run, "plan": plan, "load": load}[asked.what](asked.sizes, asked.rounds)
+    if asked.what == "run":
+        run(asked.sizes, asked.rounds, asked.distinct)
+    else:
+        {"plan": plan, "load": load}[asked.what](asked.sizes, asked.rounds)
 
 
 if __name__ == "__main__":

@@ -59,3 +59,16 @@ def test_an_index_beyond_the_results_is_none_of_them(tmp_path, whole):
         store.begin_run(whole)
         with pytest.raises(IndexError):
             store.run().results[7]
+
+
+def test_a_batch_with_trials_that_are_there_already_replaces_them(location, run, trial):
+    with Store.open(location) as store:
+        store.begin_run(run())
+        store.add_trial(run().id, trial(repeat=2, outcome="errored", error="reset by peer"), position=1)
+        found = [(trial(repeat=repeat), repeat - 1) for repeat in (1, 2, 3, 2)]
+        store.add_trials(run().id, found)
+        assert [(each.repeat, each.outcome) for each in store.run().results] == [
+            (1, "passed"),
+            (2, "passed"),
+            (3, "passed"),
+        ]

@@ -5,8 +5,9 @@
     python -m benchmarks.scale load 1000              # suites of so many conversations, read and checked
 
 Every figure is of `harness` as a process of its own, started as a user starts it. Conversations have three
-turns and two checks of words a turn. They are answered by the embedded server with a scripted model
-(`words`), or by a function that tells what it retrieved (`steps`: some 10 KB of JSON a conversation).
+turns and two checks of words a turn; the words are those of this documentation. They are answered
+by the embedded server with a scripted model (`words`), or by a function that tells what it retrieved (`steps`
+below: some 10 KB of JSON a conversation).
 """
 
 from __future__ import annotations
@@ -59,8 +60,7 @@ import random
 import time
 from pathlib import Path
 
-WORDS = Path("words.txt").read_text().split()
-PASSAGES = [" ".join(random.Random(n).choices(WORDS, k=95)) for n in range(400)]
+PASSAGES = Path("passages.txt").read_text().splitlines()
 
 
 def answer(question):
@@ -68,11 +68,12 @@ def answer(question):
         Path("first").write_text(json.dumps([time.time(), time.process_time()]))
     chance = random.Random(question.text)
     found = [{"filename": f"doc-{n % 12}.md", "text": PASSAGES[n], "score": chance.random()}
-             for n in chance.sample(range(400), 4)]
-    said = " ".join(chance.choices(WORDS, k=40))
+             for n in chance.sample(range(len(PASSAGES)), 4)]
+    said = " ".join(chance.choice(PASSAGES).split()[:40])
     return {"text": f"{said} export minute link file", "retrieved": found,
             "usage": {"prompt_tokens": 900, "completion_tokens": 40}, "model": "gpt-4.1-mini"}
 """
+_DOCUMENTATION = Path(__file__).parents[1] / "docs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +124,9 @@ def median_cost(arguments: Sequence[str], folder: Path, rounds: int, fresh: Call
 def prepare(folder: Path, conversations: int, *, spelt: bool = False) -> None:
     """A folder with an assistant, a model table, a function, and a suite of so many conversations."""
     chance = random.Random(conversations)
-    words = ["".join(chance.choices("abcdefghijklmnoprstuvw", k=chance.randint(2, 10))) for _ in range(3000)]
-    (folder / "words.txt").write_text(" ".join(words))
+    words = _prose()
+    passages = [" ".join(words[start : start + 60]) for start in range(0, len(words) - 60, 60)]
+    (folder / "passages.txt").write_text("\n".join(passages))
     (folder / "assistant.yaml").write_text(_ASSISTANT)
     (folder / "models.yaml").write_text(_MODELS)
     (folder / "application.py").write_text(_FUNCTION)
@@ -136,14 +138,21 @@ def prepare(folder: Path, conversations: int, *, spelt: bool = False) -> None:
     (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
 
 
+def _prose() -> list[str]:
+    """The words of this project's documentation, one after the other: text that compresses as text does."""
+    written = " ".join(path.read_text("utf-8") for path in sorted(_DOCUMENTATION.glob("*.md")))
+    return [word for word in written.split() if word.isalpha()]
+
+
 def _row(number: int, chance: random.Random, words: Sequence[str]) -> dict[str, str]:
-    said = {key: " ".join(chance.choices(words, k=12)) + "?" for key in ("first", "second", "third")}
+    starts = {key: chance.randrange(len(words) - 12) for key in ("first", "second", "third")}
+    said = {key: " ".join(words[start : start + 12]) + "?" for key, start in starts.items()}
     return {"id": f"{number:06}", **said}
 
 
 def _conversation(row: dict[str, str]) -> str:
     turns = "".join(
-        f"      - user: {row[key]}\n        expect: {{answer: {{mentions: [{word}]}}}}\n"
+        f'      - user: "{row[key]}"\n        expect: {{answer: {{mentions: [{word}]}}}}\n'
         for key, word in (("first", "minute"), ("second", "link"), ("third", "file"))
     )
     return f"  - id: c{row['id']}\n    tags: [load]\n    turns:\n{turns}"
@@ -162,7 +171,7 @@ _KINDS = {
 }
 
 
-def run(sizes: Sequence[int], rounds: int) -> None:
+def run(sizes: Sequence[int], rounds: int, distinct: int) -> None:
     """Whole runs of so many conversations, and the report made again from the store."""
     print("| conversations | CPU s | peak MB | CPU ms each more | KB of memory each more | KB on disk each |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -170,13 +179,19 @@ def run(sizes: Sequence[int], rounds: int) -> None:
         before: tuple[int, Cost] | None = None
         for size in sizes:
             with tempfile.TemporaryDirectory() as name:
-                before = _run_once(kind, flags, size, rounds, Path(name), before)
+                before = _run_once(kind, flags, size, rounds, Path(name), before, distinct)
 
 
 def _run_once(
-    kind: str, flags: Sequence[str], size: int, rounds: int, folder: Path, before: tuple[int, Cost] | None
+    kind: str,
+    flags: Sequence[str],
+    size: int,
+    rounds: int,
+    folder: Path,
+    before: tuple[int, Cost] | None,
+    distinct: int,
 ) -> tuple[int, Cost]:
-    prepare(folder, size)
+    prepare(folder, min(size, distinct))
     command = [
         "run",
         "suite.yaml",
@@ -187,6 +202,7 @@ def _run_once(
         "report.html",
         "--no-progress",
     ]
+    command += ["--repeats", str(max(size // distinct, 1))]
     cost = median_cost(command, folder, rounds, lambda: _without_store(folder))
     disk_kb = (folder / "store.sqlite").stat().st_size / size / 1000
     more = _each_more(size, cost, before)
@@ -261,8 +277,12 @@ def main() -> None:
     parser.add_argument("what", choices=["run", "plan", "load"])
     parser.add_argument("sizes", nargs="*", type=int, default=[1000])
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--distinct", type=int, default=1_000_000, help="of larger runs: so many, repeated")
     asked = parser.parse_args()
-    {"run": run, "plan": plan, "load": load}[asked.what](asked.sizes, asked.rounds)
+    if asked.what == "run":
+        run(asked.sizes, asked.rounds, asked.distinct)
+    else:
+        {"plan": plan, "load": load}[asked.what](asked.sizes, asked.rounds)
 
 
 if __name__ == "__main__":

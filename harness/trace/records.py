@@ -29,8 +29,13 @@ RunStatus = Literal[
 ]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Base of every stored record; a tree, so the cyclic garbage collector need not look at it."""
+class Record(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """Base of every stored record: what a field has by default is not written.
+
+    A record is a tree, so the cyclic garbage collector need not look at it.
+    """
 
 
 class SearchResult(Record, frozen=True):
@@ -234,7 +239,7 @@ class Simulation(Record, frozen=True):
     latency_s: float = 0.0
 
 
-class Trace(Record, frozen=True):
+class Trace(Record, frozen=True, omit_defaults=False):
     """All turns of one trial.
 
     Attributes:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import SettingsError, Where
 from harness.suite.records import MOST_REPEATS, Deadline
+from harness.targets.interface import MOST_ROUNDS
 from harness.targets.making import TargetOptions, names
 from harness.text import nearest
 
@@ -56,6 +57,8 @@ class Settings(BaseModel):
     """End the run early after so many failed or errored trials."""
     max_errors: Annotated[int, Field(ge=1)] | None = None
     """End the run early after so many errored trials."""
+    most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
+    """How often an assistant may ask for functions in one turn; more end the turn."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None

@@ -10,8 +10,9 @@ from typing import Any
 from harness.clock import Clock
 from harness.plan import Plan, Trial
 from harness.results import RunStatus
+from harness.runner.deadlines import in_time
 from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
-from harness.runner.trial import TrialOptions, in_time, run_trial
+from harness.runner.trial import TrialOptions, run_trial
 from harness.targets.interface import Target
 
 

@@ -49,6 +49,8 @@ class Settings(BaseModel):
     """How often each conversation is run; what the suite says when left out."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     """How many trials run at the same time."""
+    most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
+    """How often an assistant may ask for functions in one turn; more end the turn."""
     deadline_s: Deadline | None = None
     """Longest a turn may take, in seconds; when left out what the suite says, and 120 where it does not."""
     provision_deadline_s: Deadline = 900.0
@@ -57,8 +59,6 @@ class Settings(BaseModel):
     """End the run early after so many failed or errored trials."""
     max_errors: Annotated[int, Field(ge=1)] | None = None
     """End the run early after so many errored trials."""
-    most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
-    """How often an assistant may ask for functions in one turn; more end the turn."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None

@@ -1,4 +1,4 @@
-"""How long a trial waits for its target, whatever the target does."""
+"""How long each part of a trial may take, and what ends it then."""
 
 from __future__ import annotations
 
@@ -30,5 +30,5 @@ async def in_time(work: Awaitable[_Brought], within_s: float, what: str) -> _Bro
             raise
         raise TargetTimeout(
             f"the target took more than {within_s:g} s to {what}",
-            hint="see whether it hangs; deadlines are set in the suite, in harness.toml and with --deadline",
+            hint="see whether it hangs, or give it longer",
         ) from error

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 import msgspec
@@ -51,7 +50,7 @@ class Speaker:
         trial: The trial; its stubs answer function calls.
         target: Where the assistant lives.
         played: Is added to with every turn.
-        deadline_s: Longest a turn may take; None for what the suite says.
+        deadline_s: Longest a turn may take; None: what the suite says.
         most_rounds: How often the assistant may ask for functions in one turn.
         clock: What time it is.
     """
@@ -70,8 +69,7 @@ class Speaker:
         self._trial = trial
         self._target = target
         self._played = played
-        self._given_s = deadline_s
-        self.deadline_s = deadline_s or trial.conversation.deadline_s or USUAL_DEADLINE_S
+        self._deadline_s = deadline_s
         self._most_rounds = most_rounds
         self._stubs = StubBook(trial.suite.stubs, trial.suite.functions)
         self._user = f"{trial.id}/{trial.conversation.as_ or 'user'}" if _comes_back(trial) else None
@@ -83,12 +81,16 @@ class Speaker:
         assert self._session is not None
         return self._session
 
+    @property
+    def deadline_s(self) -> float:
+        """Longest a turn of this conversation may take that says nothing of its own."""
+        return self._deadline_s or self._trial.conversation.deadline_s or USUAL_DEADLINE_S
+
     async def begin(self) -> None:
         """Open the thread, with the conversation's history on it."""
-        conversation = self._trial.conversation
-        within_s = self._turn_s(conversation.turns[0]) if conversation.turns else self.deadline_s
-        opening = self._target.open(self._trial.variant, history=conversation.history, user_id=self._user)
-        self._session = await in_time(opening, within_s, "open a thread")
+        history = self._trial.conversation.history
+        opening = self._target.open(self._trial.variant, history=history, user_id=self._user)
+        self._session = await in_time(opening, self.deadline_s, "open a thread")
 
     async def say(self, turn: Turn, *, simulated: bool = False) -> TurnTrace:
         """What a turn brings, once the assistant has done.
@@ -101,11 +103,12 @@ class Speaker:
         if turn.returning and self._user:
             await self._give_back(self.session)
             opening = self._target.open(self._trial.variant, user_id=self._user)
-            self._session = await in_time(opening, self._turn_s(turn), "open a thread again")
+            self._session = await in_time(opening, self.deadline_s, "open a thread again")
         folder = self._trial.suite.source.parent
         attachments = tuple((folder / each.file, each) for each in turn.attach)
         outgoing = OutgoingTurn(turn.user, attachments, self._most_rounds)
-        trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=self._turn_s(turn))
+        within_s = self._deadline_s or turn.deadline_s or self.deadline_s
+        trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=within_s)
         if turn.returning or simulated:
             trace = msgspec.structs.replace(trace, returning=turn.returning, simulated=simulated)
         self._played.turns.append(trace)
@@ -122,13 +125,12 @@ class Speaker:
             self._played.documents = self._session.documents
             await self._give_back(self._session)
 
-    def _turn_s(self, turn: Turn) -> float:
-        return self._given_s or turn.deadline_s or self.deadline_s
-
     async def _give_back(self, session: Session) -> None:
         """Close a session; what the target does not let go changes nothing about what was said."""
-        with suppress(TargetError):
+        try:
             await in_time(session.close(), TIDY_S, "close a thread")
+        except TargetError:
+            return
 
 
 def _comes_back(trial: Trial) -> bool:

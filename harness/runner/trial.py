@@ -75,8 +75,8 @@ async def _play(trial: Trial, target: Target, options: TrialOptions, played: Pla
         most_rounds=options.most_rounds,
         clock=clock,
     )
-    await speaker.begin()
     try:
+        await speaker.begin()
         if isinstance(trial.conversation, CodedConversation):
             await play_function(trial, trial.conversation, speaker, played)
         else:

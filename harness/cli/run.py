@@ -44,6 +44,18 @@ if TYPE_CHECKING:
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8.")
 @click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take.")
+@click.option(
+    "--keep-assistants",
+    is_flag=True,
+    default=None,
+    help="Leave assistants and documents at the address: later runs work with what is unchanged.",
+)
+@click.option(
+    "--keep-users",
+    is_flag=True,
+    default=None,
+    help="Leave threads of users at the address: they come back to them in later runs.",
+)
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
@@ -91,7 +103,7 @@ def command(
 
     if resume:
         given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
-        kept = ("target", "target_function", "repeats", "models", "faults")
+        kept = ("target", "target_function", "repeats", "models", "faults", "keep_assistants", "keep_users")
         _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
@@ -102,6 +114,7 @@ def command(
     _print_summary(record)
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
+    _tell_leftovers(workflows.left_behind(settings, record.id))
     return _verdict(record)
 
 
@@ -172,6 +185,14 @@ def _print_summary(record: SuiteRun) -> None:
         click.echo(
             f"{left} of {record.planned} trials are left. Go on with: harness run --resume {record.id}"
         )
+
+
+def _tell_leftovers(count: int) -> None:
+    """What a server did not confirm to be gone costs money and holds what users said."""
+    if count:
+        from harness.reporters.wording import counted
+
+        click.echo(f"{counted(count, 'object')} may still be at the target. Delete with: harness clean --yes")
 
 
 def _verdict(record: SuiteRun) -> int:

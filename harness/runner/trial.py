@@ -17,9 +17,9 @@ from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
 from harness.runner.tools import StubBook
 from harness.suite.records import Turn
-from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.targets.interface import Forgets, OutgoingTurn, Session, Target, cannot_forget
 from harness.trace.costs import turns_cost
-from harness.trace.records import Message, Trace, TurnTrace
+from harness.trace.records import Deletion, Message, Trace, TurnTrace
 
 ScoreTrace = Callable[[Trial, Trace], tuple[Score, ...]]
 
@@ -65,7 +65,7 @@ async def _play(
     """Play all turns; what was reached stands in ``turns`` even when a later one raises."""
     conversation = trial.conversation
     stubs = StubBook(trial.suite.stubs)
-    user = f"{trial.id}/{conversation.as_ or 'user'}" if _comes_back(trial) else None
+    user = f"{trial.id}/{conversation.as_ or 'user'}" if _is_known(trial) else None
     session = await target.open(trial.variant, history=conversation.history, user_id=user)
     try:
         for turn in conversation.turns:
@@ -73,13 +73,23 @@ async def _play(
                 await session.close()
                 session = await target.open(trial.variant, user_id=user)
             turns.append(await _send(session, turn, stubs, options, trial.suite.source))
+            if turn.forget and user:
+                turns[-1] = msgspec.structs.replace(turns[-1], deletion=await _forget(target, user))
         return session.documents
     finally:
         await session.close()
 
 
-def _comes_back(trial: Trial) -> bool:
-    return trial.conversation.as_ is not None or any(turn.returning for turn in trial.conversation.turns)
+def _is_known(trial: Trial) -> bool:
+    """Whether the user is somebody whose thread is kept for a while."""
+    conversation = trial.conversation
+    return conversation.as_ is not None or any(turn.returning or turn.forget for turn in conversation.turns)
+
+
+async def _forget(target: Target, user: str) -> Deletion:
+    if not isinstance(target, Forgets):
+        raise cannot_forget(target)
+    return await target.forget(user)
 
 
 async def _send(

@@ -18,9 +18,10 @@ GROUP = "harness.scorers"
 
 @cache
 def builtin_scorers() -> tuple[Scorer, ...]:
-    """The scorers of this package; each key of ``Expect`` has exactly one."""
+    """The scorers of this package; each key of ``Expect``, and ``forget``, has exactly one."""
     from harness.scorers.answers import AnswerScorer
     from harness.scorers.citations import CitationScorer
+    from harness.scorers.deletion import DeletionScorer
     from harness.scorers.escalation import EscalationScorer
     from harness.scorers.grounding import GroundingScorer
     from harness.scorers.limits import LimitScorer
@@ -35,6 +36,7 @@ def builtin_scorers() -> tuple[Scorer, ...]:
         EscalationScorer(),
         ToolScorer(),
         ScopeScorer(),
+        DeletionScorer(),
     )
 
 

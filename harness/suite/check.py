@@ -231,6 +231,12 @@ def _check_turn(turn: Turn, index: int, conversation: Conversation, place: Place
     if turn.returning and index == 0 and not conversation.history:
         message = "the user cannot return in the first turn: nothing was said before"
         yield Mistake((*place, "returning"), message, "remove returning, or give the conversation a history")
+    follows = conversation.turns[index + 1 : index + 2]
+    if turn.forget and follows and not follows[0].returning:
+        message = "the user is forgotten after this turn, so the next one cannot go on with the same thread"
+        yield Mistake(
+            (*place, "forget"), message, "give the next turn returning: true, or forget in the last one"
+        )
 
 
 def _check_attachment(

@@ -257,6 +257,9 @@ class Turn(FileRecord):
     """Files sent with it."""
     returning: bool = False
     """The user left before this turn and comes back now: the thread kept for ``as`` is opened again."""
+    forget: bool = False
+    """The user asks to be forgotten: after this turn the thread and the files sent on it are deleted, and the
+    target must say that they are not there any more."""
     expect: Expect = Expect()
     """What must hold for the answer."""
 

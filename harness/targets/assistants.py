@@ -19,7 +19,7 @@ _FIRST_MESSAGES = 32
 
 
 class AssistantsTarget:
-    """An Assistants API behind a wire; what it creates there is deleted by ``tear_down``, unless it is kept."""
+    """An Assistants API behind a wire; ``tear_down`` deletes what it made there, unless it is kept."""
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,10 +95,8 @@ class Belongings:
         Raises:
             TargetError: The place doesn't say that it is gone.
         """
-        try:
+        with suppress(TargetMissing):
             await self._wire.call("DELETE", path_of(thing))
-        except TargetMissing:
-            pass
         self._strike(self._left.pop(thing, None))
 
     async def delete_for_good(self, things: Sequence[Thing]) -> Deletion:

@@ -11,8 +11,8 @@ from harness.cost.usage import from_responses, total_if_known
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import items, requests
-from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.belongings import Belongings, Thing
+from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Knowledge, Provisioner, pages
 from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire

@@ -1,7 +1,7 @@
 """The ledger: what runs made at servers of others, from before it is made until it is known to be gone.
 
-It is one SQLite file that several runs write to at once. A run that goes on holds a lock on a file of its own, which the
-operating system lets go of however the run ends; so nobody takes for left over what is still in use.
+It is one SQLite file that several runs write to at once. A run that goes on holds a lock on a file of its
+own, which the operating system lets go of however the run ends; so nobody takes for left over what is in use.
 """
 
 from __future__ import annotations
@@ -51,9 +51,13 @@ CREATE INDEX IF NOT EXISTS objects_by_run ON objects (run);
 CREATE INDEX IF NOT EXISTS objects_kept ON objects (fingerprint) WHERE keep IS NOT NULL;
 CREATE INDEX IF NOT EXISTS objects_of_users ON objects (user) WHERE user IS NOT NULL;
 -- One row is a run that works with an object which an earlier run made.
-CREATE TABLE IF NOT EXISTS uses (object INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (object, run)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS uses (
+    object INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (object, run)
+) WITHOUT ROWID;
 """
-_COLUMNS = "number, url, api_version, account, run, kind, id, name, size, made_at, keep, fingerprint, role, user"
+_COLUMNS = (
+    "number, url, api_version, account, run, kind, id, name, size, made_at, keep, fingerprint, role, user"
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ _MOST_ITEMS = 20
 
 
 class ResponsesTarget:
-    """A Responses API behind a wire; what it creates there is deleted by ``tear_down``, unless it is kept."""
+    """A Responses API behind a wire; ``tear_down`` deletes what it made there, unless it is kept."""
 
     def __init__(
         self,

@@ -14,8 +14,8 @@ from harness.cost.usage import from_api
 from harness.errors import TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import capture
-from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.belongings import Belongings, Thing
+from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Provisioner, Ready, pages
 from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire

@@ -91,7 +91,7 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "tags": list(job.tags),
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job.settings),
-        **job.settings.model_dump(exclude={"api_key", "store", "reports"}),
+        **job.settings.model_dump(exclude={"api_key", "store", "reports", "ledger"}),
         **_server_files(job.settings),
         "target_function": _lasting_function(job.settings.target_function),
     }
@@ -130,6 +130,7 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
     own |= {"models", "faults", "target_function"}
+    own |= {"keep_assistants", "keep_users", "vector_store_days"} & kept.keys()
     asked = {name: kept.get(name) for name in own}
     return Job(
         suites=tuple(kept["suites"]),

@@ -20,7 +20,7 @@ from harness.runner.executors.local import Stop, run
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
 from harness.suite.records import Suite
-from harness.targets.interface import Target
+from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.trace.records import Trace
 from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
@@ -84,10 +84,12 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     suites = load(job)
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
-    target = _target(job.settings, suites)  # before the run begins: there may be none
     started_at = control.clock.now()
+    run_id = f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    target = _target(job.settings, suites, run_id)  # before the run begins: there may be none
+    _refuse_forgetting(plan, target)
     record = SuiteRun(
-        id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        id=run_id,
         started_at=started_at,
         target=job.settings.target,
         status="running",
@@ -120,31 +122,32 @@ async def resume(
         record = store.run(run_id)
         job = recalled(record, settings, changed)
         suites = load(job)
-        target = _target(job.settings, suites)
         refuse_changed(record, fingerprints(suites, job.settings))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
+        target = _target(job.settings, suites, record.id)
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
             return await _Work(record.id, plan, job.settings, target, store, control).carry_out(finished)
 
 
-def _target(settings: Settings, suites: Sequence[Suite]) -> Target:
+def _target(settings: Settings, suites: Sequence[Suite], run_id: str) -> Target:
     """The target, with the faults on demand that the suites want; a file named for the run wins.
 
     Raises:
         SettingsError: The suites want different faults, and one server is to answer them all.
     """
+    options = replace(settings.target_options(), run=run_id)
     wanted = {suite.faults: suite.name for suite in suites}
     if settings.faults or set(wanted) == {None}:
-        return make_target(settings.target_options())
+        return make_target(options)
     if len(wanted) > 1:
         told = "; ".join(f"{name}: {file or 'none'}" for file, name in wanted.items())
         raise SettingsError(
             f"these suites want different faults on demand ({told})",
             hint="run them one after the other, or give --faults FILE for all of them",
         )
-    return make_target(replace(settings.target_options(), faults=next(iter(wanted))))
+    return make_target(replace(options, faults=next(iter(wanted))))
 
 
 def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
@@ -155,6 +158,15 @@ def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
             f"the assistant {ids[0]!r} can't be at the target 'embedded', which begins empty",
             hint="give --target assistants and the --base-url where it lives, or an assistant file",
         )
+
+
+def _refuse_forgetting(plan: Plan, target: Target) -> None:
+    """What a target can't do is said before anything is run."""
+    wished = any(
+        turn.forget for trial in plan.trials if trial.repeat == 1 for turn in trial.conversation.turns
+    )
+    if wished and not isinstance(target, Forgets):
+        raise cannot_forget(target)
 
 
 @contextmanager

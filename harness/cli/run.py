@@ -65,7 +65,7 @@ if TYPE_CHECKING:
 @options.store
 def command(
     suites: tuple[str, ...],
-    assistant: str | None,
+    assistants: tuple[str, ...],
     tags: tuple[str, ...],
     ids: tuple[str, ...],
     resume: str | None,
@@ -82,6 +82,7 @@ def command(
       harness run suites/acme
       harness run suites/acme/knowledge.yaml --repeats 3 --tag smoke
       harness run suites/acme --target assistants --base-url http://127.0.0.1:8080/v1
+      harness run suites/acme --assistant prompts.yaml@main --assistant prompts.yaml
       harness run suites/acme --target responses
       harness run suites/acme --target function --target-function app/support.py:answer
       harness run --resume latest
@@ -102,13 +103,13 @@ def command(
     from harness.settings import load_settings
 
     if resume:
-        given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
+        given = {"SUITES": suites, "--assistant": assistants, "--tag": tags, "--only": ids}
         kept = ("target", "target_function", "repeats", "models", "faults", "keep_assistants", "keep_users")
         _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     settings = load_settings(flags)
-    job = workflows.Job(suites, settings, assistant, tags, ids)
+    job = workflows.Job(suites, settings, assistants, tags, ids)
     changed = [name for name, value in flags.items() if value is not None]
     record = asyncio.run(_run(job, resume, changed, retry_errors=retry_errors, quiet=no_progress))
     _print_summary(record)

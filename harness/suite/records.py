@@ -134,6 +134,8 @@ class Variant(FileRecord):
     code_documents: tuple[Path, ...] = ()
     """The files for code_interpreter."""
     assistant_id: str | None = None
+    revision: str | None = None
+    """The git commit it was read from; None for the file as it lies in its folder."""
     fingerprint: str = ""
     """SHA-256 over instructions, model, options, tools and the bytes of the documents."""
 
@@ -313,7 +315,9 @@ class Suite(FileRecord):
     name: str
     source: Path
     variant: Variant | None
-    """The assistant named in the file, if it names one."""
+    """The assistant named in the file, if it names one, or the one to run instead."""
+    more_variants: tuple[Variant, ...] = ()
+    """Further assistants to run the same conversations with."""
     repeats: int = 1
     stubs: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
     faults: Path | None = None

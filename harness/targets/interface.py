@@ -102,5 +102,5 @@ def cannot_forget(target: Target) -> TargetRefused:
     return TargetRefused(
         f"the suite has forget: true, and the target {target.name!r} keeps nothing that it could delete",
         code="target-lacks",
-        hint="run it on embedded, assistants or responses, or choose other conversations with --tag or --only",
+        hint="run it on embedded, assistants or responses, or choose others with --tag or --only",
     )

@@ -49,13 +49,14 @@ class Control:
 
 
 def evaluate(
-    *suites: str | Path, assistant: str | None = None, tags: Sequence[str] = (), **flags: Any
+    *suites: str | Path, assistant: str | Sequence[str] | None = None, tags: Sequence[str] = (), **flags: Any
 ) -> SuiteRun:
     """Run suites and get the finished suite run, with every trace and score; in notebooks too.
 
     Args:
         suites: Suite files and folders.
-        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
+        assistant: An assistant file, a file at a git revision (``FILE@REVISION``) or an ``asst_...`` id to
+            run instead of the suites' own; with several, every conversation is run with each.
         tags: Only conversations with one of these tags.
         flags: Settings by name, e.g. ``repeats=3, target="assistants", base_url=...``.
 
@@ -63,9 +64,13 @@ def evaluate(
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
     settings = load_settings(flags)
-    chosen = (tags,) if isinstance(tags, str) else tuple(tags)
-    job = Job(tuple(str(suite) for suite in suites), settings, assistant, chosen)
+    job = Job(tuple(str(suite) for suite in suites), settings, _several(assistant), _several(tags))
     return _finished(start(job))
+
+
+def _several(given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """One text may stand alone."""
+    return (given,) if isinstance(given, str) else tuple(given or ())
 
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:

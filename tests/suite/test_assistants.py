@@ -118,7 +118,7 @@ def test_the_mistakes_of_an_assistant_file_come_all_at_once(place):
         "    hint: did you mean 'name'? Allowed here: name, model, instructions, "
         "description, tools, knowledge, code_files, temperature, top_p, reasoning_effort, "
         "response_format, max_prompt_tokens, max_completion_tokens, tool_choice, parallel_tool_calls, "
-        "truncation_strategy, metadata, escalation, base, id",
+        "truncation_strategy, metadata, escalation, base, add_tools, remove_tools, id",
         "bad.yaml:2:8: model must not be empty, not ''\n    hint: The model's name, for example gpt-5.4.",
         "bad.yaml:3:14: temperature must be at most 2, not 3\n    hint: 0 to 2.",
         "bad.yaml:4:22: parallel_tool_calls must be true or false, not 'yes'\n"

@@ -32,7 +32,7 @@ _TABLES = """
 CREATE TABLE IF NOT EXISTS about (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- One row is one object at a server, from before it is made until it is known to be gone.
 CREATE TABLE IF NOT EXISTS objects (
-    number INTEGER PRIMARY KEY,
+    number INTEGER PRIMARY KEY AUTOINCREMENT, -- never given twice: another process may still hold it
     url TEXT NOT NULL,           -- the base URL, or the resource of Azure
     api_version TEXT,            -- of Azure
     account TEXT NOT NULL,       -- a digest of the key: only its owner can delete the object
@@ -140,7 +140,12 @@ class Ledger:
         with self._explained():
             path.parent.mkdir(parents=True, exist_ok=True)
             self._rows = sqlite3.connect(path, timeout=_BUSY_S, isolation_level=None)
-            self.id = self._prepared()
+        try:
+            with self._explained():
+                self.id = self._prepared()
+        except StoreError:
+            self._rows.close()
+            raise
 
     def _prepared(self) -> str:
         """Make the tables; the ledger's own id, by which what it knows is told from what others made."""

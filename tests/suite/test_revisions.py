@@ -41,7 +41,9 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     root = tmp_path / "project"
     root.mkdir()
     git(root, "init", "-q", "-b", "main")
-    commit(root, bots__bot_dot_yaml=BOT, docs__guide_dot_md="Old guide.", docs__other_dot_txt="Not asked for.")
+    commit(
+        root, bots__bot_dot_yaml=BOT, docs__guide_dot_md="Old guide.", docs__other_dot_txt="Not asked for."
+    )
     (root / "bots" / "bot.yaml").write_text(BOT.replace("kind", "brief"), "utf-8")
     (root / "docs" / "guide.md").write_text("New guide.", "utf-8")
     monkeypatch.chdir(root)
@@ -63,7 +65,9 @@ def test_file_and_documents_are_those_of_the_revision_and_not_of_the_folder(repo
     assert (repository / "docs" / "guide.md").read_text("utf-8") == "New guide."
 
 
-def test_the_same_content_has_the_same_fingerprint_at_any_revision_and_in_the_folder(repository: Path) -> None:
+def test_the_same_content_has_the_same_fingerprint_at_any_revision_and_in_the_folder(
+    repository: Path,
+) -> None:
     old = load_at_revision(Path("bots/bot.yaml"), "main")
     assert load_variant(Path("bots/bot.yaml")).fingerprint != old.fingerprint
     git(repository, "checkout", "-q", "--", ".")
@@ -108,7 +112,9 @@ def test_a_revision_follows_the_at_sign_after_the_file(text: str, split: tuple[s
     assert split_revision(text) == (split and (Path(split[0]), split[1]))
 
 
-def test_a_file_whose_name_holds_an_at_sign_is_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_whose_name_holds_an_at_sign_is_that_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "bot.yaml@main").write_text(BOT, "utf-8")
     assert split_revision("bot.yaml@main") is None
@@ -116,7 +122,9 @@ def test_a_file_whose_name_holds_an_at_sign_is_that_file(tmp_path: Path, monkeyp
 
 def test_mistakes_are_told_with_the_revision_and_their_place(repository: Path) -> None:
     commit(repository, bots__bot_dot_yaml="name: Bot\nmodel: m\ntemperature: 3\n")
-    assert problem_of(Path("bots/bot.yaml"), "main").startswith("bots/bot.yaml@main:3:14: temperature must be")
+    assert problem_of(Path("bots/bot.yaml"), "main").startswith(
+        "bots/bot.yaml@main:3:14: temperature must be"
+    )
 
 
 def test_a_document_that_is_not_at_the_revision_is_named_with_the_nearest(repository: Path) -> None:
@@ -150,7 +158,9 @@ def test_a_file_that_is_not_at_the_revision_is_named_with_the_nearest(repository
     assert "did you mean 'bots/bot.yaml'?" in told
 
 
-def test_outside_of_a_repository_that_is_what_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_outside_of_a_repository_that_is_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
     (tmp_path / "bot.yaml").write_text(BOT, "utf-8")
     assert "is in no git repository" in problem_of(tmp_path / "bot.yaml", "main")

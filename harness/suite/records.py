@@ -104,7 +104,7 @@ class AssistantFile(FileRecord):
     truncation_strategy: dict[str, Any] | None = None
     """{type: auto} or {type: last_messages, last_messages: n}."""
     metadata: dict[str, str] = Field(default_factory=dict)
-    """Up to 16 pairs."""
+    """Up to 13 pairs; three more say which run made it."""
     escalation: Escalation = Escalation()
     """What a hand-over to people looks like; the escalation checks need it."""
 

@@ -370,3 +370,18 @@ def test_what_would_run_without_end_or_break_a_line_is_refused(mistakes, change,
     text = "suite: s\nassistant: bot.yaml\nconversations: [{id: a, turns: [{user: hi}]}]\n"
     [mistake] = mistakes(text.replace(*change))
     assert expected in mistake
+
+
+def test_who_is_forgotten_can_go_on_only_by_coming_back(mistakes):
+    talk = """
+        suite: s
+        assistant: bot.yaml
+        conversations:
+          - id: a
+            turns:
+              - {{user: x, forget: true}}
+              - {{user: y{how}}}
+        """
+    [told] = mistakes(talk.format(how=""))
+    assert told.startswith("s.yaml:7:27: the user is forgotten after this turn")
+    assert mistakes(talk.format(how=", returning: true")) == []

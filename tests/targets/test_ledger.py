@@ -106,7 +106,7 @@ def test_what_a_run_works_with_is_known_until_it_lets_go(tmp_path: Path) -> None
 @pytest.mark.parametrize("content", [b"no database", b"SQLite format 3\x00 torn"])
 def test_a_file_that_is_no_ledger_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "l").write_bytes(content)
-    with pytest.raises(StoreError, match="'.*l' cannot be used") as caught:
+    with pytest.raises(StoreError, match=r"'.*l' cannot be used") as caught:
         Ledger(tmp_path / "l")
     assert caught.value.code == "ledger-unusable"
 

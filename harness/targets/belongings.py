@@ -130,7 +130,12 @@ class Belongings:
         if self._run is None:
             return
         ledger = self._run.ledger
-        mine = [entry for entry in ledger.entries(run=self._run.run) if entry.fingerprint == fingerprint]
+        made = set(self._left.values())  # a resumed run has entries of the process before it, too
+        mine = [
+            entry
+            for entry in ledger.entries(run=self._run.run)
+            if entry.fingerprint == fingerprint and entry.number in made
+        ]
         ledger.keep((entry.number for entry in mine), "variant")
         for entry in mine:
             self._left.pop((entry.kind, entry.id or ""), None)

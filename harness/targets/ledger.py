@@ -54,6 +54,9 @@ CREATE INDEX IF NOT EXISTS objects_of_users ON objects (user) WHERE user IS NOT 
 CREATE TABLE IF NOT EXISTS uses (
     object INTEGER NOT NULL, run TEXT NOT NULL, PRIMARY KEY (object, run)
 ) WITHOUT ROWID;
+CREATE TRIGGER IF NOT EXISTS gone AFTER DELETE ON objects BEGIN
+    DELETE FROM uses WHERE object = old.number;
+END;
 """
 _COLUMNS = (
     "number, url, api_version, account, run, kind, id, name, size, made_at, keep, fingerprint, role, user"
@@ -193,7 +196,6 @@ class Ledger:
     def gone(self, number: int) -> None:
         """Strike out what is known to be gone, or never to have been made."""
         self._write("DELETE FROM objects WHERE number = ?", (number,))
-        self._write("DELETE FROM uses WHERE object = ?", (number,))
 
     def keep(self, numbers: Iterable[int], keep: Keep | None) -> None:
         """Say what objects are kept for beyond their run; None when they are not any more."""

@@ -242,6 +242,17 @@ def test_a_variant_that_is_kept_is_not_made_again(
     assert all(entry.run == "run-1" and entry.keep == "variant" for entry in ledger.entries())
 
 
+def test_a_resumed_run_keeps_only_what_it_made_whole_itself(
+    wire: LastingWire, ledger: Ledger, variant: Variant
+) -> None:
+    torn = ledger.intend("run-1", PLACE, Intent("file", fingerprint=variant.fingerprint, role="document"))
+    asyncio.run(visit(make("assistants", wire, ledger, "run-1", assistants=True), variant))
+    assert [entry.number for entry in ledger.entries() if entry.keep is None] == [torn]
+    wire.calls.clear()
+    asyncio.run(visit(make("assistants", wire, ledger, "run-2"), variant))
+    assert "POST /assistants" not in wire.calls
+
+
 @both
 @pytest.mark.parametrize("lost", ["/files", "/vector_stores"])
 def test_a_variant_of_which_something_is_gone_is_made_again(

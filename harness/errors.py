@@ -12,6 +12,7 @@ trial's result, never an exception::
     │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
     │   └── TargetRefused       it answered that it will not do this (wrong key, bad field)
     │       └── TargetMissing   what was asked for is not there, or no longer
+    ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
     ├── StoreError        the store cannot be read or written
     └── ReportError       a report cannot be made
@@ -128,6 +129,12 @@ class TargetRefused(TargetError):
 
 class TargetMissing(TargetRefused):
     """What was asked for is not at the target, or no longer."""
+
+
+class ScriptError(HarnessError):
+    """The Python function that plays a conversation failed, so its trial says nothing of the assistant."""
+
+    default_code = "script-failed"
 
 
 class ScorerError(HarnessError):

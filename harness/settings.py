@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.errors import SettingsError, Where
 from harness.suite.records import MOST_REPEATS
+from harness.targets.interface import MOST_ROUNDS
 from harness.targets.making import TargetOptions, names
 from harness.text import nearest
 
@@ -50,6 +51,8 @@ class Settings(BaseModel):
     """How many trials run at the same time."""
     deadline_s: Annotated[float, Field(gt=0)] = 120.0
     """Longest a turn may take, in seconds."""
+    most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
+    """How often an assistant may ask for functions in one turn; more end the turn."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None

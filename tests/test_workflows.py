@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import harness
 from harness import workflows
-from harness.errors import SettingsError, TargetRefused
 from harness.runner.events import Event, TrialFinished
 from harness.runner.executors.local import Stop
 from harness.settings import load_settings
@@ -98,118 +97,106 @@ def test_a_file_of_faults_that_is_not_there_is_named_with_its_place(folder: Path
     assert "flaky.yaml:3:" in str(caught.value)
 
 
-# --- several assistants -----------------------------------------------------------------------------------
+# --- suites in Python --------------------------------------------------------------------------------------
+
+TALKS = """
+from harness import Suite
+
+s = Suite("talks", assistant="bot.yaml")
 
 
-def variants_of(run: harness.SuiteRun) -> list[tuple[str, str]]:
-    return [(result.conversation, result.variant) for result in run.results]
+@s.conversation(tags=["smoke"])
+async def greets(talk):
+    answer = await talk.say("hello")
+    talk.check("answered", bool(answer.text))
 
 
-def test_every_conversation_is_run_with_each_assistant(folder: Path) -> None:
-    (folder / "short.yaml").write_text("base: suites/bot.yaml\ninstructions: Be short.\n")
-    run = harness.evaluate("suites", assistant=["suites/bot.yaml", "short.yaml"])
-    assert variants_of(run) == [("a", "bot"), ("b", "bot"), ("a", "short"), ("b", "short")]
-    assert len({result.fingerprint for result in run.results}) == 2
+@s.conversation(rows=[{"id": "x"}, {"id": "y"}])
+async def asks(talk):
+    await talk.say("hello")
+"""
 
 
-def test_assistants_of_one_file_name_are_told_apart_by_their_folders(folder: Path) -> None:
-    for name in ("old", "new"):
-        (folder / name).mkdir()
-        (folder / name / "bot.yaml").write_text(f"base: ../suites/bot.yaml\ninstructions: Be {name}.\n")
-    run = harness.evaluate("suites", assistant=["old/bot.yaml", "new/bot.yaml"], tags="smoke")
-    assert variants_of(run) == [("a", "old-bot"), ("a", "new-bot")]
+def made() -> harness.Suite:
+    """The same as a program makes it, without a file."""
+    names: dict[str, Any] = {}
+    exec(compile(TALKS, "<cell 3>", "exec"), names)
+    suite = names["s"]
+    assert isinstance(suite, harness.Suite)
+    return suite
 
 
-def test_two_assistants_with_the_same_content_are_both_run(folder: Path) -> None:
-    (folder / "same.yaml").write_text("base: suites/bot.yaml\n")
-    run = harness.evaluate("suites", assistant=["suites/bot.yaml", "same.yaml"], tags="smoke")
-    assert variants_of(run) == [("a", "bot"), ("a", "same")]
-    assert len({result.fingerprint for result in run.results}) == 1
+def test_python_suites_are_selected_by_tag_and_id_like_others(folder: Path) -> None:
+    (folder / "suites" / "talks.py").write_text(TALKS)
+    by_tag = harness.evaluate("suites", tags="smoke")
+    assert [result.trial_id for result in by_tag.results] == ["s/a@bot#1", "talks/greets@bot#1"]
+    by_id = harness.evaluate("suites", only=["talks/asks-*"])
+    assert [result.conversation for result in by_id.results] == ["asks-x", "asks-y"]
 
 
-def test_an_assistant_that_is_named_twice_is_refused(folder: Path) -> None:
-    with pytest.raises(SettingsError, match="named twice"):
-        harness.evaluate("suites", assistant=["suites/bot.yaml", "suites/bot.yaml"])
+def test_a_suite_made_in_a_notebook_is_evaluated_with_paths_from_the_working_folder(folder: Path) -> None:
+    (folder / "bot.yaml").write_text("{name: Bot, model: m}")
+    run = harness.evaluate(made(), "suites/s.yaml")
+    assert [result.suite for result in run.results] == ["s", "s", "talks", "talks", "talks"]
+    assert {result.outcome for result in run.results} == {"passed"}
 
 
-def git(*arguments: str) -> None:
-    own = ["-c", "user.name=Tester", "-c", "user.email=tester@example.com", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *own, *arguments], check=True, capture_output=True, timeout=60)
+def test_mistakes_of_a_suite_made_in_a_notebook_name_it(folder: Path) -> None:
+    with pytest.raises(harness.HarnessError, match=r"notebook.*no file 'bot.yaml'"):
+        harness.evaluate(made())
 
 
-@pytest.fixture
-def repository(folder: Path) -> Path:
-    """The same folder under git, with another assistant in the working tree."""
-    git("init", "-q", "-b", "main")
-    git("add", "-A")
-    git("commit", "-q", "-m", "first")
-    (folder / "suites" / "bot.yaml").write_text("{name: Bot, model: m, instructions: Be brief.}")
-    return folder
+def test_several_assistants_are_run_on_every_conversation_under_their_names(folder: Path) -> None:
+    (folder / "other.yaml").write_text("{name: Bot, model: m, instructions: Be curt.}")
+    named = {"now": "suites/bot.yaml", "curt": folder / "other.yaml"}
+    run = harness.evaluate("suites", assistant=named, tags="smoke")
+    assert [result.variant for result in run.results] == ["now", "curt"]
+    listed = harness.evaluate("suites", assistant=["suites/bot.yaml", "other.yaml"], tags="smoke")
+    assert [result.variant for result in listed.results] == ["bot", "other"]
+    frame = harness.trials_frame(listed)
+    assert frame["variant"].tolist() == ["bot", "other"] and frame["wait_s"].eq(0).all()
 
 
-def test_a_branch_and_the_working_tree_are_run_side_by_side(repository: Path) -> None:
-    run = harness.evaluate("suites", assistant=["suites/bot.yaml@main", "suites/bot.yaml"], tags="smoke")
-    assert variants_of(run) == [("a", "bot@main"), ("a", "bot")]
-    assert len({result.fingerprint for result in run.results}) == 2
+def test_progress_is_shown_on_request_and_off_by_default(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    harness.evaluate("suites")
+    assert capsys.readouterr().err == ""
+    harness.evaluate("suites", progress=True)
+    assert "2 passed" in capsys.readouterr().err
 
 
-def stopping_after_one() -> workflows.Control:
-    """A run that begins no further trial once one is finished."""
+def interrupted(folder: Path, suites: str = "suites/talks.py") -> str:
+    """The id of a run of which some trials are in and some are left."""
     stop = Stop()
 
     def listen(event: Event) -> None:
         if isinstance(event, TrialFinished):
             stop.set()
 
-    return workflows.Control([listen], stop)
+    (folder / "suites" / "talks.py").write_text(TALKS)
+    job = workflows.Job((suites,), load_settings({"concurrency": 1}))
+    run = asyncio.run(workflows.start(job, workflows.Control([listen], stop)))
+    assert run.status == "interrupted" and 0 < len(run.results) < 3
+    return run.id
 
 
-def test_a_resumed_run_goes_on_with_the_commit_it_began_with(repository: Path) -> None:
-    settings = load_settings({"concurrency": 1, "repeats": 20})
-    job = workflows.Job(("suites",), settings, ("suites/bot.yaml@main",))
-    first = asyncio.run(workflows.start(job, stopping_after_one()))
-    git("commit", "-q", "-a", "-m", "the branch moves on")
-    whole = asyncio.run(workflows.resume(first.id, settings))
-    assert (first.status, whole.status) == ("interrupted", "finished")
-    assert len(first.results) < len(whole.results) == 40
-    assert {result.variant for result in whole.results} == {"bot@main"}
-    assert len({result.fingerprint for result in whole.results}) == 1
+def test_a_run_of_a_python_suite_goes_on_where_it_was_interrupted(folder: Path) -> None:
+    run = asyncio.run(workflows.resume(interrupted(folder), load_settings({})))
+    assert [result.conversation for result in run.results] == ["greets", "asks-x", "asks-y"]
 
 
-# --- users who ask to be forgotten ------------------------------------------------------------------------
-
-FORGETTING = """
-suite: f
-assistant: bot.yaml
-conversations:
-  - id: a
-    as: jo
-    turns:
-      - {user: hello, forget: true}
-      - {user: hello again, returning: true}
-"""
+def test_a_run_of_a_python_suite_that_has_changed_does_not_go_on(folder: Path) -> None:
+    run_id = interrupted(folder)
+    (folder / "suites" / "talks.py").write_text(TALKS.replace('say("hello")', 'say("goodbye")'))
+    with pytest.raises(harness.HarnessError, match="suite talks") as caught:
+        asyncio.run(workflows.resume(run_id, load_settings({})))
+    assert caught.value.code == "suite-changed"
 
 
-@pytest.mark.parametrize("target", ["embedded", "responses"])
-def test_a_user_who_asked_for_it_is_forgotten_and_comes_back_as_somebody_new(
-    folder: Path, target: str
-) -> None:
-    (folder / "suites" / "f.yaml").write_text(FORGETTING)
-    [result] = harness.evaluate("suites/f.yaml", target=target).results
-    assert result.trace is not None
-    first, second = result.trace.turns
-    assert first.deletion is not None and first.deletion.confirmed
-    assert first.deletion.deleted == (first.thread_id,)
-    assert second.thread_id != first.thread_id and second.deletion is None
-    assert [score.passed for score in result.scores if score.check == "forget"] == [True]
-    assert result.outcome == "passed"
-
-
-@pytest.mark.parametrize("target", ["chat", "function"])
-def test_targets_that_keep_nothing_refuse_to_forget_before_anything_is_run(folder: Path, target: str) -> None:
-    (folder / "suites" / "f.yaml").write_text(FORGETTING)
-    (folder / "app.py").write_text("def answer(question):\n    raise AssertionError('it was asked')\n")
-    with pytest.raises(TargetRefused, match="forget") as caught:
-        harness.evaluate("suites/f.yaml", target=target, target_function="app.py:answer")
-    assert caught.value.code == "target-lacks"
-    assert not (folder / ".harness").exists()
+def test_a_run_whose_suite_a_program_made_can_only_be_run_again(folder: Path) -> None:
+    (folder / "bot.yaml").write_text("{name: Bot, model: m}")
+    run = harness.evaluate(made())
+    with pytest.raises(harness.HarnessError, match="a program made these suites: talks") as caught:
+        asyncio.run(workflows.resume(run.id, load_settings({})))
+    assert caught.value.code == "suite-made-in-program"

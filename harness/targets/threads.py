@@ -17,7 +17,7 @@ from harness.targets import capture
 from harness.targets.belongings import Belongings, Thing
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Provisioner, Ready, pages
-from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
+from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Attempt, RunStatus, RunStep, TurnTrace
 
@@ -96,9 +96,9 @@ class AssistantsSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, drive the run to its end, and tell what happened."""
-        making = _Turn(Answers(self._clock))
-        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s)
-        if timing.timed_out:
+        making = _Turn(Answers(self._clock, turn.most_rounds))
+        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s, making.answers)
+        if timing.timed_out or making.answers.gave_up:
             await within_grace(self._cancel(making))
         return await self._trace(turn, making, timing)
 
@@ -148,7 +148,7 @@ class AssistantsSession:
         options = self._variant.assistant.model_dump(include=_RUN_OPTIONS, exclude_none=True)
         body = {"assistant_id": self._ready.assistant_id, **options}
         await self._follow(making, f"/threads/{self._thread}/runs?include[]={_INCLUDE}", body)
-        while making.status == "requires_action":
+        while making.status == "requires_action" and making.answers.may_go_on():
             outputs = await self._answer(making, answer)
             path = f"/threads/{self._thread}/runs/{making.run['id']}/submit_tool_outputs"
             await self._follow(making, path, {"tool_outputs": outputs})
@@ -191,7 +191,7 @@ class AssistantsSession:
         return outputs
 
     async def _cancel(self, making: _Turn) -> None:
-        """Free the thread after a deadline; best effort, the trace says timed_out either way."""
+        """Free the thread of a run that was given up; best effort, the trace says why either way."""
         if making.run:
             await self._wire.call("POST", f"/threads/{self._thread}/runs/{making.run['id']}/cancel")
 
@@ -202,7 +202,7 @@ class AssistantsSession:
         wait_s = sum(attempt.wait_s for attempt in making.attempts)
         return TurnTrace(
             user=user_message(turn),
-            status="timed_out" if timing.timed_out else _status(making.status),
+            status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
             latency_s=max(timing.latency_s - wait_s, 0.0),
             messages=await with_images(self._wire, messages),
@@ -211,7 +211,7 @@ class AssistantsSession:
             model=making.run.get("model"),
             wait_s=wait_s,
             attempts=tuple(making.attempts),
-            error=_error(making.run),
+            error=making.answers.gave_up or _error(making.run),
             run_id=making.run.get("id"),
             thread_id=self._thread,
             api="assistants",

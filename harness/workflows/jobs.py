@@ -11,6 +11,7 @@ from harness.errors import HarnessError, SettingsError, StoreError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
 from harness.settings import Settings
+from harness.suite import authoring
 from harness.suite.assistants import digest_of_file, existing_assistant, is_assistant_id, load_variant
 from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
@@ -32,6 +33,7 @@ class Job:
         tags: Only conversations with one of these.
         ids: Only conversations whose id matches one of these patterns.
         names: What these assistants are called in results; by their files and revisions when empty.
+        made: Suites that a program has made; without suites named these alone are run.
     """
 
     suites: tuple[str, ...]
@@ -40,6 +42,12 @@ class Job:
     tags: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    made: tuple[authoring.Suite, ...] = ()
+
+    @property
+    def named_suites(self) -> tuple[str, ...]:
+        """The files and folders that are meant."""
+        return self.suites or (() if self.made else usual_suites())
 
 
 def load(job: Job) -> list[Suite]:
@@ -49,8 +57,8 @@ def load(job: Job) -> list[Suite]:
         SuiteError: With every mistake of every file.
     """
     variants = chosen_variants(job.assistants, job.names)
-    paths = [Path(path) for path in job.suites or usual_suites()]
-    suites = load_suites(paths, variant=variants[0] if variants else None, more_variants=variants[1:])
+    paths, first = [Path(path) for path in job.named_suites], variants[0] if variants else None
+    suites = load_suites(paths, variant=first, more_variants=variants[1:], made=job.made)
     return select(suites, tags=job.tags, ids=job.ids)
 
 
@@ -70,10 +78,10 @@ def chosen_variants(assistants: Sequence[str], names: Sequence[str] = ()) -> lis
 
     Raises:
         SuiteError: Files have mistakes, or a revision is not there.
-        SettingsError: One assistant is named twice.
+        SettingsError: One assistant is given twice, without names that tell why.
     """
     for assistant in assistants:
-        if assistants.count(assistant) > 1:
+        if not names and assistants.count(assistant) > 1:
             raise SettingsError(
                 f"the assistant {assistant!r} is named twice",
                 hint="name each once; --repeats runs conversations more often",
@@ -124,12 +132,13 @@ def plan_of(job: Job, suites: Sequence[Suite]) -> Plan:
 def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
     """The job as plain JSON, without the key."""
     return {
-        "suites": [str(Path(path).resolve()) for path in job.suites or usual_suites()],
+        "suites": [str(Path(path).resolve()) for path in job.named_suites],
+        "made": [suite.name for suite in job.made],
         "assistants": [_lasting(assistant) for assistant in job.assistants],
         "variants": _variant_names(suites) if job.assistants else [],
         "tags": list(job.tags),
         "ids": list(job.ids),
-        "fingerprints": fingerprints(suites, job.settings),
+        "fingerprints": fingerprints(suites, job),
         **job.settings.model_dump(exclude={"api_key", "store", "reports", "ledger"}),
         **_server_files(job.settings),
         "target_function": _lasting_function(job.settings.target_function),
@@ -168,22 +177,32 @@ def _server_files(settings: Settings) -> dict[str, str]:
     return {name: str(Path(path).resolve()) for name, path in named.items() if path}
 
 
-def fingerprints(suites: Sequence[Suite], settings: Settings) -> dict[str, str]:
+def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:
     """What decides the outcome of a run, each with a digest of its content."""
     prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
     variants = [variant for suite in suites for variant in _variants_of(suite)]
     prints |= {f"assistant {variant.name}": variant.fingerprint for variant in variants}
-    return prints | {name: digest_of_file(Path(path)) for name, path in _server_files(settings).items()}
+    return prints | {name: digest_of_file(Path(path)) for name, path in _server_files(job.settings).items()}
 
 
 def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
-    """The job that a stored run began with; settings named in ``changed`` are those given now."""
+    """The job that a stored run began with; settings named in ``changed`` are those given now.
+
+    Raises:
+        StoreError: Its suites are in no file (code ``suite-made-in-program``).
+    """
     kept = record.settings
+    if kept.get("made"):
+        raise StoreError(
+            f"run {record.id} can't go on, for a program made these suites: {', '.join(kept['made'])}",
+            code="suite-made-in-program",
+            hint="run it again from the program, or put the suites into a file of their own",
+        )
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
-    own |= {"models", "faults", "target_function"}
-    own |= {"keep_assistants", "keep_users", "vector_store_days"} & kept.keys()
-    asked = {name: kept.get(name) for name in own}
+    own |= {"models", "faults", "target_function", "most_rounds"}
+    own |= {"keep_assistants", "keep_users", "vector_store_days"}
+    asked = {name: kept[name] for name in own if name in kept}
     return Job(
         suites=tuple(kept["suites"]),
         settings=settings.model_copy(update=asked),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +19,7 @@ from harness.runner.events import Event, RunFinished, TrialFinished, TrialStarte
 from harness.runner.executors.local import Stop, run
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
+from harness.suite import authoring
 from harness.suite.records import Suite
 from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
@@ -49,28 +50,59 @@ class Control:
 
 
 def evaluate(
-    *suites: str | Path, assistant: str | Sequence[str] | None = None, tags: Sequence[str] = (), **flags: Any
+    *suites: str | Path | authoring.Suite,
+    assistant: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None = None,
+    tags: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
+    progress: bool = False,
+    **flags: Any,
 ) -> SuiteRun:
     """Run suites and get the finished suite run, with every trace and score; in notebooks too.
 
     Args:
-        suites: Suite files and folders.
+        suites: Suite files and folders, and suites that were made right here.
         assistant: An assistant file, a file at a git revision (``FILE@REVISION``) or an ``asst_...`` id to
-            run instead of the suites' own; with several, every conversation is run with each.
+            run instead of the suites' own; or several, each run on every conversation: a list, or a mapping
+            that names them.
         tags: Only conversations with one of these tags.
+        only: Only conversations whose id matches one of these patterns.
+        progress: Show how far it is.
         flags: Settings by name, e.g. ``repeats=3, target="assistants", base_url=...``.
 
     Raises:
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
-    settings = load_settings(flags)
-    job = Job(tuple(str(suite) for suite in suites), settings, _several(assistant), _several(tags))
-    return _finished(start(job))
+    assistants, names = _assistants(assistant)
+    job = Job(
+        suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
+        settings=load_settings(flags),
+        assistants=assistants,
+        tags=_listed(tags),
+        ids=_listed(only),
+        names=names,
+        made=tuple(each for each in suites if isinstance(each, authoring.Suite)),
+    )
+    if not progress:
+        return _finished(start(job))
+    from harness.workflows.watching import watched
+
+    with watched() as listener:
+        return _finished(start(job, Control([listener])))
 
 
-def _several(given: str | Sequence[str] | None) -> tuple[str, ...]:
-    """One text may stand alone."""
-    return (given,) if isinstance(given, str) else tuple(given or ())
+def _listed(words: str | Sequence[str]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _assistants(
+    given: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The assistants, and their names where these are given."""
+    if given is None or isinstance(given, str | Path):
+        return (() if given is None else (str(given),)), ()
+    if isinstance(given, Mapping):
+        return tuple(map(str, given.values())), tuple(given)
+    return tuple(map(str, given)), ()
 
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
@@ -127,7 +159,7 @@ async def resume(
         record = store.run(run_id)
         job = recalled(record, settings, changed)
         suites = load(job)
-        refuse_changed(record, fingerprints(suites, job.settings))
+        refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
         target = _target(job.settings, suites, record.id)
@@ -235,7 +267,7 @@ class _Work:
         return run(
             left,
             self.target,
-            TrialOptions(deadline_s=self.settings.deadline_s, score=_score),
+            TrialOptions(self.settings.deadline_s, _score, self.settings.most_rounds),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
             stop=self.control.stop,

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from harness.clock import Clock
+from harness.errors import TargetError
 from harness.plan import Trial
 from harness.results import Score
+from harness.runner.deadlines import TIDY_S, USUAL_DEADLINE_S, in_time
 from harness.runner.tools import StubBook
 from harness.suite.records import CodedConversation, Conversation, Turn
 from harness.targets.interface import Forgets, OutgoingTurn, Session, Target, cannot_forget
@@ -48,7 +50,7 @@ class Speaker:
         trial: The trial; its stubs answer function calls.
         target: Where the assistant lives.
         played: Is added to with every turn.
-        deadline_s: Longest a turn may take.
+        deadline_s: Longest a turn may take; None: what the suite says.
         most_rounds: How often the assistant may ask for functions in one turn.
         clock: What time it is.
     """
@@ -59,7 +61,7 @@ class Speaker:
         target: Target,
         played: Played,
         *,
-        deadline_s: float,
+        deadline_s: float | None,
         most_rounds: int,
         clock: Clock,
     ) -> None:
@@ -67,7 +69,7 @@ class Speaker:
         self._trial = trial
         self._target = target
         self._played = played
-        self.deadline_s = deadline_s
+        self._deadline_s = deadline_s
         self._most_rounds = most_rounds
         self._stubs = StubBook(trial.suite.stubs, trial.suite.functions)
         self._user = f"{trial.id}/{trial.conversation.as_ or 'user'}" if _is_known(trial) else None
@@ -79,10 +81,16 @@ class Speaker:
         assert self._session is not None
         return self._session
 
+    @property
+    def deadline_s(self) -> float:
+        """Longest a turn of this conversation may take that says nothing of its own."""
+        return self._deadline_s or self._trial.conversation.deadline_s or USUAL_DEADLINE_S
+
     async def begin(self) -> None:
         """Open the thread, with the conversation's history on it."""
         history = self._trial.conversation.history
-        self._session = await self._target.open(self._trial.variant, history=history, user_id=self._user)
+        opening = self._target.open(self._trial.variant, history=history, user_id=self._user)
+        self._session = await in_time(opening, self.deadline_s, "open a thread")
 
     async def say(self, turn: Turn, *, simulated: bool = False) -> TurnTrace:
         """What a turn brings, once the assistant has done.
@@ -93,12 +101,14 @@ class Speaker:
         """
         self._played.asked.append(turn)
         if turn.returning and self._user:
-            await self.session.close()
-            self._session = await self._target.open(self._trial.variant, user_id=self._user)
+            await self._give_back(self.session)
+            opening = self._target.open(self._trial.variant, user_id=self._user)
+            self._session = await in_time(opening, self.deadline_s, "open a thread again")
         folder = self._trial.suite.source.parent
         attachments = tuple((folder / each.file, each) for each in turn.attach)
         outgoing = OutgoingTurn(turn.user, attachments, self._most_rounds)
-        trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=self.deadline_s)
+        within_s = self._deadline_s or turn.deadline_s or self.deadline_s
+        trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=within_s)
         if turn.returning or simulated:
             trace = msgspec.structs.replace(trace, returning=turn.returning, simulated=simulated)
         self._played.turns.append(trace)
@@ -121,7 +131,14 @@ class Speaker:
         """Give the thread back."""
         if self._session is not None:
             self._played.documents = self._session.documents
-            await self._session.close()
+            await self._give_back(self._session)
+
+    async def _give_back(self, session: Session) -> None:
+        """Close a session; what the target does not let go changes nothing about what was said."""
+        try:
+            await in_time(session.close(), TIDY_S, "close a thread")
+        except TargetError:
+            return
 
 
 def _is_known(trial: Trial) -> bool:

@@ -10,7 +10,8 @@ trial's result, never an exception::
     │   ├── TargetUnavailable   nothing answers there
     │   ├── TargetTimeout       it did not answer in time
     │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
-    │   └── TargetRefused       it answered that it will not do this (wrong key, unknown id)
+    │   └── TargetRefused       it answered that it will not do this (wrong key, bad field)
+    │       └── TargetMissing   what was asked for is not there, or no longer
     ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
     ├── StoreError        the store cannot be read or written
@@ -124,6 +125,10 @@ class TargetRefused(TargetError):
     """The target answered that it will not do this: wrong key, unknown id, invalid request."""
 
     default_code = "target-refused"
+
+
+class TargetMissing(TargetRefused):
+    """What was asked for is not at the target, or no longer."""
 
 
 class ScriptError(HarnessError):

@@ -127,7 +127,7 @@ def _passes(suites: Sequence[Suite], variants: tuple[Variant, ...], repeats: int
 
 
 def _own(suite: Suite) -> Iterable[Variant]:
-    return (suite.variant,) if suite.variant else ()
+    return (suite.variant, *suite.more_variants) if suite.variant else ()
 
 
 def _repeats(suite: Suite, conversation: Conversation, override: int | None) -> int:

@@ -67,6 +67,14 @@ class Settings(BaseModel):
     """Whether the embedded server runs code on a machine that has no isolation for it."""
     store: str = ".harness/store.sqlite"
     """The database of suite runs: a path, or an SQLAlchemy URL."""
+    ledger: str = ".harness/ledger.sqlite"
+    """What was made at the target's address and is not known to be gone: a file."""
+    keep_assistants: bool = False
+    """Whether assistants and documents stay at the target's address, for later runs to work with."""
+    keep_users: bool = False
+    """Whether threads of users stay at the target's address: users come back to them in later runs."""
+    vector_store_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """How many days after its last use a vector store expires by itself, whatever becomes of the run."""
     store_patience_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
     """How long a run waits for a store that can't be written to, with its results in memory, in seconds."""
     reports: str = "reports"
@@ -84,6 +92,10 @@ class Settings(BaseModel):
             models=Path(self.models) if self.models else None,
             faults=Path(self.faults) if self.faults else None,
             allow_unisolated_code=self.allow_unisolated_code,
+            ledger=Path(self.ledger),
+            keep_assistants=self.keep_assistants,
+            keep_users=self.keep_users,
+            vector_store_days=self.vector_store_days,
         )
 
 

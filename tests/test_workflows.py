@@ -157,12 +157,6 @@ def test_several_assistants_are_run_on_every_conversation_under_their_names(fold
     assert frame["variant"].tolist() == ["bot", "other"] and frame["wait_s"].eq(0).all()
 
 
-def test_two_assistants_of_one_name_must_be_told_apart(folder: Path) -> None:
-    with pytest.raises(harness.HarnessError, match="would be called 'bot'") as caught:
-        harness.evaluate("suites", assistant=["suites/bot.yaml", "bot.yaml"])
-    assert "name them" in str(caught.value.hint)
-
-
 def test_progress_is_shown_on_request_and_off_by_default(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

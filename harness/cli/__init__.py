@@ -22,6 +22,7 @@ _COMMANDS = {
     "check": "Check suite files and name every mistake with file:line:column.",
     "report": "Write the report of a stored run again, in any format.",
     "runs": "List the stored runs.",
+    "clean": "List and delete what runs left behind at the servers of others.",
     "serve": "Start the embedded Assistants API for any client.",
     "server-info": "Say what this version's embedded server is and can do.",
     "completion": "Print the shell completion script.",

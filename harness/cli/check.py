@@ -10,7 +10,7 @@ from harness.cli import options
 @click.command("check")
 @options.job
 def command(
-    suites: tuple[str, ...], assistant: str | None, tags: tuple[str, ...], ids: tuple[str, ...]
+    suites: tuple[str, ...], assistants: tuple[str, ...], tags: tuple[str, ...], ids: tuple[str, ...]
 ) -> None:
     """Check SUITES (files or folders; default: suites/) without running or paying for anything.
 
@@ -20,12 +20,13 @@ def command(
     Examples:
       harness check suites/acme/knowledge.yaml
       harness check --assistant fixtures/assistants/acme_support.yaml
+      harness check --assistant fixtures/assistants/acme_support.yaml@main
     """
     from harness import workflows
     from harness.reporters.wording import counted
     from harness.settings import load_settings
 
-    job = workflows.Job(suites, load_settings({}), assistant, tags, ids)
+    job = workflows.Job(suites, load_settings({}), assistants, tags, ids)
     plan = workflows.plan_of(job, loaded := workflows.load(job))
     conversations = sum(len(suite.conversations) for suite in loaded)
     click.echo(

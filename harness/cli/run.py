@@ -45,6 +45,18 @@ if TYPE_CHECKING:
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8.")
 @click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take.")
+@click.option(
+    "--keep-assistants",
+    is_flag=True,
+    default=None,
+    help="Leave assistants and documents at the address: later runs work with what is unchanged.",
+)
+@click.option(
+    "--keep-users",
+    is_flag=True,
+    default=None,
+    help="Leave threads of users at the address: they come back to them in later runs.",
+)
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
@@ -73,7 +85,7 @@ if TYPE_CHECKING:
 @options.store
 def command(
     suites: tuple[str, ...],
-    assistant: str | None,
+    assistants: tuple[str, ...],
     tags: tuple[str, ...],
     ids: tuple[str, ...],
     resume: str | None,
@@ -94,6 +106,7 @@ def command(
       harness run suites/acme
       harness run suites/acme/knowledge.yaml --repeats 3 --tag smoke
       harness run suites/acme --target assistants --base-url http://127.0.0.1:8080/v1
+      harness run suites/acme --assistant prompts.yaml@main --assistant prompts.yaml
       harness run suites/acme --target responses
       harness run suites/acme --target function --target-function app/support.py:answer
       harness run --resume latest
@@ -115,21 +128,22 @@ def command(
     from harness.settings import load_settings
 
     if resume:
-        given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
-        kept = ("target", "target_function", "repeats", "models", "faults")
+        given = {"SUITES": suites, "--assistant": assistants, "--tag": tags, "--only": ids}
+        kept = ("target", "target_function", "repeats", "models", "faults", "keep_assistants", "keep_users")
         _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     if fail_fast:
         flags["max_failures"] = _fail_fast(flags["max_failures"])
     settings = load_settings(flags)
-    job = workflows.Job(suites, settings, assistant, tags, ids)
+    job = workflows.Job(suites, settings, assistants, tags, ids)
     changed = [name for name, value in flags.items() if value is not None]
     watched = _Watched("off" if no_progress or quiet else mode, events)
     record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))
     _print_summary(record, quiet=quiet)
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
+    _tell_leftovers(workflows.left_behind(settings, record.id))
     return _verdict(record)
 
 
@@ -232,6 +246,14 @@ def _print_summary(record: SuiteRun, *, quiet: bool) -> None:
             f"{_ENDED_EARLY.get(record.status, record.status)}; {left} of {record.planned} trials are left. "
             f"Go on with: harness run --resume {record.id}"
         )
+
+
+def _tell_leftovers(count: int) -> None:
+    """What a server did not confirm to be gone costs money and holds what users said."""
+    if count:
+        from harness.reporters.wording import counted
+
+        click.echo(f"{counted(count, 'object')} may still be at the target. Delete with: harness clean --yes")
 
 
 def _verdict_line(record: SuiteRun) -> str:

@@ -154,6 +154,7 @@ class Checks:
         known: Those that have a value in one of these trials.
         unknown: Why there is none, the first reason for each.
         handovers: How often a hand-over to people was expected, and happened.
+        forgotten: How often users asked to be forgotten, by whether the target confirmed it.
     """
 
     judged: Counter[str] = field(default_factory=Counter)
@@ -164,12 +165,15 @@ class Checks:
     known: set[str] = field(default_factory=set)
     unknown: dict[str, str] = field(default_factory=dict)
     handovers: Counter[tuple[bool, bool]] = field(default_factory=Counter)
+    forgotten: Counter[bool] = field(default_factory=Counter)
 
     def take(self, result: TrialResult) -> None:
         """Count the scores of one more trial."""
         self.judged.update({score.check for score in result.scores if score.passed is not None})
         self._take_failed(result)
         self._take_handovers(result.scores)
+        turns = result.trace.turns if result.trace else ()
+        self.forgotten.update(turn.deletion.confirmed for turn in turns if turn.deletion)
         if result.outcome != "errored":
             self._take_values(result.scores)
 

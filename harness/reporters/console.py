@@ -52,6 +52,7 @@ class ConsoleReporter:
             self._not_passed(summary),
             self._never_judged(summary),
             _escalation(summary),
+            _deletions(summary),
         )
         return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -152,6 +153,13 @@ def _escalation(summary: Summary) -> str:
     ]
     shares = f"precision {wording.percent(matrix.precision)}, recall {wording.percent(matrix.recall)}"
     return f"{_table(['hand-over to people', 'happened', 'did not'], rows)}\n{shares}"
+
+
+def _deletions(summary: Summary) -> str:
+    asked = summary.forgotten.total()
+    if not asked:
+        return ""
+    return f"users forgotten on request: {summary.forgotten[True]:,} of {asked:,} confirmed by the target"
 
 
 def _width(table: str) -> int:

@@ -111,7 +111,15 @@ def _properties(result: TrialResult) -> dict[str, str]:
         "prompt_tokens": str(usage.prompt_tokens) if usage else "unknown",
         "completion_tokens": str(usage.completion_tokens) if usage else "unknown",
     }
-    return properties | ({"tags": " ".join(result.tags)} if result.tags else {})
+    return properties | _deletion(result) | ({"tags": " ".join(result.tags)} if result.tags else {})
+
+
+def _deletion(result: TrialResult) -> dict[str, str]:
+    """Whether the user, who asked for it, was forgotten."""
+    turns = result.trace.turns if result.trace else ()
+    asked = [turn.deletion for turn in turns if turn.deletion]
+    errors = "; ".join(each.error or "not confirmed" for each in asked if not each.confirmed)
+    return {"user_forgotten": f"no: {errors}" if errors else "confirmed"} if asked else {}
 
 
 def _add_trouble(case: ET.Element, kind: str, result: TrialResult, reasons: str) -> None:

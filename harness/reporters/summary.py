@@ -244,6 +244,11 @@ class Summary:
         )
 
     @property
+    def forgotten(self) -> Counter[bool]:
+        """How often users asked to be forgotten: confirmed by the target (True), and not."""
+        return self._counted[1].forgotten
+
+    @property
     def missing(self) -> int:
         """Trials of the plan that have no result."""
         return max(0, self.run.planned - len(self.run.results))

@@ -10,7 +10,7 @@ import msgspec
 
 from harness.cost.usage import Usage
 from harness.results import Score, TrialResult
-from harness.trace.records import Citation, Message, RunStep, SearchResult, ToolCall, TurnTrace
+from harness.trace.records import Citation, Deletion, Message, RunStep, SearchResult, ToolCall, TurnTrace
 
 Json = dict[str, Any]
 
@@ -103,6 +103,7 @@ def _turn(
             "user": turn.user.text if [turn.user.text] != [*user] else None,
             "attachments": turn.user.attachments,
             "returning": turn.returning or None,
+            "deletion": _deletion(turn.deletion) if turn.deletion else None,
             "answers": [_answer(message, answers, texts) for message in turn.messages],
             "status": turn.status,
             "error": turn.error,
@@ -115,6 +116,11 @@ def _turn(
             "scores": scores,
         }
     )
+
+
+def _deletion(deletion: Deletion) -> Json:
+    confirmed, deleted = deletion.confirmed, list(deletion.deleted)
+    return without_empty({"confirmed": confirmed, "deleted": deleted, "error": deletion.error})
 
 
 def _answer(message: Message, answers: Answers, texts: Texts) -> Json:

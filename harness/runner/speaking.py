@@ -14,8 +14,8 @@ from harness.results import Score
 from harness.runner.deadlines import TIDY_S, USUAL_DEADLINE_S, in_time
 from harness.runner.tools import StubBook
 from harness.suite.records import CodedConversation, Conversation, Turn
-from harness.targets.interface import OutgoingTurn, Session, Target
-from harness.trace.records import Simulation, TurnTrace
+from harness.targets.interface import Forgets, OutgoingTurn, Session, Target, cannot_forget
+from harness.trace.records import Deletion, Simulation, TurnTrace
 
 
 @dataclass(slots=True)
@@ -72,7 +72,7 @@ class Speaker:
         self._deadline_s = deadline_s
         self._most_rounds = most_rounds
         self._stubs = StubBook(trial.suite.stubs, trial.suite.functions)
-        self._user = f"{trial.id}/{trial.conversation.as_ or 'user'}" if _comes_back(trial) else None
+        self._user = f"{trial.id}/{trial.conversation.as_ or 'user'}" if _is_known(trial) else None
         self._session: Session | None = None
 
     @property
@@ -112,7 +112,15 @@ class Speaker:
         if turn.returning or simulated:
             trace = msgspec.structs.replace(trace, returning=turn.returning, simulated=simulated)
         self._played.turns.append(trace)
+        if turn.forget and self._user:
+            trace = msgspec.structs.replace(trace, deletion=await self._forgotten(self._user))
+            self._played.turns[-1] = trace
         return trace
+
+    async def _forgotten(self, user: str) -> Deletion:
+        if not isinstance(self._target, Forgets):
+            raise cannot_forget(self._target)
+        return await self._target.forget(user)
 
     async def say_all(self, turns: Sequence[Turn]) -> None:
         """All turns of a script, whatever the assistant answers."""
@@ -133,5 +141,7 @@ class Speaker:
             return
 
 
-def _comes_back(trial: Trial) -> bool:
-    return trial.conversation.as_ is not None or any(turn.returning for turn in trial.conversation.turns)
+def _is_known(trial: Trial) -> bool:
+    """Whether the user is somebody whose thread is kept for a while."""
+    conversation = trial.conversation
+    return conversation.as_ is not None or any(turn.returning or turn.forget for turn in conversation.turns)

@@ -58,11 +58,12 @@ _BUILTIN = (
     ("escalation", "escalates", "escalation:EscalationScorer"),
     ("tools", "calls never_calls", "tools:ToolScorer"),
     ("scope", "redirects abstains", "scope:ScopeScorer"),
+    ("deletion", "forget", "deletion:DeletionScorer"),
 )
 
 
 def builtin_scorers() -> tuple[Builtin, ...]:
-    """The scorers of this package; each key of ``Expect`` has exactly one."""
+    """The scorers of this package; each key of ``Expect``, and ``forget``, has exactly one."""
     return tuple(
         Builtin(name, frozenset(keys.split()), f"harness.scorers.{place}") for name, keys, place in _BUILTIN
     )

@@ -29,6 +29,7 @@ from harness.suite.records import (
 from harness.yamlfile.mistakes import Mistake, did_you_mean, shown
 from harness.yamlfile.source import Place, kind_of, nearest_file
 
+_MOST_METADATA = 13
 _RANGES = ("latency_s", "tokens", "cost_usd", "steps")
 
 
@@ -148,8 +149,9 @@ def _run_options(assistant: AssistantFile, functions: list[str]) -> Iterator[Mis
     if strategy is not None and strategy.get("type") not in ("auto", "last_messages"):
         message = f"truncation_strategy has type auto or last_messages, not {shown(strategy.get('type'))}"
         yield Mistake(("truncation_strategy", "type"), message)
-    if len(assistant.metadata) > 16:
-        yield Mistake(("metadata",), f"metadata has at most 16 pairs, not {len(assistant.metadata)}")
+    if len(assistant.metadata) > _MOST_METADATA:
+        message = f"metadata has at most {_MOST_METADATA} pairs, not {len(assistant.metadata)}"
+        yield Mistake(("metadata",), message, "the API takes 16, and three of them say which run made it")
 
 
 # --- conversations ----------------------------------------------------------------------------------------
@@ -201,6 +203,12 @@ def _check_turn(turn: Turn, index: int, conversation: Conversation, place: Place
     if turn.returning and index == 0 and not conversation.history:
         message = "the user cannot return in the first turn: nothing was said before"
         yield Mistake((*place, "returning"), message, "remove returning, or give the conversation a history")
+    follows = conversation.turns[index + 1 : index + 2]
+    if turn.forget and follows and not follows[0].returning:
+        message = "the user is forgotten after this turn, so the next one cannot go on with the same thread"
+        yield Mistake(
+            (*place, "forget"), message, "give the next turn returning: true, or forget in the last one"
+        )
 
 
 def _check_attachment(

@@ -59,6 +59,7 @@ def load_suites(
     paths: Sequence[Path] = (),
     *,
     variant: Variant | None = None,
+    more_variants: Sequence[Variant] = (),
     made: Sequence[authoring.Suite] = (),
 ) -> list[Suite]:
     """The suites of files and folders.
@@ -67,12 +68,13 @@ def load_suites(
         paths: Files, and folders whose YAML files with a ``suite:`` key and Python files that make suites are
             meant, also in folders below; the folder ``suites`` when empty.
         variant: The assistant to run instead of the suites' own.
+        more_variants: Further ones to run beside it.
         made: Suites that a program has made; without paths these alone are meant.
 
     Raises:
         SuiteError: With every mistake of every file, in the order of files and lines.
     """
-    loader = _Loader(variant)
+    loader = _Loader(variant, more_variants)
     found: dict[Path, list[Suite]] = {}
     folders = paths or (() if made else (DEFAULT_FOLDER,))
     files = (pair for path in folders for pair in loader.files_of(path))
@@ -102,8 +104,9 @@ def _collector_paused() -> Iterator[None]:
 class _Loader:
     """Loads suites and collects what is wrong with them; reads each assistant file once."""
 
-    def __init__(self, variant: Variant | None) -> None:
+    def __init__(self, variant: Variant | None, more_variants: Sequence[Variant] = ()) -> None:
         self._variant = variant
+        self._more = more_variants
         self._variants: dict[Path, Variant | None] = {}
         self._problems: dict[Problem, None] = {}
         self._named_at: dict[tuple[Path, str], Where] = {}
@@ -163,7 +166,7 @@ class _Loader:
         if len(self._problems) > before:
             return []
         code = digests_of_code(draft.code, path.parent)
-        ready = self._with_fingerprint(suite.model_copy(update={"variant": self._to_run(own)}), code)
+        ready = self._with_fingerprint(suite.model_copy(update=self._to_run(own)), code)
         return [] if ready is None else [ready]
 
     def _load_yaml(self, path: Path, *, named: bool) -> Suite | None:
@@ -183,16 +186,12 @@ class _Loader:
             self._add(_missing_faults(suite, source.where(("faults",))))
         if suite is None or len(self._problems) > before:
             return None
-        return self._with_fingerprint(suite.model_copy(update={"variant": self._to_run(own)}))
+        return self._with_fingerprint(suite.model_copy(update=self._to_run(own)))
 
-    def _to_run(self, own: Variant | None) -> Variant | None:
-        """The assistant to run; of one that is only an id, the suite's own file says what a hand-over is."""
-        if self._variant is None or own is None or not self._variant.assistant_id or self._variant.source:
-            return self._variant or own
-        known = {"escalation": own.assistant.escalation}
-        return self._variant.model_copy(
-            update={"assistant": self._variant.assistant.model_copy(update=known)}
-        )
+    def _to_run(self, own: Variant | None) -> dict[str, object]:
+        """The assistants to run a suite with that has this one of its own."""
+        more = tuple(_to_run(variant, own) for variant in self._more)
+        return {"variant": _to_run(self._variant, own) if self._variant else own, "more_variants": more}
 
     def _with_fingerprint(self, suite: Suite, code: Sequence[str] = ()) -> Suite | None:
         try:
@@ -285,6 +284,14 @@ def _speaks_of_suites(path: Path) -> bool:
         return _SUITE_KEY.search(path.read_bytes().decode("utf-8", errors="replace")) is not None
     except OSError:
         return True
+
+
+def _to_run(variant: Variant, own: Variant | None) -> Variant:
+    """The assistant to run; of one that is only an id, the suite's own file says what a hand-over is."""
+    if own is None or not variant.assistant_id or variant.source:
+        return variant
+    known = {"escalation": own.assistant.escalation}
+    return variant.model_copy(update={"assistant": variant.assistant.model_copy(update=known)})
 
 
 # --- defaults ---------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ class AssistantFile(FileRecord):
     truncation_strategy: dict[str, Any] | None = None
     """{type: auto} or {type: last_messages, last_messages: n}."""
     metadata: dict[str, str] = Field(default_factory=dict)
-    """Up to 16 pairs."""
+    """Up to 13 pairs; three more say which run made it."""
     escalation: Escalation = Escalation()
     """What a hand-over to people looks like; the escalation checks need it."""
 
@@ -138,6 +138,8 @@ class Variant(FileRecord):
     code_documents: tuple[Path, ...] = ()
     """The files for code_interpreter."""
     assistant_id: str | None = None
+    revision: str | None = None
+    """The git commit it was read from; None for the file as it lies in its folder."""
     fingerprint: str = ""
     """SHA-256 over instructions, model, options, tools and the bytes of the documents."""
 
@@ -261,6 +263,9 @@ class Turn(FileRecord):
     """Files sent with it."""
     returning: bool = False
     """The user left before this turn and comes back now: the thread kept for ``as`` is opened again."""
+    forget: bool = False
+    """The user asks to be forgotten: after this turn the thread and the files sent on it are deleted, and the
+    target must say that they are not there any more."""
     deadline_s: Deadline | None = None
     """Longest this turn may take, in seconds; then it ends as timed_out."""
     expect: Expect = Expect()
@@ -356,7 +361,9 @@ class Suite(FileRecord):
     name: str
     source: Path
     variant: Variant | None
-    """The assistant named in the file, if it names one."""
+    """The assistant named in the file, if it names one, or the one to run instead."""
+    more_variants: tuple[Variant, ...] = ()
+    """Further assistants to run the same conversations with."""
     repeats: int = 1
     stubs: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = Field(default_factory=dict, exclude=True, repr=False)

@@ -11,8 +11,9 @@ from harness.cost.usage import from_responses, total_if_known
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import items, requests
+from harness.targets.belongings import Belongings, Thing
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.provisioning import Knowledge, Provisioner, delete, pages
+from harness.targets.provisioning import Knowledge, Provisioner, pages
 from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Attempt, RunStatus, TurnTrace
@@ -30,13 +31,20 @@ class Talk:
         conversation_id: The conversation.
         code_files: Files that the user sent for code_interpreter.
         vector_store_id: Where the files that the user sent for file_search can be searched.
+        sent: Files that the user sent, and the vector store that was made of them.
         is_torn: Whether a turn ended early, so that function calls may wait for answers that never come.
     """
 
     conversation_id: str
     code_files: list[str] = field(default_factory=list)
     vector_store_id: str | None = None
+    sent: list[Thing] = field(default_factory=list)
     is_torn: bool = False
+
+    @property
+    def things(self) -> list[Thing]:
+        """All there is of the user: the conversation, then what was sent."""
+        return [("conversation", self.conversation_id), *self.sent]
 
 
 @dataclass(slots=True)
@@ -75,6 +83,7 @@ class ConversationSession:
     def __init__(
         self,
         wire: Wire,
+        belongings: Belongings,
         provisioner: Provisioner,
         clock: Clock,
         knowledge: Knowledge,
@@ -85,6 +94,7 @@ class ConversationSession:
         poll_s: float = 1.0,
     ) -> None:
         self._wire = wire
+        self._belongings = belongings
         self._provisioner = provisioner
         self._clock = clock
         self._knowledge = knowledge
@@ -111,7 +121,7 @@ class ConversationSession:
     async def close(self) -> None:
         """Delete the conversation, unless it is kept for a user."""
         if not self._keep:
-            await within_grace(delete(self._wire, f"/conversations/{self._talk.conversation_id}"))
+            await within_grace(self._belongings.delete(("conversation", self._talk.conversation_id)))
 
     async def _play(
         self, turn: OutgoingTurn, making: _Turn, answer: AnswerFunction, *, was_torn: bool
@@ -133,6 +143,7 @@ class ConversationSession:
         searchable: dict[str, str] = {}
         for file, each in turn.attachments:
             file_id = await self._provisioner.upload(file)
+            self._talk.sent.append(("file", file_id))
             if "code_interpreter" in each.tools:
                 self._talk.code_files.append(file_id)
             if "file_search" in each.tools:
@@ -142,6 +153,7 @@ class ConversationSession:
         elif searchable:
             name = f"{self._variant.assistant.name}: {self._talk.conversation_id}"
             self._talk.vector_store_id = await self._provisioner.vector_store(name, searchable)
+            self._talk.sent.append(("vector_store", self._talk.vector_store_id))
 
     async def _loose_ends(self) -> list[Json]:
         """Outputs for the calls that a turn which ended early left open: without them nothing goes on."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.backoff import MOST_TRIES, wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
-from harness.errors import TargetRateLimited, TargetRefused, TargetUnavailable
+from harness.errors import TargetMissing, TargetRateLimited, TargetRefused, TargetUnavailable
 from harness.server.app import App, Reply, Request, ServerOptions, Upload
 from harness.server.wire import Event, StreamDropped
 from harness.targets.wire import Json
@@ -116,6 +116,8 @@ def _error(reply: Reply) -> TargetRateLimited | TargetRefused | TargetUnavailabl
     """The exception that HTTP would have brought."""
     if reply.status == 429:
         return TargetRateLimited(f"the embedded server keeps refusing for now: {_told(reply)}")
+    if reply.status == 404:
+        return TargetMissing(f"the embedded server refused: {_told(reply)}")
     if reply.status < 500:
         return TargetRefused(f"the embedded server refused: {_told(reply)}")
     return TargetUnavailable(f"the embedded server failed: {_told(reply)}")

@@ -20,6 +20,7 @@ from harness.backoff import MOST_TRIES, wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import (
     TargetError,
+    TargetMissing,
     TargetRateLimited,
     TargetRefused,
     TargetTimeout,
@@ -223,6 +224,8 @@ class HttpWire:
                 code="wrong-api-key",
                 hint=f"set {self._key_name} to a key of this server",
             )
+        if isinstance(error, openai.NotFoundError):
+            return TargetMissing(f"{self._base_url} refused: {_message(error)}")
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
             return TargetRefused(f"{self._base_url} refused: {_message(error)}")
         return TargetUnavailable(f"{self._base_url} failed: {_message(error)}")

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from harness.errors import TargetRefused
 from harness.suite.records import Attachment, HistoryMessage, Variant
-from harness.trace.records import TurnTrace
+from harness.trace.records import Deletion, TurnTrace
 
 MOST_ROUNDS = 25
 """Of function calls in one turn, unless a setting says otherwise."""
@@ -111,3 +112,21 @@ class Target(Protocol):
     async def tear_down(self) -> None:
         """Delete everything this target created."""
         ...
+
+
+@runtime_checkable
+class Forgets(Protocol):
+    """A target that keeps what users say, and can be told to delete it."""
+
+    async def forget(self, user_id: str) -> Deletion:
+        """Delete all there is of a user, and ask for it again; how that fails is in the record."""
+        ...
+
+
+def cannot_forget(target: Target) -> TargetRefused:
+    """The error of a suite with ``forget`` on a target that keeps nothing which could be deleted."""
+    return TargetRefused(
+        f"the suite has forget: true, and the target {target.name!r} keeps nothing that it could delete",
+        code="target-lacks",
+        hint="run it on embedded, assistants or responses, or choose others with --tag or --only",
+    )

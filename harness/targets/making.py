@@ -6,6 +6,7 @@ what it names is called with the ``TargetOptions`` and gives a ``Target``.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,13 +15,15 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import SettingsError, TargetError
+from harness.errors import SettingsError, StoreError, TargetError
 from harness.targets.interface import Target
 from harness.text import nearest
 
 if TYPE_CHECKING:
     from harness.server.app import ServerOptions
     from harness.targets.http import Address, HttpWire
+    from harness.targets.ledger import Place, RunLedger
+    from harness.targets.provisioning import Keeping
     from harness.targets.wire import Wire
 
 GROUP = "harness.targets"
@@ -43,6 +46,11 @@ class TargetOptions:
         models: Model table of the embedded server, a YAML file.
         faults: Faults on demand of the embedded server, a YAML file.
         allow_unisolated_code: Whether the embedded server runs code where nothing keeps it apart.
+        ledger: Where everything is written down that is made at an address; None writes nothing.
+        run: Id of the suite run that makes it.
+        keep_assistants: Whether assistants and documents at an address are kept for later runs.
+        keep_users: Whether threads of users at an address are kept for later runs.
+        vector_store_days: How many days after its last use a vector store expires.
     """
 
     name: str = "embedded"
@@ -54,11 +62,29 @@ class TargetOptions:
     models: Path | None = None
     faults: Path | None = None
     allow_unisolated_code: bool = False
+    ledger: Path | None = None
+    run: str = ""
+    keep_assistants: bool = False
+    keep_users: bool = False
+    vector_store_days: int = 7
 
     @property
     def is_remote(self) -> bool:
         """Whether an address is given."""
         return bool(self.base_url or self.azure_endpoint)
+
+    @property
+    def place(self) -> Place | None:
+        """Where things are made that outlive this process; None where there is no address."""
+        from harness.targets.ledger import Place
+
+        url = self.azure_endpoint or self.base_url
+        account = hashlib.sha256((self.api_key or "").encode()).hexdigest()[:12]
+        return (
+            Place(url.rstrip("/"), account, self.api_version if self.azure_endpoint else None)
+            if url
+            else None
+        )
 
 
 MakeTarget = Callable[[TargetOptions], Target]
@@ -122,20 +148,27 @@ def _unusable(entry: EntryPoint, why: str) -> TargetError:
 def _embedded(options: TargetOptions) -> Target:
     from harness.targets.assistants import AssistantsTarget
 
-    return AssistantsTarget(options.name, _embedded_wire(options), poll_s=_EMBEDDED_POLL_S)
+    wire = _embedded_wire(options)
+    return AssistantsTarget(options.name, wire, poll_s=_EMBEDDED_POLL_S, keeping=_keeping(options))
 
 
 def _assistants(options: TargetOptions) -> Target:
     from harness.targets.assistants import AssistantsTarget
 
-    return AssistantsTarget(options.name, _http_wire(options), poll_s=_POLL_S)
+    wire = _http_wire(options)
+    return AssistantsTarget(
+        options.name, wire, poll_s=_POLL_S, ledger=_run_ledger(options), keeping=_keeping(options)
+    )
 
 
 def _responses(options: TargetOptions) -> Target:
     from harness.targets.responses import ResponsesTarget
 
     poll_s = _POLL_S if options.is_remote else _EMBEDDED_POLL_S
-    return ResponsesTarget(options.name, _wire(options), poll_s=poll_s)
+    wire = _wire(options)
+    return ResponsesTarget(
+        options.name, wire, poll_s=poll_s, ledger=_run_ledger(options), keeping=_keeping(options)
+    )
 
 
 def _chat(options: TargetOptions) -> Target:
@@ -168,6 +201,40 @@ _BUILT_IN: dict[str, MakeTarget] = {
 
 def _wire(options: TargetOptions, *, timeout_s: float = 60.0) -> Wire:
     return _http_wire(options, timeout_s=timeout_s) if options.is_remote else _embedded_wire(options)
+
+
+def _run_ledger(options: TargetOptions) -> RunLedger | None:
+    """The ledger of what is made at an address; a server in this process takes all with it when it ends."""
+    from harness.targets.ledger import Ledger, RunLedger
+
+    if options.place is None or options.ledger is None:
+        return None
+    ledger = Ledger(options.ledger)
+    try:
+        return RunLedger(ledger, options.run, options.place)
+    except StoreError:
+        ledger.close()
+        raise
+
+
+def _keeping(options: TargetOptions) -> Keeping:
+    from harness.targets.provisioning import Keeping
+
+    kept = options.is_remote and options.ledger is not None
+    return Keeping(
+        assistants=kept and options.keep_assistants,
+        users=kept and options.keep_users,
+        store_days=options.vector_store_days,
+    )
+
+
+def wire_to(options: TargetOptions) -> Wire:
+    """Requests to an address, with no target around them.
+
+    Raises:
+        SettingsError: There is no address.
+    """
+    return _http_wire(options)
 
 
 def _embedded_wire(options: TargetOptions) -> Wire:

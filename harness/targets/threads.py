@@ -14,8 +14,9 @@ from harness.cost.usage import from_api
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import capture
+from harness.targets.belongings import Belongings, Thing
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.provisioning import Provisioner, Ready, delete, pages
+from harness.targets.provisioning import Provisioner, Ready, pages
 from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Attempt, RunStatus, RunStep, TurnTrace
@@ -67,21 +68,24 @@ class AssistantsSession:
     def __init__(
         self,
         wire: Wire,
+        belongings: Belongings,
         provisioner: Provisioner,
         clock: Clock,
         ready: Ready,
         variant: Variant,
-        thread: str,
+        things: list[Thing],
         *,
         keep: bool,
         poll_s: float = 1.0,
     ) -> None:
         self._wire = wire
+        self._belongings = belongings
         self._provisioner = provisioner
         self._clock = clock
         self._ready = ready
         self._variant = variant
-        self._thread = thread
+        self._things = things  # of the user: this thread, then the files that are sent on it
+        self._thread = things[0][1]
         self._keep = keep
         self._poll_s = poll_s
 
@@ -107,13 +111,14 @@ class AssistantsSession:
     async def close(self) -> None:
         """Delete the thread, unless it is kept for a user."""
         if not self._keep:
-            await within_grace(delete(self._wire, f"/threads/{self._thread}"))
+            await within_grace(self._belongings.delete(("thread", self._thread)))
 
     async def _post_message(self, turn: OutgoingTurn, making: _Turn) -> dict[str, str]:
         """Send the message with its files; those for file_search, by id."""
         attachments, searchable = [], {}
         for file, each in turn.attachments:
             file_id = await self._provisioner.upload(file)
+            self._things.append(("file", file_id))
             attachments.append({"file_id": file_id, "tools": [{"type": kind} for kind in each.tools]})
             if "file_search" in each.tools:
                 searchable[file_id] = file.name
@@ -129,8 +134,14 @@ class AssistantsSession:
         thread = await self._wire.call("GET", f"/threads/{self._thread}")
         resources = (thread.get("tool_resources") or {}).get("file_search") or {}
         for store in resources.get("vector_store_ids") or ():
-            self._provisioner.take_over(f"/vector_stores/{store}")  # it outlives its thread
+            self._own_store(("vector_store", store))
             await self._provisioner.refuse_unindexed(store, searchable)
+
+    def _own_store(self, store: Thing) -> None:
+        """The API's own vector store of this thread outlives it, unless somebody deletes it."""
+        self._provisioner.take_over(store)
+        if store not in self._things:
+            self._things.append(store)
 
     async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:
         """Follow the run until it ends; function calls are answered in as many rounds as it takes."""

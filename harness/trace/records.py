@@ -161,6 +161,20 @@ class Attempt(Record, frozen=True):
     wait_s: float = 0.0
 
 
+class Deletion(Record, frozen=True):
+    """What came of a user's wish to be forgotten.
+
+    Attributes:
+        confirmed: All of it is gone: asked for again, the target said that it is not there.
+        deleted: Ids of what is known to be gone: the thread or conversation, files that the user sent.
+        error: What is not known to be gone, and why.
+    """
+
+    confirmed: bool
+    deleted: tuple[str, ...] = ()
+    error: str | None = None
+
+
 class TurnTrace(Record, frozen=True):
     """What one turn of a conversation brought.
 
@@ -177,6 +191,7 @@ class TurnTrace(Record, frozen=True):
         attempts: Every request that needed more than one try.
         error: The run's last_error, incomplete reason or the transport's error, in words.
         returning: The user had left and came back for this turn.
+        deletion: What came of deleting all there is of the user after this turn; None when nobody asked.
         simulated: A simulated user said the message.
         run_id: The API's run id.
         thread_id: The thread it ran on: a thread, a conversation, or the target's own name for the talk.
@@ -196,6 +211,7 @@ class TurnTrace(Record, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     error: str | None = None
     returning: bool = False
+    deletion: Deletion | None = None
     simulated: bool = False
     run_id: str | None = None
     thread_id: str | None = None

@@ -22,9 +22,8 @@ from harness.runner.failures import FailureLimit
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
 from harness.suite import authoring
-from harness.suite.assistants import is_assistant_id
 from harness.suite.records import Suite
-from harness.targets.interface import Target
+from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.trace.records import Trace
 from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
@@ -64,8 +63,9 @@ def evaluate(
 
     Args:
         suites: Suite files and folders, and suites that were made right here.
-        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own; or several, each
-            run on every conversation: a list, or a mapping that names them.
+        assistant: An assistant file, a file at a git revision (``FILE@REVISION``) or an ``asst_...`` id to
+            run instead of the suites' own; or several, each run on every conversation: a list, or a mapping
+            that names them.
         tags: Only conversations with one of these tags.
         only: Only conversations whose id matches one of these patterns.
         progress: Show how far it is.
@@ -74,14 +74,14 @@ def evaluate(
     Raises:
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
-    one, several = _assistants(assistant)
+    assistants, names = _assistants(assistant)
     job = Job(
         suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
         settings=load_settings(flags),
-        assistant=one,
+        assistants=assistants,
         tags=_listed(tags),
         ids=_listed(only),
-        variants=several,
+        names=names,
         made=tuple(each for each in suites if isinstance(each, authoring.Suite)),
     )
     if not progress:
@@ -98,26 +98,13 @@ def _listed(words: str | Sequence[str]) -> tuple[str, ...]:
 
 def _assistants(
     given: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None,
-) -> tuple[str | None, dict[str, str]]:
-    """One assistant, or several by name; a file is named by its stem.
-
-    Raises:
-        SettingsError: Two would have the same name.
-    """
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The assistants, and their names where these are given."""
     if given is None or isinstance(given, str | Path):
-        return (None if given is None else str(given)), {}
+        return (() if given is None else (str(given),)), ()
     if isinstance(given, Mapping):
-        return None, {name: str(each) for name, each in given.items()}
-    named: dict[str, str] = {}
-    for each in given:
-        name = str(each) if is_assistant_id(str(each)) else Path(each).stem
-        if name in named:
-            raise SettingsError(
-                f"two assistants would be called {name!r}: {named[name]} and {each}",
-                hint="name them: assistant={'old': ..., 'new': ...}",
-            )
-        named[name] = str(each)
-    return None, named
+        return tuple(map(str, given.values())), tuple(given)
+    return tuple(map(str, given)), ()
 
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
@@ -136,10 +123,12 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     suites = load(job)
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
-    target = _target(job.settings, suites)  # before the run begins: there may be none
     started_at = control.clock.now()
+    run_id = f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
+    target = _target(job.settings, suites, run_id)  # before the run begins: there may be none
+    _refuse_forgetting(plan, target)
     record = SuiteRun(
-        id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
+        id=run_id,
         started_at=started_at,
         target=job.settings.target,
         status="running",
@@ -172,31 +161,32 @@ async def resume(
         record = store.run(run_id)
         job = recalled(record, settings, changed)
         suites = load(job)
-        target = _target(job.settings, suites)
         refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
+        target = _target(job.settings, suites, record.id)
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
             return await _Work(record.id, plan, job.settings, target, store, control).carry_out(finished)
 
 
-def _target(settings: Settings, suites: Sequence[Suite]) -> Target:
+def _target(settings: Settings, suites: Sequence[Suite], run_id: str) -> Target:
     """The target, with the faults on demand that the suites want; a file named for the run wins.
 
     Raises:
         SettingsError: The suites want different faults, and one server is to answer them all.
     """
+    options = replace(settings.target_options(), run=run_id)
     wanted = {suite.faults: suite.name for suite in suites}
     if settings.faults or set(wanted) == {None}:
-        return make_target(settings.target_options())
+        return make_target(options)
     if len(wanted) > 1:
         told = "; ".join(f"{name}: {file or 'none'}" for file, name in wanted.items())
         raise SettingsError(
             f"these suites want different faults on demand ({told})",
             hint="run them one after the other, or give --faults FILE for all of them",
         )
-    return make_target(replace(settings.target_options(), faults=next(iter(wanted))))
+    return make_target(replace(options, faults=next(iter(wanted))))
 
 
 def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
@@ -207,6 +197,15 @@ def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
             f"the assistant {ids[0]!r} can't be at the target 'embedded', which begins empty",
             hint="give --target assistants and the --base-url where it lives, or an assistant file",
         )
+
+
+def _refuse_forgetting(plan: Plan, target: Target) -> None:
+    """What a target can't do is said before anything is run."""
+    wished = any(
+        turn.forget for trial in plan.trials if trial.repeat == 1 for turn in trial.conversation.turns
+    )
+    if wished and not isinstance(target, Forgets):
+        raise cannot_forget(target)
 
 
 @contextmanager

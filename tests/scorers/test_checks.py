@@ -14,7 +14,7 @@ from harness.suite.records import Conversation, Expect
 
 def test_every_key_of_an_expectation_has_exactly_one_built_in_scorer() -> None:
     answered = [key for scorer in builtin_scorers() for key in scorer.keys]
-    assert sorted(answered) == sorted(set(Expect.model_fields) - {"requires"})
+    assert sorted(answered) == sorted({*Expect.model_fields, "forget"} - {"requires"})
 
 
 def test_what_is_known_of_a_built_in_scorer_before_it_is_loaded_is_what_it_says_itself() -> None:

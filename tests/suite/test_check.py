@@ -339,7 +339,7 @@ def test_mistakes_further_down_keep_their_places_when_earlier_entries_are_unusab
     assert [each.splitlines()[0] for each in found] == [
         "s.yaml:5:5: an entry of conversations must be a block with id, cluster, tags, as, repeats, "
         "deadline_s, history, turns, expect, not 1",
-        "s.yaml:8:9: an entry of turns must be a block with user, attach, returning, deadline_s, "
+        "s.yaml:8:9: an entry of turns must be a block with user, attach, returning, forget, deadline_s, "
         "expect, not 2",
         "s.yaml:10:26: an entry of expect.cites must be text, not 3",
         "s.yaml:10:29: 'guide.md' is not among the assistant's documents",
@@ -377,6 +377,21 @@ def test_what_would_run_without_end_or_break_a_line_is_refused(mistakes, change,
     text = "suite: s\nassistant: bot.yaml\nconversations: [{id: a, turns: [{user: hi}]}]\n"
     [mistake] = mistakes(text.replace(*change))
     assert expected in mistake
+
+
+def test_who_is_forgotten_can_go_on_only_by_coming_back(mistakes):
+    talk = """
+        suite: s
+        assistant: bot.yaml
+        conversations:
+          - id: a
+            turns:
+              - {{user: x, forget: true}}
+              - {{user: y{how}}}
+        """
+    [told] = mistakes(talk.format(how=""))
+    assert told.startswith("s.yaml:7:27: the user is forgotten after this turn")
+    assert mistakes(talk.format(how=", returning: true")) == []
 
 
 FUNCTIONS = """

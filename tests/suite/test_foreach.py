@@ -208,7 +208,7 @@ def test_mistakes_in_a_template_come_once_and_those_of_a_row_name_it(mistakes, p
         "s.yaml:7:20: user must be text, not nothing (null), from rows.csv:4\n"
         "    hint: leave the key out, or give it a value",
         "s.yaml:7:38: unknown key 'expct' in an entry of turns\n"
-        "    hint: did you mean 'expect'? Allowed here: user, attach, returning, deadline_s, expect",
+        "    hint: did you mean 'expect'? Allowed here: user, attach, returning, forget, deadline_s, expect",
         "s.yaml:7:69: expect.escalates must be true, false or a block with by_turn, not 'maybe', "
         "from rows.csv:3 (and 1 more row)",
     ]

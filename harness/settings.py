@@ -11,8 +11,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 from harness.errors import SettingsError, Where
 from harness.suite.records import MOST_REPEATS
+from harness.targets.limits import Limits
 from harness.targets.making import TargetOptions, names
 from harness.text import nearest
 
@@ -49,7 +51,15 @@ class Settings(BaseModel):
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     """How many trials run at the same time."""
     deadline_s: Annotated[float, Field(gt=0)] = 120.0
-    """Longest a turn may take, in seconds."""
+    """Longest a turn may take, in seconds; waiting for rate limits is not counted."""
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Most requests in any minute, all trials together."""
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens in any minute, all trials together, as far as they can be known before."""
+    max_tries: Annotated[int, Field(ge=1, le=100)] = MOST_TRIES
+    """How often one request is tried."""
+    max_wait_s: Annotated[float, Field(ge=0, le=86_400)] = LONGEST_WAIT_S
+    """The longest wait that the server may ask for before the next try, in seconds."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None
@@ -60,6 +70,16 @@ class Settings(BaseModel):
     """The database of suite runs: a path, or an SQLAlchemy URL."""
     reports: str = "reports"
     """Folder for HTML reports."""
+
+    def limits(self) -> Limits:
+        """What requests keep to."""
+        return Limits(
+            self.concurrency,
+            self.requests_per_minute,
+            self.tokens_per_minute,
+            max_tries=self.max_tries,
+            max_wait_s=self.max_wait_s,
+        )
 
     def target_options(self) -> TargetOptions:
         """What the targets room needs of this."""

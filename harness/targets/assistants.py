@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.suite.records import HistoryMessage, Variant
 from harness.targets.provisioning import Provisioner, Ready, delete
-from harness.targets.threads import AssistantsSession
+from harness.targets.threads import AssistantsSession, Newest
 from harness.targets.wire import Wire
 
 # The API takes at most this many messages with a new thread; the rest is added one by one.
@@ -25,6 +25,7 @@ class AssistantsTarget:
         self._provisioner = Provisioner(wire, poll_s=poll_s)
         self._ready: dict[str, Ready] = {}
         self._user_threads: dict[str, str] = {}
+        self._newest: dict[str, Newest] = {}
 
     async def provision(self, variant: Variant) -> None:
         """Upload the documents, index them, create the assistant; or look the given assistant up."""
@@ -36,8 +37,11 @@ class AssistantsTarget:
         """A new thread with the history on it, or the one kept for this user."""
         known = self._user_threads.get(user_id) if user_id else None
         thread = known or await self._new_thread(history)
+        newest = Newest() if known is None else self._newest.get(thread)
         if user_id:
             self._user_threads[user_id] = thread
+        if user_id and newest:
+            self._newest[thread] = newest
         return AssistantsSession(
             self._wire,
             self._provisioner,
@@ -47,6 +51,7 @@ class AssistantsTarget:
             thread,
             keep=user_id is not None,
             poll_s=self._poll_s,
+            newest=newest,
         )
 
     async def _new_thread(self, history: Sequence[HistoryMessage]) -> str:

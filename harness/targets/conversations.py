@@ -15,7 +15,7 @@ from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Knowledge, Provisioner, delete, pages
 from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, RunStatus, TurnTrace
+from harness.trace.records import RunStatus, TurnTrace
 
 _WORKING = frozenset({"", "queued", "in_progress"})
 _ENDED = frozenset({"completed", "failed", "incomplete", "cancelled"})
@@ -45,7 +45,6 @@ class _Turn:
 
     answers: Answers
     responses: list[Json] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def last(self) -> Json:
@@ -163,7 +162,7 @@ class ConversationSession:
             "stream": True,
         }
         try:
-            async for event, data in self._wire.stream("/responses", body, attempts=making.attempts):
+            async for event, data in self._wire.stream("/responses", body):
                 making.take(event, data)
         except (TargetUnavailable, TargetTimeout):
             if "id" not in making.last:
@@ -194,19 +193,18 @@ class ConversationSession:
             message for each in making.responses for message in items.messages(each, results, self.documents)
         ]
         paths = {key: path for each in making.responses for key, path in items.container_paths(each).items()}
-        wait_s = sum(attempt.wait_s for attempt in making.attempts)
         last = making.last
         return TurnTrace(
             user=user_message(turn),
             status="timed_out" if timing.timed_out else _status(making.status),
             started_at=timing.started_at,
-            latency_s=max(timing.latency_s - wait_s, 0.0),
+            latency_s=timing.latency_s,
             messages=await with_images(self._wire, messages, paths),
             steps=tuple(items.joined_images(steps, messages)),
             usage=total_if_known(from_responses(each.get("usage")) for each in making.responses),
             model=last.get("model"),
-            wait_s=wait_s,
-            attempts=tuple(making.attempts),
+            wait_s=timing.wait_s,
+            attempts=timing.attempts,
             error=_error(last),
             run_id=last.get("id"),
             thread_id=self._talk.conversation_id,

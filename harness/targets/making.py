@@ -21,6 +21,7 @@ from harness.text import nearest
 if TYPE_CHECKING:
     from harness.server.app import ServerOptions
     from harness.targets.http import Address, HttpWire
+    from harness.targets.traffic import Traffic
     from harness.targets.wire import Wire
 
 GROUP = "harness.targets"
@@ -43,6 +44,7 @@ class TargetOptions:
         models: Model table of the embedded server, a YAML file.
         faults: Faults on demand of the embedded server, a YAML file.
         allow_unisolated_code: Whether the embedded server runs code where nothing keeps it apart.
+        traffic: The limits that all requests keep to; None for limits of the target's own.
     """
 
     name: str = "embedded"
@@ -54,6 +56,7 @@ class TargetOptions:
     models: Path | None = None
     faults: Path | None = None
     allow_unisolated_code: bool = False
+    traffic: Traffic | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -174,7 +177,8 @@ def _embedded_wire(options: TargetOptions) -> Wire:
     from harness.targets.embedded import EmbeddedWire
 
     return EmbeddedWire(
-        server_options(options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code)
+        server_options(options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code),
+        traffic=options.traffic,
     )
 
 
@@ -185,13 +189,14 @@ def _http_wire(options: TargetOptions, *, timeout_s: float = 60.0) -> HttpWire:
     # A server without keys ignores it; one with keys answers 401, which is reported as such.
     key = options.api_key or "no-key"
     if options.azure_endpoint:
-        return HttpWire(_azure(options, options.azure_endpoint, key), timeout_s=timeout_s)
+        address = _azure(options, options.azure_endpoint, key)
+        return HttpWire(address, timeout_s=timeout_s, traffic=options.traffic)
     if not options.base_url:
         raise SettingsError(
             f"the target {options.name!r} needs a base_url",
             hint="give --base-url https://host/v1, or set OPENAI_BASE_URL; harness serve starts a local one",
         )
-    return HttpWire(Address(options.base_url, key), timeout_s=timeout_s)
+    return HttpWire(Address(options.base_url, key), timeout_s=timeout_s, traffic=options.traffic)
 
 
 def _azure(options: TargetOptions, endpoint: str, key: str) -> Address:

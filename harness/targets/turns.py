@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -13,8 +14,9 @@ import msgspec
 from harness.clock import Clock
 from harness.errors import TargetError
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
+from harness.targets.request_log import RequestLog, logged
 from harness.targets.wire import Wire
-from harness.trace.records import Message, OutputFile, ToolCall
+from harness.trace.records import Attempt, Message, OutputFile, ToolCall
 
 GRACE_S = 10.0
 """How long what follows a turn (cancelling, fetching images, giving the thread back) may take in all."""
@@ -23,34 +25,54 @@ _LARGEST_IMAGE_BYTES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a turn was played, how long it took, and whether its deadline ended it."""
+    """When a turn was played, how long it took, and whether its deadline ended it.
+
+    Attributes:
+        started_at: When it began.
+        latency_s: How long it took, without ``wait_s``.
+        timed_out: Whether its deadline ended it.
+        wait_s: Seconds that its requests waited for limits and between tries.
+        attempts: Tries of its requests that failed.
+    """
 
     started_at: datetime
     latency_s: float
     timed_out: bool
+    wait_s: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
 
 
 async def timed(work: Awaitable[None], clock: Clock, deadline_s: float) -> Timing:
-    """Do the work until it ends or its deadline comes; what else goes wrong in it is raised."""
+    """Do the work until it ends or its deadline comes; what else goes wrong in it is raised.
+
+    The deadline stands still while requests wait for rate limits or for their next try.
+    """
     started_at, begun = clock.now(), clock.monotonic()
-    timed_out = False
-    try:
-        async with asyncio.timeout(deadline_s) as limit:
-            await work
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        timed_out = True
-    return Timing(started_at, clock.monotonic() - begun, timed_out)
+    log = RequestLog()
+    timed_out = not await _in_time(work, deadline_s, log)
+    latency_s = max(clock.monotonic() - begun - log.waited_s, 0.0)
+    return Timing(started_at, latency_s, timed_out, log.waited_s, tuple(log.attempts))
 
 
 async def within_grace(work: Awaitable[object]) -> None:
     """Tidy up after a turn as far as the target lets us; one that hangs or refuses is left alone."""
+    with contextlib.suppress(TimeoutError, TargetError):
+        await _in_time(work, GRACE_S, RequestLog())
+
+
+async def _in_time(work: Awaitable[object], deadline_s: float, log: RequestLog) -> bool:
+    """Whether the work came to its end before its deadline did."""
     try:
-        async with asyncio.timeout(GRACE_S):
-            await work
-    except (TimeoutError, TargetError):
-        return
+        async with asyncio.timeout(deadline_s) as log.deadline:
+            with logged(log):
+                await work
+    except TimeoutError:
+        if log.deadline is None or not log.deadline.expired():
+            raise
+        return False
+    finally:
+        log.deadline = None
+    return True
 
 
 @dataclass(frozen=True, slots=True)

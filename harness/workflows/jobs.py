@@ -17,6 +17,7 @@ from harness.suite.records import Suite, Variant
 from harness.suite.select import select
 
 _USUAL_FOLDER = "suites"
+_LIMITS = {"requests_per_minute", "tokens_per_minute", "max_tries", "max_wait_s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +130,10 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     kept = record.settings
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
+    own |= _LIMITS - set(changed)
     own |= {"models", "faults", "target_function"}
-    asked = {name: kept.get(name) for name in own}
+    # What a run of an earlier version did not know yet is as it is given now.
+    asked = {name: kept.get(name) for name in own if name in kept or name not in _LIMITS}
     return Job(
         suites=tuple(kept["suites"]),
         settings=settings.model_copy(update=asked),

@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import TargetError, TargetRateLimited, TargetRefused, TargetUnavailable
 from harness.targets.http import Address, HttpWire
-from harness.trace.records import Attempt
+from harness.targets.request_log import RequestLog, logged
 
 # One answer: status, headers, body.
 Answer = tuple[int, dict[str, str], Any]
@@ -70,11 +70,12 @@ def serve() -> Iterator[Callable[[list[Answer]], tuple[str, Script]]]:
         server.server_close()
 
 
-def _call(base_url: str, attempts: list[Attempt] | None = None) -> dict[str, Any]:
+def _call(base_url: str, log: RequestLog | None = None) -> dict[str, Any]:
     async def go() -> dict[str, Any]:
         wire = HttpWire(Address(base_url, "key"))
         try:
-            return await wire.call("POST", "/threads", attempts=attempts)
+            with logged(log or RequestLog()):
+                return await wire.call("POST", "/threads")
         finally:
             await wire.close()
 
@@ -97,9 +98,10 @@ def test_a_request_carries_the_beta_header_and_the_key(serve: Any) -> None:
 def test_refusals_for_now_are_tried_again_as_the_server_asks_and_remembered(serve: Any) -> None:
     busy = (429, {"retry-after-ms": "1"}, _error("slow down"))
     base_url, script = serve([busy, (500, {"retry-after": "0.001"}, _error("oops")), (200, {}, {"id": "t"})])
-    attempts: list[Attempt] = []
-    assert _call(base_url, attempts) == {"id": "t"}
-    assert [(a.number, a.wait_s) for a in attempts] == [(1, 0.001), (2, 0.001)]
+    log = RequestLog()
+    assert _call(base_url, log) == {"id": "t"}
+    assert [(a.number, a.wait_s) for a in log.attempts] == [(1, 0.001), (2, 0.001)]
+    assert log.waited_s >= 0.002
     assert len(script.requests) == 3
 
 

@@ -2,27 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, TrialResult
 
+if TYPE_CHECKING:
+    from harness.targets.traffic import TrafficState
+
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """Provisioning begins."""
+    """Provisioning begins.
+
+    Attributes:
+        plan: The trials that are to be run.
+        at: When.
+        traffic: Tells at any time how the requests of the run stand.
+    """
 
     plan: Plan
     at: datetime
+    traffic: Callable[[], TrafficState] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """A variant is ready at the target."""
+    """A variant is ready at the target.
+
+    Attributes:
+        variant: Its name.
+        duration_s: How long that took.
+        waited_s: How much of it was waiting for rate limits and between tries.
+    """
 
     variant: str
     duration_s: float
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

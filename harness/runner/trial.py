@@ -18,6 +18,7 @@ from harness.results import Outcome, Score, TrialResult
 from harness.runner.tools import StubBook
 from harness.suite.records import Turn
 from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.targets.request_log import RequestLog, logged
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
 
@@ -66,16 +67,27 @@ async def _play(
     conversation = trial.conversation
     stubs = StubBook(trial.suite.stubs)
     user = f"{trial.id}/{conversation.as_ or 'user'}" if _comes_back(trial) else None
-    session = await target.open(trial.variant, history=conversation.history, user_id=user)
+    with logged(RequestLog()) as opening:
+        session = await target.open(trial.variant, history=conversation.history, user_id=user)
     try:
         for turn in conversation.turns:
             if turn.returning and user:
                 await session.close()
                 session = await target.open(trial.variant, user_id=user)
-            turns.append(await _send(session, turn, stubs, options, trial.suite.source))
+            trace = await _send(session, turn, stubs, options, trial.suite.source)
+            turns.append(trace if turns else _with_opening(trace, opening))
         return session.documents
     finally:
         await session.close()
+
+
+def _with_opening(first: TurnTrace, opening: RequestLog) -> TurnTrace:
+    """What opening the thread had to wait for stands with the first turn; its latency begins later."""
+    return msgspec.structs.replace(
+        first,
+        wait_s=opening.waited_s + first.wait_s,
+        attempts=(*opening.attempts, *first.attempts),
+    )
 
 
 def _comes_back(trial: Trial) -> bool:

@@ -186,8 +186,11 @@ class Traffic:
         wait_s = self._wait_s_after(failure, number) or 0.0
         if wait_s and asked_s is None:
             wait_s *= 1 - _JITTER * self._random.random()
-        told = Attempt(request=str(request), number=number, error=failure.told, wait_s=wait_s)
-        current_log().attempts.append(told)
+        current_log().failed(
+            Attempt(
+                request=str(request), number=number, error=failure.told, wait_s=wait_s, status=failure.status
+            )
+        )
         if wait_s:
             with self._as_waiting():
                 await self._sleep(wait_s)
@@ -269,16 +272,14 @@ class Traffic:
 
     @contextmanager
     def _as_waiting(self) -> Iterator[None]:
-        log, begun = current_log(), self._clock.monotonic()
+        begun = self._clock.monotonic()
         self._waiting += 1
-        log.begin_wait(begun)
         try:
-            yield
+            with current_log().waiting(self._clock):
+                yield
         finally:
-            now = self._clock.monotonic()
-            log.end_wait(now)
             self._waiting -= 1
-            self._waited_s += now - begun
+            self._waited_s += self._clock.monotonic() - begun
 
     # --- what passages tell --------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ import msgspec
 from harness.clock import Clock
 from harness.errors import TargetError
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.request_log import RequestLog, logged
+from harness.targets.request_log import RequestLog, deadline
 from harness.targets.wire import Wire
 from harness.trace.records import Attempt, Message, OutputFile, ToolCall
 
@@ -62,16 +62,14 @@ async def within_grace(work: Awaitable[object]) -> None:
 
 async def _in_time(work: Awaitable[object], deadline_s: float, log: RequestLog) -> bool:
     """Whether the work came to its end before its deadline did."""
+    limit: asyncio.Timeout | None = None
     try:
-        async with asyncio.timeout(deadline_s) as log.deadline:
-            with logged(log):
-                await work
+        async with deadline(deadline_s, log) as limit:
+            await work
     except TimeoutError:
-        if log.deadline is None or not log.deadline.expired():
+        if limit is None or not limit.expired():
             raise
         return False
-    finally:
-        log.deadline = None
     return True
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,13 +16,14 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
-from harness.runner.events import Event, RunFinished, TrialFinished, TrialStarted
+from harness.runner.events import Event, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
 from harness.suite.records import Suite
 from harness.targets.interface import Target
 from harness.targets.making import make_target
+from harness.targets.traffic import Traffic
 from harness.trace.records import Trace
 from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
 from harness.workflows.stored import open_store
@@ -84,7 +86,8 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     suites = load(job)
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
-    target = _target(job.settings, suites)  # before the run begins: there may be none
+    traffic = _traffic(job.settings)
+    target = _target(job.settings, suites, traffic)  # before the run begins: there may be none
     started_at = control.clock.now()
     record = SuiteRun(
         id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -96,7 +99,7 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     )
     with open_store(job.settings) as store, _saying_how_to_go_on(record.id):
         store.begin_run(record)
-        return await _Work(record.id, plan, job.settings, target, store, control).carry_out()
+        return await _Work(record.id, plan, job.settings, target, traffic, store, control).carry_out()
 
 
 async def resume(
@@ -120,31 +123,39 @@ async def resume(
         record = store.run(run_id)
         job = recalled(record, settings, changed)
         suites = load(job)
-        target = _target(job.settings, suites)
+        traffic = _traffic(job.settings)
+        target = _target(job.settings, suites, traffic)
         refuse_changed(record, fingerprints(suites, job.settings))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
-            return await _Work(record.id, plan, job.settings, target, store, control).carry_out(finished)
+            work = _Work(record.id, plan, job.settings, target, traffic, store, control)
+            return await work.carry_out(finished)
 
 
-def _target(settings: Settings, suites: Sequence[Suite]) -> Target:
+def _traffic(settings: Settings) -> Traffic:
+    """What all requests of the run keep to; two runs side by side must not knock in step."""
+    return Traffic(settings.limits(), seed=os.getpid())
+
+
+def _target(settings: Settings, suites: Sequence[Suite], traffic: Traffic) -> Target:
     """The target, with the faults on demand that the suites want; a file named for the run wins.
 
     Raises:
         SettingsError: The suites want different faults, and one server is to answer them all.
     """
     wanted = {suite.faults: suite.name for suite in suites}
+    options = replace(settings.target_options(), traffic=traffic)
     if settings.faults or set(wanted) == {None}:
-        return make_target(settings.target_options())
+        return make_target(options)
     if len(wanted) > 1:
         told = "; ".join(f"{name}: {file or 'none'}" for file, name in wanted.items())
         raise SettingsError(
             f"these suites want different faults on demand ({told})",
             hint="run them one after the other, or give --faults FILE for all of them",
         )
-    return make_target(replace(settings.target_options(), faults=next(iter(wanted))))
+    return make_target(replace(options, faults=next(iter(wanted))))
 
 
 def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
@@ -175,6 +186,7 @@ class _Work:
     plan: Plan
     settings: Settings
     target: Target
+    traffic: Traffic
     store: Store
     control: Control
 
@@ -204,6 +216,8 @@ class _Work:
         places: dict[str, int] = {}
         status: RunStatus = "interrupted"
         async for event in events:
+            if isinstance(event, RunStarted):
+                event = replace(event, traffic=self.traffic.state)
             if isinstance(event, TrialStarted):
                 places[event.trial.id] = event.trial.position
             elif isinstance(event, TrialFinished):

@@ -13,6 +13,7 @@ from harness.results import RunStatus
 from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.trial import TrialOptions, run_trial
 from harness.targets.interface import Target
+from harness.targets.request_log import RequestLog, logged
 
 
 @dataclass(slots=True)
@@ -45,10 +46,12 @@ async def run(
     yield RunStarted(plan, clock.now())
     for variant in plan.variants:
         begun = clock.monotonic()
-        if not await _unless_stopped(target.provision(variant), stop):
+        with logged(RequestLog()) as log:
+            is_ready = await _unless_stopped(target.provision(variant), stop)
+        if not is_ready:
             yield RunFinished(clock.now(), stop.status)
             return
-        yield Provisioned(variant.name, clock.monotonic() - begun)
+        yield Provisioned(variant.name, clock.monotonic() - begun, log.waited_s)
     waiting = iter(plan.trials)
     events: asyncio.Queue[Event | None] = asyncio.Queue()
     hands = min(concurrency, len(plan.trials))

@@ -51,7 +51,7 @@ class MinuteLimit:
     """At most so many (requests or tokens) in any 60 seconds, let go evenly after a first few.
 
     What takes more than a whole minute allows goes when nothing else was spent in the last minute: it would
-    never go otherwise.
+    never go otherwise. So nothing waits for more than 65 seconds for itself alone.
 
     Args:
         per_minute: The limit.
@@ -91,7 +91,8 @@ class MinuteLimit:
 
     def _add(self, amount: int, *, counts: bool = True) -> None:
         self._sum += amount if counts else 0
-        self._level = min(self._level - amount, self._at_once)
+        # A debt of more than a minute's worth is forgiven: nothing ever waits for longer than that.
+        self._level = min(max(self._level - amount, -self._per_minute), self._at_once)
 
     def _refill(self, now: float) -> None:
         gained = (now - self._level_at) * self._per_minute / MINUTE_S

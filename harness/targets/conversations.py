@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from harness.clock import Clock
 from harness.cost.usage import from_responses, total_if_known
@@ -31,12 +32,14 @@ class Talk:
         code_files: Files that the user sent for code_interpreter.
         vector_store_id: Where the files that the user sent for file_search can be searched.
         is_torn: Whether a turn ended early, so that function calls may wait for answers that never come.
+        user_messages: How many messages of the user it is known to hold.
     """
 
     conversation_id: str
     code_files: list[str] = field(default_factory=list)
     vector_store_id: str | None = None
     is_torn: bool = False
+    user_messages: int = 0
 
 
 @dataclass(slots=True)
@@ -119,6 +122,7 @@ class ConversationSession:
         body = requests.response_body(self._variant.assistant)
         while True:
             await self._follow(making, {**body, "input": given})
+            self._talk.user_messages += sum(item["type"] == "message" for item in given)
             calls = items.function_calls(making.last.get("output") or ())
             if making.status != "completed" or not calls:
                 return
@@ -161,14 +165,33 @@ class ConversationSession:
             "tools": self._tools(),
             "stream": True,
         }
+        lost = partial(self._refuse_to_repeat, body["input"])
         try:
-            async for event, data in self._wire.stream("/responses", body):
+            async for event, data in self._wire.stream("/responses", body, lost=lost):
                 making.take(event, data)
         except (TargetUnavailable, TargetTimeout):
             if "id" not in making.last:
                 raise
         if making.status in _WORKING:
             await self._poll(making, body["include"])
+
+    async def _refuse_to_repeat(self, given: Sequence[Json]) -> None:
+        """A response whose answer was lost has no name to ask for it by, but it leaves items behind.
+
+        Raises:
+            TargetUnavailable: They are there: sending them again would say everything twice.
+        """
+        path = f"/conversations/{self._talk.conversation_id}/items"
+        present = [item async for item in pages(self._wire, path, order="asc")]
+        answered = {item["call_id"] for item in present if item["type"] == "function_call_output"}
+        said = sum(item["type"] == "message" and item.get("role") == "user" for item in present)
+        outputs = {item["call_id"] for item in given if item["type"] == "function_call_output"}
+        messages = sum(item["type"] == "message" for item in given)
+        if outputs & answered or (messages and said > self._talk.user_messages):
+            raise TargetUnavailable(
+                "a response was made, its answer was lost on the way, and it can't be asked for again",
+                hint="run such trials again with: harness run --resume RUN --retry-errors",
+            )
 
     def _tools(self) -> list[Json]:
         stores = [self._knowledge.vector_store_id, self._talk.vector_store_id]

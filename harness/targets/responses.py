@@ -42,7 +42,8 @@ class ResponsesTarget:
     ) -> ConversationSession:
         """A new conversation with the history in it, or the one kept for this user."""
         known = self._user_talks.get(user_id) if user_id else None
-        talk = known or Talk(await self._new_conversation(history))
+        said = sum(message.role == "user" for message in history)
+        talk = known or Talk(await self._new_conversation(history), user_messages=said)
         if user_id:
             self._user_talks[user_id] = talk
         return ConversationSession(

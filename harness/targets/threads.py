@@ -167,15 +167,16 @@ class AssistantsSession:
     async def _follow(self, making: _Turn, path: str, body: Json, lost: Lost) -> None:
         """Stream; when the stream brings no end (dropped, or the server can't stream), poll."""
         making.run = {**making.run, "status": ""} if making.run else {}
-        has_begun = False
+        has_begun = is_whole = False
         try:
             async for event, data in self._wire.stream(path, {**body, "stream": True}, lost=lost):
-                has_begun = True
+                has_begun, is_whole = True, event == "thread.run"
                 making.take(event, data)
         except TargetUnavailable:
             if not has_begun or not making.run:
                 raise
-        if making.status not in _ENDED | {"requires_action"}:
+        # The run alone says nothing of its steps and messages.
+        if is_whole or making.status not in _ENDED | {"requires_action"}:
             await self._poll(making)
 
     async def _lost_message(self, text: str) -> Json | None:

@@ -100,7 +100,6 @@ class EmbeddedWire:
     async def _reply(self, request: Request) -> Reply:
         """The reply to one try."""
         reply = await self._handled(request)
-        self._traffic.hear(reply.headers)
         if reply.status < 400:
             return reply
         done = may_be_done(request.method, reply.status)

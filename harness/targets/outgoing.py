@@ -39,8 +39,10 @@ class Outgoing(Generic[T]):
     @property
     def kind(self) -> str | None:
         """The last word of the path of a request whose work costs tokens; None for one that costs none."""
+        if self.method != "POST":
+            return None
         last = self.path.rsplit("/", 1)[-1]
-        return last if self.method == "POST" and last in _SPENDS_TOKENS else None
+        return last if last in _SPENDS_TOKENS else None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"

@@ -228,14 +228,19 @@ class Traffic:
         tokens = self._estimates.estimate(kind, request.body) if kind and self._counts_tokens else 0
         if self._queued or not self._may_go(tokens):
             await self._line_up(tokens)
-        now = self._clock.monotonic()
+        spent = self._spend(tokens)
+        return Passage(self, kind, self._flight.send(), tokens, spent)
+
+    def _spend(self, tokens: int) -> Spent | None:
+        """Count a request in all limits; what it took of the tokens."""
         if self._requests:
-            self._requests.take(1, now)
-        spent = self._tokens.take(tokens, now) if self._tokens and tokens else None
+            self._requests.take(1, self._clock.monotonic())
         self._told_requests.take(1)
+        if not tokens:
+            return None
         self._told_tokens.take(tokens)
         self._tokens_under_way += tokens
-        return Passage(self, kind, self._flight.send(), tokens, spent)
+        return self._tokens.take(tokens, self._clock.monotonic()) if self._tokens else None
 
     async def _line_up(self, tokens: int) -> None:
         """Wait; only the first in line looks at the limits, so that nobody is overtaken."""
@@ -261,14 +266,16 @@ class Traffic:
 
     def _wait_s(self, tokens: int) -> float:
         now = self._clock.monotonic()
-        waits = [self._held_until - now, self._told_requests.wait_s(1, now)]
+        wait_s = self._held_until - now
         if self._requests:
-            waits.append(self._requests.wait_s(1, now))
-        if tokens:
-            waits.append(self._told_tokens.wait_s(tokens, now))
-        if tokens and self._tokens:
-            waits.append(self._tokens.wait_s(tokens, now))
-        return max(waits)
+            wait_s = max(wait_s, self._requests.wait_s(1, now))
+        if self._told_requests.is_known:
+            wait_s = max(wait_s, self._told_requests.wait_s(1, now))
+        return max(wait_s, self._wait_for_tokens_s(tokens, now)) if tokens else wait_s
+
+    def _wait_for_tokens_s(self, tokens: int, now: float) -> float:
+        told_s = self._told_tokens.wait_s(tokens, now)
+        return max(told_s, self._tokens.wait_s(tokens, now)) if self._tokens else told_s
 
     @contextmanager
     def _as_waiting(self) -> Iterator[None]:

@@ -185,3 +185,44 @@ def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(TargetUnavailable, match=r"127\.0\.0\.1:1/v1") as caught:
         _call("http://127.0.0.1:1/v1")
     assert "harness serve" in str(caught.value.hint)
+
+
+def test_all_tries_of_a_post_carry_one_key_and_say_how_many_there_were(serve: Any) -> None:
+    busy = (503, {"retry-after-ms": "1"}, _error("busy"))
+    base_url, script = serve([busy, busy, (200, {}, {"id": "a"}), (200, {}, {"id": "b"})])
+    _call(base_url)
+    _call(base_url)
+    keys = [headers["idempotency-key"] for _, _, headers in script.requests]
+    assert len(set(keys[:3])) == 1 and keys[3] != keys[0]
+    assert [headers["x-stainless-retry-count"] for _, _, headers in script.requests] == ["0", "1", "2", "0"]
+
+
+def test_a_quota_that_is_used_up_is_not_waited_for(serve: Any) -> None:
+    error = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+    base_url, script = serve([(429, {}, error)])
+    with pytest.raises(TargetRateLimited, match="quota"):
+        _call(base_url)
+    assert len(script.requests) == 1
+
+
+def test_the_limits_that_a_server_tells_are_kept_to(serve: Any) -> None:
+    told = {
+        "x-ratelimit-limit-requests": "10",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "300ms",
+    }
+    base_url, script = serve([(200, told, {"id": "a"}), (200, {}, {"id": "b"})])
+    log = RequestLog()
+
+    async def go() -> None:
+        wire = HttpWire(Address(base_url, "key"))
+        try:
+            with logged(log):
+                await wire.call("GET", "/threads/a")
+                await wire.call("GET", "/threads/b")
+        finally:
+            await wire.close()
+
+    asyncio.run(go())
+    assert log.waited_s >= 0.03 and log.attempts == []
+    assert len(script.requests) == 2

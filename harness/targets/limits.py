@@ -169,11 +169,12 @@ class ToldLimit:
 
 def told_limits(headers: Mapping[str, str], kind: str) -> tuple[int, int, float] | None:
     """Limit of ``requests`` or ``tokens``, what remains, seconds to its reset; None when not all are told."""
-    values = [headers.get(f"x-ratelimit-{name}-{kind}") or "" for name in ("limit", "remaining", "reset")]
-    limit, remaining, reset_s = _whole(values[0]), _whole(values[1]), duration_s(values[2])
-    if not limit or remaining is None or reset_s is None:
+    limit = _whole(headers.get(f"x-ratelimit-limit-{kind}") or "")
+    if not limit:  # as most servers answer
         return None
-    return limit, remaining, reset_s
+    remaining = _whole(headers.get(f"x-ratelimit-remaining-{kind}") or "")
+    reset_s = duration_s(headers.get(f"x-ratelimit-reset-{kind}") or "")
+    return None if remaining is None or reset_s is None else (limit, remaining, reset_s)
 
 
 def _whole(text: str) -> int | None:

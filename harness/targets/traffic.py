@@ -153,10 +153,10 @@ class Traffic:
                 passage.answer = await attempt(number)
             except TryFailed as failure:
                 passage.end()
-                await self._wait_after(request, failure, number, passage)
+                goes_on = await self._wait_after(request, failure, number, passage)
                 if (found := await _found(request, failure)) is not None:
                     return self._without_request(found)
-                if not self._is_tried_again(failure, number):
+                if not goes_on:
                     raise failure.error from failure.__cause__
                 number += 1
                 self._retries += 1
@@ -179,12 +179,13 @@ class Traffic:
 
     async def _wait_after(
         self, request: Outgoing[Any], failure: TryFailed, number: int, passage: Passage[Any]
-    ) -> None:
-        """Remember the try, and wait as long as the next one has to."""
+    ) -> bool:
+        """Remember the try, and wait as long as the next one has to; whether there is a next one."""
         asked_s = asked_wait_s(failure.headers, self._clock.now())
         self._heed(failure, asked_s, passage)
-        wait_s = self._wait_s_after(failure, number) or 0.0
-        if wait_s and asked_s is None:
+        next_s = self._wait_s_after(failure, number)
+        wait_s = next_s or 0.0
+        if asked_s is None:
             wait_s *= 1 - _JITTER * self._random.random()
         current_log().failed(
             Attempt(
@@ -194,6 +195,7 @@ class Traffic:
         if wait_s:
             with self._as_waiting():
                 await self._sleep(wait_s)
+        return next_s is not None
 
     def _heed(self, failure: TryFailed, asked_s: float | None, passage: Passage[Any]) -> None:
         """A server that pushes back is heeded by all requests, not only by the one that it refused."""
@@ -202,9 +204,6 @@ class Traffic:
             passage.was_refused()
             if asked_s is not None and asked_s <= self._limits.max_wait_s:
                 self._held_until = max(self._held_until, self._clock.monotonic() + asked_s)
-
-    def _is_tried_again(self, failure: TryFailed, number: int) -> bool:
-        return self._wait_s_after(failure, number) is not None
 
     def _wait_s_after(self, failure: TryFailed, number: int) -> float | None:
         """Seconds until the next try; None when there is none."""

@@ -11,6 +11,7 @@ trial's result, never an exception::
     │   ├── TargetTimeout       it did not answer in time
     │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
     │   └── TargetRefused       it answered that it will not do this (wrong key, unknown id)
+    ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
     ├── StoreError        the store cannot be read or written
     └── ReportError       a report cannot be made
@@ -123,6 +124,12 @@ class TargetRefused(TargetError):
     """The target answered that it will not do this: wrong key, unknown id, invalid request."""
 
     default_code = "target-refused"
+
+
+class ScriptError(HarnessError):
+    """The Python function that plays a conversation failed, so its trial says nothing of the assistant."""
+
+    default_code = "script-failed"
 
 
 class ScorerError(HarnessError):

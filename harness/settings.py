@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 from harness.errors import SettingsError, Where
 from harness.suite.records import MOST_REPEATS
+from harness.targets.interface import MOST_ROUNDS
 from harness.targets.limits import Limits
 from harness.targets.making import TargetOptions, names
 from harness.text import nearest
@@ -60,6 +61,8 @@ class Settings(BaseModel):
     """How often one request is tried."""
     max_wait_s: Annotated[float, Field(ge=0, le=86_400)] = LONGEST_WAIT_S
     """The longest wait that the server may ask for before the next try, in seconds."""
+    most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
+    """How often an assistant may ask for functions in one turn; more end the turn."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from pathlib import Path
-
-import msgspec
 
 from harness.clock import Clock
 from harness.cost.prices import Cost
 from harness.cost.usage import total_if_known
-from harness.errors import TargetError
+from harness.errors import HarnessError
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
-from harness.runner.tools import StubBook
-from harness.suite.records import Turn
-from harness.targets.interface import OutgoingTurn, Session, Target
-from harness.targets.request_log import RequestLog, logged
+from harness.runner.speaking import Played, Speaker
+from harness.runner.talk import play_function
+from harness.suite.records import CodedConversation
+from harness.targets.interface import MOST_ROUNDS, Target
 from harness.trace.costs import turns_cost
-from harness.trace.records import Message, Trace, TurnTrace
+from harness.trace.records import Message, Trace
 
 ScoreTrace = Callable[[Trial, Trace], tuple[Score, ...]]
 
@@ -32,75 +29,56 @@ class TrialOptions:
     Attributes:
         deadline_s: Longest a turn may take; then it ends as ``timed_out``.
         score: Judges the trace; called once a trial, also when the trial was cut short.
+        most_rounds: How often the assistant may ask for functions in one turn; more end the turn.
     """
 
     deadline_s: float
     score: ScoreTrace
+    most_rounds: int = MOST_ROUNDS
 
 
 async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:
     """The trial's result; never raises for what an assistant, a target or a scorer does wrong."""
     started_at = clock.now()
-    turns: list[TurnTrace] = []
+    played = Played()
     error: str | None = None
-    documents: dict[str, str] = {}
     try:
-        documents = await _play(trial, target, options, turns)
-    except TargetError as failure:
+        await _play(trial, target, options, played, clock)
+    except HarnessError as failure:
         error = str(failure)
     except Exception as failure:  # noqa: BLE001 - the edge of a trial: everything becomes data
         error = f"internal error: {type(failure).__name__}: {failure}"
     trace = Trace(
         trial_id=trial.id,
         target=target.name,
-        turns=tuple(turns),
+        turns=tuple(played.turns),
         history=tuple(Message(role=m.role, text=m.content) for m in trial.conversation.history),
-        documents=documents,
+        documents=played.documents,
+        simulations=tuple(played.simulations),
     )
-    return _result(trial, trace, options.score(trial, trace), error, started_at, clock.now())
+    judged = replace(trial, conversation=played.script(trial.conversation))
+    scores = (*options.score(judged, trace), *played.scores)
+    return _result(trial, trace, scores, error, started_at, clock.now())
 
 
-async def _play(
-    trial: Trial, target: Target, options: TrialOptions, turns: list[TurnTrace]
-) -> dict[str, str]:
-    """Play all turns; what was reached stands in ``turns`` even when a later one raises."""
-    conversation = trial.conversation
-    stubs = StubBook(trial.suite.stubs)
-    user = f"{trial.id}/{conversation.as_ or 'user'}" if _comes_back(trial) else None
-    with logged(RequestLog()) as opening:
-        session = await target.open(trial.variant, history=conversation.history, user_id=user)
+async def _play(trial: Trial, target: Target, options: TrialOptions, played: Played, clock: Clock) -> None:
+    """Play the conversation; what was reached stands in ``played`` even when a turn raises."""
+    speaker = Speaker(
+        trial,
+        target,
+        played,
+        deadline_s=options.deadline_s,
+        most_rounds=options.most_rounds,
+        clock=clock,
+    )
+    await speaker.begin()
     try:
-        for turn in conversation.turns:
-            if turn.returning and user:
-                await session.close()
-                session = await target.open(trial.variant, user_id=user)
-            trace = await _send(session, turn, stubs, options, trial.suite.source)
-            turns.append(trace if turns else _with_opening(trace, opening))
-        return session.documents
+        if isinstance(trial.conversation, CodedConversation):
+            await play_function(trial, trial.conversation, speaker, played)
+        else:
+            await speaker.say_all(trial.conversation.turns)
     finally:
-        await session.close()
-
-
-def _with_opening(first: TurnTrace, opening: RequestLog) -> TurnTrace:
-    """What opening the thread had to wait for stands with the first turn; its latency begins later."""
-    return msgspec.structs.replace(
-        first,
-        wait_s=opening.waited_s + first.wait_s,
-        attempts=(*opening.attempts, *first.attempts),
-    )
-
-
-def _comes_back(trial: Trial) -> bool:
-    return trial.conversation.as_ is not None or any(turn.returning for turn in trial.conversation.turns)
-
-
-async def _send(
-    session: Session, turn: Turn, stubs: StubBook, options: TrialOptions, suite: Path
-) -> TurnTrace:
-    attachments = tuple((suite.parent / each.file, each) for each in turn.attach)
-    outgoing = OutgoingTurn(turn.user, attachments)
-    trace = await session.send(outgoing, stubs.answer, deadline_s=options.deadline_s)
-    return msgspec.structs.replace(trace, returning=True) if turn.returning else trace
+        await speaker.leave()
 
 
 def _result(

@@ -14,7 +14,7 @@ from harness.suite.records import Variant
 from harness.targets import items, requests
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Knowledge, Provisioner, delete, pages
-from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
+from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
 from harness.trace.records import RunStatus, TurnTrace
 
@@ -102,10 +102,12 @@ class ConversationSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, answer function calls until the model has done, and tell what happened."""
-        making = _Turn(Answers(self._clock))
+        making = _Turn(Answers(self._clock, turn.most_rounds))
         was_torn, self._talk.is_torn = self._talk.is_torn, True
-        timing = await timed(self._play(turn, making, answer, was_torn=was_torn), self._clock, deadline_s)
-        self._talk.is_torn = timing.timed_out or making.status != "completed"
+        work = self._play(turn, making, answer, was_torn=was_torn)
+        timing = await timed(work, self._clock, deadline_s, making.answers)
+        ended_early = timing.timed_out or making.answers.gave_up is not None
+        self._talk.is_torn = ended_early or making.status != "completed"
         return await self._trace(turn, making, timing)
 
     async def close(self) -> None:
@@ -124,7 +126,7 @@ class ConversationSession:
             await self._follow(making, {**body, "input": given})
             self._talk.user_messages += sum(item["type"] == "message" for item in given)
             calls = items.function_calls(making.last.get("output") or ())
-            if making.status != "completed" or not calls:
+            if making.status != "completed" or not calls or not making.answers.may_go_on():
                 return
             given = [await self._answered(call, making, answer) for call in calls]
             body = requests.unforced(body)
@@ -219,7 +221,7 @@ class ConversationSession:
         last = making.last
         return TurnTrace(
             user=user_message(turn),
-            status="timed_out" if timing.timed_out else _status(making.status),
+            status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
             latency_s=timing.latency_s,
             messages=await with_images(self._wire, messages, paths),
@@ -228,7 +230,7 @@ class ConversationSession:
             model=last.get("model"),
             wait_s=timing.wait_s,
             attempts=timing.attempts,
-            error=_error(last),
+            error=making.answers.gave_up or _error(last),
             run_id=last.get("id"),
             thread_id=self._talk.conversation_id,
             service_tier=last.get("service_tier"),

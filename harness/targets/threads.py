@@ -17,7 +17,7 @@ from harness.suite.records import Variant
 from harness.targets import capture
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Provisioner, Ready, delete, pages
-from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
+from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Lost, Wire
 from harness.trace.records import RunStatus, RunStep, TurnTrace
 
@@ -107,9 +107,9 @@ class AssistantsSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, drive the run to its end, and tell what happened."""
-        making = _Turn(Answers(self._clock))
-        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s)
-        if timing.timed_out:
+        making = _Turn(Answers(self._clock, turn.most_rounds))
+        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s, making.answers)
+        if timing.timed_out or making.answers.gave_up:
             await within_grace(self._cancel(making))
         return await self._trace(turn, making, timing)
 
@@ -157,7 +157,7 @@ class AssistantsSession:
         await self._follow(making, path, body, self._lost_run)
         if self._newest:
             self._newest.run = str(making.run.get("id"))
-        while making.status == "requires_action":
+        while making.status == "requires_action" and making.answers.may_go_on():
             outputs = await self._answer(making, answer)
             path = f"/threads/{self._thread}/runs/{making.run['id']}/submit_tool_outputs"
             ids = {output["tool_call_id"] for output in outputs}
@@ -229,7 +229,7 @@ class AssistantsSession:
         return outputs
 
     async def _cancel(self, making: _Turn) -> None:
-        """Free the thread after a deadline; best effort, the trace says timed_out either way."""
+        """Free the thread of a run that was given up; best effort, the trace says why either way."""
         if making.run:
             await self._wire.call("POST", f"/threads/{self._thread}/runs/{making.run['id']}/cancel")
 
@@ -239,7 +239,7 @@ class AssistantsSession:
         messages = [capture.message(m, results, self.documents) for m in making.messages.values()]
         return TurnTrace(
             user=user_message(turn),
-            status="timed_out" if timing.timed_out else _status(making.status),
+            status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
             latency_s=timing.latency_s,
             messages=await with_images(self._wire, messages),
@@ -248,7 +248,7 @@ class AssistantsSession:
             model=making.run.get("model"),
             wait_s=timing.wait_s,
             attempts=timing.attempts,
-            error=_error(making.run),
+            error=making.answers.gave_up or _error(making.run),
             run_id=making.run.get("id"),
             thread_id=self._thread,
             api="assistants",

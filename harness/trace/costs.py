@@ -7,7 +7,7 @@ from datetime import datetime
 
 from harness.cost.prices import FREE, Cost, code_interpreter_cost, file_search_cost, token_cost
 from harness.cost.usage import Usage
-from harness.trace.records import TurnTrace
+from harness.trace.records import Simulation, TurnTrace
 
 TokenPrice = Callable[[str, Usage | None], Cost]
 
@@ -32,6 +32,12 @@ def turns_cost(
     for turn in turns[first:]:
         cost += _at_tier(turn, price(turn.model or model, turn.usage)) + _calls_cost(turn)
     return cost
+
+
+def simulator_cost(simulations: Sequence[Simulation], *, price: TokenPrice = token_cost) -> Cost:
+    """What the chat models cost that played the user; Python functions cost nothing."""
+    asked = (each for each in simulations if each.model is not None)
+    return sum((price(each.model or "", each.usage) for each in asked), start=FREE)
 
 
 def _at_tier(turn: TurnTrace, cost: Cost) -> Cost:

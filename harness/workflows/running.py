@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,6 +20,8 @@ from harness.runner.events import Event, RunFinished, RunStarted, TrialFinished,
 from harness.runner.executors.local import Stop, run
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
+from harness.suite import authoring
+from harness.suite.assistants import is_assistant_id
 from harness.suite.records import Suite
 from harness.targets.interface import Target
 from harness.targets.making import make_target
@@ -51,23 +53,71 @@ class Control:
 
 
 def evaluate(
-    *suites: str | Path, assistant: str | None = None, tags: Sequence[str] = (), **flags: Any
+    *suites: str | Path | authoring.Suite,
+    assistant: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None = None,
+    tags: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
+    progress: bool = False,
+    **flags: Any,
 ) -> SuiteRun:
     """Run suites and get the finished suite run, with every trace and score; in notebooks too.
 
     Args:
-        suites: Suite files and folders.
-        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
+        suites: Suite files and folders, and suites that were made right here.
+        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own; or several, each
+            run on every conversation: a list, or a mapping that names them.
         tags: Only conversations with one of these tags.
+        only: Only conversations whose id matches one of these patterns.
+        progress: Show how far it is.
         flags: Settings by name, e.g. ``repeats=3, target="assistants", base_url=...``.
 
     Raises:
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
-    settings = load_settings(flags)
-    chosen = (tags,) if isinstance(tags, str) else tuple(tags)
-    job = Job(tuple(str(suite) for suite in suites), settings, assistant, chosen)
-    return _finished(start(job))
+    one, several = _assistants(assistant)
+    job = Job(
+        suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
+        settings=load_settings(flags),
+        assistant=one,
+        tags=_listed(tags),
+        ids=_listed(only),
+        variants=several,
+        made=tuple(each for each in suites if isinstance(each, authoring.Suite)),
+    )
+    if not progress:
+        return _finished(start(job))
+    from harness.workflows.watching import watched
+
+    with watched() as listener:
+        return _finished(start(job, Control([listener])))
+
+
+def _listed(words: str | Sequence[str]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _assistants(
+    given: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None,
+) -> tuple[str | None, dict[str, str]]:
+    """One assistant, or several by name; a file is named by its stem.
+
+    Raises:
+        SettingsError: Two would have the same name.
+    """
+    if given is None or isinstance(given, str | Path):
+        return (None if given is None else str(given)), {}
+    if isinstance(given, Mapping):
+        return None, {name: str(each) for name, each in given.items()}
+    named: dict[str, str] = {}
+    for each in given:
+        name = str(each) if is_assistant_id(str(each)) else Path(each).stem
+        if name in named:
+            raise SettingsError(
+                f"two assistants would be called {name!r}: {named[name]} and {each}",
+                hint="name them: assistant={'old': ..., 'new': ...}",
+            )
+        named[name] = str(each)
+    return None, named
 
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
@@ -125,7 +175,7 @@ async def resume(
         suites = load(job)
         traffic = _traffic(job.settings)
         target = _target(job.settings, suites, traffic)
-        refuse_changed(record, fingerprints(suites, job.settings))
+        refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
         store.finish_run(record.id, "running", None)
@@ -232,7 +282,7 @@ class _Work:
         return run(
             left,
             self.target,
-            TrialOptions(deadline_s=self.settings.deadline_s, score=_score),
+            TrialOptions(self.settings.deadline_s, _score, self.settings.most_rounds),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
             stop=self.control.stop,

@@ -1,0 +1,136 @@
+"""The user of one trial: opens the thread, speaks, leaves and comes back; what happens is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from harness.clock import Clock
+from harness.plan import Trial
+from harness.results import Score
+from harness.runner.tools import StubBook
+from harness.suite.records import CodedConversation, Conversation, Turn
+from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.targets.request_log import RequestLog, logged
+from harness.trace.records import Simulation, TurnTrace
+
+
+@dataclass(slots=True)
+class Played:
+    """A conversation as far as it was played; whole also when it broke off.
+
+    Attributes:
+        turns: What each turn brought.
+        asked: The turns that were begun, with what must hold for them.
+        scores: What the conversation's own function judged.
+        simulations: How the messages of simulated users came about.
+        documents: The knowledge base by file id.
+    """
+
+    turns: list[TurnTrace] = field(default_factory=list)
+    asked: list[Turn] = field(default_factory=list)
+    scores: list[Score] = field(default_factory=list)
+    simulations: list[Simulation] = field(default_factory=list)
+    documents: dict[str, str] = field(default_factory=dict)
+
+    def script(self, conversation: Conversation) -> Conversation:
+        """The conversation to judge by: of one that a function plays, the turns that it came to."""
+        if not isinstance(conversation, CodedConversation):
+            return conversation
+        return conversation.model_copy(update={"turns": tuple(self.asked)})
+
+
+class Speaker:
+    """Speaks with the assistant of one trial, one message after the other.
+
+    Args:
+        trial: The trial; its stubs answer function calls.
+        target: Where the assistant lives.
+        played: Is added to with every turn.
+        deadline_s: Longest a turn may take.
+        most_rounds: How often the assistant may ask for functions in one turn.
+        clock: What time it is.
+    """
+
+    def __init__(
+        self,
+        trial: Trial,
+        target: Target,
+        played: Played,
+        *,
+        deadline_s: float,
+        most_rounds: int,
+        clock: Clock,
+    ) -> None:
+        self.clock = clock
+        self._trial = trial
+        self._target = target
+        self._played = played
+        self.deadline_s = deadline_s
+        self._most_rounds = most_rounds
+        self._stubs = StubBook(trial.suite.stubs, trial.suite.functions)
+        self._user = f"{trial.id}/{trial.conversation.as_ or 'user'}" if _comes_back(trial) else None
+        self._session: Session | None = None
+        self._opening = RequestLog()
+
+    @property
+    def session(self) -> Session:
+        """The thread that is open."""
+        assert self._session is not None
+        return self._session
+
+    async def begin(self) -> None:
+        """Open the thread, with the conversation's history on it."""
+        history = self._trial.conversation.history
+        with logged(self._opening):
+            self._session = await self._target.open(self._trial.variant, history=history, user_id=self._user)
+
+    async def say(self, turn: Turn, *, simulated: bool = False) -> TurnTrace:
+        """What a turn brings, once the assistant has done.
+
+        Args:
+            turn: What the user says.
+            simulated: Whether a simulated user says it.
+        """
+        self._played.asked.append(turn)
+        if turn.returning and self._user:
+            await self.session.close()
+            with logged(self._opening):
+                self._session = await self._target.open(self._trial.variant, user_id=self._user)
+        folder = self._trial.suite.source.parent
+        attachments = tuple((folder / each.file, each) for each in turn.attach)
+        outgoing = OutgoingTurn(turn.user, attachments, self._most_rounds)
+        trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=self.deadline_s)
+        if turn.returning or simulated:
+            trace = msgspec.structs.replace(trace, returning=turn.returning, simulated=simulated)
+        trace = self._with_opening(trace)
+        self._played.turns.append(trace)
+        return trace
+
+    def _with_opening(self, trace: TurnTrace) -> TurnTrace:
+        """What opening a thread had to wait for stands with its first turn; its latency begins later."""
+        opening, self._opening = self._opening, RequestLog()
+        if not opening.attempts and not opening.waited_s:
+            return trace
+        return msgspec.structs.replace(
+            trace,
+            wait_s=opening.waited_s + trace.wait_s,
+            attempts=(*opening.attempts, *trace.attempts),
+        )
+
+    async def say_all(self, turns: Sequence[Turn]) -> None:
+        """All turns of a script, whatever the assistant answers."""
+        for turn in turns:
+            await self.say(turn)
+
+    async def leave(self) -> None:
+        """Give the thread back."""
+        if self._session is not None:
+            self._played.documents = self._session.documents
+            await self._session.close()
+
+
+def _comes_back(trial: Trial) -> bool:
+    return trial.conversation.as_ is not None or any(turn.returning for turn in trial.conversation.turns)

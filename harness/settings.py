@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 from harness.errors import SettingsError, Where
-from harness.suite.records import MOST_REPEATS
+from harness.suite.records import MOST_REPEATS, Deadline
 from harness.targets.interface import MOST_ROUNDS
 from harness.targets.limits import Limits
 from harness.targets.making import TargetOptions, names
@@ -51,8 +51,6 @@ class Settings(BaseModel):
     """How often each conversation is run; what the suite says when left out."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     """How many trials run at the same time."""
-    deadline_s: Annotated[float, Field(gt=0)] = 120.0
-    """Longest a turn may take, in seconds; waiting for rate limits is not counted."""
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
     """Most requests in any minute, all trials together."""
     tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
@@ -63,6 +61,14 @@ class Settings(BaseModel):
     """The longest wait that the server may ask for before the next try, in seconds."""
     most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
     """How often an assistant may ask for functions in one turn; more end the turn."""
+    deadline_s: Deadline | None = None
+    """Longest a turn may take, in seconds; when left out what the suite says, and 120 where it does not."""
+    provision_deadline_s: Deadline = 900.0
+    """Longest making an assistant ready may take, with its documents uploaded and indexed, in seconds."""
+    max_failures: Annotated[int, Field(ge=1)] | None = None
+    """End the run early after so many failed or errored trials."""
+    max_errors: Annotated[int, Field(ge=1)] | None = None
+    """End the run early after so many errored trials."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None
@@ -71,6 +77,8 @@ class Settings(BaseModel):
     """Whether the embedded server runs code on a machine that has no isolation for it."""
     store: str = ".harness/store.sqlite"
     """The database of suite runs: a path, or an SQLAlchemy URL."""
+    store_patience_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """How long a run waits for a store that can't be written to, with its results in memory, in seconds."""
     reports: str = "reports"
     """Folder for HTML reports."""
 

@@ -21,11 +21,15 @@ class RunStarted:
     Attributes:
         plan: The trials that are to be run.
         at: When.
+        run_id: The suite run; empty where nobody keeps it.
+        already: Trials of the suite run that ended before, when it goes on.
         traffic: Tells at any time how the requests of the run stand.
     """
 
     plan: Plan
     at: datetime
+    run_id: str = ""
+    already: int = 0
     traffic: Callable[[], TrafficState] | None = None
 
 
@@ -59,6 +63,14 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultsWait:
+    """Results are kept in memory, for the store can't be written to; without a reason: it can again."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The last event: all trials are in, or something ended the run before."""
 
@@ -66,4 +78,4 @@ class RunFinished:
     status: RunStatus
 
 
-Event = RunStarted | Provisioned | TrialStarted | TrialFinished | RunFinished
+Event = RunStarted | Provisioned | TrialStarted | TrialFinished | ResultsWait | RunFinished

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 import msgspec
 
 from harness.clock import Clock
+from harness.errors import TargetError
 from harness.plan import Trial
 from harness.results import Score
+from harness.runner.deadlines import TIDY_S, USUAL_DEADLINE_S, in_time
 from harness.runner.tools import StubBook
 from harness.suite.records import CodedConversation, Conversation, Turn
 from harness.targets.interface import OutgoingTurn, Session, Target
@@ -49,7 +51,7 @@ class Speaker:
         trial: The trial; its stubs answer function calls.
         target: Where the assistant lives.
         played: Is added to with every turn.
-        deadline_s: Longest a turn may take.
+        deadline_s: Longest a turn may take; None: what the suite says.
         most_rounds: How often the assistant may ask for functions in one turn.
         clock: What time it is.
     """
@@ -60,7 +62,7 @@ class Speaker:
         target: Target,
         played: Played,
         *,
-        deadline_s: float,
+        deadline_s: float | None,
         most_rounds: int,
         clock: Clock,
     ) -> None:
@@ -68,7 +70,7 @@ class Speaker:
         self._trial = trial
         self._target = target
         self._played = played
-        self.deadline_s = deadline_s
+        self._deadline_s = deadline_s
         self._most_rounds = most_rounds
         self._stubs = StubBook(trial.suite.stubs, trial.suite.functions)
         self._user = f"{trial.id}/{trial.conversation.as_ or 'user'}" if _comes_back(trial) else None
@@ -81,11 +83,17 @@ class Speaker:
         assert self._session is not None
         return self._session
 
+    @property
+    def deadline_s(self) -> float:
+        """Longest a turn of this conversation may take that says nothing of its own."""
+        return self._deadline_s or self._trial.conversation.deadline_s or USUAL_DEADLINE_S
+
     async def begin(self) -> None:
         """Open the thread, with the conversation's history on it."""
         history = self._trial.conversation.history
+        opening = self._target.open(self._trial.variant, history=history, user_id=self._user)
         with logged(self._opening):
-            self._session = await self._target.open(self._trial.variant, history=history, user_id=self._user)
+            self._session = await in_time(opening, self.deadline_s, "open a thread")
 
     async def say(self, turn: Turn, *, simulated: bool = False) -> TurnTrace:
         """What a turn brings, once the assistant has done.
@@ -96,13 +104,15 @@ class Speaker:
         """
         self._played.asked.append(turn)
         if turn.returning and self._user:
-            await self.session.close()
+            await self._give_back(self.session)
+            opening = self._target.open(self._trial.variant, user_id=self._user)
             with logged(self._opening):
-                self._session = await self._target.open(self._trial.variant, user_id=self._user)
+                self._session = await in_time(opening, self.deadline_s, "open a thread again")
         folder = self._trial.suite.source.parent
         attachments = tuple((folder / each.file, each) for each in turn.attach)
         outgoing = OutgoingTurn(turn.user, attachments, self._most_rounds)
-        trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=self.deadline_s)
+        within_s = self._deadline_s or turn.deadline_s or self.deadline_s
+        trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=within_s)
         if turn.returning or simulated:
             trace = msgspec.structs.replace(trace, returning=turn.returning, simulated=simulated)
         trace = self._with_opening(trace)
@@ -129,7 +139,14 @@ class Speaker:
         """Give the thread back."""
         if self._session is not None:
             self._played.documents = self._session.documents
-            await self._session.close()
+            await self._give_back(self._session)
+
+    async def _give_back(self, session: Session) -> None:
+        """Close a session; what the target does not let go changes nothing about what was said."""
+        try:
+            await in_time(session.close(), TIDY_S, "close a thread")
+        except TargetError:
+            return
 
 
 def _comes_back(trial: Trial) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from harness.clock import Clock
 from harness.cost.prices import Cost
@@ -27,19 +27,21 @@ class TrialOptions:
     """How a trial is run.
 
     Attributes:
-        deadline_s: Longest a turn may take; then it ends as ``timed_out``.
         score: Judges the trace; called once a trial, also when the trial was cut short.
+        deadline_s: Longest a turn may take; then it ends as ``timed_out``. None: what the suite says.
+        provision_deadline_s: Longest making an assistant ready may take; then there is no run.
         most_rounds: How often the assistant may ask for functions in one turn; more end the turn.
     """
 
-    deadline_s: float
     score: ScoreTrace
+    deadline_s: float | None = None
+    provision_deadline_s: float = 900.0
     most_rounds: int = MOST_ROUNDS
 
 
 async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:
     """The trial's result; never raises for what an assistant, a target or a scorer does wrong."""
-    started_at = clock.now()
+    started_at, begun = clock.now(), clock.monotonic()
     played = Played()
     error: str | None = None
     try:
@@ -58,7 +60,9 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     )
     judged = replace(trial, conversation=played.script(trial.conversation))
     scores = (*options.score(judged, trace), *played.scores)
-    return _result(trial, trace, scores, error, started_at, clock.now())
+    # The time of day may jump meanwhile, and then a trial would end before it began.
+    ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
+    return _result(trial, trace, scores, error, started_at, ended_at)
 
 
 async def _play(trial: Trial, target: Target, options: TrialOptions, played: Played, clock: Clock) -> None:
@@ -71,8 +75,8 @@ async def _play(trial: Trial, target: Target, options: TrialOptions, played: Pla
         most_rounds=options.most_rounds,
         clock=clock,
     )
-    await speaker.begin()
     try:
+        await speaker.begin()
         if isinstance(trial.conversation, CodedConversation):
             await play_function(trial, trial.conversation, speaker, played)
         else:

@@ -293,7 +293,7 @@ def _speaks_of_suites(path: Path) -> bool:
 def _suite_of(
     file: SuiteFile, path: Path, variant: Variant | None, functions: Functions = MappingProxyType({})
 ) -> Suite:
-    _fill_in_defaults(file.conversations, file.expect or Expect())
+    _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s)
     return Suite(
         name=file.suite,
         source=path,
@@ -306,8 +306,10 @@ def _suite_of(
     )
 
 
-def _fill_in_defaults(conversations: Iterable[Conversation], default: Expect) -> None:
-    """Merge the suite's expectations into those of every turn.
+def _fill_in_defaults(
+    conversations: Iterable[Conversation], default: Expect, deadline_s: float | None
+) -> None:
+    """Merge the suite's expectations into those of every turn, and give it the nearest deadline.
 
     Frozen as they are, the turns are changed in place: they were made a moment ago, and nobody else has them.
     Thousands of conversations mostly expect the same few things, which are kept once.
@@ -317,6 +319,7 @@ def _fill_in_defaults(conversations: Iterable[Conversation], default: Expect) ->
         for turn in conversation.turns:
             turn.__dict__["expect"] = _merged_once(default, turn.expect, known)
             turn.__pydantic_fields_set__.add("expect")
+            turn.__dict__["deadline_s"] = turn.deadline_s or conversation.deadline_s or deadline_s
 
 
 def _merged_once(default: Expect, own: Expect, known: dict[Any, Expect]) -> Expect:

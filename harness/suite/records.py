@@ -17,6 +17,9 @@ from harness.yamlfile.checked import FileRecord
 MOST_REPEATS = 10_000
 """Of one conversation in one run; a mistyped number must not plan trials without end."""
 
+Deadline = Annotated[float, Field(gt=0, le=86_400)]
+"""Longest a turn may take, in seconds; a day at most."""
+
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
 
@@ -258,6 +261,8 @@ class Turn(FileRecord):
     """Files sent with it."""
     returning: bool = False
     """The user left before this turn and comes back now: the thread kept for ``as`` is opened again."""
+    deadline_s: Deadline | None = None
+    """Longest this turn may take, in seconds; then it ends as timed_out."""
     expect: Expect = Expect()
     """What must hold for the answer."""
 
@@ -284,6 +289,8 @@ class Conversation(FileRecord):
     """The user's id; a returning user gets the same thread again."""
     repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
     """Overrides the suite's repeats."""
+    deadline_s: Deadline | None = None
+    """Longest each of its turns may take, in seconds, unless the turn says otherwise."""
     history: tuple[HistoryMessage, ...] = ()
     """Earlier messages, put on the thread before the first turn; no run answers them."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
@@ -371,6 +378,8 @@ class SuiteFile(FileRecord):
     """An assistant file, relative to this file, or the id of an assistant that exists (asst_...)."""
     repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] = 1
     """How often each conversation is run."""
+    deadline_s: Deadline | None = None
+    """Longest a turn may take, in seconds, unless its conversation says otherwise; 120 when left out."""
     expect: Expect | None = None
     """What must hold for every turn, unless the turn says otherwise."""
     tools: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)

@@ -207,7 +207,7 @@ class ConversationSession:
         if "id" not in making.last:
             raise TargetUnavailable("the stream of a response ended before it began, with no id to ask for")
         path, query = f"/responses/{making.last['id']}", {"include": list(include)}
-        while (response := await self._wire.call("GET", path, query=query))["status"] in _WORKING:
+        while (response := await self._wire.call("GET", path, query=query)).get("status") in _WORKING:
             await asyncio.sleep(self._poll_s)
         making.responses[-1] = response
 
@@ -230,7 +230,7 @@ class ConversationSession:
             model=last.get("model"),
             wait_s=timing.wait_s,
             attempts=timing.attempts,
-            error=making.answers.gave_up or _error(last),
+            error=making.answers.gave_up or _error(last, timed_out=timing.timed_out),
             run_id=last.get("id"),
             thread_id=self._talk.conversation_id,
             service_tier=last.get("service_tier"),
@@ -246,12 +246,12 @@ def _status(status: str) -> RunStatus:
     return status if status in _ENDED else "unknown"  # type: ignore[return-value]
 
 
-def _error(response: Json) -> str | None:
+def _error(response: Json, *, timed_out: bool) -> str | None:
     if failure := response.get("error"):
         return f"{failure.get('code')}: {failure.get('message')}"
     if reason := (response.get("incomplete_details") or {}).get("reason"):
         return f"incomplete: {reason}"
     status = response.get("status")
-    if status and status not in _ENDED | _WORKING:
-        return f"the response ended with the status {status!r}, which this harness does not know"
-    return None
+    if timed_out or status in _ENDED:
+        return None
+    return f"the response ended with the status {status!r}, which this harness does not know"

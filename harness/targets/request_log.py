@@ -34,10 +34,11 @@ class RequestLog:
     _left_s: float = 0.0
 
     def failed(self, attempt: Attempt) -> None:
-        """A try failed."""
-        self.attempts.append(attempt)
-        if self.on_failure is not None:
-            self.on_failure(attempt)
+        """A try failed; the work around this one is told as well."""
+        for log in (self, *self._logs_around()):
+            log.attempts.append(attempt)
+            if log.on_failure is not None:
+                log.on_failure(attempt)
 
     @contextmanager
     def waiting(self, clock: Clock) -> Iterator[None]:

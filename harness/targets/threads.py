@@ -12,7 +12,7 @@ import msgspec
 
 from harness.clock import Clock
 from harness.cost.usage import from_api
-from harness.errors import TargetUnavailable
+from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import capture
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
@@ -165,14 +165,14 @@ class AssistantsSession:
             await self._follow(making, path, {"tool_outputs": outputs}, lost)
 
     async def _follow(self, making: _Turn, path: str, body: Json, lost: Lost) -> None:
-        """Stream; when the stream brings no end (dropped, or the server can't stream), poll."""
+        """Stream; when the stream brings no end (dropped, silent, or the server can't stream), poll."""
         making.run = {**making.run, "status": ""} if making.run else {}
         has_begun = is_whole = False
         try:
             async for event, data in self._wire.stream(path, {**body, "stream": True}, lost=lost):
                 has_begun, is_whole = True, event == "thread.run"
                 making.take(event, data)
-        except TargetUnavailable:
+        except (TargetUnavailable, TargetTimeout):
             if not has_begun or not making.run:
                 raise
         # The run alone says nothing of its steps and messages.
@@ -209,9 +209,11 @@ class AssistantsSession:
         runs = f"/threads/{self._thread}/runs"
         if "id" not in making.run:
             newest = await self._wire.call("GET", runs, query={"limit": 1, "order": "desc"})
+            if not newest["data"]:
+                raise TargetUnavailable("the stream of a run ended before it began")
             making.run = newest["data"][0]
         path = f"{runs}/{making.run['id']}"
-        while (run := await self._wire.call("GET", path))["status"] in _WORKING:
+        while (run := await self._wire.call("GET", path)).get("status") in _WORKING:
             await asyncio.sleep(self._poll_s)
         making.run = run
         steps = pages(self._wire, f"{path}/steps", **{"include[]": _INCLUDE, "order": "asc"})
@@ -248,7 +250,7 @@ class AssistantsSession:
             model=making.run.get("model"),
             wait_s=timing.wait_s,
             attempts=timing.attempts,
-            error=making.answers.gave_up or _error(making.run),
+            error=making.answers.gave_up or _error(making.run, timed_out=timing.timed_out),
             run_id=making.run.get("id"),
             thread_id=self._thread,
             api="assistants",
@@ -264,11 +266,11 @@ def _status(status: str) -> RunStatus:
     return status if status in _ENDED or status == "requires_action" else "unknown"  # type: ignore[return-value]
 
 
-def _error(run: Json) -> str | None:
+def _error(run: Json, *, timed_out: bool) -> str | None:
     if failure := run.get("last_error"):
         return f"{failure.get('code')}: {failure.get('message')}"
     if reason := (run.get("incomplete_details") or {}).get("reason"):
         return f"incomplete: {reason}"
-    if run.get("status") not in _ENDED | {None, "requires_action"}:
-        return f"the run ended with the status {run['status']!r}, which this harness does not know"
-    return None
+    if timed_out or run.get("status") in _ENDED | {"requires_action"}:
+        return None
+    return f"the run ended with the status {run.get('status')!r}, which this harness does not know"

@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Ite
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +17,9 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
-from harness.runner.events import Event, RunFinished, RunStarted, TrialFinished, TrialStarted
+from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
+from harness.runner.failures import FailureLimit
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
 from harness.suite import authoring
@@ -28,10 +30,10 @@ from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
 from harness.trace.records import Trace
 from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
+from harness.workflows.keeping import Keeper
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
-    from harness.store.batches import Batches
     from harness.store.store import Store
 
 Listener = Callable[[Event], None]
@@ -42,7 +44,7 @@ class Control:
     """How a run is watched and stopped from outside.
 
     Attributes:
-        listeners: Told of every event, after a trial's result is on its way into the store.
+        listeners: Told of every event; a trial's result is on its way into the store then.
         stop: Ends the run early.
         clock: What time it is.
     """
@@ -242,47 +244,73 @@ class _Work:
 
     async def carry_out(self, finished: Collection[str] = ()) -> SuiteRun:
         """Run what is left; results stand in the store in the order of the whole plan."""
-        status: RunStatus = "interrupted"
         try:
-            status = await self._run_left(finished)
+            async with self._keeper() as keeper:
+                await self._to_its_end(finished, keeper)
         finally:
-            # Whatever ends the run, what it leaves behind is whole and says whether it is finished.
-            try:
-                self.store.finish_run(self.run_id, status, self.control.clock.now())
-            finally:
-                await self.target.tear_down()
+            await self.target.tear_down()
         return self.store.run(self.run_id)
 
-    async def _run_left(self, finished: Collection[str]) -> RunStatus:
-        from harness.store.batches import Batches
+    def _keeper(self) -> Keeper:
+        return Keeper(
+            lambda some: self.store.add_trials(self.run_id, some),
+            patience_s=self.settings.store_patience_s,
+            on_change=lambda count, reason: self._tell(ResultsWait(count, reason)),
+            on_end=self.control.stop.at_once,
+            clock=self.control.clock,
+        )
 
+    async def _to_its_end(self, finished: Collection[str], keeper: Keeper) -> None:
+        """Run what is left; whatever ends the run, what it leaves behind is whole and says how it ended."""
+        status: RunStatus = "interrupted"
+        clock = self.control.clock
+        begun_at, begun = clock.now(), clock.monotonic()
+        try:
+            status = await self._run_left(finished, keeper)
+        finally:
+            # Counted from the beginning: the time of day may have jumped meanwhile.
+            ended_at = begun_at + timedelta(seconds=clock.monotonic() - begun)
+            await keeper.finish(lambda: self.store.finish_run(self.run_id, status, ended_at))
+
+    async def _run_left(self, finished: Collection[str], keeper: Keeper) -> RunStatus:
         left = self.plan.without(finished)
-        with Batches(self.store, self.run_id) as kept:
-            async with aclosing(self._events(left)) as events:
-                return await self._keep(events, kept)
+        already = len(self.plan.trials) - len(left.trials)
+        async with aclosing(self._events(left)) as events:
+            return await self._keep(events, keeper, already)
 
-    async def _keep(self, events: AsyncGenerator[Event, None], kept: Batches) -> RunStatus:
+    async def _keep(self, events: AsyncGenerator[Event, None], keeper: Keeper, already: int) -> RunStatus:
         """Hand every result to the store, tell everyone of every event; how the run ended."""
         places: dict[str, int] = {}
+        limit = FailureLimit(self.settings.max_failures, self.settings.max_errors)
         status: RunStatus = "interrupted"
         async for event in events:
             if isinstance(event, RunStarted):
-                event = replace(event, traffic=self.traffic.state)
-            if isinstance(event, TrialStarted):
+                event = replace(event, run_id=self.run_id, already=already, traffic=self.traffic.state)
+            elif isinstance(event, TrialStarted):
                 places[event.trial.id] = event.trial.position
             elif isinstance(event, TrialFinished):
-                kept.add(event.result, places.pop(event.result.trial_id))
-            for listener in self.control.listeners:
-                listener(event)
-            if isinstance(event, RunFinished):
+                keeper.add((event.result, places.pop(event.result.trial_id)))
+                if limit.is_reached_by(event.result):
+                    self.control.stop.set("failures_reached")
+            elif isinstance(event, RunFinished):
                 status = event.status
+            self._tell(event)
         return status
+
+    def _tell(self, event: Event) -> None:
+        for listener in self.control.listeners:
+            listener(event)
 
     def _events(self, left: Plan) -> AsyncGenerator[Event, None]:
         return run(
             left,
             self.target,
-            TrialOptions(self.settings.deadline_s, _score, self.settings.most_rounds),
+            TrialOptions(
+                _score,
+                self.settings.deadline_s,
+                self.settings.provision_deadline_s,
+                self.settings.most_rounds,
+            ),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
             stop=self.control.stop,

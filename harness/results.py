@@ -62,7 +62,8 @@ class TrialResult(Record, frozen=True):
         usage: All turns together; None when any turn's is unknown.
         cost_usd: At list prices of the model that ran; None when unknown.
         cost_reason: Why the cost is unknown.
-        latency_s: All turns together.
+        latency_s: All turns together, without ``wait_s``.
+        wait_s: Seconds that its requests waited for rate limits and between tries; all turns together.
         trace: What happened; None only when nothing was begun.
     """
 
@@ -83,6 +84,7 @@ class TrialResult(Record, frozen=True):
     cost_usd: Decimal | None = None
     cost_reason: str = ""
     latency_s: float = 0.0
+    wait_s: float = 0.0
     trace: Trace | None = None
 
 

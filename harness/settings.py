@@ -11,9 +11,11 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 from harness.errors import SettingsError, Where
 from harness.suite.records import MOST_REPEATS, Deadline
 from harness.targets.interface import MOST_ROUNDS
+from harness.targets.limits import Limits
 from harness.targets.making import TargetOptions, names
 from harness.text import nearest
 
@@ -49,6 +51,14 @@ class Settings(BaseModel):
     """How often each conversation is run; what the suite says when left out."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     """How many trials run at the same time."""
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Most requests in any minute, all trials together."""
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens in any minute, all trials together, as far as they can be known before."""
+    max_tries: Annotated[int, Field(ge=1, le=100)] = MOST_TRIES
+    """How often one request is tried."""
+    max_wait_s: Annotated[float, Field(ge=0, le=86_400)] = LONGEST_WAIT_S
+    """The longest wait that the server may ask for before the next try, in seconds."""
     most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
     """How often an assistant may ask for functions in one turn; more end the turn."""
     deadline_s: Deadline | None = None
@@ -79,6 +89,16 @@ class Settings(BaseModel):
     """How long a run waits for a store that can't be written to, with its results in memory, in seconds."""
     reports: str = "reports"
     """Folder for HTML reports."""
+
+    def limits(self) -> Limits:
+        """What requests keep to."""
+        return Limits(
+            self.concurrency,
+            self.requests_per_minute,
+            self.tokens_per_minute,
+            max_tries=self.max_tries,
+            max_wait_s=self.max_wait_s,
+        )
 
     def target_options(self) -> TargetOptions:
         """What the targets room needs of this."""

@@ -10,9 +10,12 @@ import pytest
 
 import harness
 from harness import workflows
-from harness.runner.events import Event, TrialFinished
+from harness.results import TrialResult
+from harness.runner.events import Event, Provisioned, RunStarted, TrialFinished
 from harness.runner.executors.local import Stop
 from harness.settings import load_settings
+from harness.trace.records import TurnTrace
+from harness.workflows.jobs import recalled
 
 SUITE = """
 suite: s
@@ -95,6 +98,44 @@ def test_a_file_of_faults_that_is_not_there_is_named_with_its_place(folder: Path
     with pytest.raises(harness.HarnessError, match=r"nowhere\.yaml") as caught:
         harness.evaluate("suites/flaky.yaml")
     assert "flaky.yaml:3:" in str(caught.value)
+
+
+def test_a_run_tells_how_its_requests_stand_and_what_each_part_of_it_waited_for(folder: Path) -> None:
+    (folder / "busy.yaml").write_text(
+        "faults:\n"
+        "  - {path: /assistants, method: POST, nth: 1, status: 429, retry_after_s: 0.02}\n"
+        "  - {path: /threads, method: POST, nth: 1, status: 503, retry_after_s: 0.02}\n"
+        "  - {path: /threads/*/runs, method: POST, nth: 2, status: 429, retry_after_s: 0.02}\n"
+    )
+    events: list[Event] = []
+    settings = load_settings({"faults": "busy.yaml", "concurrency": 1}, environment={})
+    control = workflows.Control([events.append])
+    run = asyncio.run(workflows.start(workflows.Job(("suites",), settings), control))
+    started = next(event for event in events if isinstance(event, RunStarted))
+    ready = next(event for event in events if isinstance(event, Provisioned))
+    assert started.traffic is not None
+    state = started.traffic()
+    assert (state.refused, state.retries, state.in_flight, state.waiting) == (2, 3, 0, 0)
+    assert state.waited_s >= 0.06 and ready.waited_s >= 0.02
+    tries = {r.conversation: [a.request.split("/")[-1] for a in _only_turn(r).attempts] for r in run.results}
+    assert tries == {"a": ["threads"], "b": ["runs"]}
+    assert all(result.wait_s >= 0.02 for result in run.results)
+
+
+def _only_turn(result: TrialResult) -> TurnTrace:
+    assert result.trace is not None
+    return result.trace.turns[0]
+
+
+def test_the_limits_of_a_run_may_be_others_when_it_goes_on(folder: Path) -> None:
+    stop = workflows.Control()
+    stop.stop.set()
+    settings = load_settings({"requests_per_minute": 600, "max_tries": 2}, environment={})
+    begun = asyncio.run(workflows.start(workflows.Job(("suites",), settings), stop))
+    assert begun.settings["requests_per_minute"] == 600
+    now = load_settings({"max_tries": 7}, environment={})
+    job = recalled(begun, now, {"max_tries"})
+    assert (job.settings.requests_per_minute, job.settings.max_tries) == (600, 7)
 
 
 # --- suites in Python --------------------------------------------------------------------------------------

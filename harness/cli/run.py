@@ -57,6 +57,26 @@ if TYPE_CHECKING:
     default=None,
     help="Leave threads of users at the address: they come back to them in later runs.",
 )
+@click.option(
+    "--requests-per-minute",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most requests in any minute, all trials together.",
+)
+@click.option(
+    "--tokens-per-minute",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most tokens in any minute, all trials together.",
+)
+@click.option("--max-tries", type=click.IntRange(1), metavar="N", help="Tries of one request. Default: 4.")
+@click.option(
+    "--max-wait",
+    "max_wait_s",
+    type=float,
+    metavar="SECONDS",
+    help="Longest wait that the server may ask for before the next try. Default: 60.",
+)
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
@@ -117,7 +137,8 @@ def command(
 
     The key is read from OPENAI_API_KEY, with --azure-endpoint from AZURE_OPENAI_API_KEY. Ctrl-C once lets
     the trials under way finish, twice stops at once; what is finished is kept either way. With --resume, the
-    address, --concurrency, --deadline and when to end early may be given anew; all else is as the run began.
+    address, --concurrency, --deadline, the limits of requests and when to end early may be given anew; all
+    else is as the run began.
 
     Exit codes: 0 all passed, 1 something failed (also when that ended the run early), 2 interrupted,
     3 internal error, 4 usage, 5 nothing to run.

@@ -25,7 +25,7 @@ class Brief:
     """One trial without its trace and scores.
 
     Attributes:
-        trial_id: As in ``TrialResult``, and so are the fields up to ``latency_s``.
+        trial_id: As in ``TrialResult``, and so are the fields up to ``wait_s``.
         turn_latencies_s: Of every turn that was begun.
         unmet: The expectations that were not met, each once, in the order of the suite file.
         reason: Why it did not pass; empty if it did.
@@ -44,6 +44,7 @@ class Brief:
     cost_usd: Decimal | None
     cost_reason: str
     latency_s: float
+    wait_s: float
     turn_latencies_s: tuple[float, ...]
     unmet: tuple[str, ...]
     reason: str
@@ -78,6 +79,7 @@ def brief(result: TrialResult, shared: Shared | None = None) -> Brief:
         cost_usd=one(result.cost_usd),
         cost_reason=one(result.cost_reason),
         latency_s=result.latency_s,
+        wait_s=result.wait_s,
         turn_latencies_s=tuple(turn.latency_s for turn in turns),
         unmet=one(tuple(dict.fromkeys(one(score.check) for score in failed_scores(result)))),
         reason=why_not_passed(result),

@@ -49,6 +49,7 @@ class ConsoleReporter:
             _headline(summary),
             self._suites(summary),
             self._unknown_cost(summary),
+            self._waits(summary),
             self._not_passed(summary),
             self._never_judged(summary),
             _escalation(summary),
@@ -74,6 +75,10 @@ class ConsoleReporter:
     def _unknown_cost(self, summary: Summary) -> str:
         total = summary.total
         return self._wrapped(f"cost: {wording.cost(total)}") if total.cost_unknown else ""
+
+    def _waits(self, summary: Summary) -> str:
+        waited = wording.waited(summary.total)
+        return self._wrapped(f"{waited}, added up over trials; no latency holds any of it") if waited else ""
 
     def _not_passed(self, summary: Summary) -> str:
         rows = summary.not_passed

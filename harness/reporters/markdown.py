@@ -49,6 +49,7 @@ def _facts(summary: Summary) -> str:
         f"cost {_plain(wording.cost(total))}",
         f"{wording.tokens(total)} tokens",
         f"median turn {median}, 95 % within {most}",
+        wording.waited(total),
     ]
     return " · ".join(fact for fact in facts if fact)
 

@@ -95,6 +95,11 @@ class Group:
         """Seconds of every turn, sorted; waiting for rate limits is not in them."""
         return tuple(sorted(chain.from_iterable(result.turn_latencies_s for result in self.results)))
 
+    @cached_property
+    def waited_s(self) -> float:
+        """Seconds that trials waited for rate limits and between tries, added up."""
+        return sum(result.wait_s for result in self.results)
+
     @property
     def latency_p50_s(self) -> float | None:
         """The median turn."""

@@ -9,6 +9,7 @@ from harness.reporters.summary import Group
 
 UNKNOWN = "unknown"
 NOTHING = "–"
+_WORTH_TELLING_S = 0.1
 
 
 def dollars(amount: Decimal) -> str:
@@ -50,6 +51,13 @@ def tokens(group: Group) -> str:
 
 def _at_least(unknown: int) -> str:
     return "≥ " if unknown else ""
+
+
+def waited(group: Group) -> str:
+    """What was waited for apart from answers; nothing when that was next to nothing."""
+    if group.waited_s < _WORTH_TELLING_S:
+        return ""
+    return f"{seconds(group.waited_s)} waited for rate limits and retries"
 
 
 def seconds(duration_s: float | None) -> str:

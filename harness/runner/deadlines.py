@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from typing import TypeVar
 
 from harness.errors import TargetTimeout
+from harness.targets.request_log import deadline
 
 USUAL_DEADLINE_S = 120.0
 """Longest a turn may take where neither the suite nor the command line says."""
@@ -23,7 +23,7 @@ async def in_time(work: Awaitable[_Brought], within_s: float, what: str) -> _Bro
         TargetTimeout: It took too long, and was given up.
     """
     try:
-        async with asyncio.timeout(within_s) as limit:
+        async with deadline(within_s) as limit:
             return await work
     except TimeoutError as error:
         if not limit.expired():

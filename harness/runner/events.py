@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, TrialResult
+
+if TYPE_CHECKING:
+    from harness.targets.traffic import TrafficState
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,20 +23,29 @@ class RunStarted:
         at: When.
         run_id: The suite run; empty where nobody keeps it.
         already: Trials of the suite run that ended before, when it goes on.
+        traffic: Tells at any time how the requests of the run stand.
     """
 
     plan: Plan
     at: datetime
     run_id: str = ""
     already: int = 0
+    traffic: Callable[[], TrafficState] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """A variant is ready at the target."""
+    """A variant is ready at the target.
+
+    Attributes:
+        variant: Its name.
+        duration_s: How long that took.
+        waited_s: How much of it was waiting for rate limits and between tries.
+    """
 
     variant: str
     duration_s: float
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from harness.runner.deadlines import TIDY_S, USUAL_DEADLINE_S, in_time
 from harness.runner.tools import StubBook
 from harness.suite.records import CodedConversation, Conversation, Turn
 from harness.targets.interface import Forgets, OutgoingTurn, Session, Target, cannot_forget
+from harness.targets.request_log import RequestLog, logged
 from harness.trace.records import Deletion, Simulation, TurnTrace
 
 
@@ -74,6 +75,7 @@ class Speaker:
         self._stubs = StubBook(trial.suite.stubs, trial.suite.functions)
         self._user = f"{trial.id}/{trial.conversation.as_ or 'user'}" if _is_known(trial) else None
         self._session: Session | None = None
+        self._opening = RequestLog()
 
     @property
     def session(self) -> Session:
@@ -90,7 +92,8 @@ class Speaker:
         """Open the thread, with the conversation's history on it."""
         history = self._trial.conversation.history
         opening = self._target.open(self._trial.variant, history=history, user_id=self._user)
-        self._session = await in_time(opening, self.deadline_s, "open a thread")
+        with logged(self._opening):
+            self._session = await in_time(opening, self.deadline_s, "open a thread")
 
     async def say(self, turn: Turn, *, simulated: bool = False) -> TurnTrace:
         """What a turn brings, once the assistant has done.
@@ -103,7 +106,8 @@ class Speaker:
         if turn.returning and self._user:
             await self._give_back(self.session)
             opening = self._target.open(self._trial.variant, user_id=self._user)
-            self._session = await in_time(opening, self.deadline_s, "open a thread again")
+            with logged(self._opening):
+                self._session = await in_time(opening, self.deadline_s, "open a thread again")
         folder = self._trial.suite.source.parent
         attachments = tuple((folder / each.file, each) for each in turn.attach)
         outgoing = OutgoingTurn(turn.user, attachments, self._most_rounds)
@@ -111,6 +115,7 @@ class Speaker:
         trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=within_s)
         if turn.returning or simulated:
             trace = msgspec.structs.replace(trace, returning=turn.returning, simulated=simulated)
+        trace = self._with_opening(trace)
         self._played.turns.append(trace)
         if turn.forget and self._user:
             trace = msgspec.structs.replace(trace, deletion=await self._forgotten(self._user))
@@ -121,6 +126,17 @@ class Speaker:
         if not isinstance(self._target, Forgets):
             raise cannot_forget(self._target)
         return await self._target.forget(user)
+
+    def _with_opening(self, trace: TurnTrace) -> TurnTrace:
+        """What opening a thread had to wait for stands with its first turn; its latency begins later."""
+        opening, self._opening = self._opening, RequestLog()
+        if not opening.attempts and not opening.waited_s:
+            return trace
+        return msgspec.structs.replace(
+            trace,
+            wait_s=opening.waited_s + trace.wait_s,
+            attempts=(*opening.attempts, *trace.attempts),
+        )
 
     async def say_all(self, turns: Sequence[Turn]) -> None:
         """All turns of a script, whatever the assistant answers."""

@@ -114,6 +114,7 @@ def _result(
         cost_usd=cost.usd,
         cost_reason=cost.reason,
         latency_s=sum(turn.latency_s for turn in trace.turns),
+        wait_s=sum(turn.wait_s for turn in trace.turns),
         trace=trace,
     )
 

@@ -10,7 +10,7 @@ from harness.suite.records import HistoryMessage, Variant
 from harness.targets.belongings import Belongings, Thing, path_of
 from harness.targets.ledger import Intent, RunLedger
 from harness.targets.provisioning import NOTHING_KEPT, Keeping, Provisioner, Ready
-from harness.targets.threads import AssistantsSession
+from harness.targets.threads import AssistantsSession, Newest
 from harness.targets.wire import Wire
 from harness.trace.records import Deletion
 
@@ -40,6 +40,7 @@ class AssistantsTarget:
         self._provisioner = Provisioner(wire, self._belongings, poll_s=poll_s, keeping=keeping)
         self._ready: dict[str, Ready] = {}
         self._users: dict[str, list[Thing]] = {}
+        self._newest: dict[str, Newest] = {}
 
     async def provision(self, variant: Variant) -> None:
         """Upload the documents, index them, create the assistant; or look the given assistant up."""
@@ -52,6 +53,10 @@ class AssistantsTarget:
         things = await self._things_of(user_id) if user_id else []
         if not things:
             things.append(("thread", await self._new_thread(history, user_id)))
+        thread = things[0][1]
+        newest = self._newest.get(thread) or Newest()
+        if user_id:
+            self._newest[thread] = newest
         return AssistantsSession(
             self._wire,
             self._belongings,
@@ -62,6 +67,7 @@ class AssistantsTarget:
             things,
             keep=user_id is not None,
             poll_s=self._poll_s,
+            newest=newest,
         )
 
     async def _things_of(self, user: str) -> list[Thing]:
@@ -70,11 +76,24 @@ class AssistantsTarget:
         kept = self._belongings.thread_of(user) if self._keeping.users and not things else None
         if kept:
             try:
-                await self._wire.call("GET", path_of(("thread", kept)))
+                self._newest[kept] = await self._newest_in(path_of(("thread", kept)))
                 things.append(("thread", kept))
             except TargetMissing:
                 self._belongings.forget(("thread", kept))
         return things
+
+    async def _newest_in(self, thread: str) -> Newest:
+        """What an earlier run left at the end of a thread.
+
+        Raises:
+            TargetMissing: The thread is not there any more.
+        """
+        ends = [
+            await self._wire.call("GET", f"{thread}/{kind}", query={"limit": 1, "order": "desc"})
+            for kind in ("runs", "messages")
+        ]
+        run, message = (str(end["data"][0]["id"]) if end["data"] else "" for end in ends)
+        return Newest(run, message)
 
     async def _new_thread(self, history: Sequence[HistoryMessage], user: str | None) -> str:
         messages = [{"role": message.role, "content": message.content} for message in history]

@@ -19,7 +19,7 @@ from harness.targets.capture import moment
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.turns import Answers, Timing, ended, timed, user_message
 from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, Message, RunStatus, RunStep, ToolCall, TurnTrace
+from harness.trace.records import Message, RunStatus, RunStep, ToolCall, TurnTrace
 
 LONGEST_COMPLETION_S = 600.0
 """How long one completion may take over HTTP, where it is silent until it is whole; deadlines come first."""
@@ -40,7 +40,6 @@ class _Turn:
 
     answers: Answers
     completions: list[Json] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def last(self) -> Json:
@@ -120,7 +119,7 @@ class ChatSession:
         body = requests.chat_body(self._variant.assistant)
         while True:
             asked = {**body, "messages": list(self._talk.messages)}
-            completion = await self._wire.call("POST", "/chat/completions", asked, attempts=making.attempts)
+            completion = await self._wire.call("POST", "/chat/completions", asked)
             making.completions.append(completion)
             said = _said(completion)
             calls = said.get("tool_calls") or []
@@ -186,20 +185,19 @@ def _error(completion: Json) -> str | None:
 
 
 def _trace(turn: OutgoingTurn, making: _Turn, timing: Timing, talk: str) -> TurnTrace:
-    wait_s = sum(attempt.wait_s for attempt in making.attempts)
     usages = [from_api(each.get("usage")) for each in making.completions]
     last = making.last
     return TurnTrace(
         user=user_message(turn),
         status=ended(timing, making.answers) or _status(last),
         started_at=timing.started_at,
-        latency_s=max(timing.latency_s - wait_s, 0.0),
+        latency_s=timing.latency_s,
         messages=tuple(message for each in making.completions for message in _messages(each)),
         steps=tuple(step for each in making.completions for step in _steps(each, making.answers)),
         usage=None if timing.timed_out else total_if_known(usages),
         model=last.get("model"),
-        wait_s=wait_s,
-        attempts=tuple(making.attempts),
+        wait_s=timing.wait_s,
+        attempts=timing.attempts,
         error=making.answers.gave_up or _error(last),
         run_id=last.get("id"),
         thread_id=talk,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from harness.clock import Clock
 from harness.cost.usage import from_responses, total_if_known
@@ -16,7 +17,7 @@ from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Knowledge, Provisioner, pages
 from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, RunStatus, TurnTrace
+from harness.trace.records import RunStatus, TurnTrace
 
 _WORKING = frozenset({"", "queued", "in_progress"})
 _ENDED = frozenset({"completed", "failed", "incomplete", "cancelled"})
@@ -33,6 +34,7 @@ class Talk:
         vector_store_id: Where the files that the user sent for file_search can be searched.
         sent: Files that the user sent, and the vector store that was made of them.
         is_torn: Whether a turn ended early, so that function calls may wait for answers that never come.
+        user_messages: How many messages of the user it is known to hold.
     """
 
     conversation_id: str
@@ -40,6 +42,7 @@ class Talk:
     vector_store_id: str | None = None
     sent: list[Thing] = field(default_factory=list)
     is_torn: bool = False
+    user_messages: int = 0
 
     @property
     def things(self) -> list[Thing]:
@@ -53,7 +56,6 @@ class _Turn:
 
     answers: Answers
     responses: list[Json] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def last(self) -> Json:
@@ -132,6 +134,7 @@ class ConversationSession:
         body = requests.response_body(self._variant.assistant)
         while True:
             await self._follow(making, {**body, "input": given})
+            self._talk.user_messages += sum(item["type"] == "message" for item in given)
             calls = items.function_calls(making.last.get("output") or ())
             if making.status != "completed" or not calls or not making.answers.may_go_on():
                 return
@@ -176,14 +179,33 @@ class ConversationSession:
             "tools": self._tools(),
             "stream": True,
         }
+        lost = partial(self._refuse_to_repeat, body["input"])
         try:
-            async for event, data in self._wire.stream("/responses", body, attempts=making.attempts):
+            async for event, data in self._wire.stream("/responses", body, lost=lost):
                 making.take(event, data)
         except (TargetUnavailable, TargetTimeout):
             if "id" not in making.last:
                 raise
         if making.status in _WORKING:
             await self._poll(making, body["include"])
+
+    async def _refuse_to_repeat(self, given: Sequence[Json]) -> None:
+        """A response whose answer was lost has no name to ask for it by, but it leaves items behind.
+
+        Raises:
+            TargetUnavailable: They are there: sending them again would say everything twice.
+        """
+        path = f"/conversations/{self._talk.conversation_id}/items"
+        present = [item async for item in pages(self._wire, path, order="asc")]
+        answered = {item["call_id"] for item in present if item["type"] == "function_call_output"}
+        said = sum(item["type"] == "message" and item.get("role") == "user" for item in present)
+        outputs = {item["call_id"] for item in given if item["type"] == "function_call_output"}
+        messages = sum(item["type"] == "message" for item in given)
+        if outputs & answered or (messages and said > self._talk.user_messages):
+            raise TargetUnavailable(
+                "a response was made, its answer was lost on the way, and it can't be asked for again",
+                hint="run such trials again with: harness run --resume RUN --retry-errors",
+            )
 
     def _tools(self) -> list[Json]:
         stores = [self._knowledge.vector_store_id, self._talk.vector_store_id]
@@ -208,19 +230,18 @@ class ConversationSession:
             message for each in making.responses for message in items.messages(each, results, self.documents)
         ]
         paths = {key: path for each in making.responses for key, path in items.container_paths(each).items()}
-        wait_s = sum(attempt.wait_s for attempt in making.attempts)
         last = making.last
         return TurnTrace(
             user=user_message(turn),
             status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
-            latency_s=max(timing.latency_s - wait_s, 0.0),
+            latency_s=timing.latency_s,
             messages=await with_images(self._wire, messages, paths),
             steps=tuple(items.joined_images(steps, messages)),
             usage=total_if_known(from_responses(each.get("usage")) for each in making.responses),
             model=last.get("model"),
-            wait_s=wait_s,
-            attempts=tuple(making.attempts),
+            wait_s=timing.wait_s,
+            attempts=timing.attempts,
             error=making.answers.gave_up or _error(last, timed_out=timing.timed_out),
             run_id=last.get("id"),
             thread_id=self._talk.conversation_id,

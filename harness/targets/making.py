@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.targets.http import Address, HttpWire
     from harness.targets.ledger import Place, RunLedger
     from harness.targets.provisioning import Keeping
+    from harness.targets.traffic import Traffic
     from harness.targets.wire import Wire
 
 GROUP = "harness.targets"
@@ -51,6 +52,7 @@ class TargetOptions:
         keep_assistants: Whether assistants and documents at an address are kept for later runs.
         keep_users: Whether threads of users at an address are kept for later runs.
         vector_store_days: How many days after its last use a vector store expires.
+        traffic: The limits that all requests keep to; None for limits of the target's own.
     """
 
     name: str = "embedded"
@@ -67,6 +69,7 @@ class TargetOptions:
     keep_assistants: bool = False
     keep_users: bool = False
     vector_store_days: int = 7
+    traffic: Traffic | None = None
 
     @property
     def is_remote(self) -> bool:
@@ -241,7 +244,8 @@ def _embedded_wire(options: TargetOptions) -> Wire:
     from harness.targets.embedded import EmbeddedWire
 
     return EmbeddedWire(
-        server_options(options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code)
+        server_options(options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code),
+        traffic=options.traffic,
     )
 
 
@@ -252,13 +256,14 @@ def _http_wire(options: TargetOptions, *, timeout_s: float = 60.0) -> HttpWire:
     # A server without keys ignores it; one with keys answers 401, which is reported as such.
     key = options.api_key or "no-key"
     if options.azure_endpoint:
-        return HttpWire(_azure(options, options.azure_endpoint, key), timeout_s=timeout_s)
+        address = _azure(options, options.azure_endpoint, key)
+        return HttpWire(address, timeout_s=timeout_s, traffic=options.traffic)
     if not options.base_url:
         raise SettingsError(
             f"the target {options.name!r} needs a base_url",
             hint="give --base-url https://host/v1, or set OPENAI_BASE_URL; harness serve starts a local one",
         )
-    return HttpWire(Address(options.base_url, key), timeout_s=timeout_s)
+    return HttpWire(Address(options.base_url, key), timeout_s=timeout_s, traffic=options.traffic)
 
 
 def _azure(options: TargetOptions, endpoint: str, key: str) -> Address:

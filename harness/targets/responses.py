@@ -11,7 +11,7 @@ from harness.targets import requests
 from harness.targets.belongings import Belongings, path_of
 from harness.targets.conversations import ConversationSession, Talk
 from harness.targets.ledger import Intent, RunLedger
-from harness.targets.provisioning import NOTHING_KEPT, Keeping, Knowledge, Provisioner
+from harness.targets.provisioning import NOTHING_KEPT, Keeping, Knowledge, Provisioner, pages
 from harness.targets.wire import Wire
 from harness.trace.records import Deletion
 
@@ -58,7 +58,8 @@ class ResponsesTarget:
         """A new conversation with the history in it, or the one kept for this user."""
         talk = await self._talk_of(user_id) if user_id else None
         if talk is None:
-            talk = Talk(await self._new_conversation(history, user_id))
+            said = sum(message.role == "user" for message in history)
+            talk = Talk(await self._new_conversation(history, user_id), user_messages=said)
         if user_id:
             self._user_talks[user_id] = talk
         return ConversationSession(
@@ -80,11 +81,12 @@ class ResponsesTarget:
         if kept is None:
             return known
         try:
-            await self._wire.call("GET", path_of(("conversation", kept)))
+            items = [item async for item in pages(self._wire, f"{path_of(('conversation', kept))}/items")]
         except TargetMissing:
             self._belongings.forget(("conversation", kept))
             return None
-        return Talk(kept, is_torn=True)  # nobody knows here how its last turn ended
+        said = sum(item["type"] == "message" and item.get("role") == "user" for item in items)
+        return Talk(kept, is_torn=True, user_messages=said)  # nobody knows here how its last turn ended
 
     async def _new_conversation(self, history: Sequence[HistoryMessage], user: str | None) -> str:
         items = [{"type": "message", "role": said.role, "content": said.content} for said in history]

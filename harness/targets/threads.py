@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import get_args
 
 import msgspec
@@ -18,8 +19,8 @@ from harness.targets.belongings import Belongings, Thing
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Provisioner, Ready, pages
 from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
-from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, RunStatus, RunStep, TurnTrace
+from harness.targets.wire import Json, Lost, Wire
+from harness.trace.records import RunStatus, RunStep, TurnTrace
 
 # The parameter that makes file_search results carry their text (create run, list steps).
 _INCLUDE = "step_details.tool_calls[*].file_search.results[*].content"
@@ -35,6 +36,19 @@ _ENDED = frozenset(get_args(RunStatus)) - {"requires_action", "timed_out", "unkn
 
 
 @dataclass(slots=True)
+class Newest:
+    """The newest objects of a thread that are known; a newer one was made by a try whose answer was lost.
+
+    Attributes:
+        run: Id of the run; empty before the first one.
+        message: Id of the user's message.
+    """
+
+    run: str = ""
+    message: str = ""
+
+
+@dataclass(slots=True)
 class _Turn:
     """A turn in the making."""
 
@@ -42,7 +56,6 @@ class _Turn:
     run: Json = field(default_factory=dict)
     steps: dict[str, Json] = field(default_factory=dict)
     messages: dict[str, Json] = field(default_factory=dict)
-    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -77,6 +90,7 @@ class AssistantsSession:
         *,
         keep: bool,
         poll_s: float = 1.0,
+        newest: Newest | None = None,
     ) -> None:
         self._wire = wire
         self._belongings = belongings
@@ -88,6 +102,7 @@ class AssistantsSession:
         self._thread = things[0][1]
         self._keep = keep
         self._poll_s = poll_s
+        self._newest = newest
 
     @property
     def documents(self) -> dict[str, str]:
@@ -126,7 +141,9 @@ class AssistantsSession:
         if attachments:
             body["attachments"] = attachments
         path = f"/threads/{self._thread}/messages"
-        await self._wire.call("POST", path, body, attempts=making.attempts)
+        message = await self._wire.call("POST", path, body, lost=lambda: self._lost_message(turn.text))
+        if self._newest:
+            self._newest.message = str(message.get("id"))
         return searchable
 
     async def _refuse_unread(self, searchable: Mapping[str, str]) -> None:
@@ -147,25 +164,57 @@ class AssistantsSession:
         """Follow the run until it ends; function calls are answered in as many rounds as it takes."""
         options = self._variant.assistant.model_dump(include=_RUN_OPTIONS, exclude_none=True)
         body = {"assistant_id": self._ready.assistant_id, **options}
-        await self._follow(making, f"/threads/{self._thread}/runs?include[]={_INCLUDE}", body)
+        path = f"/threads/{self._thread}/runs?include[]={_INCLUDE}"
+        await self._follow(making, path, body, self._lost_run)
+        if self._newest:
+            self._newest.run = str(making.run.get("id"))
         while making.status == "requires_action" and making.answers.may_go_on():
             outputs = await self._answer(making, answer)
             path = f"/threads/{self._thread}/runs/{making.run['id']}/submit_tool_outputs"
-            await self._follow(making, path, {"tool_outputs": outputs})
+            ids = {output["tool_call_id"] for output in outputs}
+            lost = partial(self._run_that_has, ids, str(making.run["id"]))
+            await self._follow(making, path, {"tool_outputs": outputs}, lost)
 
-    async def _follow(self, making: _Turn, path: str, body: Json) -> None:
+    async def _follow(self, making: _Turn, path: str, body: Json, lost: Lost) -> None:
         """Stream; when the stream brings no end (dropped, silent, or the server can't stream), poll."""
         making.run = {**making.run, "status": ""} if making.run else {}
+        has_begun = is_whole = False
         try:
-            async for event, data in self._wire.stream(
-                path, {**body, "stream": True}, attempts=making.attempts
-            ):
+            async for event, data in self._wire.stream(path, {**body, "stream": True}, lost=lost):
+                has_begun, is_whole = True, event == "thread.run"
                 making.take(event, data)
         except (TargetUnavailable, TargetTimeout):
-            if not making.run:
+            if not has_begun or not making.run:
                 raise
-        if making.status not in _ENDED | {"requires_action"}:
+        # The run alone says nothing of its steps and messages.
+        if is_whole or making.status not in _ENDED | {"requires_action"}:
             await self._poll(making)
+
+    async def _lost_message(self, text: str) -> Json | None:
+        """The message that an earlier try put on the thread."""
+        path = f"/threads/{self._thread}/messages"
+        row = await self._newest_of(path)
+        said = capture.message(row, (), {}) if row else None
+        if row is None or said is None or self._newest is None:
+            return None
+        is_ours = said.role == "user" and said.text == text and said.id != self._newest.message
+        return row if is_ours else None
+
+    async def _lost_run(self) -> Json | None:
+        """The run that an earlier try began."""
+        run = await self._newest_of(f"/threads/{self._thread}/runs")
+        return run if run and self._newest and run["id"] != self._newest.run else None
+
+    async def _newest_of(self, path: str) -> Json | None:
+        page = await self._wire.call("GET", path, query={"limit": 1, "order": "desc"})
+        return next(iter(page["data"]), None)
+
+    async def _run_that_has(self, outputs: set[str], run_id: str) -> Json | None:
+        """The run, if an earlier try gave it these outputs: it no longer asks for them then."""
+        run = await self._wire.call("GET", f"/threads/{self._thread}/runs/{run_id}")
+        action = (run.get("required_action") or {}).get("submit_tool_outputs") or {}
+        asked = {call["id"] for call in action.get("tool_calls") or ()}
+        return None if run["status"] == "requires_action" and asked == outputs else run
 
     async def _poll(self, making: _Turn) -> None:
         runs = f"/threads/{self._thread}/runs"
@@ -201,18 +250,17 @@ class AssistantsSession:
         steps = [_with_our_side(capture.run_step(step), making.answers) for step in making.steps.values()]
         results = [result for step in steps for call in step.tool_calls for result in call.results]
         messages = [capture.message(m, results, self.documents) for m in making.messages.values()]
-        wait_s = sum(attempt.wait_s for attempt in making.attempts)
         return TurnTrace(
             user=user_message(turn),
             status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
-            latency_s=max(timing.latency_s - wait_s, 0.0),
+            latency_s=timing.latency_s,
             messages=await with_images(self._wire, messages),
             steps=tuple(steps),
             usage=from_api(making.run.get("usage")),
             model=making.run.get("model"),
-            wait_s=wait_s,
-            attempts=tuple(making.attempts),
+            wait_s=timing.wait_s,
+            attempts=timing.attempts,
             error=making.answers.gave_up or _error(making.run, timed_out=timing.timed_out),
             run_id=making.run.get("id"),
             thread_id=self._thread,

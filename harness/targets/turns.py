@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import math
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
@@ -14,8 +15,9 @@ import msgspec
 from harness.clock import Clock
 from harness.errors import TargetError
 from harness.targets.interface import MOST_ROUNDS, AnswerFunction, FunctionCall, OutgoingTurn
+from harness.targets.request_log import RequestLog, deadline
 from harness.targets.wire import Wire
-from harness.trace.records import Message, OutputFile, RunStatus, ToolCall
+from harness.trace.records import Attempt, Message, OutputFile, RunStatus, ToolCall
 
 GRACE_S = 10.0
 """How long what follows a turn (cancelling, fetching images, giving the thread back) may take in all."""
@@ -24,11 +26,21 @@ _LARGEST_IMAGE_BYTES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a turn was played, how long it took, and whether its deadline ended it."""
+    """When a turn was played, how long it took, and whether its deadline ended it.
+
+    Attributes:
+        started_at: When it began.
+        latency_s: How long it took, without ``wait_s``.
+        timed_out: Whether its deadline ended it.
+        wait_s: Seconds that its requests waited for limits and between tries.
+        attempts: Tries of its requests that failed.
+    """
 
     started_at: datetime
     latency_s: float
     timed_out: bool
+    wait_s: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
 
 
 async def timed(
@@ -36,24 +48,16 @@ async def timed(
 ) -> Timing:
     """Do the work until it ends or its deadline comes; what else goes wrong in it is raised.
 
-    Time that functions are only taken to have worked counts as if it had gone by.
+    The deadline stands still while requests wait for rate limits or for their next try. Time that functions
+    are only taken to have worked counts as if it had gone by.
     """
     answers = answers or Answers(clock)
     started_at, begun = clock.now(), clock.monotonic()
-    timed_out = False
-    try:
-        async with asyncio.timeout(deadline_s) as limit:
-            answers.limit = limit
-            await work
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        timed_out = True
-    finally:
-        answers.limit = None
-    waited_s = clock.monotonic() - begun
-    latency_s = max(waited_s, min(waited_s + answers.pretended_s, deadline_s))
-    return Timing(started_at, latency_s, timed_out)
+    log = RequestLog()
+    timed_out = not await _in_time(work, deadline_s, log, answers)
+    took_s = max(clock.monotonic() - begun - log.waited_s, 0.0)
+    latency_s = max(took_s, min(took_s + answers.pretended_s, deadline_s))
+    return Timing(started_at, latency_s, timed_out, log.waited_s, tuple(log.attempts))
 
 
 def ended(timing: Timing, answers: Answers) -> RunStatus | None:
@@ -65,11 +69,28 @@ def ended(timing: Timing, answers: Answers) -> RunStatus | None:
 
 async def within_grace(work: Awaitable[object]) -> None:
     """Tidy up after a turn as far as the target lets us; one that hangs or refuses is left alone."""
+    with contextlib.suppress(TimeoutError, TargetError):
+        await _in_time(work, GRACE_S, RequestLog())
+
+
+async def _in_time(
+    work: Awaitable[object], deadline_s: float, log: RequestLog, answers: Answers | None = None
+) -> bool:
+    """Whether the work came to its end before its deadline did."""
+    limit: asyncio.Timeout | None = None
     try:
-        async with asyncio.timeout(GRACE_S):
+        async with deadline(deadline_s, log) as limit:
+            if answers:
+                answers.limit = limit
             await work
-    except (TimeoutError, TargetError):
-        return
+    except TimeoutError:
+        if limit is None or not limit.expired():
+            raise
+        return False
+    finally:
+        if answers:
+            answers.limit = None
+    return True
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from harness.suite.revisions import commit_of, load_at_revision, split_revision
 from harness.suite.select import select
 
 _USUAL_FOLDER = "suites"
+_LIMITS = {"requests_per_minute", "tokens_per_minute", "max_tries", "max_wait_s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +201,7 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
         )
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
+    own |= _LIMITS - set(changed)
     own |= {"models", "faults", "target_function", "most_rounds"}
     own |= {"keep_assistants", "keep_users", "vector_store_days"}
     asked = {name: kept[name] for name in own if name in kept}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +26,7 @@ from harness.suite import authoring
 from harness.suite.records import Suite
 from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
+from harness.targets.traffic import Traffic
 from harness.trace.records import Trace
 from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
 from harness.workflows.keeping import Keeper
@@ -125,7 +127,8 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     _refuse_foreign_ids(plan, job.settings)
     started_at = control.clock.now()
     run_id = f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    target = _target(job.settings, suites, run_id)  # before the run begins: there may be none
+    traffic = _traffic(job.settings)
+    target = _target(job.settings, suites, traffic, run_id)  # before the run begins: there may be none
     _refuse_forgetting(plan, target)
     record = SuiteRun(
         id=run_id,
@@ -137,7 +140,7 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     )
     with open_store(job.settings) as store, _saying_how_to_go_on(record.id):
         store.begin_run(record)
-        return await _Work(record.id, plan, job.settings, target, store, control).carry_out()
+        return await _Work(record.id, plan, job.settings, target, traffic, store, control).carry_out()
 
 
 async def resume(
@@ -164,20 +167,27 @@ async def resume(
         refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
-        target = _target(job.settings, suites, record.id)
+        traffic = _traffic(job.settings)
+        target = _target(job.settings, suites, traffic, record.id)
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
-            return await _Work(record.id, plan, job.settings, target, store, control).carry_out(finished)
+            work = _Work(record.id, plan, job.settings, target, traffic, store, control)
+            return await work.carry_out(finished)
 
 
-def _target(settings: Settings, suites: Sequence[Suite], run_id: str) -> Target:
+def _traffic(settings: Settings) -> Traffic:
+    """What all requests of the run keep to; two runs side by side must not knock in step."""
+    return Traffic(settings.limits(), seed=os.getpid())
+
+
+def _target(settings: Settings, suites: Sequence[Suite], traffic: Traffic, run_id: str) -> Target:
     """The target, with the faults on demand that the suites want; a file named for the run wins.
 
     Raises:
         SettingsError: The suites want different faults, and one server is to answer them all.
     """
-    options = replace(settings.target_options(), run=run_id)
     wanted = {suite.faults: suite.name for suite in suites}
+    options = replace(settings.target_options(), run=run_id, traffic=traffic)
     if settings.faults or set(wanted) == {None}:
         return make_target(options)
     if len(wanted) > 1:
@@ -226,6 +236,7 @@ class _Work:
     plan: Plan
     settings: Settings
     target: Target
+    traffic: Traffic
     store: Store
     control: Control
 
@@ -272,7 +283,7 @@ class _Work:
         status: RunStatus = "interrupted"
         async for event in events:
             if isinstance(event, RunStarted):
-                event = replace(event, run_id=self.run_id, already=already)
+                event = replace(event, run_id=self.run_id, already=already, traffic=self.traffic.state)
             elif isinstance(event, TrialStarted):
                 places[event.trial.id] = event.trial.position
             elif isinstance(event, TrialFinished):

@@ -14,6 +14,7 @@ from harness.runner.deadlines import in_time
 from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.trial import TrialOptions, run_trial
 from harness.targets.interface import Target
+from harness.targets.request_log import RequestLog, logged
 
 
 @dataclass(slots=True)
@@ -48,10 +49,12 @@ async def run(
     for variant in plan.variants:
         begun = clock.monotonic()
         making = in_time(target.provision(variant), options.provision_deadline_s, f"provide {variant.name!r}")
-        if not await _unless(making, stop.requested):  # nothing is under way that could finish
+        with logged(RequestLog()) as log:
+            is_ready = await _unless(making, stop.requested)  # nothing is under way that could finish
+        if not is_ready:
             yield RunFinished(clock.now(), stop.status)
             return
-        yield Provisioned(variant.name, clock.monotonic() - begun)
+        yield Provisioned(variant.name, clock.monotonic() - begun, log.waited_s)
     waiting = iter(plan.trials)
     events: asyncio.Queue[Event | None] = asyncio.Queue()
     hands = min(concurrency, len(plan.trials))

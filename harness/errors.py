@@ -11,6 +11,9 @@ trial's result, never an exception::
     │   ├── TargetTimeout       it did not answer in time
     │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
     │   └── TargetRefused       it answered that it will not do this (wrong key, unknown id)
+    ├── BudgetError       something costs more than it may, or nobody knows what it can cost
+    │   ├── BudgetExhausted       the suite run's budget can't pay the next request
+    │   └── TrialBudgetExhausted  the trial's own can't
     ├── ScorerError       a scorer was asked for something it cannot do
     ├── StoreError        the store cannot be read or written
     └── ReportError       a report cannot be made
@@ -123,6 +126,24 @@ class TargetRefused(TargetError):
     """The target answered that it will not do this: wrong key, unknown id, invalid request."""
 
     default_code = "target-refused"
+
+
+class BudgetError(HarnessError):
+    """Something costs more than it may, or nobody knows what it can cost at most."""
+
+    default_code = "budget-error"
+
+
+class BudgetExhausted(BudgetError):
+    """What is left of the suite run's budget can't pay the next request, so it was not sent."""
+
+    default_code = "budget-exhausted"
+
+
+class TrialBudgetExhausted(BudgetError):
+    """What is left of the trial's own budget can't pay its next request, so it was not sent."""
+
+    default_code = "trial-budget-exhausted"
 
 
 class ScorerError(HarnessError):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import cli
-from harness.cli import options, terminal
+from harness.cli import money, options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8.")
 @click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take.")
+@money.options
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
@@ -72,6 +73,7 @@ def command(
       harness run suites/acme --target assistants --base-url http://127.0.0.1:8080/v1
       harness run suites/acme --target responses
       harness run suites/acme --target function --target-function app/support.py:answer
+      harness run suites/acme --budget 2.00 --budget-per-trial 0.05
       harness run --resume latest
 
     Targets: "embedded" is an Assistants API inside this process; "assistants" is any by its address;
@@ -80,7 +82,8 @@ def command(
 
     The key is read from OPENAI_API_KEY, with --azure-endpoint from AZURE_OPENAI_API_KEY. Ctrl-C once lets
     the trials under way finish, twice stops at once; what is finished is kept either way. With --resume, the
-    address, --concurrency and --deadline may be given anew; everything else is as the run began.
+    address, --concurrency, --deadline, budgets and prices may be given anew; everything else is as the run
+    began. A run whose budget is exhausted ends with exit code 2.
 
     Exit codes: 0 all passed, 1 something failed, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run.
     """
@@ -98,8 +101,10 @@ def command(
     settings = load_settings(flags)
     job = workflows.Job(suites, settings, assistant, tags, ids)
     changed = [name for name, value in flags.items() if value is not None]
-    record = asyncio.run(_run(job, resume, changed, retry_errors=retry_errors, quiet=no_progress))
-    _print_summary(record)
+    unpaid = money.Unpaid()
+    running = _run(job, resume, changed, unpaid, retry_errors=retry_errors, quiet=no_progress)
+    record = asyncio.run(running)
+    _print_summary(record, unpaid)
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
     return _verdict(record)
@@ -113,7 +118,13 @@ def _refuse_with_resume(given: dict[str, object]) -> None:
 
 
 async def _run(
-    job: Job, resume: str | None, changed: Collection[str], *, retry_errors: bool, quiet: bool
+    job: Job,
+    resume: str | None,
+    changed: Collection[str],
+    unpaid: money.Unpaid,
+    *,
+    retry_errors: bool,
+    quiet: bool,
 ) -> SuiteRun:
     from harness import workflows
     from harness.cli.progress import progress
@@ -122,7 +133,7 @@ async def _run(
     stop = Stop()
     with progress(quiet=quiet) as listener:
         _watch_for_signals(stop)
-        control = workflows.Control([listener], stop)
+        control = workflows.Control([listener, unpaid], stop)
         if resume:
             return await workflows.resume(
                 resume, job.settings, control, retry_errors=retry_errors, changed=changed
@@ -162,15 +173,18 @@ def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> 
         workflows.write(record, "markdown", Path(markdown))
 
 
-def _print_summary(record: SuiteRun) -> None:
+def _print_summary(record: SuiteRun, unpaid: money.Unpaid) -> None:
     """The tables come before any file is written: a folder that can't be written to hides no verdict."""
     from harness import workflows
 
     click.echo(workflows.summary(record, terminal.width()))
+    if spending := money.told(record, unpaid):
+        click.echo(spending)
     if record.status != "finished":
         left = record.planned - len(record.results)
+        more = " --budget USD (more than before)" if record.status == "budget_exhausted" else ""
         click.echo(
-            f"{left} of {record.planned} trials are left. Go on with: harness run --resume {record.id}"
+            f"{left} of {record.planned} trials are left. Go on with: harness run --resume {record.id}{more}"
         )
 
 

@@ -3,23 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 
+from harness.cost.prices import dollars
 from harness.reporters.summary import Group
 
 UNKNOWN = "unknown"
 NOTHING = "–"
-
-
-def dollars(amount: Decimal) -> str:
-    """Dollars with as many digits as matter: $12.35, $0.0123, $0.0000375."""
-    if amount == 0:
-        return "$0.00"
-    if abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    digits = 2 - amount.adjusted()  # three significant ones
-    text = f"{amount:.{digits}f}".rstrip("0")
-    return "$" + text.ljust(text.index(".") + 3, "0")
 
 
 def cost(group: Group) -> str:

@@ -40,6 +40,14 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialUnpaid:
+    """The budget can't pay the trial's next request; the trial has no result, and no other begins."""
+
+    trial: Trial
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The last event: all trials are in, or something ended the run before."""
 
@@ -47,4 +55,4 @@ class RunFinished:
     status: RunStatus
 
 
-Event = RunStarted | Provisioned | TrialStarted | TrialFinished | RunFinished
+Event = RunStarted | Provisioned | TrialStarted | TrialFinished | TrialUnpaid | RunFinished

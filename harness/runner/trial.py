@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from harness.clock import Clock
-from harness.cost.prices import Cost
+from harness.cost.prices import Cost, PriceBook
 from harness.cost.usage import total_if_known
-from harness.errors import TargetError
+from harness.errors import BudgetError, StoreError, TargetError, TrialBudgetExhausted
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
+from harness.runner.budget import Budget, TrialPurse, pays
 from harness.runner.tools import StubBook
 from harness.suite.records import Turn
 from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.targets.spending import spending_from
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
 
@@ -31,22 +34,41 @@ class TrialOptions:
     Attributes:
         deadline_s: Longest a turn may take; then it ends as ``timed_out``.
         score: Judges the trace; called once a trial, also when the trial was cut short.
+        prices: What tokens cost.
+        budget: Pays for the requests; None for as much as it takes.
     """
 
     deadline_s: float
     score: ScoreTrace
+    prices: PriceBook = field(default_factory=PriceBook)
+    budget: Budget | None = None
+
+    def purse(self, trial: Trial, target: Target) -> TrialPurse | None:
+        """The money of a trial; a target that costs nothing needs none."""
+        if self.budget is None or pays(target) == "nothing":
+            return None
+        return self.budget.purse(trial.id)
 
 
 async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:
-    """The trial's result; never raises for what an assistant, a target or a scorer does wrong."""
+    """The trial's result; never raises for what an assistant, a target or a scorer does wrong.
+
+    Raises:
+        BudgetError: The suite run can't pay for the trial's next request: there is no result.
+        StoreError: What is spent can't be written down.
+    """
     started_at = clock.now()
+    purse = options.purse(trial, target)
     turns: list[TurnTrace] = []
     error: str | None = None
     documents: dict[str, str] = {}
     try:
-        documents = await _play(trial, target, options, turns)
-    except TargetError as failure:
+        with spending_from(purse):
+            documents = await _play(trial, target, options, turns, purse)
+    except (TargetError, TrialBudgetExhausted) as failure:
         error = str(failure)
+    except (BudgetError, StoreError):
+        raise
     except Exception as failure:  # noqa: BLE001 - the edge of a trial: everything becomes data
         error = f"internal error: {type(failure).__name__}: {failure}"
     trace = Trace(
@@ -56,11 +78,12 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
         history=tuple(Message(role=m.role, text=m.content) for m in trial.conversation.history),
         documents=documents,
     )
-    return _result(trial, trace, options.score(trial, trace), error, started_at, clock.now())
+    cost = _cost(trial, trace, options.prices, error, purse)
+    return _result(trial, trace, options.score(trial, trace), cost, error, started_at, clock.now())
 
 
 async def _play(
-    trial: Trial, target: Target, options: TrialOptions, turns: list[TurnTrace]
+    trial: Trial, target: Target, options: TrialOptions, turns: list[TurnTrace], purse: TrialPurse | None
 ) -> dict[str, str]:
     """Play all turns; what was reached stands in ``turns`` even when a later one raises."""
     conversation = trial.conversation
@@ -72,10 +95,37 @@ async def _play(
             if turn.returning and user:
                 await session.close()
                 session = await target.open(trial.variant, user_id=user)
-            turns.append(await _send(session, turn, stubs, options, trial.suite.source))
+            sending = _send(session, turn, stubs, options, trial.suite.source)
+            if purse is not None and pays(target) == "turns":
+                await _paid_turn(sending, trial, options, turns, purse)
+            else:
+                turns.append(await sending)
         return session.documents
     finally:
         await session.close()
+
+
+async def _paid_turn(
+    sending: Coroutine[Any, Any, TurnTrace],
+    trial: Trial,
+    options: TrialOptions,
+    turns: list[TurnTrace],
+    purse: TrialPurse,
+) -> None:
+    """A turn at a target that can't be limited: what it costs at most was said in the settings."""
+    try:
+        held = await purse.hold_turn()
+    except BaseException:
+        sending.close()
+        raise
+    try:
+        turns.append(await sending)
+    except BaseException:
+        held.lose()
+        raise
+    model = trial.variant.assistant.model
+    price = options.prices.asked_for(model)
+    held.settle_at(turns_cost(turns, model, first=len(turns) - 1, price=price))
 
 
 def _comes_back(trial: Trial) -> bool:
@@ -91,17 +141,25 @@ async def _send(
     return msgspec.structs.replace(trace, returning=True) if turn.returning else trace
 
 
+def _cost(trial: Trial, trace: Trace, prices: PriceBook, error: str | None, purse: TrialPurse | None) -> Cost:
+    """By what the turns say they used; of a trial that broke off, as far as a purse kept count of it."""
+    model = trial.variant.assistant.model
+    if error is None:
+        return turns_cost(trace.turns, model, price=prices.asked_for(model))
+    if purse is not None and purse.is_certain:
+        return Cost(purse.spent_usd)
+    return Cost(None, "the trial broke off, and what its last turn cost is unknown")
+
+
 def _result(
     trial: Trial,
     trace: Trace,
     scores: tuple[Score, ...],
+    cost: Cost,
     error: str | None,
     started_at: datetime,
     ended_at: datetime,
 ) -> TrialResult:
-    cost = turns_cost(trace.turns, trial.variant.assistant.model)
-    if error is not None:
-        cost = Cost(None, "the trial broke off, and what its last turn cost is unknown")
     return TrialResult(
         trial_id=trial.id,
         suite=trial.suite.name,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.suite.records import HistoryMessage, Variant
+from harness.targets.interface import Pays
 from harness.targets.provisioning import Provisioner, Ready, delete
 from harness.targets.threads import AssistantsSession
 from harness.targets.wire import Wire
@@ -16,6 +17,8 @@ _FIRST_MESSAGES = 32
 
 class AssistantsTarget:
     """An Assistants API behind a wire; everything it creates there is deleted by ``tear_down``."""
+
+    pays: Pays = "requests"
 
     def __init__(self, name: str, wire: Wire, *, poll_s: float = 1.0, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from harness.clock import Clock
+from harness.cost.charges import Charge
 from harness.cost.usage import from_responses, total_if_known
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
-from harness.targets import items, requests
+from harness.targets import bounds, items, requests, spending
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Knowledge, Provisioner, delete, pages
 from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
@@ -31,12 +32,14 @@ class Talk:
         code_files: Files that the user sent for code_interpreter.
         vector_store_id: Where the files that the user sent for file_search can be searched.
         is_torn: Whether a turn ended early, so that function calls may wait for answers that never come.
+        said_tokens: The most tokens that what it holds can be.
     """
 
     conversation_id: str
     code_files: list[str] = field(default_factory=list)
     vector_store_id: str | None = None
     is_torn: bool = False
+    said_tokens: int = 0
 
 
 @dataclass(slots=True)
@@ -45,7 +48,7 @@ class _Turn:
 
     answers: Answers
     responses: list[Json] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=spending.Tries)
 
     @property
     def last(self) -> Json:
@@ -119,7 +122,7 @@ class ConversationSession:
         given.append({"type": "message", "role": "user", "content": turn.text})
         body = requests.response_body(self._variant.assistant)
         while True:
-            await self._follow(making, {**body, "input": given})
+            await self._respond(making, {**body, "input": given})
             calls = items.function_calls(making.last.get("output") or ())
             if making.status != "completed" or not calls:
                 return
@@ -153,13 +156,28 @@ class ConversationSession:
         asked = FunctionCall(call["call_id"], call["name"], call.get("arguments") or "{}")
         return _output(call["call_id"], await making.answers.give(asked, answer))
 
+    async def _respond(self, making: _Turn, body: Json) -> None:
+        caps, tools = spending.caps(), self._tools()
+        body = {**body, "tools": tools}
+        if caps is None:
+            await self._follow(making, body)
+            return
+        body = requests.capped_response(caps, body, tools)
+        most = bounds.of_response(body, self._talk.said_tokens)
+        async with spending.paid(most, making.attempts) as payment:
+            self._talk.said_tokens = bounds.after_response(body, self._talk.said_tokens)
+            await self._follow(making, body)
+            charge = _charge(making.last, body["model"])
+            if charge.usage is not None:  # the last prompt and its answer are part of it
+                self._talk.said_tokens = charge.usage.total_tokens
+            payment.settle(charge)
+
     async def _follow(self, making: _Turn, body: Json) -> None:
         """Stream; when the stream brings no end (dropped, or silent for too long), poll."""
         making.responses.append({})
         body = {
             **body,
             "conversation": self._talk.conversation_id,
-            "tools": self._tools(),
             "stream": True,
         }
         try:
@@ -213,6 +231,18 @@ class ConversationSession:
             service_tier=last.get("service_tier"),
             api="responses",
         )
+
+
+def _charge(response: Json, model: str) -> Charge:
+    output = [item.get("type") for item in response.get("output") or ()]
+    return Charge(
+        str(response.get("model") or model),
+        from_responses(response.get("usage")) if response.get("status") in _ENDED else None,
+        "responses",
+        runs_code="code_interpreter_call" in output,
+        searches=output.count("file_search_call"),
+        service_tier=response.get("service_tier"),
+    )
 
 
 def _output(call_id: str, output: str) -> Json:

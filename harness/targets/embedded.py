@@ -78,7 +78,13 @@ class EmbeddedWire:
             if attempts is not None:
                 named = f"{request.method} {request.path}"
                 attempts.append(
-                    Attempt(request=named, number=number, error=_told(reply), wait_s=wait_s or 0.0)
+                    Attempt(
+                        request=named,
+                        number=number,
+                        error=_told(reply),
+                        wait_s=wait_s or 0.0,
+                        status=reply.status,
+                    )
                 )
             if wait_s is None:
                 raise _error(reply)

@@ -185,7 +185,13 @@ class HttpWire:
                 wait_s = self._wait_s(error, number)
                 if attempts is not None:
                     attempts.append(
-                        Attempt(request=request, number=number, error=str(error), wait_s=wait_s or 0.0)
+                        Attempt(
+                            request=request,
+                            number=number,
+                            error=str(error),
+                            wait_s=wait_s or 0.0,
+                            status=getattr(error, "status_code", None),
+                        )
                     )
                 if wait_s is None:
                     raise self._translate(error) from error

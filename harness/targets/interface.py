@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from harness.suite.records import Attachment, HistoryMessage, Variant
 from harness.trace.records import TurnTrace
@@ -28,6 +28,9 @@ class FunctionOutput:
     error: str | None = None
 
 
+Pays = Literal["requests", "turns", "nothing"]
+"""How a target may say, as its attribute ``pays``, what becomes of a budget: it asks for money before each
+request, it is paid by the turn (the default), or it costs nothing."""
 AnswerFunction = Callable[[FunctionCall], Awaitable[FunctionOutput]]
 
 
@@ -61,7 +64,7 @@ class Session(Protocol):
 
 
 class Target(Protocol):
-    """Where assistants live."""
+    """Where assistants live; one that asks for money itself (``spending.paid``) says so as ``pays``."""
 
     @property
     def name(self) -> str:

@@ -23,10 +23,14 @@ class Ready:
     Attributes:
         assistant_id: The assistant.
         documents: Its knowledge base: file id to name.
+        model: The model that it says it runs on.
+        tools: The types of its tools.
     """
 
     assistant_id: str
     documents: dict[str, str] = field(default_factory=dict)
+    model: str = ""
+    tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,11 @@ class Provisioner:
         """Upload the documents, index them, create the assistant; or look the given assistant up."""
         if variant.assistant_id:
             body = await self._wire.call("GET", f"/assistants/{variant.assistant_id}")
-            return Ready(body["id"], await self._stored_names(body))
+            return _ready(body, await self._stored_names(body))
         knowledge = await self.knowledge(variant)
         body = await self._wire.call("POST", "/assistants", _assistant_body(variant, _resources(knowledge)))
         self._created.append(f"/assistants/{body['id']}")
-        return Ready(body["id"], knowledge.documents)
+        return _ready(body, knowledge.documents)
 
     async def knowledge(self, variant: Variant) -> Knowledge:
         """Upload the variant's files and index its documents.
@@ -170,6 +174,11 @@ async def pages(wire: Wire, path: str, **query: Any) -> AsyncIterator[Json]:
         if not page.get("has_more") or not page["data"]:
             return
         after = {"after": page["data"][-1]["id"]}
+
+
+def _ready(body: Json, documents: dict[str, str]) -> Ready:
+    tools = frozenset(str(tool.get("type")) for tool in body.get("tools") or ())
+    return Ready(str(body["id"]), documents, str(body.get("model") or ""), tools)
 
 
 def _resources(knowledge: Knowledge) -> Json:

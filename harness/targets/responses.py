@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.suite.records import HistoryMessage, Variant
-from harness.targets import requests
+from harness.targets import bounds, requests
 from harness.targets.conversations import ConversationSession, Talk
+from harness.targets.interface import Pays
 from harness.targets.provisioning import Knowledge, Provisioner, delete
 from harness.targets.wire import Wire
 
@@ -17,6 +18,8 @@ _MOST_ITEMS = 20
 
 class ResponsesTarget:
     """A Responses API behind a wire; everything it creates there is deleted by ``tear_down``."""
+
+    pays: Pays = "requests"
 
     def __init__(self, name: str, wire: Wire, *, poll_s: float = 1.0, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name
@@ -42,7 +45,7 @@ class ResponsesTarget:
     ) -> ConversationSession:
         """A new conversation with the history in it, or the one kept for this user."""
         known = self._user_talks.get(user_id) if user_id else None
-        talk = known or Talk(await self._new_conversation(history))
+        talk = known or Talk(await self._new_conversation(history), said_tokens=bounds.said_tokens(history))
         if user_id:
             self._user_talks[user_id] = talk
         return ConversationSession(

@@ -10,10 +10,11 @@ from typing import get_args
 import msgspec
 
 from harness.clock import Clock
+from harness.cost.charges import Charge
 from harness.cost.usage import from_api
 from harness.errors import TargetUnavailable
 from harness.suite.records import Variant
-from harness.targets import capture
+from harness.targets import bounds, capture, requests, spending
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Provisioner, Ready, delete, pages
 from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
@@ -41,7 +42,7 @@ class _Turn:
     run: Json = field(default_factory=dict)
     steps: dict[str, Json] = field(default_factory=dict)
     messages: dict[str, Json] = field(default_factory=dict)
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=spending.Tries)
 
     @property
     def status(self) -> str:
@@ -135,12 +136,34 @@ class AssistantsSession:
     async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:
         """Follow the run until it ends; function calls are answered in as many rounds as it takes."""
         options = self._variant.assistant.model_dump(include=_RUN_OPTIONS, exclude_none=True)
+        caps = spending.caps()
+        if caps is None:
+            await self._run(making, answer, options)
+            return
+        options = {**requests.capped_run(caps), **options}
+        most = bounds.of_run(options, self._ready.model, self._ready.tools)
+        async with spending.paid(most, making.attempts) as payment:
+            await self._run(making, answer, options)
+            payment.settle(self._charge(making))
+
+    async def _run(self, making: _Turn, answer: AnswerFunction, options: Json) -> None:
         body = {"assistant_id": self._ready.assistant_id, **options}
         await self._follow(making, f"/threads/{self._thread}/runs?include[]={_INCLUDE}", body)
         while making.status == "requires_action":
             outputs = await self._answer(making, answer)
             path = f"/threads/{self._thread}/runs/{making.run['id']}/submit_tool_outputs"
             await self._follow(making, path, {"tool_outputs": outputs})
+
+    def _charge(self, making: _Turn) -> Charge:
+        """What the run was charged for; one that waits for outputs has not ended, so nobody knows yet."""
+        run = making.run
+        calls = [call for step in making.steps.values() for call in capture.run_step(step).tool_calls]
+        return Charge(
+            str(run.get("model") or self._ready.model),
+            from_api(run.get("usage")) if making.status in _ENDED else None,
+            "assistants",
+            runs_code=any(call.type == "code_interpreter" for call in calls),
+        )
 
     async def _follow(self, making: _Turn, path: str, body: Json) -> None:
         """Stream; when the stream brings no end (dropped, or the server can't stream), poll."""

@@ -12,6 +12,7 @@ import msgspec
 
 from harness.clock import Clock
 from harness.errors import TargetError
+from harness.targets import spending
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.wire import Wire
 from harness.trace.records import Message, OutputFile, ToolCall
@@ -36,7 +37,8 @@ async def timed(work: Awaitable[None], clock: Clock, deadline_s: float) -> Timin
     timed_out = False
     try:
         async with asyncio.timeout(deadline_s) as limit:
-            await work
+            with spending.under(limit):
+                await work
     except TimeoutError:
         if not limit.expired():
             raise

@@ -148,12 +148,16 @@ class Message(Record, frozen=True):
 
 
 class Attempt(Record, frozen=True):
-    """One try of one request; ``error`` is None for the one that went through."""
+    """One try of one request; ``error`` is None for the one that went through.
+
+    ``status`` is that of the answer; None when there was none, as when the connection broke.
+    """
 
     request: str
     number: int
     error: str | None = None
     wait_s: float = 0.0
+    status: int | None = None
 
 
 class TurnTrace(Record, frozen=True):

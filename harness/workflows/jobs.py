@@ -17,6 +17,14 @@ from harness.suite.records import Suite, Variant
 from harness.suite.select import select
 
 _USUAL_FOLDER = "suites"
+_OF_BUDGET = (
+    "budget_usd",
+    "budget_per_trial_usd",
+    "most_per_turn_usd",
+    "cap_prompt_tokens",
+    "cap_completion_tokens",
+    "cap_tool_calls",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,11 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
     }
 
 
+def remembered_budget(settings: Settings) -> dict[str, Any]:
+    """What limits the spending of a run, and its prices, as plain JSON."""
+    return settings.model_dump(include={"prices", *_OF_BUDGET})
+
+
 def _lasting(assistant: str | None) -> str | None:
     """An assistant file by its whole path, so that the run can go on from another folder."""
     if assistant is None or is_assistant_id(assistant):
@@ -130,10 +143,11 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
     own |= {"models", "faults", "target_function"}
-    asked = {name: kept.get(name) for name in own}
+    own |= {"prices", *_OF_BUDGET} - set(changed)
+    asked = {name: kept[name] for name in own if name in kept}
     return Job(
         suites=tuple(kept["suites"]),
-        settings=settings.model_copy(update=asked),
+        settings=Settings.model_validate(settings.model_dump() | asked),
         assistant=kept["assistant"],
         tags=tuple(kept["tags"]),
         ids=tuple(kept["ids"]),

@@ -8,13 +8,16 @@ from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Ite
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
+from harness.cost.prices import PriceBook
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
+from harness.runner.budget import Budget
 from harness.runner.events import Event, RunFinished, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
 from harness.runner.trial import TrialOptions
@@ -23,7 +26,17 @@ from harness.suite.records import Suite
 from harness.targets.interface import Target
 from harness.targets.making import make_target
 from harness.trace.records import Trace
-from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
+from harness.workflows.budgeting import budget_of, refuse_unpayable
+from harness.workflows.jobs import (
+    Job,
+    fingerprints,
+    load,
+    plan_of,
+    recalled,
+    refuse_changed,
+    remembered,
+    remembered_budget,
+)
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
@@ -85,6 +98,7 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
     target = _target(job.settings, suites)  # before the run begins: there may be none
+    refuse_unpayable(job.settings, plan, target)
     started_at = control.clock.now()
     record = SuiteRun(
         id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
@@ -124,6 +138,8 @@ async def resume(
         refuse_changed(record, fingerprints(suites, job.settings))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
+        refuse_unpayable(job.settings, plan, target)
+        store.change_settings(record.id, remembered_budget(job.settings))
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
             return await _Work(record.id, plan, job.settings, target, store, control).carry_out(finished)
@@ -195,8 +211,9 @@ class _Work:
         from harness.store.batches import Batches
 
         left = self.plan.without(finished)
+        budget = budget_of(self.settings, self.store, self.run_id, self.control.clock)
         with Batches(self.store, self.run_id) as kept:
-            async with aclosing(self._events(left)) as events:
+            async with aclosing(self._events(left, budget)) as events:
                 return await self._keep(events, kept)
 
     async def _keep(self, events: AsyncGenerator[Event, None], kept: Batches) -> RunStatus:
@@ -214,18 +231,25 @@ class _Work:
                 status = event.status
         return status
 
-    def _events(self, left: Plan) -> AsyncGenerator[Event, None]:
+    def _events(self, left: Plan, budget: Budget | None) -> AsyncGenerator[Event, None]:
+        prices = self.settings.price_book()
         return run(
             left,
             self.target,
-            TrialOptions(deadline_s=self.settings.deadline_s, score=_score),
+            TrialOptions(
+                deadline_s=self.settings.deadline_s,
+                score=partial(_score, prices),
+                prices=prices,
+                budget=budget,
+            ),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
             stop=self.control.stop,
         )
 
 
-def _score(trial: Trial, trace: Trace) -> tuple[Score, ...]:
+def _score(prices: PriceBook, trial: Trial, trace: Trace) -> tuple[Score, ...]:
     from harness.scorers.checks import score_trace
 
-    return score_trace(trial.conversation, trial.variant.assistant, trace)
+    assistant = trial.variant.assistant
+    return score_trace(trial.conversation, assistant, trace, cost=prices.asked_for(assistant.model))

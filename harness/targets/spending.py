@@ -1,0 +1,224 @@
+"""Money that is held back before a paid request is sent, and what becomes of it afterwards.
+
+Targets know nothing of budgets: before each request that costs something a session asks the purse of the
+trial under way, if there is one, for the most that the request can cost. The runner keeps the purses.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from harness.cost.charges import Charge
+from harness.errors import TargetRateLimited, TargetRefused
+from harness.trace.records import Attempt
+
+_Result = TypeVar("_Result")
+
+
+@dataclass(frozen=True, slots=True)
+class Caps:
+    """Limits that are sent with paid requests under a budget, where the assistant has none of its own.
+
+    Attributes:
+        prompt_tokens: Of a whole run of the Assistants API.
+        completion_tokens: Of a run, a response or a completion.
+        tool_calls: Calls of hosted tools in one response.
+    """
+
+    prompt_tokens: int = 50_000
+    completion_tokens: int = 8_192
+    tool_calls: int = 4
+
+
+class Held(Protocol):
+    """Money that is held back for one request."""
+
+    @property
+    def waited_s(self) -> float:
+        """How long it took until others had given enough back."""
+        ...
+
+    def settle(self, charge: Charge) -> None:
+        """What the request was charged for is known; the rest is given back."""
+        ...
+
+    def give_back(self) -> None:
+        """The request was never worked on."""
+        ...
+
+    def lose(self) -> None:
+        """Nobody knows what the request cost: all of it counts as spent."""
+        ...
+
+
+class Purse(Protocol):
+    """The money of one trial."""
+
+    @property
+    def caps(self) -> Caps:
+        """Limits for requests that have none of their own."""
+        ...
+
+    async def hold(self, most: Charge) -> Held:
+        """Hold back what a request can cost at most; waits while others hold what might come back.
+
+        Raises:
+            BudgetError: There is not enough left; the request must not be sent.
+        """
+        ...
+
+    def hold_now(self, most: Charge) -> Held:
+        """The same without waiting, for a request that is tried again."""
+        ...
+
+
+class Tries(list[Attempt]):
+    """The tries of a turn that failed, each appended by the wire before it tries again or gives up.
+
+    Under a budget every further try is a request of its own: the one that failed may have been worked on.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.payment: Payment | None = None
+
+    def append(self, attempt: Attempt) -> None:
+        """Note a try that failed."""
+        super().append(attempt)
+        if self.payment is not None:
+            self.payment.failed(attempt)
+
+
+class Payment:
+    """One paid request while it is under way; without a purse it costs nobody anything."""
+
+    def __init__(self, purse: Purse | None, most: Charge, held: Held | None) -> None:
+        self._purse = purse
+        self._most = most
+        self._held = held
+        self._sent = True
+
+    def settle(self, charge: Charge) -> None:
+        """The request was answered, and charged for this."""
+        if (held := self._taken()) is None:
+            return
+        if charge.usage is None:
+            held.lose()
+        else:
+            held.settle(charge)
+
+    def failed(self, attempt: Attempt) -> None:
+        """A try failed; the next one, if the wire waits for one, needs money of its own."""
+        if self._purse is None:
+            return
+        self._close(refused=_was_refused(attempt))
+        if attempt.wait_s > 0:
+            self._held = self._purse.hold_now(self._most)
+
+    def close(self, error: BaseException | None) -> None:
+        """The request ended without an answer that says what it cost."""
+        self._close(refused=isinstance(error, TargetRefused | TargetRateLimited))
+
+    def _close(self, *, refused: bool) -> None:
+        if (held := self._taken()) is None:
+            return
+        if refused:
+            held.give_back()
+        else:
+            held.lose()
+
+    def _taken(self) -> Held | None:
+        held, self._held = self._held, None
+        return held
+
+
+def _was_refused(attempt: Attempt) -> bool:
+    """Whether the target said no before it did anything; after a 5xx or a cut nobody knows."""
+    return attempt.status is not None and 400 <= attempt.status < 500
+
+
+# --- the purse of the trial under way --------------------------------------------------------------------
+
+_PURSE: ContextVar[Purse | None] = ContextVar("harness_purse", default=None)
+_DEADLINE: ContextVar[asyncio.Timeout | None] = ContextVar("harness_deadline", default=None)
+
+
+@contextmanager
+def spending_from(purse: Purse | None) -> Iterator[None]:
+    """Paid requests in here are paid from this purse."""
+    token = _PURSE.set(purse)
+    try:
+        yield
+    finally:
+        _PURSE.reset(token)
+
+
+@contextmanager
+def under(deadline: asyncio.Timeout) -> Iterator[None]:
+    """Waiting for money in here moves this deadline."""
+    token = _DEADLINE.set(deadline)
+    try:
+        yield
+    finally:
+        _DEADLINE.reset(token)
+
+
+def caps() -> Caps | None:
+    """The limits to send with requests; None where there is no budget."""
+    purse = _PURSE.get()
+    return purse.caps if purse else None
+
+
+@asynccontextmanager
+async def paid(most: Charge, tries: list[Attempt]) -> AsyncIterator[Payment]:
+    """A paid request, sent in here and settled in here; unsettled it counts as spent.
+
+    Raises:
+        BudgetError: It could cost more than is left; nothing was sent.
+    """
+    purse = _PURSE.get()
+    if purse is None:
+        yield Payment(None, most, None)
+        return
+    payment = Payment(purse, most, await _held(purse, most, tries))
+    if isinstance(tries, Tries):
+        tries.payment = payment
+    try:
+        yield payment
+    except BaseException as error:
+        payment.close(error)
+        raise
+    finally:
+        payment.close(None)
+        if isinstance(tries, Tries):
+            tries.payment = None
+
+
+async def _held(purse: Purse, most: Charge, tries: list[Attempt]) -> Held:
+    """Hold the money; a wait for it is no time of the assistant's."""
+    held = await _apart_from_the_deadline(purse.hold(most))
+    if held.waited_s:
+        waited = "waited for what other requests held of the budget"
+        tries.append(Attempt(request="budget", number=1, error=waited, wait_s=held.waited_s))
+    return held
+
+
+async def _apart_from_the_deadline(waiting: Awaitable[_Result]) -> _Result:
+    """Wait for something that is not the target's doing; the turn's deadline moves on by as much."""
+    limit = _DEADLINE.get()
+    due = limit.when() if limit else None
+    if limit is None or due is None:
+        return await waiting
+    loop = asyncio.get_running_loop()
+    left_s = due - loop.time()
+    limit.reschedule(None)
+    try:
+        return await waiting
+    finally:
+        if not limit.expired():
+            limit.reschedule(loop.time() + left_s)

@@ -69,6 +69,7 @@ class _Waiting:
     """A request whose money may come back from others."""
 
     usd: Decimal
+    what: str
     granted: asyncio.Future[None]
 
 
@@ -132,28 +133,32 @@ class Budget:
 
     # --- reserving -----------------------------------------------------------------------------------
 
-    def reserve(self, usd: Decimal) -> bool:
+    def reserve(self, usd: Decimal, what: str = "a turn") -> bool:
         """Hold back an amount now; false when others hold what might come back.
+
+        Args:
+            usd: The amount.
+            what: What it is for, in words.
 
         Raises:
             BudgetExhausted: It can't be paid whatever comes back.
         """
-        self._refuse(usd)
+        self._refuse(usd, what)
         if self._waiting or not self._fits(usd):
             return False
         self.reserved_usd += usd
         return True
 
-    async def reserve_in_turn(self, usd: Decimal) -> float:
+    async def reserve_in_turn(self, usd: Decimal, what: str = "a turn") -> float:
         """Hold back an amount as soon as there is enough; how long that took, in seconds.
 
         Raises:
             BudgetExhausted: It can't be paid.
         """
-        if self.reserve(usd):
+        if self.reserve(usd, what):
             return 0.0
         begun = self.clock.monotonic()
-        waiting = _Waiting(usd, asyncio.get_running_loop().create_future())
+        waiting = _Waiting(usd, what, asyncio.get_running_loop().create_future())
         self._waiting.append(waiting)
         try:
             await waiting.granted
@@ -172,14 +177,14 @@ class Budget:
         limit = self.limits.run_usd
         return limit is None or self.spent_usd + self.reserved_usd + usd <= limit
 
-    def _refuse(self, usd: Decimal) -> None:
+    def _refuse(self, usd: Decimal, what: str) -> None:
         limit = self.limits.run_usd
         if self.overcharged:
             raise BudgetExhausted(f"nothing more is sent: {self.overcharged}")
         if limit is not None and self.spent_usd + usd > limit:
             left = max(limit - self.spent_usd, _ZERO)
             raise BudgetExhausted(
-                f"the next request could cost {dollars(usd)}, and of the budget of {dollars(limit)} "
+                f"the next request could cost {dollars(usd)} ({what}), and of the budget of {dollars(limit)} "
                 f"{dollars(left)} is left"
             )
 
@@ -188,7 +193,7 @@ class Budget:
         while self._waiting:
             first = self._waiting[0]
             try:
-                self._refuse(first.usd)
+                self._refuse(first.usd, first.what)
             except BudgetExhausted as error:
                 first.granted.set_exception(error)
             else:
@@ -233,7 +238,7 @@ class TrialPurse:
         Raises:
             BudgetError: There is not enough left, or its model has no price.
         """
-        return await self._hold(self._most_usd(most), self._costing(most))
+        return await self._hold(self._most_usd(most), self._costing(most), most.tokens)
 
     def hold_now(self, most: Charge) -> Holding:
         """The same without waiting, for a request that is tried again.
@@ -243,8 +248,8 @@ class TrialPurse:
             TargetUnavailable: Other requests hold what is left.
         """
         usd = self._most_usd(most)
-        self._refuse(usd)
-        if not self._budget.reserve(usd):
+        self._refuse(usd, most.tokens)
+        if not self._budget.reserve(usd, most.tokens):
             raise TargetUnavailable(
                 "a request failed, and other requests hold what its next try could cost",
                 code="budget-held",
@@ -260,16 +265,16 @@ class TrialPurse:
         """
         usd = self._budget.limits.turn_usd
         assert usd is not None  # or the target would have been refused
-        return await self._hold(_rounded_up(usd), lambda charge, at: Cost(None))
+        return await self._hold(_rounded_up(usd), lambda charge, at: Cost(None), "a turn")
 
     def note(self, spent_usd: Decimal, *, is_certain: bool) -> None:
         """A request of this trial cost so much."""
         self.spent_usd += spent_usd
         self.is_certain = self.is_certain and is_certain
 
-    async def _hold(self, usd: Decimal, costing: Costing) -> Holding:
-        self._refuse(usd)
-        waited_s = await self._budget.reserve_in_turn(usd)
+    async def _hold(self, usd: Decimal, costing: Costing, what: str) -> Holding:
+        self._refuse(usd, what)
+        waited_s = await self._budget.reserve_in_turn(usd, what)
         return self._holding(usd, costing, waited_s)
 
     def _holding(self, usd: Decimal, costing: Costing, waited_s: float) -> Holding:
@@ -295,13 +300,13 @@ class TrialPurse:
 
         return cost
 
-    def _refuse(self, usd: Decimal) -> None:
+    def _refuse(self, usd: Decimal, what: str) -> None:
         limit = self._budget.limits.trial_usd
         if limit is not None and self.spent_usd + usd > limit:
             left = max(limit - self.spent_usd, _ZERO)
             raise TrialBudgetExhausted(
-                f"the trial's next request could cost {dollars(usd)}, and of the {dollars(limit)} that a "
-                f"trial may cost {dollars(left)} is left; it was not sent"
+                f"the trial's next request could cost {dollars(usd)} ({what}), and of the {dollars(limit)} "
+                f"that a trial may cost {dollars(left)} is left; it was not sent"
             )
 
 

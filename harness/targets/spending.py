@@ -101,7 +101,6 @@ class Payment:
         self._purse = purse
         self._most = most
         self._held = held
-        self._sent = True
 
     def settle(self, charge: Charge) -> None:
         """The request was answered, and charged for this."""
@@ -113,12 +112,11 @@ class Payment:
             held.settle(charge)
 
     def failed(self, attempt: Attempt) -> None:
-        """A try failed; the next one, if the wire waits for one, needs money of its own."""
+        """A try failed, and the next one needs money of its own; if there is none, it counts all the same."""
         if self._purse is None:
             return
         self._close(refused=_was_refused(attempt))
-        if attempt.wait_s > 0:
-            self._held = self._purse.hold_now(self._most)
+        self._held = self._purse.hold_now(self._most)
 
     def close(self, error: BaseException | None) -> None:
         """The request ended without an answer that says what it cost."""

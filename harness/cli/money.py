@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from harness.results import SuiteRun
     from harness.runner.events import Event
+    from harness.workflows import Forecast
+    from harness.workflows.forecasting import Range
 
 
 def _usd(context: click.Context, parameter: click.Parameter, value: str | None) -> Decimal | None:
@@ -86,23 +87,43 @@ class Unpaid:
             self.reason = event.reason
 
 
-def told(record: SuiteRun, unpaid: Unpaid) -> str | None:
-    """What became of the money, in a line or two; None for a run without a budget."""
+def told(forecast: Forecast, budget_usd: Decimal | None) -> str:
+    """A forecast in words."""
+    from harness.cost.prices import dollars
+    from harness.reporters.wording import counted
+
+    lines = [
+        f"forecast: {counted(forecast.trials, 'trial')} with {counted(forecast.turns, 'turn')} "
+        f"on the target {forecast.target}; nothing was sent"
+    ]
+    if forecast.as_before.trials:
+        how = f"  {counted(forecast.as_before.trials, 'trial')} as in earlier runs"
+        lines.append(f"{how}: {_range(forecast.as_before)}")
+    if forecast.counted.trials:
+        how = f"  {counted(forecast.counted.trials, 'trial')} that never ran here, by tokens and limits"
+        lines.append(f"{how}: {_range(forecast.counted)}")
+    lines += [f"  unknown for {counted(count, 'trial')}: {why}" for why, count in forecast.unknown.items()]
+    total = forecast.total
+    lines.append(f"in all: {_range(total)}{' and what is unknown' if forecast.unknown else ''}")
+    if budget_usd is not None:
+        lines.append(f"the budget of {dollars(budget_usd)} {_enough(forecast, budget_usd)}")
+    return "\n".join(lines)
+
+
+def _range(some: Range) -> str:
     from harness.cost.prices import dollars
 
-    limit = record.settings.get("budget_usd")
-    spent = record.spending
-    if spent is None and limit is None:
-        return None
-    spent_usd = spent.spent_usd if spent else Decimal(0)
-    parts = [f"spent {dollars(spent_usd)}"]
-    if spent and spent.unknown_usd:
-        parts.append(f"{dollars(spent.unknown_usd)} of it held for requests that never said what they cost")
-    if limit is not None:
-        parts.append(
-            f"{dollars(max(Decimal(limit) - spent_usd, Decimal(0)))} left of {dollars(Decimal(limit))}"
-        )
-    if spent and spent.overcharged:
-        parts.append(f"{spent.overcharged} requests charged more than the limits sent with them allow")
-    line = f"budget: {'; '.join(parts)}"
-    return f"{line}\nended early: {unpaid.reason}" if unpaid.reason else line
+    if not some.trials:
+        return "unknown"
+    most = "nobody knows how much" if some.most_usd is None else dollars(some.most_usd)
+    mean = f", {dollars(some.mean_usd)} on average" if some.mean_usd is not None else ""
+    return f"{dollars(some.least_usd)} to {most}{mean}"
+
+
+def _enough(forecast: Forecast, budget_usd: Decimal) -> str:
+    total = forecast.total
+    if total.least_usd > budget_usd:
+        return "is not enough"
+    if total.most_usd is None or forecast.unknown or total.most_usd > budget_usd:
+        return "may not be enough"
+    return "is enough, if the trials go as foreseen"

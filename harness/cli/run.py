@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
 @click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
 @click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
+@click.option("--estimate", is_flag=True, help="Say what the run will cost, and send nothing.")
 @click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
 @options.store
 def command(
@@ -61,6 +62,7 @@ def command(
     retry_errors: bool,
     junit: str | None,
     markdown: str | None,
+    estimate: bool,
     no_progress: bool,
     **flags: Any,
 ) -> int:
@@ -73,6 +75,7 @@ def command(
       harness run suites/acme --target assistants --base-url http://127.0.0.1:8080/v1
       harness run suites/acme --target responses
       harness run suites/acme --target function --target-function app/support.py:answer
+      harness run suites/acme --estimate
       harness run suites/acme --budget 2.00 --budget-per-trial 0.05
       harness run --resume latest
 
@@ -93,6 +96,8 @@ def command(
     from harness.settings import load_settings
 
     if resume:
+        if estimate:
+            raise click.UsageError("--estimate is about a new run; leave --resume out.")
         given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
         kept = ("target", "target_function", "repeats", "models", "faults")
         _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
@@ -100,6 +105,9 @@ def command(
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     settings = load_settings(flags)
     job = workflows.Job(suites, settings, assistant, tags, ids)
+    if estimate:
+        click.echo(money.told(workflows.forecast(job), settings.budget_usd))
+        return cli.PASSED
     changed = [name for name, value in flags.items() if value is not None]
     unpaid = money.Unpaid()
     running = _run(job, resume, changed, unpaid, retry_errors=retry_errors, quiet=no_progress)
@@ -178,8 +186,8 @@ def _print_summary(record: SuiteRun, unpaid: money.Unpaid) -> None:
     from harness import workflows
 
     click.echo(workflows.summary(record, terminal.width()))
-    if spending := money.told(record, unpaid):
-        click.echo(spending)
+    if unpaid.reason:
+        click.echo(f"ended early: {unpaid.reason}")
     if record.status != "finished":
         left = record.planned - len(record.results)
         more = " --budget USD (more than before)" if record.status == "budget_exhausted" else ""

@@ -29,7 +29,14 @@ from harness.results import Outcome, RunStatus, Score, Spending, SuiteRun, Trial
 from harness.store import ledger
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
-from harness.store.history import PastTrial, RunSummary, conversation_history, run_summaries
+from harness.store.history import (
+    PastCost,
+    PastTrial,
+    RunSummary,
+    conversation_history,
+    past_costs,
+    run_summaries,
+)
 from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
 
@@ -231,6 +238,11 @@ class Store:
         """How every trial of one conversation ended, over all suite runs, oldest first."""
         with self._reading() as connection:
             return conversation_history(connection, suite, conversation)
+
+    def past_costs(self, suite: str, target: str) -> list[PastCost]:
+        """What the conversations of a suite cost in earlier suite runs on a target."""
+        with self._reading() as connection:
+            return past_costs(connection, suite, target)
 
     def _fetch(self, numbers: Sequence[int]) -> Iterator[TrialResult]:
         """The results of some rows, in that order; a trial that was replaced meanwhile as it is now."""

@@ -43,6 +43,11 @@ def most_tokens(text: str, model: str) -> int:
     return len(text.encode("utf-8", "surrogatepass"))
 
 
+def counted(text: str, model: str) -> int:
+    """The tokens of a text as our own tokenizers count them."""
+    return tokens.count(text, model)
+
+
 def of_run(body: Json, model: str, tools: Iterable[str]) -> Charge:
     """A whole run, with every round of function calls: its limits count over all of them."""
     usage = Usage(prompt_tokens=body["max_prompt_tokens"], completion_tokens=body["max_completion_tokens"])

@@ -1,14 +1,17 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
+from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
 
 __all__ = [
     "Control",
+    "Forecast",
     "Job",
     "Listener",
     "evaluate",
+    "forecast",
     "load",
     "plan_of",
     "render",

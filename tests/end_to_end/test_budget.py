@@ -133,7 +133,7 @@ def test_what_was_spent_before_a_kill_counts_and_the_request_under_way_in_full(
     assert late.spending and late.spending.unknown_usd == ONE_RUN
     new = costs(late) - costs(killed)
     assert late.spending.spent_usd == before + new
-    assert "$0.812 of it held for requests that never said what they cost" in again.stdout
+    assert "$0.812 of what is spent is a worst case, the cost unknown" in again.stdout
 
 
 def test_a_budget_that_comes_later_counts_what_was_spent_before(folder: Path) -> None:

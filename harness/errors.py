@@ -14,6 +14,7 @@ trial's result, never an exception::
     ├── BudgetError       something costs more than it may, or nobody knows what it can cost
     │   ├── BudgetExhausted       the suite run's budget can't pay the next request
     │   └── TrialBudgetExhausted  the trial's own can't
+    ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
     ├── StoreError        the store cannot be read or written
     └── ReportError       a report cannot be made
@@ -144,6 +145,12 @@ class TrialBudgetExhausted(BudgetError):
     """What is left of the trial's own budget can't pay its next request, so it was not sent."""
 
     default_code = "trial-budget-exhausted"
+
+
+class ScriptError(HarnessError):
+    """The Python function that plays a conversation failed, so its trial says nothing of the assistant."""
+
+    default_code = "script-failed"
 
 
 class ScorerError(HarnessError):

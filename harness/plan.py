@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
-from harness.suite.records import Conversation, Suite, Variant
+from harness.suite.records import CodedConversation, Conversation, Suite, Variant
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +42,13 @@ class Plan:
 
     @property
     def turns(self) -> int:
-        """How many messages will be sent."""
+        """How many messages will be sent, as far as it is written down."""
         return sum(len(trial.conversation.turns) for trial in self.trials)
+
+    @property
+    def played_by_functions(self) -> int:
+        """How many trials a Python function plays, so that nobody can count their turns beforehand."""
+        return sum(isinstance(trial.conversation, CodedConversation) for trial in self.trials)
 
     def without(self, finished: Collection[str]) -> Plan:
         """The same plan without the trials of these ids."""

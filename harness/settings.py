@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from harness.cost.prices import ModelPrice, PriceBook
 from harness.errors import SettingsError, Where
-from harness.suite.records import MOST_REPEATS
+from harness.suite.records import MOST_REPEATS, Deadline
+from harness.targets.interface import MOST_ROUNDS
 from harness.targets.making import TargetOptions, names
 from harness.text import nearest
 
@@ -64,8 +65,16 @@ class Settings(BaseModel):
     """How often each conversation is run; what the suite says when left out."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     """How many trials run at the same time."""
-    deadline_s: Annotated[float, Field(gt=0)] = 120.0
-    """Longest a turn may take, in seconds."""
+    most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
+    """How often an assistant may ask for functions in one turn; more end the turn."""
+    deadline_s: Deadline | None = None
+    """Longest a turn may take, in seconds; when left out what the suite says, and 120 where it does not."""
+    provision_deadline_s: Deadline = 900.0
+    """Longest making an assistant ready may take, with its documents uploaded and indexed, in seconds."""
+    max_failures: Annotated[int, Field(ge=1)] | None = None
+    """End the run early after so many failed or errored trials."""
+    max_errors: Annotated[int, Field(ge=1)] | None = None
+    """End the run early after so many errored trials."""
     budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
     """The most that a run may cost, in USD; a request that could cost more is not sent."""
     budget_per_trial_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
@@ -88,6 +97,8 @@ class Settings(BaseModel):
     """Whether the embedded server runs code on a machine that has no isolation for it."""
     store: str = ".harness/store.sqlite"
     """The database of suite runs: a path, or an SQLAlchemy URL."""
+    store_patience_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """How long a run waits for a store that can't be written to, with its results in memory, in seconds."""
     reports: str = "reports"
     """Folder for HTML reports."""
 

@@ -30,5 +30,13 @@ def command(
     conversations = sum(len(suite.conversations) for suite in loaded)
     click.echo(
         f"no mistakes in {counted(len(loaded), 'suite')} with {counted(conversations, 'conversation')}: "
-        f"{counted(len(plan.trials), 'trial')}, {counted(plan.turns, 'turn')}"
+        f"{counted(len(plan.trials), 'trial')}, {_turns(plan.turns, plan.played_by_functions)}"
     )
+
+
+def _turns(written: int, by_functions: int) -> str:
+    """How many turns there will be; those of Python conversations are known when they are played."""
+    from harness.reporters.wording import counted
+
+    told = counted(written, "turn")
+    return f"{told} and those of {counted(by_functions, 'Python trial')}" if by_functions else told

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 
     from harness.results import SuiteRun
     from harness.runner.executors.local import Stop
-    from harness.workflows import Job
+    from harness.workflows import Control, Job
 
 
 @click.command("run")
@@ -51,7 +52,26 @@ if TYPE_CHECKING:
 @click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
 @click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
 @click.option("--estimate", is_flag=True, help="Say what the run will cost, and send nothing.")
-@click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@click.option("--fail-fast", is_flag=True, help="End the run early after the first failed or errored trial.")
+@click.option(
+    "--max-failures",
+    type=click.IntRange(1),
+    metavar="N",
+    help="End the run early after N failed or errored trials.",
+)
+@click.option(
+    "--max-errors", type=click.IntRange(1), metavar="N", help="End the run early after N errored trials."
+)
+@click.option(
+    "--progress",
+    "mode",
+    type=click.Choice(["auto", "bar", "lines", "json", "off"]),
+    default="auto",
+    help="How to show the run on standard error. Default: a bar in a terminal, else lines.",
+)
+@click.option("--no-progress", is_flag=True, help="The same as --progress off: only the summary.")
+@click.option("--quiet", "-q", is_flag=True, help="No display and no tables, one line at the end.")
+@click.option("--events", type=click.Path(path_type=Path), help="Write the run's events as JSON Lines too.")
 @options.store
 def command(
     suites: tuple[str, ...],
@@ -63,7 +83,11 @@ def command(
     junit: str | None,
     markdown: str | None,
     estimate: bool,
+    fail_fast: bool,
+    mode: str,
     no_progress: bool,
+    quiet: bool,
+    events: Path | None,
     **flags: Any,
 ) -> int:
     """Run SUITES (files or folders; default: suites/), score the answers, write an HTML report.
@@ -85,10 +109,11 @@ def command(
 
     The key is read from OPENAI_API_KEY, with --azure-endpoint from AZURE_OPENAI_API_KEY. Ctrl-C once lets
     the trials under way finish, twice stops at once; what is finished is kept either way. With --resume, the
-    address, --concurrency, --deadline, budgets and prices may be given anew; everything else is as the run
-    began. A run whose budget is exhausted ends with exit code 2.
+    address, --concurrency, --deadline, when to end early, budgets and prices may be given anew; all else is
+    as the run began. A run whose budget is exhausted ends with exit code 2.
 
-    Exit codes: 0 all passed, 1 something failed, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run.
+    Exit codes: 0 all passed, 1 something failed (also when that ended the run early), 2 interrupted,
+    3 internal error, 4 usage, 5 nothing to run.
     """
     import asyncio
 
@@ -103,6 +128,8 @@ def command(
         _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
+    if fail_fast:
+        flags["max_failures"] = _fail_fast(flags["max_failures"])
     settings = load_settings(flags)
     job = workflows.Job(suites, settings, assistant, tags, ids)
     if estimate:
@@ -110,9 +137,9 @@ def command(
         return cli.PASSED
     changed = [name for name, value in flags.items() if value is not None]
     unpaid = money.Unpaid()
-    running = _run(job, resume, changed, unpaid, retry_errors=retry_errors, quiet=no_progress)
-    record = asyncio.run(running)
-    _print_summary(record, unpaid)
+    watched = _Watched("off" if no_progress or quiet else mode, events, unpaid)
+    record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))
+    _print_summary(record, unpaid, quiet=quiet)
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
     return _verdict(record)
@@ -125,28 +152,46 @@ def _refuse_with_resume(given: dict[str, object]) -> None:
         raise click.UsageError(f"--resume takes these from the run, leave them out: {named}")
 
 
+def _fail_fast(max_failures: int | None) -> int:
+    if max_failures not in (None, 1):
+        raise click.UsageError("--fail-fast is --max-failures 1: leave one of them out.")
+    return 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """How the run is shown, and where its events go."""
+
+    mode: str
+    events: Path | None
+    unpaid: money.Unpaid
+
+
 async def _run(
-    job: Job,
-    resume: str | None,
-    changed: Collection[str],
-    unpaid: money.Unpaid,
-    *,
-    retry_errors: bool,
-    quiet: bool,
+    job: Job, resume: str | None, changed: Collection[str], watched: _Watched, *, retry_errors: bool
 ) -> SuiteRun:
     from harness import workflows
-    from harness.cli.progress import progress
+    from harness.cli.progress import kept_alive, progress
     from harness.runner.executors.local import Stop
 
     stop = Stop()
-    with progress(quiet=quiet) as listener:
+    with progress(watched.mode, watched.events, appends=resume is not None) as listeners:
         _watch_for_signals(stop)
-        control = workflows.Control([listener, unpaid], stop)
-        if resume:
-            return await workflows.resume(
-                resume, job.settings, control, retry_errors=retry_errors, changed=changed
-            )
-        return await workflows.start(job, control)
+        control = workflows.Control([*listeners, watched.unpaid], stop)
+        async with kept_alive(listeners):
+            return await _carried_out(job, resume, changed, control, retry_errors=retry_errors)
+
+
+async def _carried_out(
+    job: Job, resume: str | None, changed: Collection[str], control: Control, *, retry_errors: bool
+) -> SuiteRun:
+    from harness import workflows
+
+    if resume:
+        return await workflows.resume(
+            resume, job.settings, control, retry_errors=retry_errors, changed=changed
+        )
+    return await workflows.start(job, control)
 
 
 def _watch_for_signals(stop: Stop) -> None:
@@ -181,24 +226,56 @@ def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> 
         workflows.write(record, "markdown", Path(markdown))
 
 
-def _print_summary(record: SuiteRun, unpaid: money.Unpaid) -> None:
+# Why a run has ended that is not finished.
+_ENDED_EARLY = {
+    "interrupted": "interrupted",
+    "failures_reached": "ended early: it has as many failures as it may have",
+    "budget_exhausted": "ended early: its budget is used up",
+}
+
+
+def _print_summary(record: SuiteRun, unpaid: money.Unpaid, *, quiet: bool) -> None:
     """The tables come before any file is written: a folder that can't be written to hides no verdict."""
     from harness import workflows
 
-    click.echo(workflows.summary(record, terminal.width()))
+    click.echo(_verdict_line(record) if quiet else workflows.summary(record, terminal.width()))
     if unpaid.reason:
-        click.echo(f"ended early: {unpaid.reason}")
+        click.echo(f"budget: {unpaid.reason}")
     if record.status != "finished":
         left = record.planned - len(record.results)
         more = " --budget USD (more than before)" if record.status == "budget_exhausted" else ""
         click.echo(
-            f"{left} of {record.planned} trials are left. Go on with: harness run --resume {record.id}{more}"
+            f"{_ENDED_EARLY.get(record.status, record.status)}; {left} of {record.planned} trials are left. "
+            f"Go on with: harness run --resume {record.id}{more}"
         )
 
 
+def _verdict_line(record: SuiteRun) -> str:
+    from collections import Counter
+
+    counts = Counter(result.outcome for result in record.results)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    return f"run {record.id}: {told or 'no trial ended'}"
+
+
 def _verdict(record: SuiteRun) -> int:
+    if record.status == "failures_reached":
+        return cli.FAILED
     if record.status != "finished":
         return cli.INTERRUPTED
     if not record.results:
         return cli.NOTHING_TO_RUN
+    if len(record.results) != record.planned:
+        _say_what_is_lost(record)
+        return cli.INTERNAL
     return cli.PASSED if record.outcomes.keys() <= {"passed", "skipped"} else cli.FAILED
+
+
+def _say_what_is_lost(record: SuiteRun) -> None:
+    """A run that is finished has a result for every trial; whatever took one away, this is no verdict."""
+    click.echo(
+        f"error: run {record.id} is finished, but the store has {len(record.results)} results "
+        f"of its {record.planned} trials [results-lost]",
+        err=True,
+    )
+    click.echo(f"hint: run what is missing with: harness run --resume {record.id}", err=True)

@@ -250,9 +250,9 @@ class Summary:
 
     @property
     def duration_s(self) -> float | None:
-        """From the beginning to the end of the suite run."""
-        ended = self.run.ended_at
-        return (ended - self.run.started_at).total_seconds() if ended else None
+        """From the beginning to the end of the suite run; None when the time of day jumped back between."""
+        ended, started = self.run.ended_at, self.run.started_at
+        return (ended - started).total_seconds() if ended and ended >= started else None
 
 
 def spoken(known: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:

@@ -11,10 +11,19 @@ from harness.results import RunStatus, TrialResult
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """Provisioning begins."""
+    """Provisioning begins.
+
+    Attributes:
+        plan: The trials that are to be run.
+        at: When.
+        run_id: The suite run; empty where nobody keeps it.
+        already: Trials of the suite run that ended before, when it goes on.
+    """
 
     plan: Plan
     at: datetime
+    run_id: str = ""
+    already: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +57,14 @@ class TrialUnpaid:
 
 
 @dataclass(frozen=True, slots=True)
+class ResultsWait:
+    """Results are kept in memory, for the store can't be written to; without a reason: it can again."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The last event: all trials are in, or something ended the run before."""
 
@@ -55,4 +72,4 @@ class RunFinished:
     status: RunStatus
 
 
-Event = RunStarted | Provisioned | TrialStarted | TrialFinished | TrialUnpaid | RunFinished
+Event = RunStarted | Provisioned | TrialStarted | TrialFinished | TrialUnpaid | ResultsWait | RunFinished

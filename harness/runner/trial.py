@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
-from datetime import datetime
-from pathlib import Path
-from typing import Any
-
-import msgspec
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 from harness.clock import Clock
 from harness.cost.prices import Cost, PriceBook
 from harness.cost.usage import total_if_known
-from harness.errors import BudgetError, StoreError, TargetError, TrialBudgetExhausted
+from harness.errors import BudgetError, HarnessError, StoreError, TrialBudgetExhausted
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
 from harness.runner.budget import Budget, TrialPurse, pays
-from harness.runner.tools import StubBook
-from harness.suite.records import Turn
-from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.runner.speaking import PayTurn, Played, Speaker
+from harness.runner.talk import play_function
+from harness.suite.records import CodedConversation
+from harness.targets.interface import MOST_ROUNDS, Target
 from harness.targets.spending import spending_from
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
@@ -32,14 +29,18 @@ class TrialOptions:
     """How a trial is run.
 
     Attributes:
-        deadline_s: Longest a turn may take; then it ends as ``timed_out``.
         score: Judges the trace; called once a trial, also when the trial was cut short.
+        deadline_s: Longest a turn may take; then it ends as ``timed_out``. None: what the suite says.
+        provision_deadline_s: Longest making an assistant ready may take; then there is no run.
+        most_rounds: How often the assistant may ask for functions in one turn; more end the turn.
         prices: What tokens cost.
         budget: Pays for the requests; None for as much as it takes.
     """
 
-    deadline_s: float
     score: ScoreTrace
+    deadline_s: float | None = None
+    provision_deadline_s: float = 900.0
+    most_rounds: int = MOST_ROUNDS
     prices: PriceBook = field(default_factory=PriceBook)
     budget: Budget | None = None
 
@@ -57,88 +58,82 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
         BudgetError: The suite run can't pay for the trial's next request: there is no result.
         StoreError: What is spent can't be written down.
     """
-    started_at = clock.now()
+    started_at, begun = clock.now(), clock.monotonic()
     purse = options.purse(trial, target)
-    turns: list[TurnTrace] = []
+    played = Played()
     error: str | None = None
-    documents: dict[str, str] = {}
     try:
         with spending_from(purse):
-            documents = await _play(trial, target, options, turns, purse)
-    except (TargetError, TrialBudgetExhausted) as failure:
+            await _play(trial, target, options, played, clock, purse)
+    except TrialBudgetExhausted as failure:
         error = str(failure)
     except (BudgetError, StoreError):
         raise
+    except HarnessError as failure:
+        error = str(failure)
     except Exception as failure:  # noqa: BLE001 - the edge of a trial: everything becomes data
         error = f"internal error: {type(failure).__name__}: {failure}"
     trace = Trace(
         trial_id=trial.id,
         target=target.name,
-        turns=tuple(turns),
+        turns=tuple(played.turns),
         history=tuple(Message(role=m.role, text=m.content) for m in trial.conversation.history),
-        documents=documents,
+        documents=played.documents,
+        simulations=tuple(played.simulations),
     )
+    judged = replace(trial, conversation=played.script(trial.conversation))
+    scores = (*options.score(judged, trace), *played.scores)
+    # The time of day may jump meanwhile, and then a trial would end before it began.
+    ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
     cost = _cost(trial, trace, options.prices, error, purse)
-    return _result(trial, trace, options.score(trial, trace), cost, error, started_at, clock.now())
+    return _result(trial, trace, scores, cost, error, started_at, ended_at)
 
 
 async def _play(
-    trial: Trial, target: Target, options: TrialOptions, turns: list[TurnTrace], purse: TrialPurse | None
-) -> dict[str, str]:
-    """Play all turns; what was reached stands in ``turns`` even when a later one raises."""
-    conversation = trial.conversation
-    stubs = StubBook(trial.suite.stubs)
-    user = f"{trial.id}/{conversation.as_ or 'user'}" if _comes_back(trial) else None
-    session = await target.open(trial.variant, history=conversation.history, user_id=user)
-    try:
-        for turn in conversation.turns:
-            if turn.returning and user:
-                await session.close()
-                session = await target.open(trial.variant, user_id=user)
-            sending = _send(session, turn, stubs, options, trial.suite.source)
-            if purse is not None and pays(target) == "turns":
-                await _paid_turn(sending, trial, options, turns, purse)
-            else:
-                turns.append(await sending)
-        return session.documents
-    finally:
-        await session.close()
-
-
-async def _paid_turn(
-    sending: Coroutine[Any, Any, TurnTrace],
     trial: Trial,
+    target: Target,
     options: TrialOptions,
-    turns: list[TurnTrace],
-    purse: TrialPurse,
+    played: Played,
+    clock: Clock,
+    purse: TrialPurse | None,
 ) -> None:
-    """A turn at a target that can't be limited: what it costs at most was said in the settings."""
+    """Play the conversation; what was reached stands in ``played`` even when a turn raises."""
+    speaker = Speaker(
+        trial,
+        target,
+        played,
+        deadline_s=options.deadline_s,
+        most_rounds=options.most_rounds,
+        clock=clock,
+        pay=_payer(trial, options, played, purse) if purse and pays(target) == "turns" else None,
+    )
     try:
-        held = await purse.hold_turn()
-    except BaseException:
-        sending.close()
-        raise
-    try:
-        turns.append(await sending)
-    except BaseException:
-        held.lose()
-        raise
+        await speaker.begin()
+        if isinstance(trial.conversation, CodedConversation):
+            await play_function(trial, trial.conversation, speaker, played)
+        else:
+            await speaker.say_all(trial.conversation.turns)
+    finally:
+        await speaker.leave()
+
+
+def _payer(trial: Trial, options: TrialOptions, played: Played, purse: TrialPurse) -> PayTurn:
+    """Pays for turns at a target that can't be limited: what one costs at most was said in the settings."""
     model = trial.variant.assistant.model
     price = options.prices.asked_for(model)
-    held.settle_at(turns_cost(turns, model, first=len(turns) - 1, price=price))
 
+    async def pay(send: Callable[[], Awaitable[TurnTrace]]) -> TurnTrace:
+        held = await purse.hold_turn()
+        try:
+            trace = await send()
+        except BaseException:
+            held.lose()
+            raise
+        turns = [*played.turns, trace]
+        held.settle_at(turns_cost(turns, model, first=len(turns) - 1, price=price))
+        return trace
 
-def _comes_back(trial: Trial) -> bool:
-    return trial.conversation.as_ is not None or any(turn.returning for turn in trial.conversation.turns)
-
-
-async def _send(
-    session: Session, turn: Turn, stubs: StubBook, options: TrialOptions, suite: Path
-) -> TurnTrace:
-    attachments = tuple((suite.parent / each.file, each) for each in turn.attach)
-    outgoing = OutgoingTurn(turn.user, attachments)
-    trace = await session.send(outgoing, stubs.answer, deadline_s=options.deadline_s)
-    return msgspec.structs.replace(trace, returning=True) if turn.returning else trace
+    return pay
 
 
 def _cost(trial: Trial, trace: Trace, prices: PriceBook, error: str | None, purse: TrialPurse | None) -> Cost:

@@ -8,6 +8,7 @@ from itertools import chain
 from harness.cost.prices import token_cost
 from harness.errors import ScorerError
 from harness.results import Score
+from harness.scorers.findings import stub_findings
 from harness.scorers.interface import Check, Scene, Scorer
 from harness.suite.records import AssistantFile, Conversation, Expect
 from harness.trace.costs import TokenPrice
@@ -51,7 +52,7 @@ def score_trace(
     scorers: Sequence[Scorer] | None = None,
     cost: TokenPrice = token_cost,
 ) -> tuple[Score, ...]:
-    """The scores of one trial: at least one for every check of its conversation.
+    """The scores of one trial: at least one for every check of its conversation, then the findings.
 
     Args:
         conversation: What should have happened.
@@ -68,7 +69,7 @@ def score_trace(
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))
-    return tuple(scores)
+    return (*scores, *stub_findings(trace))
 
 
 def _scores(check: Check, scene: Scene, scorers: Sequence[Scorer], earlier: Sequence[Score]) -> list[Score]:

@@ -1,6 +1,6 @@
 """The store: suite runs with their trials, traces and scores in one SQLite file or PostgreSQL database.
 
-A trial is committed before ``add_trial`` returns; a run adds trials some at a time (``batches.py``), so a
+A trial is committed before ``add_trial`` returns; a run adds trials some at a time, so a
 killed process loses what had not ended, and at most what ended in the last second. Nothing
 that was stored is changed later, except that a trial run again (after an error, or rescored) takes the place
 of the earlier one.

@@ -23,7 +23,6 @@ from harness.suite.records import (
     FunctionTool,
     GroundedExpectation,
     Limit,
-    Stub,
     Turn,
     Variant,
 )
@@ -151,35 +150,6 @@ def _run_options(assistant: AssistantFile, functions: list[str]) -> Iterator[Mis
         yield Mistake(("truncation_strategy", "type"), message)
     if len(assistant.metadata) > 16:
         yield Mistake(("metadata",), f"metadata has at most 16 pairs, not {len(assistant.metadata)}")
-
-
-# --- stubs ------------------------------------------------------------------------------------------------
-
-
-def check_stubs(stubs: dict[str, tuple[Stub, ...]], facts: Facts | None) -> Iterator[Mistake]:
-    """Mistakes in the answers prepared for function calls; places count from the top of the suite."""
-    for name, answers in stubs.items():
-        schema = facts.functions.get(name) if facts is not None else None
-        if facts is not None:
-            yield from unknown_function(name, list(facts.functions), ("tools", name), at_key=True)
-        if not answers:
-            yield Mistake(("tools", name), f"no answer is prepared for {name!r}", "add {returns: ...}")
-        for index, stub in enumerate(answers):
-            place: Place = ("tools", name, index)
-            yield from argument_mistakes(name, stub.when, (*place, "when"), schema)
-            yield from _answer_of_stub(stub, place)
-            if any(not earlier.when and earlier.times is None for earlier in answers[:index]):
-                message = f"this answer of {name!r} is never given: an earlier one answers every call"
-                yield Mistake(place, message, "move it up, or give the earlier one a when or times")
-                break
-
-
-def _answer_of_stub(stub: Stub, place: Place) -> Iterator[Mistake]:
-    given = stub.model_fields_set & {"returns", "fails"}
-    if len(given) == 2 and stub.fails is not None:
-        yield Mistake((*place, "fails"), "a stub cannot both return and fail", "remove returns or fails")
-    if not given:
-        yield Mistake(place, "a stub needs returns or fails", "add returns: null for an empty answer")
 
 
 # --- conversations ----------------------------------------------------------------------------------------

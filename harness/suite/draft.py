@@ -14,9 +14,11 @@ import msgspec
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import Problem, SuiteError
-from harness.suite.check import check_conversation, check_stubs, facts_of
+from harness.suite.check import check_conversation, facts_of
+from harness.suite.expecting import NOTHING_EXPECTED
 from harness.suite.foreach import Row, Table, Template, placeholders, read_table, unescaped
-from harness.suite.records import Conversation, Expect, Suite, SuiteFile
+from harness.suite.records import Conversation, Suite, SuiteFile
+from harness.suite.stubs import check_stubs
 from harness.yamlfile.mistakes import Mistake, annotation_at, did_you_mean, mistakes_in, shown
 from harness.yamlfile.source import Place, Source
 
@@ -214,7 +216,7 @@ class Draft:
 
     def _meaning(self, suite: Suite) -> Iterator[Mistake]:
         facts = facts_of(suite.variant)
-        yield from check_stubs(suite.stubs, facts)
+        yield from check_stubs(suite.stubs, suite.functions, facts, self.folder)
         first: dict[str, Place] = {}
         for index, conversation in enumerate(suite.conversations):
             place: Place = ("conversations", index)
@@ -278,9 +280,6 @@ def _value_at(data: Any, place: Place) -> Any:
     return data
 
 
-_NOTHING_EXPECTED: dict[str, Any] = {**dict.fromkeys(Expect.model_fields), "requires": []}
-
-
 def _with_nulls_written_out(entry: Any) -> Any:
     """``expect: null`` in a turn switches every default off; on a conversation it says nothing."""
     if not isinstance(entry, dict):
@@ -289,7 +288,7 @@ def _with_nulls_written_out(entry: Any) -> Any:
         entry = entry | {"expect": {}}
     turns = entry.get("turns")
     if isinstance(turns, list) and any(map(_switches_off, turns)):
-        off = {"expect": _NOTHING_EXPECTED}
+        off = {"expect": NOTHING_EXPECTED}
         entry = entry | {"turns": [turn | off if _switches_off(turn) else turn for turn in turns]}
     return entry
 

@@ -110,6 +110,16 @@ def _read_csv(file: str, text: str) -> Table:
     return Table(file, columns, tuple(rows), typed=False)
 
 
+def typed_values(table: Table) -> list[dict[str, Any]]:
+    """The rows with numbers, truth values and null for what a CSV file spells as such."""
+    if table.typed:
+        return [dict(row.values) for row in table.rows]
+    return [
+        {key: _typed_cell(cell) if cell != "" else None for key, cell in row.values.items()}
+        for row in table.rows
+    ]
+
+
 def _header_problems(file: str, columns: tuple[str, ...]) -> Iterator[Problem]:
     where = Where(file, 1)
     if columns and not all(columns):

@@ -18,7 +18,7 @@ from harness.suite.records import HistoryMessage, Variant
 from harness.targets import bounds, requests, spending
 from harness.targets.capture import moment
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn, Pays
-from harness.targets.turns import Answers, Timing, timed, user_message
+from harness.targets.turns import Answers, Timing, ended, timed, user_message
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Attempt, Message, RunStatus, RunStep, ToolCall, TurnTrace
 
@@ -110,8 +110,8 @@ class ChatSession:
         """Send the whole talk and the message, answer function calls, and tell what happened."""
         if turn.attachments:
             raise _lacks(self._target, f"attachments such as {turn.attachments[0][0].name!r}")
-        making = _Turn(Answers(self._clock))
-        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s)
+        making = _Turn(Answers(self._clock, turn.most_rounds))
+        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s, making.answers)
         return _trace(turn, making, timing, self._talk.name)
 
     async def close(self) -> None:
@@ -127,7 +127,8 @@ class ChatSession:
             making.completions.append(completion)
             said = _said(completion)
             calls = said.get("tool_calls") or []
-            if not calls or _status(completion) != "completed":
+            over = not calls or _status(completion) != "completed"
+            if over or not making.answers.may_go_on():
                 if said.get("content"):
                     self._talk.messages.append({"role": "assistant", "content": said["content"]})
                 return
@@ -208,7 +209,7 @@ def _trace(turn: OutgoingTurn, making: _Turn, timing: Timing, talk: str) -> Turn
     last = making.last
     return TurnTrace(
         user=user_message(turn),
-        status="timed_out" if timing.timed_out else _status(last),
+        status=ended(timing, making.answers) or _status(last),
         started_at=timing.started_at,
         latency_s=max(timing.latency_s - wait_s, 0.0),
         messages=tuple(message for each in making.completions for message in _messages(each)),
@@ -217,7 +218,7 @@ def _trace(turn: OutgoingTurn, making: _Turn, timing: Timing, talk: str) -> Turn
         model=last.get("model"),
         wait_s=wait_s,
         attempts=tuple(making.attempts),
-        error=_error(last),
+        error=making.answers.gave_up or _error(last),
         run_id=last.get("id"),
         thread_id=talk,
         service_tier=last.get("service_tier"),

@@ -14,7 +14,7 @@ from harness.suite.records import Variant
 from harness.targets import bounds, items, requests, spending
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Knowledge, Provisioner, delete, pages
-from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
+from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Attempt, RunStatus, TurnTrace
 
@@ -103,10 +103,12 @@ class ConversationSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, answer function calls until the model has done, and tell what happened."""
-        making = _Turn(Answers(self._clock))
+        making = _Turn(Answers(self._clock, turn.most_rounds))
         was_torn, self._talk.is_torn = self._talk.is_torn, True
-        timing = await timed(self._play(turn, making, answer, was_torn=was_torn), self._clock, deadline_s)
-        self._talk.is_torn = timing.timed_out or making.status != "completed"
+        work = self._play(turn, making, answer, was_torn=was_torn)
+        timing = await timed(work, self._clock, deadline_s, making.answers)
+        ended_early = timing.timed_out or making.answers.gave_up is not None
+        self._talk.is_torn = ended_early or making.status != "completed"
         return await self._trace(turn, making, timing)
 
     async def close(self) -> None:
@@ -124,7 +126,7 @@ class ConversationSession:
         while True:
             await self._respond(making, {**body, "input": given})
             calls = items.function_calls(making.last.get("output") or ())
-            if making.status != "completed" or not calls:
+            if making.status != "completed" or not calls or not making.answers.may_go_on():
                 return
             given = [await self._answered(call, making, answer) for call in calls]
             body = requests.unforced(body)
@@ -201,7 +203,7 @@ class ConversationSession:
         if "id" not in making.last:
             raise TargetUnavailable("the stream of a response ended before it began, with no id to ask for")
         path, query = f"/responses/{making.last['id']}", {"include": list(include)}
-        while (response := await self._wire.call("GET", path, query=query))["status"] in _WORKING:
+        while (response := await self._wire.call("GET", path, query=query)).get("status") in _WORKING:
             await asyncio.sleep(self._poll_s)
         making.responses[-1] = response
 
@@ -216,7 +218,7 @@ class ConversationSession:
         last = making.last
         return TurnTrace(
             user=user_message(turn),
-            status="timed_out" if timing.timed_out else _status(making.status),
+            status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
             latency_s=max(timing.latency_s - wait_s, 0.0),
             messages=await with_images(self._wire, messages, paths),
@@ -225,7 +227,7 @@ class ConversationSession:
             model=last.get("model"),
             wait_s=wait_s,
             attempts=tuple(making.attempts),
-            error=_error(last),
+            error=making.answers.gave_up or _error(last, timed_out=timing.timed_out),
             run_id=last.get("id"),
             thread_id=self._talk.conversation_id,
             service_tier=last.get("service_tier"),
@@ -253,12 +255,12 @@ def _status(status: str) -> RunStatus:
     return status if status in _ENDED else "unknown"  # type: ignore[return-value]
 
 
-def _error(response: Json) -> str | None:
+def _error(response: Json, *, timed_out: bool) -> str | None:
     if failure := response.get("error"):
         return f"{failure.get('code')}: {failure.get('message')}"
     if reason := (response.get("incomplete_details") or {}).get("reason"):
         return f"incomplete: {reason}"
     status = response.get("status")
-    if status and status not in _ENDED | _WORKING:
-        return f"the response ended with the status {status!r}, which this harness does not know"
-    return None
+    if timed_out or status in _ENDED:
+        return None
+    return f"the response ended with the status {status!r}, which this harness does not know"

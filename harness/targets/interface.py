@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from harness.suite.records import Attachment, HistoryMessage, Variant
 from harness.trace.records import TurnTrace
+
+MOST_ROUNDS = 25
+"""Of function calls in one turn, unless a setting says otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +25,17 @@ class FunctionCall:
 
 @dataclass(frozen=True, slots=True)
 class FunctionOutput:
-    """What to answer a function call; ``error`` says why it is not the answer the suite wanted."""
+    """What to answer a function call.
+
+    Attributes:
+        output: The text to send.
+        error: Why it is not the answer that the suite wanted.
+        takes_s: How long the function is taken to have worked, without anybody waiting for it.
+    """
 
     output: str
     error: str | None = None
+    takes_s: float = 0.0
 
 
 Pays = Literal["requests", "turns", "nothing"]
@@ -36,10 +46,17 @@ AnswerFunction = Callable[[FunctionCall], Awaitable[FunctionOutput]]
 
 @dataclass(frozen=True, slots=True)
 class OutgoingTurn:
-    """One message of the user, ready to be sent."""
+    """One message of the user, ready to be sent.
+
+    Attributes:
+        text: What the user says.
+        attachments: Files sent with it.
+        most_rounds: How often the assistant may ask for functions before the turn is given up.
+    """
 
     text: str
     attachments: tuple[tuple[Path, Attachment], ...] = ()
+    most_rounds: int = MOST_ROUNDS
 
 
 class Session(Protocol):
@@ -60,6 +77,15 @@ class Session(Protocol):
 
     async def close(self) -> None:
         """Give the thread back."""
+        ...
+
+
+@runtime_checkable
+class Recorded(Protocol):
+    """A session that answers from a recording, and so knows what a simulated user said then."""
+
+    def next_simulated(self) -> str | None:
+        """The next message if a simulated user said it; None when that user had nothing more to say."""
         ...
 
 

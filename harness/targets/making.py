@@ -145,8 +145,8 @@ def _chat(options: TargetOptions) -> Target:
 
 
 def _function(options: TargetOptions) -> Target:
+    from harness.suite.naming import named_function
     from harness.targets.function import FunctionTarget
-    from harness.targets.naming import named_function
 
     _refuse_faults(options)
     if not options.function:

@@ -12,12 +12,12 @@ import msgspec
 from harness.clock import Clock
 from harness.cost.charges import Charge
 from harness.cost.usage import from_api
-from harness.errors import TargetUnavailable
+from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import bounds, capture, requests, spending
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Provisioner, Ready, delete, pages
-from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
+from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Attempt, RunStatus, RunStep, TurnTrace
 
@@ -93,9 +93,9 @@ class AssistantsSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, drive the run to its end, and tell what happened."""
-        making = _Turn(Answers(self._clock))
-        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s)
-        if timing.timed_out:
+        making = _Turn(Answers(self._clock, turn.most_rounds))
+        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s, making.answers)
+        if timing.timed_out or making.answers.gave_up:
             await within_grace(self._cancel(making))
         return await self._trace(turn, making, timing)
 
@@ -149,7 +149,7 @@ class AssistantsSession:
     async def _run(self, making: _Turn, answer: AnswerFunction, options: Json) -> None:
         body = {"assistant_id": self._ready.assistant_id, **options}
         await self._follow(making, f"/threads/{self._thread}/runs?include[]={_INCLUDE}", body)
-        while making.status == "requires_action":
+        while making.status == "requires_action" and making.answers.may_go_on():
             outputs = await self._answer(making, answer)
             path = f"/threads/{self._thread}/runs/{making.run['id']}/submit_tool_outputs"
             await self._follow(making, path, {"tool_outputs": outputs})
@@ -166,14 +166,14 @@ class AssistantsSession:
         )
 
     async def _follow(self, making: _Turn, path: str, body: Json) -> None:
-        """Stream; when the stream brings no end (dropped, or the server can't stream), poll."""
+        """Stream; when the stream brings no end (dropped, silent, or the server can't stream), poll."""
         making.run = {**making.run, "status": ""} if making.run else {}
         try:
             async for event, data in self._wire.stream(
                 path, {**body, "stream": True}, attempts=making.attempts
             ):
                 making.take(event, data)
-        except TargetUnavailable:
+        except (TargetUnavailable, TargetTimeout):
             if not making.run:
                 raise
         if making.status not in _ENDED | {"requires_action"}:
@@ -183,9 +183,11 @@ class AssistantsSession:
         runs = f"/threads/{self._thread}/runs"
         if "id" not in making.run:
             newest = await self._wire.call("GET", runs, query={"limit": 1, "order": "desc"})
+            if not newest["data"]:
+                raise TargetUnavailable("the stream of a run ended before it began")
             making.run = newest["data"][0]
         path = f"{runs}/{making.run['id']}"
-        while (run := await self._wire.call("GET", path))["status"] in _WORKING:
+        while (run := await self._wire.call("GET", path)).get("status") in _WORKING:
             await asyncio.sleep(self._poll_s)
         making.run = run
         steps = pages(self._wire, f"{path}/steps", **{"include[]": _INCLUDE, "order": "asc"})
@@ -203,7 +205,7 @@ class AssistantsSession:
         return outputs
 
     async def _cancel(self, making: _Turn) -> None:
-        """Free the thread after a deadline; best effort, the trace says timed_out either way."""
+        """Free the thread of a run that was given up; best effort, the trace says why either way."""
         if making.run:
             await self._wire.call("POST", f"/threads/{self._thread}/runs/{making.run['id']}/cancel")
 
@@ -214,7 +216,7 @@ class AssistantsSession:
         wait_s = sum(attempt.wait_s for attempt in making.attempts)
         return TurnTrace(
             user=user_message(turn),
-            status="timed_out" if timing.timed_out else _status(making.status),
+            status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
             latency_s=max(timing.latency_s - wait_s, 0.0),
             messages=await with_images(self._wire, messages),
@@ -223,7 +225,7 @@ class AssistantsSession:
             model=making.run.get("model"),
             wait_s=wait_s,
             attempts=tuple(making.attempts),
-            error=_error(making.run),
+            error=making.answers.gave_up or _error(making.run, timed_out=timing.timed_out),
             run_id=making.run.get("id"),
             thread_id=self._thread,
             api="assistants",
@@ -239,11 +241,11 @@ def _status(status: str) -> RunStatus:
     return status if status in _ENDED or status == "requires_action" else "unknown"  # type: ignore[return-value]
 
 
-def _error(run: Json) -> str | None:
+def _error(run: Json, *, timed_out: bool) -> str | None:
     if failure := run.get("last_error"):
         return f"{failure.get('code')}: {failure.get('message')}"
     if reason := (run.get("incomplete_details") or {}).get("reason"):
         return f"incomplete: {reason}"
-    if run.get("status") not in _ENDED | {None, "requires_action"}:
-        return f"the run ended with the status {run['status']!r}, which this harness does not know"
-    return None
+    if timed_out or run.get("status") in _ENDED | {"requires_action"}:
+        return None
+    return f"the run ended with the status {run.get('status')!r}, which this harness does not know"

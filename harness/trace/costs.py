@@ -13,7 +13,7 @@ from harness.cost.prices import (
     file_search_cost,
     token_cost,
 )
-from harness.trace.records import TurnTrace
+from harness.trace.records import Simulation, TurnTrace
 
 __all__ = ["TokenPrice", "turns_cost"]
 
@@ -35,6 +35,12 @@ def turns_cost(
     for turn in turns[first:]:
         cost += at_tier(turn.service_tier, price(turn.model or model, turn.usage)) + _calls_cost(turn)
     return cost
+
+
+def simulator_cost(simulations: Sequence[Simulation], *, price: TokenPrice = token_cost) -> Cost:
+    """What the chat models cost that played the user; Python functions cost nothing."""
+    asked = (each for each in simulations if each.model is not None)
+    return sum((price(each.model or "", each.usage) for each in asked), start=FREE)
 
 
 def _calls_cost(turn: TurnTrace) -> Cost:

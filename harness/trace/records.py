@@ -176,6 +176,7 @@ class TurnTrace(Record, frozen=True):
         attempts: Every request that needed more than one try.
         error: The run's last_error, incomplete reason or the transport's error, in words.
         returning: The user had left and came back for this turn.
+        simulated: A simulated user said the message.
         run_id: The API's run id.
         thread_id: The thread it ran on: a thread, a conversation, or the target's own name for the talk.
         service_tier: The tier that served it, as the target says; None where there is no such thing.
@@ -194,6 +195,7 @@ class TurnTrace(Record, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     error: str | None = None
     returning: bool = False
+    simulated: bool = False
     run_id: str | None = None
     thread_id: str | None = None
     service_tier: str | None = None
@@ -220,6 +222,22 @@ class TurnTrace(Record, frozen=True):
         return tuple(result for call in self.tool_calls for result in call.results)
 
 
+class Simulation(Record, frozen=True):
+    """One time that a simulated user was asked for its next message.
+
+    Attributes:
+        turn: Index of the turn that the message began; None when the user had nothing more to say.
+        model: The chat model that was asked; None for a Python function.
+        usage: What the model used; None when it did not tell, or nothing was asked.
+        latency_s: Seconds until the message was there.
+    """
+
+    turn: int | None
+    model: str | None = None
+    usage: Usage | None = None
+    latency_s: float = 0.0
+
+
 class Trace(Record, frozen=True):
     """All turns of one trial.
 
@@ -230,6 +248,7 @@ class Trace(Record, frozen=True):
         history: Messages put on the thread before the first turn.
         turns: One for each turn that was begun, in order.
         documents: The knowledge base by file id: the name each document was uploaded under.
+        simulations: How the messages of simulated users came about, in order.
     """
 
     trial_id: str
@@ -237,4 +256,5 @@ class Trace(Record, frozen=True):
     turns: tuple[TurnTrace, ...]
     history: tuple[Message, ...] = ()
     documents: dict[str, str] = msgspec.field(default_factory=dict)
+    simulations: tuple[Simulation, ...] = ()
     format: int = FORMAT_VERSION

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from harness.errors import HarnessError, StoreError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
 from harness.settings import Settings
+from harness.suite import authoring
 from harness.suite.assistants import digest_of_file, existing_assistant, is_assistant_id, load_variant
 from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
@@ -37,6 +38,8 @@ class Job:
         assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
         tags: Only conversations with one of these.
         ids: Only conversations whose id matches one of these patterns.
+        variants: Versions of the assistant by name, files or ids; each is run instead of the suites' own.
+        made: Suites that a program has made; without suites named these alone are run.
     """
 
     suites: tuple[str, ...]
@@ -44,6 +47,13 @@ class Job:
     assistant: str | None = None
     tags: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    variants: Mapping[str, str] = field(default_factory=dict)
+    made: tuple[authoring.Suite, ...] = ()
+
+    @property
+    def named_suites(self) -> tuple[str, ...]:
+        """The files and folders that are meant."""
+        return self.suites or (() if self.made else usual_suites())
 
 
 def load(job: Job) -> list[Suite]:
@@ -52,9 +62,17 @@ def load(job: Job) -> list[Suite]:
     Raises:
         SuiteError: With every mistake of every file.
     """
-    variant = _variant(job.assistant) if job.assistant else None
-    suites = load_suites([Path(path) for path in job.suites or usual_suites()], variant=variant)
+    variant = next(iter(variants_of(job)), None)
+    suites = load_suites([Path(path) for path in job.named_suites], variant=variant, made=job.made)
     return select(suites, tags=job.tags, ids=job.ids)
+
+
+def variants_of(job: Job) -> tuple[Variant, ...]:
+    """The assistants that are run instead of the suites' own; none when these are."""
+    if job.variants:
+        found = [(name, _variant(assistant)) for name, assistant in job.variants.items()]
+        return tuple(variant.model_copy(update={"name": name}) for name, variant in found)
+    return (_variant(job.assistant),) if job.assistant else ()
 
 
 def usual_suites() -> tuple[str, ...]:
@@ -78,7 +96,8 @@ def plan_of(job: Job, suites: Sequence[Suite]) -> Plan:
     Raises:
         HarnessError: There are none (code ``nothing-to-run``).
     """
-    plan = make_plan(suites, repeats=job.settings.repeats)
+    variants = variants_of(job) if job.variants else ()
+    plan = make_plan(suites, variants=variants, repeats=job.settings.repeats)
     if not plan.trials:
         raise HarnessError(
             "there is nothing to run",
@@ -94,11 +113,13 @@ def plan_of(job: Job, suites: Sequence[Suite]) -> Plan:
 def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
     """The job as plain JSON, without the key."""
     return {
-        "suites": [str(Path(path).resolve()) for path in job.suites or usual_suites()],
+        "suites": [str(Path(path).resolve()) for path in job.named_suites],
+        "made": [suite.name for suite in job.made],
         "assistant": _lasting(job.assistant),
+        "variants": {name: _lasting(assistant) for name, assistant in job.variants.items()},
         "tags": list(job.tags),
         "ids": list(job.ids),
-        "fingerprints": fingerprints(suites, job.settings),
+        "fingerprints": fingerprints(suites, job),
         **job.settings.model_dump(exclude={"api_key", "store", "reports"}),
         **_server_files(job.settings),
         "target_function": _lasting_function(job.settings.target_function),
@@ -129,20 +150,30 @@ def _server_files(settings: Settings) -> dict[str, str]:
     return {name: str(Path(path).resolve()) for name, path in named.items() if path}
 
 
-def fingerprints(suites: Sequence[Suite], settings: Settings) -> dict[str, str]:
+def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:
     """What decides the outcome of a run, each with a digest of its content."""
     prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
-    variants = [suite.variant for suite in suites if suite.variant]
+    variants = variants_of(job) or [suite.variant for suite in suites if suite.variant]
     prints |= {f"assistant {variant.name}": variant.fingerprint for variant in variants}
-    return prints | {name: digest_of_file(Path(path)) for name, path in _server_files(settings).items()}
+    return prints | {name: digest_of_file(Path(path)) for name, path in _server_files(job.settings).items()}
 
 
 def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
-    """The job that a stored run began with; settings named in ``changed`` are those given now."""
+    """The job that a stored run began with; settings named in ``changed`` are those given now.
+
+    Raises:
+        StoreError: Its suites are in no file (code ``suite-made-in-program``).
+    """
     kept = record.settings
+    if kept.get("made"):
+        raise StoreError(
+            f"run {record.id} can't go on, for a program made these suites: {', '.join(kept['made'])}",
+            code="suite-made-in-program",
+            hint="run it again from the program, or put the suites into a file of their own",
+        )
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
-    own |= {"models", "faults", "target_function"}
+    own |= {"models", "faults", "target_function", "most_rounds"}
     own |= {"prices", *_OF_BUDGET} - set(changed)
     asked = {name: kept[name] for name in own if name in kept}
     return Job(
@@ -151,6 +182,7 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
         assistant=kept["assistant"],
         tags=tuple(kept["tags"]),
         ids=tuple(kept["ids"]),
+        variants=kept.get("variants") or {},
     )
 
 

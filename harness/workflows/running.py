@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,10 +19,13 @@ from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
 from harness.runner.budget import Budget
-from harness.runner.events import Event, RunFinished, TrialFinished, TrialStarted
+from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
+from harness.runner.failures import FailureLimit
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
+from harness.suite import authoring
+from harness.suite.assistants import is_assistant_id
 from harness.suite.records import Suite
 from harness.targets.interface import Target
 from harness.targets.making import make_target
@@ -37,10 +41,10 @@ from harness.workflows.jobs import (
     remembered,
     remembered_budget,
 )
+from harness.workflows.keeping import Keeper
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
-    from harness.store.batches import Batches
     from harness.store.store import Store
 
 Listener = Callable[[Event], None]
@@ -51,7 +55,7 @@ class Control:
     """How a run is watched and stopped from outside.
 
     Attributes:
-        listeners: Told of every event, after a trial's result is on its way into the store.
+        listeners: Told of every event; a trial's result is on its way into the store then.
         stop: Ends the run early.
         clock: What time it is.
     """
@@ -62,23 +66,71 @@ class Control:
 
 
 def evaluate(
-    *suites: str | Path, assistant: str | None = None, tags: Sequence[str] = (), **flags: Any
+    *suites: str | Path | authoring.Suite,
+    assistant: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None = None,
+    tags: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
+    progress: bool = False,
+    **flags: Any,
 ) -> SuiteRun:
     """Run suites and get the finished suite run, with every trace and score; in notebooks too.
 
     Args:
-        suites: Suite files and folders.
-        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
+        suites: Suite files and folders, and suites that were made right here.
+        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own; or several, each
+            run on every conversation: a list, or a mapping that names them.
         tags: Only conversations with one of these tags.
+        only: Only conversations whose id matches one of these patterns.
+        progress: Show how far it is.
         flags: Settings by name, e.g. ``repeats=3, target="assistants", base_url=...``.
 
     Raises:
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
-    settings = load_settings(flags)
-    chosen = (tags,) if isinstance(tags, str) else tuple(tags)
-    job = Job(tuple(str(suite) for suite in suites), settings, assistant, chosen)
-    return _finished(start(job))
+    one, several = _assistants(assistant)
+    job = Job(
+        suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
+        settings=load_settings(flags),
+        assistant=one,
+        tags=_listed(tags),
+        ids=_listed(only),
+        variants=several,
+        made=tuple(each for each in suites if isinstance(each, authoring.Suite)),
+    )
+    if not progress:
+        return _finished(start(job))
+    from harness.workflows.watching import watched
+
+    with watched() as listener:
+        return _finished(start(job, Control([listener])))
+
+
+def _listed(words: str | Sequence[str]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _assistants(
+    given: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None,
+) -> tuple[str | None, dict[str, str]]:
+    """One assistant, or several by name; a file is named by its stem.
+
+    Raises:
+        SettingsError: Two would have the same name.
+    """
+    if given is None or isinstance(given, str | Path):
+        return (None if given is None else str(given)), {}
+    if isinstance(given, Mapping):
+        return None, {name: str(each) for name, each in given.items()}
+    named: dict[str, str] = {}
+    for each in given:
+        name = str(each) if is_assistant_id(str(each)) else Path(each).stem
+        if name in named:
+            raise SettingsError(
+                f"two assistants would be called {name!r}: {named[name]} and {each}",
+                hint="name them: assistant={'old': ..., 'new': ...}",
+            )
+        named[name] = str(each)
+    return None, named
 
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
@@ -135,7 +187,7 @@ async def resume(
         job = recalled(record, settings, changed)
         suites = load(job)
         target = _target(job.settings, suites)
-        refuse_changed(record, fingerprints(suites, job.settings))
+        refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
         refuse_unpayable(job.settings, plan, target)
@@ -196,40 +248,63 @@ class _Work:
 
     async def carry_out(self, finished: Collection[str] = ()) -> SuiteRun:
         """Run what is left; results stand in the store in the order of the whole plan."""
-        status: RunStatus = "interrupted"
         try:
-            status = await self._run_left(finished)
+            async with self._keeper() as keeper:
+                await self._to_its_end(finished, keeper)
         finally:
-            # Whatever ends the run, what it leaves behind is whole and says whether it is finished.
-            try:
-                self.store.finish_run(self.run_id, status, self.control.clock.now())
-            finally:
-                await self.target.tear_down()
+            await self.target.tear_down()
         return self.store.run(self.run_id)
 
-    async def _run_left(self, finished: Collection[str]) -> RunStatus:
-        from harness.store.batches import Batches
+    def _keeper(self) -> Keeper:
+        return Keeper(
+            lambda some: self.store.add_trials(self.run_id, some),
+            patience_s=self.settings.store_patience_s,
+            on_change=lambda count, reason: self._tell(ResultsWait(count, reason)),
+            on_end=self.control.stop.at_once,
+            clock=self.control.clock,
+        )
 
+    async def _to_its_end(self, finished: Collection[str], keeper: Keeper) -> None:
+        """Run what is left; whatever ends the run, what it leaves behind is whole and says how it ended."""
+        status: RunStatus = "interrupted"
+        clock = self.control.clock
+        begun_at, begun = clock.now(), clock.monotonic()
+        try:
+            status = await self._run_left(finished, keeper)
+        finally:
+            # Counted from the beginning: the time of day may have jumped meanwhile.
+            ended_at = begun_at + timedelta(seconds=clock.monotonic() - begun)
+            await keeper.finish(lambda: self.store.finish_run(self.run_id, status, ended_at))
+
+    async def _run_left(self, finished: Collection[str], keeper: Keeper) -> RunStatus:
         left = self.plan.without(finished)
         budget = budget_of(self.settings, self.store, self.run_id, self.control.clock)
-        with Batches(self.store, self.run_id) as kept:
-            async with aclosing(self._events(left, budget)) as events:
-                return await self._keep(events, kept)
+        already = len(self.plan.trials) - len(left.trials)
+        async with aclosing(self._events(left, budget)) as events:
+            return await self._keep(events, keeper, already)
 
-    async def _keep(self, events: AsyncGenerator[Event, None], kept: Batches) -> RunStatus:
+    async def _keep(self, events: AsyncGenerator[Event, None], keeper: Keeper, already: int) -> RunStatus:
         """Hand every result to the store, tell everyone of every event; how the run ended."""
         places: dict[str, int] = {}
+        limit = FailureLimit(self.settings.max_failures, self.settings.max_errors)
         status: RunStatus = "interrupted"
         async for event in events:
-            if isinstance(event, TrialStarted):
+            if isinstance(event, RunStarted):
+                event = replace(event, run_id=self.run_id, already=already)
+            elif isinstance(event, TrialStarted):
                 places[event.trial.id] = event.trial.position
             elif isinstance(event, TrialFinished):
-                kept.add(event.result, places.pop(event.result.trial_id))
-            for listener in self.control.listeners:
-                listener(event)
-            if isinstance(event, RunFinished):
+                keeper.add((event.result, places.pop(event.result.trial_id)))
+                if limit.is_reached_by(event.result):
+                    self.control.stop.set("failures_reached")
+            elif isinstance(event, RunFinished):
                 status = event.status
+            self._tell(event)
         return status
+
+    def _tell(self, event: Event) -> None:
+        for listener in self.control.listeners:
+            listener(event)
 
     def _events(self, left: Plan, budget: Budget | None) -> AsyncGenerator[Event, None]:
         prices = self.settings.price_book()
@@ -237,8 +312,10 @@ class _Work:
             left,
             self.target,
             TrialOptions(
-                deadline_s=self.settings.deadline_s,
-                score=partial(_score, prices),
+                partial(_score, prices),
+                self.settings.deadline_s,
+                self.settings.provision_deadline_s,
+                self.settings.most_rounds,
                 prices=prices,
                 budget=budget,
             ),

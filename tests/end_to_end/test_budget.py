@@ -82,7 +82,7 @@ def test_a_run_without_enough_money_ends_cleanly_and_goes_on_with_more(folder: P
     done = run(folder, *PRICED, "--budget", "0.90")
     assert done.returncode == 2, done.stdout + done.stderr
     assert re.search(r"^budget: spent \$0\.\d+; \$0\.\d+ left of \$0\.90$", done.stdout, re.MULTILINE)
-    assert "ended early: the next request could cost $0.812 (300 prompt and 256 completion" in done.stdout
+    assert "budget: the next request could cost $0.812 (300 prompt and 256 completion" in done.stdout
     assert "--budget USD" in done.stdout and "report: " in done.stdout
     early = stored(folder)
     assert early.status == "budget_exhausted" and len(early.results) < 3

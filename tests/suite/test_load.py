@@ -296,7 +296,7 @@ bad.yaml:15:74: requires names 'answr', which is not checked here
 bad.yaml:16:9: an entry of turns has no 'user'
     hint: add user: what the user says
 bad.yaml:16:9: unknown key 'expct' in an entry of turns
-    hint: did you mean 'expect'? Allowed here: user, attach, returning, expect
+    hint: did you mean 'expect'? Allowed here: user, attach, returning, deadline_s, expect
 bad.yaml:20:42: 'open_ticket' has no argument 'mail'
     hint: did you mean 'email'? Arguments: email, priority, lines
 bad.yaml:20:61: priority of 'open_ticket' is never 'urgent'

@@ -12,6 +12,9 @@ trial's result, never an exception::
     │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
     │   └── TargetRefused       it answered that it will not do this (wrong key, bad field)
     │       └── TargetMissing   what was asked for is not there, or no longer
+    ├── BudgetError       something costs more than it may, or nobody knows what it can cost
+    │   ├── BudgetExhausted       the suite run's budget can't pay the next request
+    │   └── TrialBudgetExhausted  the trial's own can't
     ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
     ├── StoreError        the store cannot be read or written
@@ -129,6 +132,24 @@ class TargetRefused(TargetError):
 
 class TargetMissing(TargetRefused):
     """What was asked for is not at the target, or no longer."""
+
+
+class BudgetError(HarnessError):
+    """Something costs more than it may, or nobody knows what it can cost at most."""
+
+    default_code = "budget-error"
+
+
+class BudgetExhausted(BudgetError):
+    """What is left of the suite run's budget can't pay the next request, so it was not sent."""
+
+    default_code = "budget-exhausted"
+
+
+class TrialBudgetExhausted(BudgetError):
+    """What is left of the trial's own budget can't pay its next request, so it was not sent."""
+
+    default_code = "trial-budget-exhausted"
 
 
 class ScriptError(HarnessError):

@@ -97,6 +97,22 @@ class CountedResults(Sequence[TrialResult]):
         """How many ended with each outcome."""
 
 
+class Spending(Record, frozen=True):
+    """What the paid requests of a suite run under a budget cost.
+
+    Attributes:
+        requests: How many there were.
+        spent_usd: All of them together, those of unknown cost at the most that they could cost.
+        unknown_usd: The part of ``spent_usd`` that is such a worst case.
+        overcharged: Requests that cost more than the limits they were sent with allow.
+    """
+
+    requests: int
+    spent_usd: Decimal
+    unknown_usd: Decimal = Decimal(0)
+    overcharged: int = 0
+
+
 class SuiteRun(Record, frozen=True):
     """All trials of one plan, as run once.
 
@@ -107,6 +123,7 @@ class SuiteRun(Record, frozen=True):
         settings: What the run was asked for (target, repeats, concurrency, suites), as given.
         results: In the order of the plan, once all are in. Those of a stored run are read from the store
             whenever they are looked at.
+        spending: What was spent; None when the run never had a budget.
     """
 
     id: str
@@ -117,6 +134,7 @@ class SuiteRun(Record, frozen=True):
     ended_at: datetime | None = None
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
     results: Sequence[TrialResult] = ()
+    spending: Spending | None = None
 
     @property
     def outcomes(self) -> Counter[Outcome]:

@@ -6,12 +6,14 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
+from harness.cost.prices import ModelPrice, PriceBook
 from harness.errors import SettingsError, Where
 from harness.suite.records import MOST_REPEATS, Deadline
 from harness.targets.interface import MOST_ROUNDS
@@ -23,6 +25,20 @@ FILE_NAME = "harness.toml"
 _PREFIX = "HARNESS_"
 _OF_OPENAI = {"base_url": "OPENAI_BASE_URL", "api_key": "OPENAI_API_KEY"}
 _OF_AZURE = {"api_key": "AZURE_OPENAI_API_KEY", "api_version": "OPENAI_API_VERSION"}
+
+
+_Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+_PRICE = "write MODEL=INPUT/OUTPUT or MODEL=INPUT/OUTPUT/CACHED in USD per million tokens"
+
+
+class Price(BaseModel):
+    """What somebody pays for a model, in USD per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: _Usd
+    output: _Usd
+    cached: _Usd | None = None
 
 
 class Settings(BaseModel):
@@ -69,6 +85,20 @@ class Settings(BaseModel):
     """End the run early after so many failed or errored trials."""
     max_errors: Annotated[int, Field(ge=1)] | None = None
     """End the run early after so many errored trials."""
+    budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    """The most that a run may cost, in USD; a request that could cost more is not sent."""
+    budget_per_trial_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    """The most that one trial may cost, in USD."""
+    most_per_turn_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Under a budget: the most that a turn can cost at a target that can't be limited, such as function."""
+    cap_prompt_tokens: Annotated[int, Field(ge=256)] = 50_000
+    """Under a budget: max_prompt_tokens of a run whose assistant has none."""
+    cap_completion_tokens: Annotated[int, Field(ge=256)] = 8_192
+    """Under a budget: the most that a run, response or completion may write, unless its assistant says."""
+    cap_tool_calls: Annotated[int, Field(ge=1)] = 4
+    """Under a budget: calls of hosted tools in one response."""
+    prices: dict[str, Price] = Field(default_factory=dict)
+    """Prices of models by name, before the list prices: input, output and cached, USD per million tokens."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None
@@ -89,6 +119,23 @@ class Settings(BaseModel):
     """How long a run waits for a store that can't be written to, with its results in memory, in seconds."""
     reports: str = "reports"
     """Folder for HTML reports."""
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _written_prices(cls, value: Any) -> Any:
+        """Prices as flags and variables write them: ``my-model=1.10/4.40``."""
+        if isinstance(value, str):
+            value = [part for part in value.split(",") if part.strip()]
+        return dict(_price(text) for text in value) if isinstance(value, list | tuple) else value
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether something limits what may be spent."""
+        return self.budget_usd is not None or self.budget_per_trial_usd is not None
+
+    def price_book(self) -> PriceBook:
+        """The prices of one's own, and list prices."""
+        return PriceBook({name: ModelPrice(**dict(price)) for name, price in self.prices.items()})
 
     def limits(self) -> Limits:
         """What requests keep to."""
@@ -134,6 +181,8 @@ def load_settings(
     is_azure = bool((in_file | _from_environment(set_outside, {}) | given).get("azure_endpoint"))
     elsewhere = {**_from_environment(set_outside, _OF_AZURE if is_azure else _OF_OPENAI), **given}
     values = in_file | elsewhere
+    if isinstance(in_file.get("prices"), dict) and "prices" in elsewhere:
+        values["prices"] = in_file["prices"] | _parsed_prices(elsewhere["prices"])
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -174,7 +223,10 @@ def _explained(error: ValidationError, values: Mapping[str, Any], where: Where |
     lines, hints = [], []
     for each in error.errors():
         name = str(each["loc"][0])
-        if each["type"] == "extra_forbidden":
+        if len(each["loc"]) > 1:
+            place = ".".join(str(part) for part in each["loc"])
+            lines.append(f"{place} = {each['input']!r}: {each['msg'].lower()}")
+        elif each["type"] == "extra_forbidden":
             lines.append(f"there is no setting {name!r}")
             if known := nearest(name, Settings.model_fields):
                 hints.append(f"did you mean {known!r}?")
@@ -182,3 +234,28 @@ def _explained(error: ValidationError, values: Mapping[str, Any], where: Where |
             lines.append(f"{name} = {values.get(name)!r}: {each['msg'].lower()}")
     hints.append(f"settings: {', '.join(Settings.model_fields)}; targets: {', '.join(names())}")
     return SettingsError("; ".join(lines), hint=" ".join(hints), where=where)
+
+
+# --- prices --------------------------------------------------------------------------------------------
+
+
+def _parsed_prices(written: Any) -> dict[str, Any]:
+    """Prices of a flag or variable, to be laid over those of the file."""
+    parsed = Settings._written_prices(written)
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _price(text: Any) -> tuple[str, dict[str, Decimal]]:
+    """``MODEL=INPUT/OUTPUT`` as what stands in a table of prices.
+
+    Raises:
+        SettingsError: It is written in another way.
+    """
+    name, _, amounts = str(text).strip().rpartition("=")
+    try:
+        usd = [Decimal(amount) for amount in amounts.split("/")]
+    except InvalidOperation as error:
+        raise SettingsError(f"{text!r} is no price", hint=_PRICE) from error
+    if not name or len(usd) not in (2, 3):
+        raise SettingsError(f"{text!r} is no price", hint=_PRICE)
+    return name, dict(zip(("input", "output", "cached"), usd, strict=False))

@@ -102,7 +102,7 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
-    from harness.errors import HarnessError, SettingsError, SuiteError, TargetError
+    from harness.errors import BudgetError, HarnessError, SettingsError, SuiteError, TargetError
 
     if debug:
         import traceback
@@ -117,4 +117,4 @@ def _explain(error: Exception, *, debug: bool) -> int:
         click.echo(f"hint: {error.hint}", err=True)
     if error.code == "nothing-to-run":
         return NOTHING_TO_RUN
-    return USAGE if isinstance(error, SuiteError | SettingsError | TargetError) else INTERNAL
+    return USAGE if isinstance(error, SuiteError | SettingsError | TargetError | BudgetError) else INTERNAL

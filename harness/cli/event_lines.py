@@ -23,6 +23,7 @@ from harness.runner.events import (
     RunStarted,
     TrialFinished,
     TrialStarted,
+    TrialUnpaid,
 )
 
 VERSION = 1
@@ -70,6 +71,8 @@ class EventLines:
             return "trial_finished", _finished(event.result) | self._standing()
         if isinstance(event, ResultsWait):
             return "results_wait", {"count": event.count, "reason": event.reason}
+        if isinstance(event, TrialUnpaid):
+            return "trial_unpaid", {"trial": event.trial.id, "reason": event.reason}
         return "run_finished", self._ended(event)
 
     def _ended(self, event: RunFinished) -> dict[str, Any]:

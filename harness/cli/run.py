@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import cli
-from harness.cli import options, terminal
+from harness.cli import money, options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -77,11 +77,13 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Longest wait that the server may ask for before the next try. Default: 60.",
 )
+@money.options
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
 @click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
 @click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
+@click.option("--estimate", is_flag=True, help="Say what the run will cost, and send nothing.")
 @click.option("--fail-fast", is_flag=True, help="End the run early after the first failed or errored trial.")
 @click.option(
     "--max-failures",
@@ -112,6 +114,7 @@ def command(
     retry_errors: bool,
     junit: str | None,
     markdown: str | None,
+    estimate: bool,
     fail_fast: bool,
     mode: str,
     no_progress: bool,
@@ -129,6 +132,8 @@ def command(
       harness run suites/acme --assistant prompts.yaml@main --assistant prompts.yaml
       harness run suites/acme --target responses
       harness run suites/acme --target function --target-function app/support.py:answer
+      harness run suites/acme --estimate
+      harness run suites/acme --budget 2.00 --budget-per-trial 0.05
       harness run --resume latest
 
     Targets: "embedded" is an Assistants API inside this process; "assistants" is any by its address;
@@ -137,8 +142,8 @@ def command(
 
     The key is read from OPENAI_API_KEY, with --azure-endpoint from AZURE_OPENAI_API_KEY. Ctrl-C once lets
     the trials under way finish, twice stops at once; what is finished is kept either way. With --resume, the
-    address, --concurrency, --deadline, the limits of requests and when to end early may be given anew; all
-    else is as the run began.
+    address, --concurrency, --deadline, the limits of requests, when to end early, budgets and prices may be
+    given anew; all else is as the run began. A run whose budget is exhausted ends with exit code 2.
 
     Exit codes: 0 all passed, 1 something failed (also when that ended the run early), 2 interrupted,
     3 internal error, 4 usage, 5 nothing to run.
@@ -149,6 +154,8 @@ def command(
     from harness.settings import load_settings
 
     if resume:
+        if estimate:
+            raise click.UsageError("--estimate is about a new run; leave --resume out.")
         given = {"SUITES": suites, "--assistant": assistants, "--tag": tags, "--only": ids}
         kept = ("target", "target_function", "repeats", "models", "faults", "keep_assistants", "keep_users")
         _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
@@ -158,10 +165,14 @@ def command(
         flags["max_failures"] = _fail_fast(flags["max_failures"])
     settings = load_settings(flags)
     job = workflows.Job(suites, settings, assistants, tags, ids)
+    if estimate:
+        click.echo(money.told(workflows.forecast(job), settings.budget_usd))
+        return cli.PASSED
     changed = [name for name, value in flags.items() if value is not None]
-    watched = _Watched("off" if no_progress or quiet else mode, events)
+    unpaid = money.Unpaid()
+    watched = _Watched("off" if no_progress or quiet else mode, events, unpaid)
     record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))
-    _print_summary(record, quiet=quiet)
+    _print_summary(record, unpaid, quiet=quiet)
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
     _tell_leftovers(workflows.left_behind(settings, record.id))
@@ -187,6 +198,7 @@ class _Watched:
 
     mode: str
     events: Path | None
+    unpaid: money.Unpaid
 
 
 async def _run(
@@ -199,7 +211,7 @@ async def _run(
     stop = Stop()
     with progress(watched.mode, watched.events, appends=resume is not None) as listeners:
         _watch_for_signals(stop)
-        control = workflows.Control(listeners, stop)
+        control = workflows.Control([*listeners, watched.unpaid], stop)
         async with kept_alive(listeners):
             return await _carried_out(job, resume, changed, control, retry_errors=retry_errors)
 
@@ -256,16 +268,19 @@ _ENDED_EARLY = {
 }
 
 
-def _print_summary(record: SuiteRun, *, quiet: bool) -> None:
+def _print_summary(record: SuiteRun, unpaid: money.Unpaid, *, quiet: bool) -> None:
     """The tables come before any file is written: a folder that can't be written to hides no verdict."""
     from harness import workflows
 
     click.echo(_verdict_line(record) if quiet else workflows.summary(record, terminal.width()))
+    if unpaid.reason:
+        click.echo(f"budget: {unpaid.reason}")
     if record.status != "finished":
         left = record.planned - len(record.results)
+        more = " --budget USD (more than before)" if record.status == "budget_exhausted" else ""
         click.echo(
             f"{_ENDED_EARLY.get(record.status, record.status)}; {left} of {record.planned} trials are left. "
-            f"Go on with: harness run --resume {record.id}"
+            f"Go on with: harness run --resume {record.id}{more}"
         )
 
 

@@ -6,9 +6,10 @@ from collections import Counter
 from decimal import Decimal
 
 from harness.clock import SYSTEM_CLOCK, Clock
-from harness.reporters.wording import counted, dollars, seconds
+from harness.cost.prices import dollars
+from harness.reporters.wording import counted, seconds
 from harness.results import TrialResult
-from harness.runner.events import Event, RunStarted, TrialFinished, TrialStarted
+from harness.runner.events import Event, RunStarted, TrialFinished, TrialStarted, TrialUnpaid
 
 _OUTCOMES = ("passed", "failed", "errored", "skipped")
 
@@ -57,6 +58,8 @@ class Tally:
         elif isinstance(event, TrialFinished):
             self._started.pop(event.result.trial_id, None)
             self._add(event.result)
+        elif isinstance(event, TrialUnpaid):
+            self._started.pop(event.trial.id, None)
 
     def _add(self, result: TrialResult) -> None:
         self.outcomes[result.outcome] += 1

@@ -50,6 +50,7 @@ class ConsoleReporter:
             self._suites(summary),
             self._unknown_cost(summary),
             self._waits(summary),
+            self._budget(run),
             self._not_passed(summary),
             self._never_judged(summary),
             _escalation(summary),
@@ -79,6 +80,10 @@ class ConsoleReporter:
     def _waits(self, summary: Summary) -> str:
         waited = wording.waited(summary.total)
         return self._wrapped(f"{waited}, added up over trials; no latency holds any of it") if waited else ""
+
+    def _budget(self, run: SuiteRun) -> str:
+        spent = wording.budget(run)
+        return self._wrapped(f"budget: {spent}") if spent else ""
 
     def _not_passed(self, summary: Summary) -> str:
         rows = summary.not_passed
@@ -121,9 +126,9 @@ def _headline(summary: Summary) -> str:
     facts = [
         f"{passed:,} of {wording.counted(len(rows), 'conversation')} passed",
         f"target {wording.printable(run.target)}",
-        run.status
+        wording.status(run)
         if summary.duration_s is None
-        else f"{run.status} after {wording.seconds(summary.duration_s)}",
+        else f"{wording.status(run)} after {wording.seconds(summary.duration_s)}",
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
     ]
     return f"{wording.printable(run.id)}: " + ", ".join(fact for fact in facts if fact)

@@ -65,7 +65,19 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("cost", "short_cost", "tokens", "seconds", "waited", "percent", "at", "counted", "one_line"):
+    for name in (
+        "cost",
+        "short_cost",
+        "tokens",
+        "seconds",
+        "waited",
+        "percent",
+        "at",
+        "counted",
+        "one_line",
+        "status",
+        "budget",
+    ):
         environment.filters[name] = getattr(wording, name)
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False, default=str)
     return environment

@@ -5,22 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from harness.cost.prices import dollars
 from harness.reporters.summary import Group
+from harness.results import Spending, SuiteRun
 
 UNKNOWN = "unknown"
 NOTHING = "–"
 _WORTH_TELLING_S = 0.1
-
-
-def dollars(amount: Decimal) -> str:
-    """Dollars with as many digits as matter: $12.35, $0.0123, $0.0000375."""
-    if amount == 0:
-        return "$0.00"
-    if abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    digits = 2 - amount.adjusted()  # three significant ones
-    text = f"{amount:.{digits}f}".rstrip("0")
-    return "$" + text.ljust(text.index(".") + 3, "0")
+_NO_USD = Decimal(0)
 
 
 def cost(group: Group) -> str:
@@ -91,6 +83,28 @@ def percent(share: float | None) -> str:
 def at(moment: datetime) -> str:
     """A time of day, in UTC."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def status(run: SuiteRun) -> str:
+    """How a suite run stands: ``budget exhausted``."""
+    return run.status.replace("_", " ")
+
+
+def budget(run: SuiteRun) -> str:
+    """What became of a suite run's budget; empty when it had none."""
+    limit, spending = run.settings.get("budget_usd"), run.spending or Spending(requests=0, spent_usd=_NO_USD)
+    if limit is None and run.spending is None:
+        return ""
+    facts = [f"spent {dollars(spending.spent_usd)}"]
+    if limit is not None:
+        left = max(Decimal(str(limit)) - spending.spent_usd, _NO_USD)
+        facts.append(f"{dollars(left)} left of {dollars(Decimal(str(limit)))}")
+    if spending.unknown_usd:
+        facts.append(f"{dollars(spending.unknown_usd)} of what is spent is a worst case, the cost unknown")
+    if spending.overcharged:
+        over = counted(spending.overcharged, "request")
+        facts.append(f"{over} charged more than the limits sent with them allow")
+    return "; ".join(facts)
 
 
 def trials(count: int) -> str:

@@ -63,6 +63,14 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialUnpaid:
+    """The budget can't pay the trial's next request; the trial has no result, and no other begins."""
+
+    trial: Trial
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class ResultsWait:
     """Results are kept in memory, for the store can't be written to; without a reason: it can again."""
 
@@ -78,4 +86,4 @@ class RunFinished:
     status: RunStatus
 
 
-Event = RunStarted | Provisioned | TrialStarted | TrialFinished | ResultsWait | RunFinished
+Event = RunStarted | Provisioned | TrialStarted | TrialFinished | TrialUnpaid | ResultsWait | RunFinished

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -17,6 +17,13 @@ from harness.suite.records import CodedConversation, Conversation, Turn
 from harness.targets.interface import Forgets, OutgoingTurn, Session, Target, cannot_forget
 from harness.targets.request_log import RequestLog, logged
 from harness.trace.records import Deletion, Simulation, TurnTrace
+
+PayTurn = Callable[[Callable[[], Awaitable[TurnTrace]]], Awaitable[TurnTrace]]
+"""Sends a turn and pays for it."""
+
+
+async def _free(send: Callable[[], Awaitable[TurnTrace]]) -> TurnTrace:
+    return await send()
 
 
 @dataclass(slots=True)
@@ -54,6 +61,7 @@ class Speaker:
         deadline_s: Longest a turn may take; None: what the suite says.
         most_rounds: How often the assistant may ask for functions in one turn.
         clock: What time it is.
+        pay: Pays for each turn, where the target does not ask for money itself.
     """
 
     def __init__(
@@ -65,7 +73,9 @@ class Speaker:
         deadline_s: float | None,
         most_rounds: int,
         clock: Clock,
+        pay: PayTurn | None = None,
     ) -> None:
+        self._pay = pay or _free
         self.clock = clock
         self._trial = trial
         self._target = target
@@ -112,7 +122,8 @@ class Speaker:
         attachments = tuple((folder / each.file, each) for each in turn.attach)
         outgoing = OutgoingTurn(turn.user, attachments, self._most_rounds)
         within_s = self._deadline_s or turn.deadline_s or self.deadline_s
-        trace = await self.session.send(outgoing, self._stubs.answer, deadline_s=within_s)
+        session, answer = self.session, self._stubs.answer
+        trace = await self._pay(lambda: session.send(outgoing, answer, deadline_s=within_s))
         if turn.returning or simulated:
             trace = msgspec.structs.replace(trace, returning=turn.returning, simulated=simulated)
         trace = self._with_opening(trace)

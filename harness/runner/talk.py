@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Any
 
 from harness.cost.usage import Usage
-from harness.errors import HarnessError, Problem, ScriptError, SuiteError, TargetError, Where
+from harness.errors import BudgetError, HarnessError, Problem, ScriptError, SuiteError, TargetError, Where
 from harness.plan import Trial
 from harness.results import Score
 from harness.runner.simulated import ChatUser, Saying, asked_user
@@ -104,7 +104,7 @@ class Talk:
         self._speaker = speaker
         self._played = played
         self._one_at_a_time = asyncio.Lock()
-        self._broken: TargetError | None = None
+        self._broken: TargetError | BudgetError | None = None
         self._begun = 0
         self.pause: asyncio.Timeout | None = None
 
@@ -197,7 +197,7 @@ class Talk:
             self._wait(on_function=False)
             try:
                 trace = await self._speaker.say(turn, simulated=simulated)
-            except TargetError as failure:
+            except (TargetError, BudgetError) as failure:
                 self._broken = failure
                 raise
             finally:

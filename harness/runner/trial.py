@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from harness.clock import Clock
-from harness.cost.prices import Cost
+from harness.cost.prices import Cost, PriceBook
 from harness.cost.usage import total_if_known
-from harness.errors import HarnessError
+from harness.errors import BudgetError, HarnessError, StoreError, TrialBudgetExhausted
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
-from harness.runner.speaking import Played, Speaker
+from harness.runner.budget import Budget, TrialPurse, pays
+from harness.runner.speaking import PayTurn, Played, Speaker
 from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
 from harness.targets.interface import MOST_ROUNDS, Target
+from harness.targets.spending import spending_from
 from harness.trace.costs import turns_cost
-from harness.trace.records import Message, Trace
+from harness.trace.records import Message, Trace, TurnTrace
 
 ScoreTrace = Callable[[Trial, Trace], tuple[Score, ...]]
 
@@ -31,21 +33,42 @@ class TrialOptions:
         deadline_s: Longest a turn may take; then it ends as ``timed_out``. None: what the suite says.
         provision_deadline_s: Longest making an assistant ready may take; then there is no run.
         most_rounds: How often the assistant may ask for functions in one turn; more end the turn.
+        prices: What tokens cost.
+        budget: Pays for the requests; None for as much as it takes.
     """
 
     score: ScoreTrace
     deadline_s: float | None = None
     provision_deadline_s: float = 900.0
     most_rounds: int = MOST_ROUNDS
+    prices: PriceBook = field(default_factory=PriceBook)
+    budget: Budget | None = None
+
+    def purse(self, trial: Trial, target: Target) -> TrialPurse | None:
+        """The money of a trial; a target that costs nothing needs none."""
+        if self.budget is None or pays(target) == "nothing":
+            return None
+        return self.budget.purse(trial.id)
 
 
 async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:
-    """The trial's result; never raises for what an assistant, a target or a scorer does wrong."""
+    """The trial's result; never raises for what an assistant, a target or a scorer does wrong.
+
+    Raises:
+        BudgetError: The suite run can't pay for the trial's next request: there is no result.
+        StoreError: What is spent can't be written down.
+    """
     started_at, begun = clock.now(), clock.monotonic()
+    purse = options.purse(trial, target)
     played = Played()
     error: str | None = None
     try:
-        await _play(trial, target, options, played, clock)
+        with spending_from(purse):
+            await _play(trial, target, options, played, clock, purse)
+    except TrialBudgetExhausted as failure:
+        error = str(failure)
+    except (BudgetError, StoreError):
+        raise
     except HarnessError as failure:
         error = str(failure)
     except Exception as failure:  # noqa: BLE001 - the edge of a trial: everything becomes data
@@ -62,10 +85,18 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     scores = (*options.score(judged, trace), *played.scores)
     # The time of day may jump meanwhile, and then a trial would end before it began.
     ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
-    return _result(trial, trace, scores, error, started_at, ended_at)
+    cost = _cost(trial, trace, options.prices, error, purse)
+    return _result(trial, trace, scores, cost, error, started_at, ended_at)
 
 
-async def _play(trial: Trial, target: Target, options: TrialOptions, played: Played, clock: Clock) -> None:
+async def _play(
+    trial: Trial,
+    target: Target,
+    options: TrialOptions,
+    played: Played,
+    clock: Clock,
+    purse: TrialPurse | None,
+) -> None:
     """Play the conversation; what was reached stands in ``played`` even when a turn raises."""
     speaker = Speaker(
         trial,
@@ -74,6 +105,7 @@ async def _play(trial: Trial, target: Target, options: TrialOptions, played: Pla
         deadline_s=options.deadline_s,
         most_rounds=options.most_rounds,
         clock=clock,
+        pay=_payer(trial, options, played, purse) if purse and pays(target) == "turns" else None,
     )
     try:
         await speaker.begin()
@@ -85,17 +117,44 @@ async def _play(trial: Trial, target: Target, options: TrialOptions, played: Pla
         await speaker.leave()
 
 
+def _payer(trial: Trial, options: TrialOptions, played: Played, purse: TrialPurse) -> PayTurn:
+    """Pays for turns at a target that can't be limited: what one costs at most was said in the settings."""
+    model = trial.variant.assistant.model
+    price = options.prices.asked_for(model)
+
+    async def pay(send: Callable[[], Awaitable[TurnTrace]]) -> TurnTrace:
+        held = await purse.hold_turn()
+        try:
+            trace = await send()
+        except BaseException:
+            held.lose()
+            raise
+        turns = [*played.turns, trace]
+        held.settle_at(turns_cost(turns, model, first=len(turns) - 1, price=price))
+        return trace
+
+    return pay
+
+
+def _cost(trial: Trial, trace: Trace, prices: PriceBook, error: str | None, purse: TrialPurse | None) -> Cost:
+    """By what the turns say they used; of a trial that broke off, as far as a purse kept count of it."""
+    model = trial.variant.assistant.model
+    if error is None:
+        return turns_cost(trace.turns, model, price=prices.asked_for(model))
+    if purse is not None and purse.is_certain:
+        return Cost(purse.spent_usd)
+    return Cost(None, "the trial broke off, and what its last turn cost is unknown")
+
+
 def _result(
     trial: Trial,
     trace: Trace,
     scores: tuple[Score, ...],
+    cost: Cost,
     error: str | None,
     started_at: datetime,
     ended_at: datetime,
 ) -> TrialResult:
-    cost = turns_cost(trace.turns, trial.variant.assistant.model)
-    if error is not None:
-        cost = Cost(None, "the trial broke off, and what its last turn cost is unknown")
     return TrialResult(
         trial_id=trial.id,
         suite=trial.suite.name,

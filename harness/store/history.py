@@ -68,6 +68,62 @@ class PastTrial(Record, frozen=True):
     latency_s: float
 
 
+class PastCost(Record, frozen=True):
+    """What the trials of one conversation with one version of an assistant cost on one target.
+
+    Attributes:
+        conversation: The conversation's id.
+        fingerprint: Of the assistant's version.
+        trials: How many trials say what they cost.
+        least_usd: The cheapest of them.
+        mean_usd: All of them on average.
+        most_usd: The dearest of them.
+    """
+
+    conversation: str
+    fingerprint: str
+    trials: int
+    least_usd: Decimal
+    mean_usd: Decimal
+    most_usd: Decimal
+
+
+def past_costs(connection: Connection, suite: str, target: str) -> list[PastCost]:
+    """What the conversations of a suite cost on a target; trials without a whole result don't count."""
+    cost = trials.c.cost_pico_usd
+    query = (
+        select(
+            trials.c.conversation,
+            trials.c.fingerprint,
+            func.count().label("trials"),
+            func.min(cost).label("least_usd"),
+            func.sum(cost).label("sum_usd"),
+            func.max(cost).label("most_usd"),
+        )
+        .join(suite_runs, suite_runs.c.id == trials.c.run_id)
+        .where(
+            trials.c.suite == suite,
+            suite_runs.c.target == target,
+            cost.is_not(None),
+            trials.c.outcome != "errored",
+        )
+        .group_by(trials.c.conversation, trials.c.fingerprint)
+        .order_by(trials.c.conversation, trials.c.fingerprint)
+    )
+    return [_past_cost(row) for row in connection.execute(query)]
+
+
+def _past_cost(row: Row[Any]) -> PastCost:
+    return PastCost(
+        conversation=row.conversation,
+        fingerprint=row.fingerprint,
+        trials=row.trials,
+        least_usd=row.least_usd,
+        mean_usd=row.sum_usd / row.trials,
+        most_usd=row.most_usd,
+    )
+
+
 def run_summaries(connection: Connection, limit: int | None) -> list[RunSummary]:
     """The latest suite runs, newest first."""
     query = select(suite_runs).order_by(suite_runs.c.started_at.desc(), suite_runs.c.id.desc()).limit(limit)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from sys import intern
 from types import TracebackType
@@ -24,10 +25,18 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import Outcome, RunStatus, Score, SuiteRun, TrialResult
+from harness.results import Outcome, RunStatus, Score, Spending, SuiteRun, TrialResult
+from harness.store import ledger
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
-from harness.store.history import PastTrial, RunSummary, conversation_history, run_summaries
+from harness.store.history import (
+    PastCost,
+    PastTrial,
+    RunSummary,
+    conversation_history,
+    past_costs,
+    run_summaries,
+)
 from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
 
@@ -161,6 +170,28 @@ class Store:
             values = {"status": status, "ended_at": ended_at}
             connection.execute(update(suite_runs).where(suite_runs.c.id == run_id), values)
 
+    def change_settings(self, run_id: str, changed: Mapping[str, Any]) -> None:
+        """Notes settings that a suite run goes on with instead of those it began with."""
+        with self._writing() as connection:
+            row = self._run_row(connection, run_id)
+            settings = msgspec.json.encode(msgspec.json.decode(row.settings) | dict(changed)).decode()
+            connection.execute(update(suite_runs).where(suite_runs.c.id == row.id), {"settings": settings})
+
+    def reserve_spending(self, run_id: str, trial_id: str, usd: Decimal) -> int:
+        """Writes down what a request can cost before it is sent; the number to settle it by."""
+        with self._writing() as connection:
+            return ledger.reserve(connection, run_id, trial_id, usd)
+
+    def settle_spending(self, number: int, usd: Decimal) -> None:
+        """Writes down what a request cost; until then all that was reserved counts."""
+        with self._writing() as connection:
+            ledger.settle(connection, number, usd)
+
+    def carry_over_spending(self, run_id: str) -> int:
+        """Counts trials that ended before their suite run had a budget; of how many the cost is unknown."""
+        with self._writing() as connection:
+            return ledger.carry_over(connection, run_id)
+
     # --- reading -------------------------------------------------------------------------------------
 
     def run(self, run_id: str = LATEST) -> SuiteRun:
@@ -173,9 +204,17 @@ class Store:
             row = self._run_row(connection, run_id)
             found = connection.execute(_ROWS, {"run": row.id})
             rows = [(number, cast("Outcome", intern(outcome))) for number, outcome in found]
+            spent = ledger.spent(connection, row.id)
         columns = {name: getattr(row, name) for name in _RUN_COLUMNS}
         settings = msgspec.json.decode(row.settings)
-        return SuiteRun(**columns, settings=settings, results=StoredResults(rows, self._fetch))
+        return SuiteRun(
+            **columns, settings=settings, results=StoredResults(rows, self._fetch), spending=spent
+        )
+
+    def spending(self, run_id: str) -> Spending | None:
+        """What a suite run spent under a budget; None when it never had one."""
+        with self._reading() as connection:
+            return ledger.spent(connection, run_id)
 
     def runs(self, limit: int | None = 20) -> list[RunSummary]:
         """The latest suite runs, newest first; all of them when ``limit`` is None."""
@@ -199,6 +238,11 @@ class Store:
         """How every trial of one conversation ended, over all suite runs, oldest first."""
         with self._reading() as connection:
             return conversation_history(connection, suite, conversation)
+
+    def past_costs(self, suite: str, target: str) -> list[PastCost]:
+        """What the conversations of a suite cost in earlier suite runs on a target."""
+        with self._reading() as connection:
+            return past_costs(connection, suite, target)
 
     def _fetch(self, numbers: Sequence[int]) -> Iterator[TrialResult]:
         """The results of some rows, in that order; a trial that was replaced meanwhile as it is now."""

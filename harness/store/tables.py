@@ -29,7 +29,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every format of these tables, oldest first; each has its script under migrations/versions/."""
 
 PICO_USD = Decimal(10) ** 12
@@ -128,6 +128,18 @@ trial_bodies = Table(
     ),
     Column("body", LargeBinary, nullable=False),
     comment="One row is everything about one trial: the JSON of its TrialResult, as one zstandard frame.",
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
+    Column("run_id", Text, ForeignKey("suite_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("trial_id", Text, nullable=False),
+    Column("reserved_pico_usd", PicoUsd, nullable=False, comment="What it could cost, before it was sent."),
+    Column("spent_pico_usd", PicoUsd, comment="NULL until it is known; then all that was reserved counts."),
+    Index("spending_by_run", "run_id"),
+    comment="One row is one paid request of a suite run that has a budget.",
 )
 
 scores = Table(

@@ -8,6 +8,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import TargetMissing
 from harness.suite.records import HistoryMessage, Variant
 from harness.targets.belongings import Belongings, Thing, path_of
+from harness.targets.interface import Pays
 from harness.targets.ledger import Intent, RunLedger
 from harness.targets.provisioning import NOTHING_KEPT, Keeping, Provisioner, Ready
 from harness.targets.threads import AssistantsSession, Newest
@@ -20,6 +21,8 @@ _FIRST_MESSAGES = 32
 
 class AssistantsTarget:
     """An Assistants API behind a wire; ``tear_down`` deletes what it made there, unless it is kept."""
+
+    pays: Pays = "requests"
 
     def __init__(
         self,

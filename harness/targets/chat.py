@@ -11,12 +11,13 @@ from datetime import datetime
 from typing import Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
+from harness.cost.charges import Charge
 from harness.cost.usage import from_api, total_if_known
 from harness.errors import TargetRefused
 from harness.suite.records import HistoryMessage, Variant
-from harness.targets import requests
+from harness.targets import bounds, requests, spending
 from harness.targets.capture import moment
-from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
+from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn, Pays
 from harness.targets.turns import Answers, Timing, ended, timed, user_message
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Message, RunStatus, RunStep, ToolCall, TurnTrace
@@ -49,6 +50,8 @@ class _Turn:
 
 class ChatTarget:
     """A chat completions API behind a wire; nothing is created there."""
+
+    pays: Pays = "requests"
 
     def __init__(self, name: str, wire: Wire, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name
@@ -119,7 +122,7 @@ class ChatSession:
         body = requests.chat_body(self._variant.assistant)
         while True:
             asked = {**body, "messages": list(self._talk.messages)}
-            completion = await self._wire.call("POST", "/chat/completions", asked)
+            completion = await self._completed(asked)
             making.completions.append(completion)
             said = _said(completion)
             calls = said.get("tool_calls") or []
@@ -131,6 +134,16 @@ class ChatSession:
             outputs = [await self._answered(call, making, answer) for call in calls]
             self._talk.messages += [_kept(said), *outputs]
             body = requests.unforced(body)
+
+    async def _completed(self, asked: Json) -> Json:
+        caps = spending.caps()
+        if caps is None:
+            return await self._wire.call("POST", "/chat/completions", asked)
+        asked = requests.capped_completion(caps, asked)
+        async with spending.paid(bounds.of_completion(asked)) as payment:
+            completion = await self._wire.call("POST", "/chat/completions", asked)
+            payment.settle(_charge(completion, asked["model"]))
+        return completion
 
     async def _answered(self, call: Json, making: _Turn, answer: AnswerFunction) -> Json:
         function = call["function"]
@@ -151,6 +164,11 @@ def _beginning(variant: Variant, history: Sequence[HistoryMessage]) -> list[Json
     instructions = variant.assistant.instructions
     told = [{"role": "system", "content": instructions}] if instructions else []
     return [*told, *({"role": said.role, "content": said.content} for said in history)]
+
+
+def _charge(completion: Json, model: str) -> Charge:
+    usage, tier = from_api(completion.get("usage")), completion.get("service_tier")
+    return Charge(str(completion.get("model") or model), usage, "chat", service_tier=tier)
 
 
 def _choice(completion: Json) -> Json:

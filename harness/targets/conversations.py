@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from harness.clock import Clock
+from harness.cost.charges import Charge
 from harness.cost.usage import from_responses, total_if_known
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
-from harness.targets import items, requests
+from harness.targets import bounds, items, requests, spending
 from harness.targets.belongings import Belongings, Thing
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Knowledge, Provisioner, pages
@@ -35,6 +36,7 @@ class Talk:
         sent: Files that the user sent, and the vector store that was made of them.
         is_torn: Whether a turn ended early, so that function calls may wait for answers that never come.
         user_messages: How many messages of the user it is known to hold.
+        said_tokens: The most tokens that what it holds can be.
     """
 
     conversation_id: str
@@ -43,6 +45,7 @@ class Talk:
     sent: list[Thing] = field(default_factory=list)
     is_torn: bool = False
     user_messages: int = 0
+    said_tokens: int = 0
 
     @property
     def things(self) -> list[Thing]:
@@ -133,7 +136,7 @@ class ConversationSession:
         given.append({"type": "message", "role": "user", "content": turn.text})
         body = requests.response_body(self._variant.assistant)
         while True:
-            await self._follow(making, {**body, "input": given})
+            await self._respond(making, {**body, "input": given})
             self._talk.user_messages += sum(item["type"] == "message" for item in given)
             calls = items.function_calls(making.last.get("output") or ())
             if making.status != "completed" or not calls or not making.answers.may_go_on():
@@ -170,13 +173,28 @@ class ConversationSession:
         asked = FunctionCall(call["call_id"], call["name"], call.get("arguments") or "{}")
         return _output(call["call_id"], await making.answers.give(asked, answer))
 
+    async def _respond(self, making: _Turn, body: Json) -> None:
+        caps, tools = spending.caps(), self._tools()
+        body = {**body, "tools": tools}
+        if caps is None:
+            await self._follow(making, body)
+            return
+        body = requests.capped_response(caps, body, tools)
+        most = bounds.of_response(body, self._talk.said_tokens)
+        async with spending.paid(most) as payment:
+            self._talk.said_tokens = bounds.after_response(body, self._talk.said_tokens)
+            await self._follow(making, body)
+            charge = _charge(making.last, body["model"])
+            if charge.usage is not None:  # the last prompt and its answer are part of it
+                self._talk.said_tokens = charge.usage.total_tokens
+            payment.settle(charge)
+
     async def _follow(self, making: _Turn, body: Json) -> None:
         """Stream; when the stream brings no end (dropped, or silent for too long), poll."""
         making.responses.append({})
         body = {
             **body,
             "conversation": self._talk.conversation_id,
-            "tools": self._tools(),
             "stream": True,
         }
         lost = partial(self._refuse_to_repeat, body["input"])
@@ -248,6 +266,18 @@ class ConversationSession:
             service_tier=last.get("service_tier"),
             api="responses",
         )
+
+
+def _charge(response: Json, model: str) -> Charge:
+    output = [item.get("type") for item in response.get("output") or ()]
+    return Charge(
+        str(response.get("model") or model),
+        from_responses(response.get("usage")) if response.get("status") in _ENDED else None,
+        "responses",
+        runs_code="code_interpreter_call" in output,
+        searches=output.count("file_search_call"),
+        service_tier=response.get("service_tier"),
+    )
 
 
 def _output(call_id: str, output: str) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Literal, Protocol, runtime_checkable
 
 from harness.errors import TargetRefused
 from harness.suite.records import Attachment, HistoryMessage, Variant
@@ -39,6 +39,9 @@ class FunctionOutput:
     takes_s: float = 0.0
 
 
+Pays = Literal["requests", "turns", "nothing"]
+"""How a target may say, as its attribute ``pays``, what becomes of a budget: it asks for money before each
+request, it is paid by the turn (the default), or it costs nothing."""
 AnswerFunction = Callable[[FunctionCall], Awaitable[FunctionOutput]]
 
 
@@ -88,7 +91,7 @@ class Recorded(Protocol):
 
 
 class Target(Protocol):
-    """Where assistants live."""
+    """Where assistants live; one that asks for money itself (``spending.paid``) says so as ``pays``."""
 
     @property
     def name(self) -> str:

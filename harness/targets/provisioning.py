@@ -43,10 +43,14 @@ class Ready:
     Attributes:
         assistant_id: The assistant.
         documents: Its knowledge base: file id to name.
+        model: The model that it says it runs on.
+        tools: The types of its tools.
     """
 
     assistant_id: str
     documents: dict[str, str] = field(default_factory=dict)
+    model: str = ""
+    tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Provisioner:
         """Upload the documents, index them, create the assistant; or look the given assistant up."""
         if variant.assistant_id:
             body = await self._wire.call("GET", f"/assistants/{variant.assistant_id}")
-            return Ready(body["id"], await self._stored_names(body))
+            return _ready(body, await self._stored_names(body))
         kept = self._belongings.kept_variant(variant.fingerprint)
         if kept and (found := await self._kept_assistant(variant, kept)):
             return found
@@ -94,7 +98,7 @@ class Provisioner:
         made = Intent("assistant", fingerprint=variant.fingerprint)
         body = await self._belongings.create(made, _assistant_body(variant, _resources(knowledge)))
         self._keep(variant)
-        return Ready(body["id"], knowledge.documents)
+        return _ready(body, knowledge.documents)
 
     async def knowledge(self, variant: Variant) -> Knowledge:
         """Upload the variant's files and index its documents, or find what an earlier run has kept.
@@ -124,7 +128,7 @@ class Provisioner:
         except TargetMissing:
             body = {}
         if is_unchanged(body, _assistant_body(variant, _resources(knowledge))):
-            return Ready(ids[0], knowledge.documents)
+            return _ready(body, knowledge.documents)
         self._belongings.give_up(kept)
         return None
 
@@ -250,6 +254,11 @@ async def pages(wire: Wire, path: str, **query: Any) -> AsyncIterator[Json]:
         if not page.get("has_more") or not page["data"]:
             return
         after = {"after": page["data"][-1]["id"]}
+
+
+def _ready(body: Json, documents: dict[str, str]) -> Ready:
+    tools = frozenset(str(tool.get("type")) for tool in body.get("tools") or ())
+    return Ready(str(body["id"]), documents, str(body.get("model") or ""), tools)
 
 
 def _resources(knowledge: Knowledge) -> Json:

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import TargetMissing
 from harness.suite.records import HistoryMessage, Variant
-from harness.targets import requests
+from harness.targets import bounds, requests
 from harness.targets.belongings import Belongings, path_of
 from harness.targets.conversations import ConversationSession, Talk
+from harness.targets.interface import Pays
 from harness.targets.ledger import Intent, RunLedger
 from harness.targets.provisioning import NOTHING_KEPT, Keeping, Knowledge, Provisioner, pages
 from harness.targets.wire import Wire
@@ -21,6 +22,8 @@ _MOST_ITEMS = 20
 
 class ResponsesTarget:
     """A Responses API behind a wire; ``tear_down`` deletes what it made there, unless it is kept."""
+
+    pays: Pays = "requests"
 
     def __init__(
         self,
@@ -58,8 +61,7 @@ class ResponsesTarget:
         """A new conversation with the history in it, or the one kept for this user."""
         talk = await self._talk_of(user_id) if user_id else None
         if talk is None:
-            said = sum(message.role == "user" for message in history)
-            talk = Talk(await self._new_conversation(history, user_id), user_messages=said)
+            talk = await self._new_talk(history, user_id)
         if user_id:
             self._user_talks[user_id] = talk
         return ConversationSession(
@@ -86,7 +88,13 @@ class ResponsesTarget:
             self._belongings.forget(("conversation", kept))
             return None
         said = sum(item["type"] == "message" and item.get("role") == "user" for item in items)
-        return Talk(kept, is_torn=True, user_messages=said)  # nobody knows here how its last turn ended
+        # Nobody knows here how its last turn ended.
+        return Talk(kept, is_torn=True, user_messages=said, said_tokens=bounds.item_tokens(items))
+
+    async def _new_talk(self, history: Sequence[HistoryMessage], user: str | None) -> Talk:
+        made = await self._new_conversation(history, user)
+        said = sum(message.role == "user" for message in history)
+        return Talk(made, user_messages=said, said_tokens=bounds.said_tokens(history))
 
     async def _new_conversation(self, history: Sequence[HistoryMessage], user: str | None) -> str:
         items = [{"type": "message", "role": said.role, "content": said.content} for said in history]

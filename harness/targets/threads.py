@@ -11,10 +11,11 @@ from typing import get_args
 import msgspec
 
 from harness.clock import Clock
+from harness.cost.charges import Charge
 from harness.cost.usage import from_api
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
-from harness.targets import capture
+from harness.targets import bounds, capture, requests, spending
 from harness.targets.belongings import Belongings, Thing
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.provisioning import Provisioner, Ready, pages
@@ -163,6 +164,17 @@ class AssistantsSession:
     async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:
         """Follow the run until it ends; function calls are answered in as many rounds as it takes."""
         options = self._variant.assistant.model_dump(include=_RUN_OPTIONS, exclude_none=True)
+        caps = spending.caps()
+        if caps is None:
+            await self._run(making, answer, options)
+            return
+        options = {**requests.capped_run(caps), **options}
+        most = bounds.of_run(options, self._ready.model, self._ready.tools)
+        async with spending.paid(most) as payment:
+            await self._run(making, answer, options)
+            payment.settle(self._charge(making))
+
+    async def _run(self, making: _Turn, answer: AnswerFunction, options: Json) -> None:
         body = {"assistant_id": self._ready.assistant_id, **options}
         path = f"/threads/{self._thread}/runs?include[]={_INCLUDE}"
         await self._follow(making, path, body, self._lost_run)
@@ -174,6 +186,17 @@ class AssistantsSession:
             ids = {output["tool_call_id"] for output in outputs}
             lost = partial(self._run_that_has, ids, str(making.run["id"]))
             await self._follow(making, path, {"tool_outputs": outputs}, lost)
+
+    def _charge(self, making: _Turn) -> Charge:
+        """What the run was charged for; one that waits for outputs has not ended, so nobody knows yet."""
+        run = making.run
+        calls = [call for step in making.steps.values() for call in capture.run_step(step).tool_calls]
+        return Charge(
+            str(run.get("model") or self._ready.model),
+            from_api(run.get("usage")) if making.status in _ENDED else None,
+            "assistants",
+            runs_code=any(call.type == "code_interpreter" for call in calls),
+        )
 
     async def _follow(self, making: _Turn, path: str, body: Json, lost: Lost) -> None:
         """Stream; when the stream brings no end (dropped, silent, or the server can't stream), poll."""

@@ -1,6 +1,7 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
@@ -8,11 +9,13 @@ from harness.workflows.stored import render, stored_run, stored_runs, summary, w
 __all__ = [
     "Cleaning",
     "Control",
+    "Forecast",
     "Job",
     "Listener",
     "Wanted",
     "clean",
     "evaluate",
+    "forecast",
     "left_behind",
     "load",
     "plan_of",

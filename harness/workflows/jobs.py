@@ -20,6 +20,14 @@ from harness.suite.select import select
 
 _USUAL_FOLDER = "suites"
 _LIMITS = {"requests_per_minute", "tokens_per_minute", "max_tries", "max_wait_s"}
+_OF_BUDGET = (
+    "budget_usd",
+    "budget_per_trial_usd",
+    "most_per_turn_usd",
+    "cap_prompt_tokens",
+    "cap_completion_tokens",
+    "cap_tool_calls",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +154,11 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
     }
 
 
+def remembered_budget(settings: Settings) -> dict[str, Any]:
+    """What limits the spending of a run, and its prices, as plain JSON."""
+    return settings.model_dump(include={"prices", *_OF_BUDGET})
+
+
 def _variant_names(suites: Sequence[Suite]) -> list[str]:
     """The names of the chosen assistants: the same with every suite."""
     return [variant.name for suite in suites[:1] for variant in _variants_of(suite)]
@@ -204,10 +217,11 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     own |= _LIMITS - set(changed)
     own |= {"models", "faults", "target_function", "most_rounds"}
     own |= {"keep_assistants", "keep_users", "vector_store_days"}
+    own |= {"prices", *_OF_BUDGET} - set(changed)
     asked = {name: kept[name] for name in own if name in kept}
     return Job(
         suites=tuple(kept["suites"]),
-        settings=settings.model_copy(update=asked),
+        settings=Settings.model_validate(settings.model_dump() | asked),
         assistants=tuple(kept.get("assistants") or filter(None, [kept.get("assistant")])),
         tags=tuple(kept["tags"]),
         ids=tuple(kept["ids"]),

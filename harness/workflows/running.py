@@ -10,13 +10,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
+from harness.cost.prices import PriceBook
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
+from harness.runner.budget import Budget
 from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
 from harness.runner.failures import FailureLimit
@@ -28,7 +31,17 @@ from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
 from harness.trace.records import Trace
-from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
+from harness.workflows.budgeting import budget_of, refuse_unpayable
+from harness.workflows.jobs import (
+    Job,
+    fingerprints,
+    load,
+    plan_of,
+    recalled,
+    refuse_changed,
+    remembered,
+    remembered_budget,
+)
 from harness.workflows.keeping import Keeper
 from harness.workflows.stored import open_store
 
@@ -130,6 +143,7 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     traffic = _traffic(job.settings)
     target = _target(job.settings, suites, traffic, run_id)  # before the run begins: there may be none
     _refuse_forgetting(plan, target)
+    refuse_unpayable(job.settings, plan, target)
     record = SuiteRun(
         id=run_id,
         started_at=started_at,
@@ -169,6 +183,8 @@ async def resume(
         plan = plan_of(job, suites)
         traffic = _traffic(job.settings)
         target = _target(job.settings, suites, traffic, record.id)
+        refuse_unpayable(job.settings, plan, target)
+        store.change_settings(record.id, remembered_budget(job.settings))
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
             work = _Work(record.id, plan, job.settings, target, traffic, store, control)
@@ -272,8 +288,9 @@ class _Work:
 
     async def _run_left(self, finished: Collection[str], keeper: Keeper) -> RunStatus:
         left = self.plan.without(finished)
+        budget = budget_of(self.settings, self.store, self.run_id, self.control.clock)
         already = len(self.plan.trials) - len(left.trials)
-        async with aclosing(self._events(left)) as events:
+        async with aclosing(self._events(left, budget)) as events:
             return await self._keep(events, keeper, already)
 
     async def _keep(self, events: AsyncGenerator[Event, None], keeper: Keeper, already: int) -> RunStatus:
@@ -299,15 +316,18 @@ class _Work:
         for listener in self.control.listeners:
             listener(event)
 
-    def _events(self, left: Plan) -> AsyncGenerator[Event, None]:
+    def _events(self, left: Plan, budget: Budget | None) -> AsyncGenerator[Event, None]:
+        prices = self.settings.price_book()
         return run(
             left,
             self.target,
             TrialOptions(
-                _score,
+                partial(_score, prices),
                 self.settings.deadline_s,
                 self.settings.provision_deadline_s,
                 self.settings.most_rounds,
+                prices=prices,
+                budget=budget,
             ),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
@@ -315,7 +335,8 @@ class _Work:
         )
 
 
-def _score(trial: Trial, trace: Trace) -> tuple[Score, ...]:
+def _score(prices: PriceBook, trial: Trial, trace: Trace) -> tuple[Score, ...]:
     from harness.scorers.checks import score_trace
 
-    return score_trace(trial.conversation, trial.variant.assistant, trace)
+    assistant = trial.variant.assistant
+    return score_trace(trial.conversation, assistant, trace, cost=prices.asked_for(assistant.model))

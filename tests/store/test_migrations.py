@@ -18,17 +18,18 @@ from harness.store import database
 from harness.store.store import Store
 from harness.store.tables import REVISIONS, metadata
 
-NEXT = """
+NEWER = f"{int(REVISIONS[-1]) + 1:04}"
+NEXT = f"""
 from alembic import op
 import sqlalchemy as sa
-revision = "0002"
-down_revision = "0001"
+revision = "{NEWER}"
+down_revision = "{REVISIONS[-1]}"
 
 def upgrade():
     with op.batch_alter_table("suite_runs") as table:
         table.add_column(sa.Column("note", sa.Text))
     op.execute("UPDATE suite_runs SET note = 'moved'")
-    {then}
+    {{then}}
 """
 
 
@@ -41,8 +42,8 @@ def older(tmp_path, run, trial, monkeypatch):
     scripts = tmp_path / "migrations"
     shutil.copytree(database.MIGRATIONS, scripts)
     monkeypatch.setattr(database, "MIGRATIONS", scripts)
-    monkeypatch.setattr(database, "REVISIONS", (*REVISIONS, "0002"))
-    (scripts / "versions" / "v0002_next.py").write_text(NEXT.format(then=""))
+    monkeypatch.setattr(database, "REVISIONS", (*REVISIONS, NEWER))
+    (scripts / "versions" / f"v{NEWER}_next.py").write_text(NEXT.format(then=""))
     return path
 
 
@@ -56,17 +57,17 @@ def test_an_older_store_is_migrated_and_keeps_its_runs(older, run, trial):
         assert store.run() == run(results=(trial(),))
     assert "note" in columns(older)
     with closing(sqlite3.connect(older)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWER,)]
 
 
 def test_a_copy_of_the_older_store_is_kept(older):
     Store.open(older).close()
-    copy = older.with_name("store.sqlite.before-0002-from-0001")
+    copy = older.with_name(f"store.sqlite.before-{NEWER}-from-{REVISIONS[-1]}")
     assert "note" not in columns(copy)
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(older):
-    script = database.MIGRATIONS / "versions" / "v0002_next.py"
+    script = database.MIGRATIONS / "versions" / f"v{NEWER}_next.py"
     script.write_text(NEXT.format(then="op.execute('SELECT * FROM nowhere')"))
     with pytest.raises(StoreError, match="nowhere"):
         Store.open(older)

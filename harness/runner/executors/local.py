@@ -8,10 +8,19 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.clock import Clock
+from harness.errors import BudgetExhausted
 from harness.plan import Plan, Trial
 from harness.results import RunStatus
 from harness.runner.deadlines import in_time
-from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
+from harness.runner.events import (
+    Event,
+    Provisioned,
+    RunFinished,
+    RunStarted,
+    TrialFinished,
+    TrialStarted,
+    TrialUnpaid,
+)
 from harness.runner.trial import TrialOptions, run_trial
 from harness.targets.interface import Target
 from harness.targets.request_log import RequestLog, logged
@@ -106,4 +115,10 @@ async def _work(
         if stop.requested.is_set():
             return
         events.put_nowait(TrialStarted(trial))
-        events.put_nowait(TrialFinished(await run_trial(trial, target, options, clock)))
+        try:
+            result = await run_trial(trial, target, options, clock)
+        except BudgetExhausted as error:
+            stop.set("budget_exhausted")
+            events.put_nowait(TrialUnpaid(trial, str(error)))
+            return
+        events.put_nowait(TrialFinished(result))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from harness.suite.assistants import load_variant
 from harness.suite.records import Variant
@@ -26,7 +26,7 @@ def make_variant(tmp_path: Path) -> MakeVariant:
 
     def make(**fields: Any) -> Variant:
         path = tmp_path / "assistant.yaml"
-        path.write_text(yaml.safe_dump({"name": "Tester", "model": "scripted", **fields}))
+        path.write_text(json.dumps({"name": "Tester", "model": "scripted", **fields}))
         return load_variant(path)
 
     return make

@@ -64,6 +64,7 @@ class TrialResult(Record, frozen=True):
         cost_reason: Why the cost is unknown.
         latency_s: All turns together.
         trace: What happened; None only when nothing was begun.
+        replayed: Answered from a recording or a stored trace: no new evidence, and nothing was paid for it.
     """
 
     trial_id: str
@@ -84,6 +85,7 @@ class TrialResult(Record, frozen=True):
     cost_reason: str = ""
     latency_s: float = 0.0
     trace: Trace | None = None
+    replayed: bool = False
 
 
 class CountedResults(Sequence[TrialResult]):

@@ -101,7 +101,7 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
-    from harness.errors import HarnessError, SettingsError, SuiteError, TargetError
+    from harness.errors import HarnessError, RecordingError, SettingsError, SuiteError, TargetError
 
     if debug:
         import traceback
@@ -116,4 +116,4 @@ def _explain(error: Exception, *, debug: bool) -> int:
         click.echo(f"hint: {error.hint}", err=True)
     if error.code == "nothing-to-run":
         return NOTHING_TO_RUN
-    return USAGE if isinstance(error, SuiteError | SettingsError | TargetError) else INTERNAL
+    return USAGE if isinstance(error, SuiteError | SettingsError | TargetError | RecordingError) else INTERNAL

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "--target",
     metavar="NAME",
-    help="Where the assistant lives: embedded (default), assistants, responses, chat or function.",
+    help="Where the assistant lives: embedded (default), assistants, responses, chat, function, recording.",
 )
 @click.option("--base-url", metavar="URL", help="Compatible API, e.g. http://127.0.0.1:8080/v1.")
 @click.option("--azure-endpoint", metavar="URL", help="Resource of Azure, instead of --base-url.")
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     "--target-function",
     metavar="NAME",
     help="With --target function: what is called, MODULE:FUNCTION or PATH.py:FUNCTION.",
+)
+@click.option("--record", metavar="FILE", help="Keep every answer in FILE, to answer from later.")
+@click.option(
+    "--replay",
+    "recording",
+    metavar="FILE",
+    help="Answer from FILE instead of asking anyone: no request, no key.",
 )
 @click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded target).")
 @click.option("--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target).")
@@ -72,11 +79,14 @@ def command(
       harness run suites/acme --target assistants --base-url http://127.0.0.1:8080/v1
       harness run suites/acme --target responses
       harness run suites/acme --target function --target-function app/support.py:answer
+      harness run suites/acme --record fixtures/recordings/acme.yaml
+      harness run suites/acme --replay fixtures/recordings/acme.yaml
       harness run --resume latest
 
     Targets: "embedded" is an Assistants API inside this process; "assistants" is any by its address;
     "responses" (Responses and Conversations) and "chat" (chat completions, functions only) take an address
-    too, and ask the embedded server without one; "function" is an application of yours.
+    too, and ask the embedded server without one; "function" is an application of yours; "recording" answers
+    from a file that --record made, which is what --replay FILE asks for.
 
     The key is read from OPENAI_API_KEY, with --azure-endpoint from AZURE_OPENAI_API_KEY. Ctrl-C once lets
     the trials under way finish, twice stops at once; what is finished is kept either way. With --resume, the
@@ -91,11 +101,11 @@ def command(
 
     if resume:
         given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
-        kept = ("target", "target_function", "repeats", "models", "faults")
-        _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
+        kept = ("target", "target_function", "recording", "repeats", "models", "faults")
+        _refuse_with_resume(given | {_flag(name): flags[name] for name in kept})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
-    settings = load_settings(flags)
+    settings = load_settings(_replaying(flags))
     job = workflows.Job(suites, settings, assistant, tags, ids)
     changed = [name for name, value in flags.items() if value is not None]
     record = asyncio.run(_run(job, resume, changed, retry_errors=retry_errors, quiet=no_progress))
@@ -103,6 +113,20 @@ def command(
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
     return _verdict(record)
+
+
+def _flag(name: str) -> str:
+    """A setting as the command line spells it."""
+    return "--replay" if name == "recording" else f"--{name.replace('_', '-')}"
+
+
+def _replaying(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags, where a file to replay stands for the target that answers from it."""
+    if flags["recording"] is None:
+        return flags
+    if flags["target"] not in (None, "recording"):
+        raise click.UsageError(f"--replay asks nobody, so --target {flags['target']} can't go with it.")
+    return flags | {"target": "recording"}
 
 
 def _refuse_with_resume(given: dict[str, object]) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+import msgspec
+
 from harness.clock import Clock
 from harness.cost.prices import Cost
 from harness.cost.usage import total_if_known
@@ -15,7 +17,7 @@ from harness.results import Outcome, Score, TrialResult
 from harness.runner.speaking import Played, Speaker
 from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
-from harness.targets.interface import MOST_ROUNDS, Target
+from harness.targets.interface import MOST_ROUNDS, Replaying, Target
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace
 
@@ -43,7 +45,8 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     played = Played()
     error: str | None = None
     try:
-        await _play(trial, target, options, played, clock)
+        place = target.for_trial(trial) if isinstance(target, Replaying) else target
+        await _play(trial, place, options, played, clock)
     except HarnessError as failure:
         error = str(failure)
     except Exception as failure:  # noqa: BLE001 - the edge of a trial: everything becomes data
@@ -58,7 +61,8 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     )
     judged = replace(trial, conversation=played.script(trial.conversation))
     scores = (*options.score(judged, trace), *played.scores)
-    return _result(trial, trace, scores, error, started_at, clock.now())
+    result = _result(trial, trace, scores, error, started_at, clock.now())
+    return msgspec.structs.replace(result, replayed=isinstance(target, Replaying))
 
 
 async def _play(trial: Trial, target: Target, options: TrialOptions, played: Played, clock: Clock) -> None:

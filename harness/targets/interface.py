@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
+from harness.plan import Trial
 from harness.suite.records import Attachment, HistoryMessage, Variant
 from harness.trace.records import TurnTrace
 
@@ -110,4 +111,17 @@ class Target(Protocol):
 
     async def tear_down(self) -> None:
         """Delete everything this target created."""
+        ...
+
+
+@runtime_checkable
+class Replaying(Protocol):
+    """A target that answers from what was kept of earlier trials: its trials are no new evidence."""
+
+    def for_trial(self, trial: Trial) -> Target:
+        """The target as this trial sees it.
+
+        Raises:
+            TargetError: Nothing was kept that answers it.
+        """
         ...

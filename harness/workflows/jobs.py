@@ -113,7 +113,8 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
         **job.settings.model_dump(exclude={"api_key", "store", "reports"}),
-        **_server_files(job.settings),
+        **_deciding_files(job.settings),
+        "record": str(Path(job.settings.record).resolve()) if job.settings.record else None,
         "target_function": _lasting_function(job.settings.target_function),
     }
 
@@ -131,9 +132,9 @@ def _lasting_function(function: str | None) -> str | None:
     return f"{Path(place).resolve()}:{name}" if place.endswith(".py") else function
 
 
-def _server_files(settings: Settings) -> dict[str, str]:
-    """The embedded server's own files, by the setting that names them, as absolute paths."""
-    named = {"models": settings.models, "faults": settings.faults}
+def _deciding_files(settings: Settings) -> dict[str, str]:
+    """The files that decide what answers, by the setting that names them, as absolute paths."""
+    named = {"models": settings.models, "faults": settings.faults, "recording": settings.recording}
     return {name: str(Path(path).resolve()) for name, path in named.items() if path}
 
 
@@ -142,7 +143,7 @@ def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:
     prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
     variants = variants_of(job) or [suite.variant for suite in suites if suite.variant]
     prints |= {f"assistant {variant.name}": variant.fingerprint for variant in variants}
-    return prints | {name: digest_of_file(Path(path)) for name, path in _server_files(job.settings).items()}
+    return prints | {name: digest_of_file(Path(path)) for name, path in _deciding_files(job.settings).items()}
 
 
 def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
@@ -160,7 +161,7 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
         )
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
-    own |= {"models", "faults", "target_function", "most_rounds"}
+    own |= {"models", "faults", "target_function", "most_rounds", "recording"} | ({"record"} - set(changed))
     asked = {name: kept[name] for name in own if name in kept}
     return Job(
         suites=tuple(kept["suites"]),

@@ -25,7 +25,9 @@ from harness.suite.records import Suite
 from harness.targets.interface import Target
 from harness.targets.making import make_target
 from harness.trace.records import Trace
+from harness.trace.scrubbing import Scrubber
 from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
+from harness.workflows.recorded import keep_recording, refuse_recording_of_replay
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
@@ -134,19 +136,28 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     suites = load(job)
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
+    refuse_recording_of_replay(job.settings)
     target = _target(job.settings, suites)  # before the run begins: there may be none
+    with open_store(job.settings) as store:
+        return await begin(plan, job.settings, remembered(job, suites), target, store, control)
+
+
+async def begin(
+    plan: Plan, settings: Settings, told: dict[str, Any], target: Target, store: Store, control: Control
+) -> SuiteRun:
+    """Begin a run of what is planned, and carry it out; ``told`` is what it says that it was asked for."""
     started_at = control.clock.now()
     record = SuiteRun(
         id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
         started_at=started_at,
-        target=job.settings.target,
+        target=target.name,
         status="running",
         planned=len(plan.trials),
-        settings=remembered(job, suites),
+        settings=told,
     )
-    with open_store(job.settings) as store, _saying_how_to_go_on(record.id):
+    with _saying_how_to_go_on(record.id):
         store.begin_run(record)
-        return await _Work(record.id, plan, job.settings, target, store, control).carry_out()
+        return await _Work(record.id, plan, settings, target, store, control).carry_out()
 
 
 async def resume(
@@ -170,6 +181,7 @@ async def resume(
         record = store.run(run_id)
         job = recalled(record, settings, changed)
         suites = load(job)
+        refuse_recording_of_replay(job.settings)
         target = _target(job.settings, suites)
         refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
@@ -237,9 +249,16 @@ class _Work:
             # Whatever ends the run, what it leaves behind is whole and says whether it is finished.
             try:
                 self.store.finish_run(self.run_id, status, self.control.clock.now())
+                self._record()
             finally:
                 await self.target.tear_down()
         return self.store.run(self.run_id)
+
+    def _record(self) -> None:
+        """Keep what the store has of this run, also from before it was interrupted."""
+        if self.settings.record:
+            results = self.store.run(self.run_id).results
+            keep_recording(Path(self.settings.record), self.plan.variants, results)
 
     async def _run_left(self, finished: Collection[str]) -> RunStatus:
         from harness.store.batches import Batches
@@ -251,9 +270,11 @@ class _Work:
 
     async def _keep(self, events: AsyncGenerator[Event, None], kept: Batches) -> RunStatus:
         """Hand every result to the store, tell everyone of every event; how the run ended."""
+        scrubber = self.settings.scrubber()
         places: dict[str, int] = {}
         status: RunStatus = "interrupted"
         async for event in events:
+            event = _without_secrets(event, scrubber)
             if isinstance(event, TrialStarted):
                 places[event.trial.id] = event.trial.position
             elif isinstance(event, TrialFinished):
@@ -273,6 +294,11 @@ class _Work:
             clock=self.control.clock,
             stop=self.control.stop,
         )
+
+
+def _without_secrets(event: Event, scrubber: Scrubber) -> Event:
+    """The event, with a result that may be written and shown."""
+    return TrialFinished(scrubber.record(event.result)) if isinstance(event, TrialFinished) else event
 
 
 def _score(trial: Trial, trace: Trace) -> tuple[Score, ...]:

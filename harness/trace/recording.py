@@ -2,11 +2,13 @@
 
 What is kept of a trace is what was said, called, found and spent. Ids become names by place (``call-2.1`` is
 the first call of the second turn), ids of documents their names; moments, attempts, waits and the bytes of
-images are left out; how long something took stays as it was first recorded, as long as all else is the same.
+images are left out. How long something took and how many tokens it spent stays as it was first recorded, as
+long as all else is the same.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -33,6 +35,9 @@ NO_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 _DIGITS_OF_SECONDS = 3
 _DIGITS_OF_RELEVANCE = 6  # the last ones differ from machine to machine
 
+# As hosted and compatible servers spell them; code_interpreter's files lie under their ids.
+_FILE_ID = re.compile(r"\b(?:file|assistant|cfile)[-_][A-Za-z0-9]{16,}\b")
+
 Key = tuple[str, str, str, int]
 """Suite, conversation, variant and repeat: what one recorded trial replaces when it is recorded again."""
 
@@ -44,11 +49,13 @@ class RecordedVariant(Record, frozen=True):
         fingerprint: Of all that follows.
         name: The variant's name.
         content: Instructions, model, options, tools; names and digests of documents.
+        documents: Its knowledge base in the traces: file id to name.
     """
 
     fingerprint: str
     name: str
     content: dict[str, Any] = msgspec.field(default_factory=dict)
+    documents: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +105,7 @@ class Recording:
     def updated(self, variants: Iterable[RecordedVariant], trials: Iterable[RecordedTrial]) -> Recording:
         """This recording with trials recorded anew; the others stay, and variants that no trial needs go.
 
-        A turn that is as it was, apart from how long it took, stays as it is.
+        A turn of the same assistant that is as it was, apart from what it took, stays as it is.
         """
         merged = dict(self.trials)
         for trial in trials:
@@ -113,8 +120,8 @@ class Recording:
 
 
 def _settled(trial: RecordedTrial, former: RecordedTrial | None) -> RecordedTrial:
-    """The trial, with each turn as it stood before where only durations differ."""
-    if former is None:
+    """The trial, with each turn as it stood before where only what it took differs."""
+    if former is None or former.fingerprint != trial.fingerprint:
         return trial
     before = dict(enumerate(former.turns))
     turns = (_unless_changed(turn, before.get(place)) for place, turn in enumerate(trial.turns))
@@ -122,18 +129,20 @@ def _settled(trial: RecordedTrial, former: RecordedTrial | None) -> RecordedTria
 
 
 def _unless_changed(turn: TurnTrace, former: TurnTrace | None) -> TurnTrace:
-    return former if former is not None and _timeless(former) == _timeless(turn) else turn
+    return former if former is not None and _said_and_done(former) == _said_and_done(turn) else turn
 
 
-def _timeless(turn: TurnTrace) -> TurnTrace:
+def _said_and_done(turn: TurnTrace) -> TurnTrace:
+    """The turn without what it took in seconds and tokens."""
     steps = tuple(
         msgspec.structs.replace(
             step,
+            usage=None,
             tool_calls=tuple(msgspec.structs.replace(call, latency_s=None) for call in step.tool_calls),
         )
         for step in turn.steps
     )
-    return msgspec.structs.replace(turn, latency_s=0.0, steps=steps)
+    return msgspec.structs.replace(turn, latency_s=0.0, usage=None, steps=steps)
 
 
 # --- what of a trace is kept -----------------------------------------------------------------------------
@@ -173,6 +182,10 @@ class _Names:
         numbers = (f"{kind}-{self.turn}.{number}" for number in range(1, len(self.taken) + 2))
         return self._take(given, next(name for name in numbers if name not in self.taken))
 
+    def in_text(self, text: str) -> str:
+        """The text of a program or its log, with names instead of ids of files."""
+        return _FILE_ID.sub(lambda found: self.by_place("file", found[0]), text)
+
     def _take(self, given: str, name: str) -> str:
         self.known[given] = name
         self.taken.add(name)
@@ -208,9 +221,11 @@ def _step(step: RunStep, names: _Names) -> RunStep:
 def _call(call: ToolCall, names: _Names) -> ToolCall:
     # A function that is tested tells of calls that it made by itself: no stub answered those.
     kind = "told" if call.id.startswith("told-") else "call"
+    is_code = call.type == "code_interpreter"
     return msgspec.structs.replace(
         call,
         id=names.by_place(kind, f"turn {names.turn} call {call.id}"),
+        arguments=names.in_text(call.arguments) if is_code else call.arguments,
         latency_s=None if call.latency_s is None else round(call.latency_s, _DIGITS_OF_SECONDS),
         results=tuple(_result(result, names) for result in call.results),
         outputs=tuple(_output(output, names) for output in call.outputs),
@@ -226,9 +241,11 @@ def _result(result: SearchResult, names: _Names) -> SearchResult:
 
 
 def _output(output: CodeOutput, names: _Names) -> CodeOutput:
-    if output.file_id is None:
-        return output
-    return msgspec.structs.replace(output, file_id=names.by_place("file", output.file_id))
+    return msgspec.structs.replace(
+        output,
+        logs=names.in_text(output.logs) if output.logs else output.logs,
+        file_id=names.by_place("file", output.file_id) if output.file_id else None,
+    )
 
 
 def _message(message: Message, names: _Names) -> Message:

@@ -56,7 +56,7 @@ class _Trial(Record, frozen=True):
     fingerprint: str
     target: str
     turns: tuple[dict[str, Any], ...]
-    documents: dict[str, str] = msgspec.field(default_factory=dict)
+    documents: dict[str, str] | None = None
     history: tuple[Message, ...] = ()
 
 
@@ -103,10 +103,15 @@ def update_recording(
 def recording_text(recording: Recording) -> str:
     """The file's text: the same for the same recording, everything in a fixed order."""
     chunks = _Chunks()
+    documents = {trial.fingerprint: dict(trial.documents) for trial in recording.trials.values()}
+    variants = [
+        msgspec.structs.replace(each, documents=documents.get(each.fingerprint, {}))
+        for each in recording.variants.values()
+    ]
     data = {
         "format": FORMAT,
-        "variants": [_without_defaults(each) for each in recording.variants.values()],
-        "trials": [_trial_data(trial, chunks) for trial in recording.trials.values()],
+        "variants": [_without_defaults(each) for each in variants],
+        "trials": [_trial_data(each, chunks, documents) for each in recording.trials.values()],
         "chunks": [_without_defaults(chunks.by_name[name]) for name in sorted(chunks.by_name)],
     }
     return _HEADER + written(data)
@@ -159,7 +164,7 @@ class _Chunks:
             text,
             msgspec.json.encode(result.attributes, order="sorted"),
         )
-        digest = hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()[:8]
+        digest = hashlib.sha256(repr(content).encode("utf-8", "surrogatepass")).hexdigest()[:12]
         name = f"{result.filename} {digest}"
         self.by_name[name] = _Chunk(
             name=name,
@@ -191,7 +196,10 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _trial_data(trial: RecordedTrial, chunks: _Chunks) -> dict[str, Any]:
+def _trial_data(
+    trial: RecordedTrial, chunks: _Chunks, documents: Mapping[str, dict[str, str]]
+) -> dict[str, Any]:
+    """The trial; its documents stand with its variant, unless they were others."""
     told: dict[str, Any] = {
         "suite": trial.suite,
         "conversation": trial.conversation,
@@ -199,11 +207,12 @@ def _trial_data(trial: RecordedTrial, chunks: _Chunks) -> dict[str, Any]:
         "variant": trial.variant,
         "fingerprint": trial.fingerprint,
         "target": trial.target,
-        "documents": dict(trial.documents),
         "history": [_without_defaults(message) for message in trial.history],
         "turns": [_turn_data(turn, chunks) for turn in trial.turns],
     }
-    return {key: value for key, value in told.items() if value not in ({}, [])} | {"turns": told["turns"]}
+    if trial.documents != documents[trial.fingerprint]:
+        told["documents"] = dict(trial.documents)
+    return {key: value for key, value in told.items() if key != "history" or value}
 
 
 def _turn_data(turn: TurnTrace, chunks: _Chunks) -> dict[str, Any]:
@@ -270,11 +279,12 @@ class _Parser:
         variants = {each.fingerprint: each for _, each in self._each("variants", RecordedVariant)}
         trials: dict[Any, RecordedTrial] = {}
         for place, found in self._each("trials", _Trial):
-            trial = self._trial(place, found)
+            if found.fingerprint not in variants:
+                self._mistake((*place, "fingerprint"), "no variant of this recording has this fingerprint")
+                continue
+            trial = self._trial(place, found, variants[found.fingerprint].documents)
             if trial.key in trials:
                 self._mistake(place, f"{'/'.join(trial.key[:2])} repeat {trial.repeat} stands twice")
-            if trial.fingerprint not in variants:
-                self._mistake((*place, "fingerprint"), "no variant of this recording has this fingerprint")
             trials[trial.key] = trial
         if self.problems:
             self._refuse()
@@ -307,7 +317,7 @@ class _Parser:
         made = [(place, self._made(place, entries[int(place[1])], kind)) for place in places]
         return [(place, record) for place, record in made if record is not None]
 
-    def _trial(self, place: _Place, trial: _Trial) -> RecordedTrial:
+    def _trial(self, place: _Place, trial: _Trial, documents: Mapping[str, str]) -> RecordedTrial:
         turns = [self._turn((*place, "turns", number), turn) for number, turn in enumerate(trial.turns)]
         return RecordedTrial(
             suite=trial.suite,
@@ -318,7 +328,7 @@ class _Parser:
             target=trial.target,
             turns=tuple(turn for turn in turns if turn is not None),
             history=trial.history,
-            documents=trial.documents,
+            documents=documents if trial.documents is None else trial.documents,
         )
 
     def _turn(self, place: _Place, data: Mapping[str, Any]) -> TurnTrace | None:

@@ -21,6 +21,7 @@ _COMMANDS = {
     "run": "Run suites against an assistant, score the answers, write a report.",
     "check": "Check suite files and name every mistake with file:line:column.",
     "report": "Write the report of a stored run again, in any format.",
+    "rescore": "Score a stored run anew with changed expectations, without a request.",
     "runs": "List the stored runs.",
     "serve": "Start the embedded Assistants API for any client.",
     "server-info": "Say what this version's embedded server is and can do.",

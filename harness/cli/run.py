@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from harness.results import SuiteRun
     from harness.runner.executors.local import Stop
+    from harness.settings import Settings
     from harness.workflows import Job
 
 
@@ -109,6 +110,13 @@ def command(
     job = workflows.Job(suites, settings, assistant, tags, ids)
     changed = [name for name, value in flags.items() if value is not None]
     record = asyncio.run(_run(job, resume, changed, retry_errors=retry_errors, quiet=no_progress))
+    return conclude(record, settings, junit, markdown)
+
+
+def conclude(record: SuiteRun, settings: Settings, junit: str | None, markdown: str | None) -> int:
+    """Print the summary of a run, write its reports, and say how it went as an exit code."""
+    from harness import workflows
+
     _print_summary(record)
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)

@@ -65,7 +65,17 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("cost", "short_cost", "tokens", "seconds", "percent", "at", "counted", "one_line"):
+    for name in (
+        "cost",
+        "short_cost",
+        "tokens",
+        "seconds",
+        "percent",
+        "at",
+        "counted",
+        "one_line",
+        "replayed",
+    ):
         environment.filters[name] = getattr(wording, name)
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False, default=str)
     return environment

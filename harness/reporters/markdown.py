@@ -46,6 +46,7 @@ def _facts(summary: Summary) -> str:
         f"target {_plain(run.target)}",
         "" if run.status == "finished" else run.status,
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        wording.replayed(total),
         f"cost {_plain(wording.cost(total))}",
         f"{wording.tokens(total)} tokens",
         f"median turn {median}, 95 % within {most}",

@@ -1,6 +1,7 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
 from harness.workflows.jobs import Job, load, plan_of
+from harness.workflows.rescoring import Rescored, rescore
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
 
@@ -8,10 +9,12 @@ __all__ = [
     "Control",
     "Job",
     "Listener",
+    "Rescored",
     "evaluate",
     "load",
     "plan_of",
     "render",
+    "rescore",
     "resume",
     "start",
     "stored_run",

@@ -179,6 +179,7 @@ async def resume(
     control = control or Control()
     with open_store(settings, create=False) as store:
         record = store.run(run_id)
+        _refuse_rescored(record)
         job = recalled(record, settings, changed)
         suites = load(job)
         refuse_recording_of_replay(job.settings)
@@ -216,6 +217,16 @@ def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
         raise SettingsError(
             f"the assistant {ids[0]!r} can't be at the target 'embedded', which begins empty",
             hint="give --target assistants and the --base-url where it lives, or an assistant file",
+        )
+
+
+def _refuse_rescored(record: SuiteRun) -> None:
+    """A run that was scored anew asks nothing: going on with it would."""
+    if source := record.settings.get("rescored_from"):
+        raise StoreError(
+            f"run {record.id} was scored anew from {source}, and asks nothing that could go on",
+            code="run-rescored",
+            hint=f"score it once more with: harness rescore {source}",
         )
 
 

@@ -14,7 +14,7 @@ from harness.text import nearest
 from harness.trace.recording import RecordedTrial, RecordedVariant, Recording
 from harness.trace.records import Message, ToolCall
 
-_RECORD_AGAIN = "record it again: harness run ... --record FILE"
+_WHAT_TO_DO = "Take the change back, or run it anew against the assistant (and record it again)"
 _SHOWN = 300
 _LINES_SHOWN = 12
 
@@ -24,30 +24,30 @@ def of_trial(recording: Recording, trial: Trial, content: Mapping[str, Any]) -> 
     of_suite = [each for each in recording.trials.values() if each.suite == trial.suite.name]
     here = [each for each in of_suite if each.conversation == trial.conversation.id]
     if not here:
-        return _miss(trial, _no_conversation(recording, of_suite, trial))
+        return _miss(_no_conversation(recording, of_suite, trial))
     same = [each for each in here if each.fingerprint == trial.variant.fingerprint]
     if same:
         repeats = ", ".join(str(each.repeat) for each in same)
-        return _miss(trial, f"repeat {trial.repeat} was not recorded; recorded repeats: {repeats}")
+        return _miss(f"repeat {trial.repeat} was not recorded; recorded repeats: {repeats}")
     known = [recording.variants[each.fingerprint] for each in here if each.fingerprint in recording.variants]
-    return _miss(trial, _other_assistant(known, trial, content))
+    return _miss(_other_assistant(known, trial, content))
 
 
-def of_history(trial: Trial, recorded: Sequence[Message], now: Sequence[HistoryMessage]) -> TargetError:
+def of_history(recorded: Sequence[Message], now: Sequence[HistoryMessage]) -> TargetError:
     """Other messages stood before the first turn."""
     told = different_words(
         "\n".join(f"{each.role}: {each.text}" for each in recorded),
         "\n".join(f"{each.role}: {each.content}" for each in now),
     )
-    return _miss(trial, f"the history before the first turn has changed: {told}")
+    return _miss(f"the history before the first turn has changed: {told}")
 
 
-def of_turn(trial: Trial, number: int, difference: str) -> TargetError:
+def of_turn(number: int, difference: str) -> TargetError:
     """The user says something else in this turn (counted from 0)."""
-    return _miss(trial, f"turn {number + 1} is another than was recorded: {difference}")
+    return _miss(f"turn {number + 1} is another than was recorded: {difference}")
 
 
-def of_further_turn(trial: Trial, recorded: RecordedTrial, said: Message) -> TargetError:
+def of_further_turn(recorded: RecordedTrial, said: Message) -> TargetError:
     """The talk goes on where the recording ends."""
     count = len(recorded.turns)
     turns = f"{count} turn{'' if count == 1 else 's'}"
@@ -57,16 +57,14 @@ def of_further_turn(trial: Trial, recorded: RecordedTrial, said: Message) -> Tar
     )
 
 
-def of_output(trial: Trial, number: int, call: ToolCall, output: str) -> TargetError:
+def of_output(number: int, call: ToolCall, output: str) -> TargetError:
     """The suite's stubs answer a function call otherwise than when it was recorded."""
     told = different_words(call.output or "", output)
-    return _miss(trial, f"in turn {number + 1} the stub of {call.name!r} answers otherwise now: {told}")
+    return _miss(f"in turn {number + 1} the stub of {call.name!r} answers otherwise now: {told}")
 
 
-def _miss(trial: Trial, why: str) -> TargetError:
-    return TargetError(
-        f"no recorded answer for {trial.id}: {why}. {_RECORD_AGAIN.capitalize()}", code="recording-miss"
-    )
+def _miss(why: str) -> TargetError:
+    return TargetError(f"no recorded answer: {why}. {_WHAT_TO_DO}", code="recording-miss")
 
 
 def _no_conversation(recording: Recording, of_suite: Sequence[RecordedTrial], trial: Trial) -> str:
@@ -110,11 +108,14 @@ def _differences(then: Any, now: Any, path: str = "") -> Iterator[str]:
         return
     if isinstance(then, Mapping) and isinstance(now, Mapping):
         for key in dict.fromkeys([*then, *now]):
-            yield from _differences(then.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+            below = str(key) if path in ("", "assistant") else f"{path}.{key}"
+            yield from _differences(then.get(key), now.get(key), below)
     elif _are_named(then) and _are_named(now):
         yield from _differences(_by_name(then), _by_name(now), path)
-    elif isinstance(then, str) and isinstance(now, str):
+    elif isinstance(then, str) and isinstance(now, str) and "\n" in then + now:
         yield from (f"  {path}: {line}" for line in _changed_lines(then, now))
+    elif _is_document(then) and _is_document(now):
+        yield f"  {path}: its content has changed"
     else:
         yield f"  {path}: {_shown(then)} then, {_shown(now)} now"
 
@@ -141,11 +142,16 @@ def _by_name(entries: Sequence[Any]) -> dict[str, Any]:
 
 
 def _shown(value: Any) -> str:
-    return "none" if value is None else _cut(str(value))
+    return "none" if value is None else _cut(repr(value))
+
+
+def _is_document(value: Any) -> bool:
+    """A name with a digest, of which a reader has nothing."""
+    return isinstance(value, list) and len(value) == 2
 
 
 def _changed_lines(then: str, now: str) -> Iterator[str]:
-    """Lines that went and came, or the words that changed in a line that is nearly the same."""
+    """Lines that went and came."""
     lines = difflib.ndiff(then.splitlines(), now.splitlines())
     yield from (_cut(line) for line in lines if line[:2] in ("- ", "+ "))
 

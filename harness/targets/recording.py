@@ -28,7 +28,6 @@ from harness.trace.scrubbing import same_text
 class _Place:
     """How far a trial has come in what was recorded of it; kept while a user is away."""
 
-    trial: Trial
     recorded: RecordedTrial
     turn: int = 0
 
@@ -52,7 +51,7 @@ class RecordingTarget:
         recorded = self._recording.trials.get(key)
         if recorded is None or recorded.fingerprint != variant.fingerprint:
             recorded = self._of_other_name(trial)
-        return _TrialTarget(self.name, _Place(trial, recorded), self._clock)
+        return _TrialTarget(self.name, _Place(recorded), self._clock)
 
     def _of_other_name(self, trial: Trial) -> RecordedTrial:
         """The same variant may be called otherwise now."""
@@ -100,7 +99,7 @@ class _TrialTarget:
     ) -> Session:
         """The recorded session, or the same one again for a user who comes back."""
         if self._place.turn == 0 and not _same_history(self._place.recorded.history, history):
-            raise misses.of_history(self._place.trial, self._place.recorded.history, history)
+            raise misses.of_history(self._place.recorded.history, history)
         return _RecordedSession(self._place, self._clock)
 
     async def tear_down(self) -> None:
@@ -128,10 +127,10 @@ class _RecordedSession:
         place, number = self._place, self._place.turn
         said = user_message(turn)
         if number >= len(place.recorded.turns):
-            raise misses.of_further_turn(place.trial, place.recorded, said)
+            raise misses.of_further_turn(place.recorded, said)
         recorded = place.recorded.turns[number]
         if difference := _difference(recorded.user, said):
-            raise misses.of_turn(place.trial, number, difference)
+            raise misses.of_turn(number, difference)
         started_at = self._clock.now()
         await timed(self._compare_outputs(recorded, number, answer), self._clock, deadline_s)
         place.turn = number + 1
@@ -144,7 +143,7 @@ class _RecordedSession:
                 continue
             now = await answer(FunctionCall(call.id, call.name, call.arguments))
             if not same_text(call.output or "", now.output):
-                raise misses.of_output(self._place.trial, number, call, now.output)
+                raise misses.of_output(number, call, now.output)
 
     async def close(self) -> None:
         """Nothing is open."""

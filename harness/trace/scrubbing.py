@@ -62,7 +62,7 @@ _LONG_VALUE = r"(?P<secret>(?=[^\s\"'\\,;]*\d)[A-Za-z0-9._~+/=-]{16,})"
 RULES = (
     _rule(
         "private key",
-        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----.*?(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----|\Z)",
+        r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY-----(?s:.*?)(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY-----|\Z)",
         "PRIVATE KEY-----",
     ),
     _rule("api key", r"(?<![A-Za-z0-9])sk-(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{16,}", "sk-"),

@@ -51,10 +51,8 @@ def of_further_turn(recorded: RecordedTrial, said: Message) -> TargetError:
     """The talk goes on where the recording ends."""
     count = len(recorded.turns)
     turns = f"{count} turn{'' if count == 1 else 's'}"
-    return _miss(
-        trial,
-        f"{turns} {'was' if count == 1 else 'were'} recorded, and there is another: {_cut(said.text)!r}",
-    )
+    verb = "was" if count == 1 else "were"
+    return _miss(f"{turns} {verb} recorded, and there is another: {_cut(said.text)!r}")
 
 
 def of_output(number: int, call: ToolCall, output: str) -> TargetError:

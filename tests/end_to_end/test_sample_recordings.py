@@ -1,4 +1,4 @@
-"""The recordings that come with the sample suites answer them, and are no larger and no older than they are."""
+"""The recordings that come with the sample suites answer them, and hold their trials and nothing else."""
 
 from __future__ import annotations
 

@@ -19,12 +19,19 @@ _SHOWN = 300
 _LINES_SHOWN = 12
 
 
-def of_trial(recording: Recording, trial: Trial, content: Mapping[str, Any]) -> TargetError:
-    """Nothing was recorded for this trial: is it the assistant, the repeat, or the conversation?"""
-    of_suite = [each for each in recording.trials.values() if each.suite == trial.suite.name]
-    here = [each for each in of_suite if each.conversation == trial.conversation.id]
+def of_trial(
+    recording: Recording, here: Sequence[RecordedTrial], trial: Trial, content: Mapping[str, Any]
+) -> TargetError:
+    """Nothing was recorded for this trial: is it the assistant, the repeat, or the conversation?
+
+    Args:
+        recording: All that was recorded.
+        here: What was recorded of this conversation.
+        trial: The trial.
+        content: What its assistant consists of now.
+    """
     if not here:
-        return _miss(_no_conversation(recording, of_suite, trial))
+        return _miss(_no_conversation(recording, trial))
     same = [each for each in here if each.fingerprint == trial.variant.fingerprint]
     if same:
         repeats = ", ".join(str(each.repeat) for each in same)
@@ -65,7 +72,8 @@ def _miss(why: str) -> TargetError:
     return TargetError(f"no recorded answer: {why}. {_WHAT_TO_DO}", code="recording-miss")
 
 
-def _no_conversation(recording: Recording, of_suite: Sequence[RecordedTrial], trial: Trial) -> str:
+def _no_conversation(recording: Recording, trial: Trial) -> str:
+    of_suite = [each for each in recording.trials.values() if each.suite == trial.suite.name]
     if of_suite:
         near = nearest(trial.conversation.id, {each.conversation for each in of_suite})
         told = (

@@ -39,6 +39,9 @@ class RecordingTarget:
         self.name = name
         self._recording = recording
         self._clock = clock
+        self._by_conversation: dict[tuple[str, str], list[RecordedTrial]] = {}
+        for trial in recording.trials.values():
+            self._by_conversation.setdefault((trial.suite, trial.conversation), []).append(trial)
 
     def for_trial(self, trial: Trial) -> Target:
         """The target as this trial sees it, at the beginning of what was recorded.
@@ -55,16 +58,12 @@ class RecordingTarget:
 
     def _of_other_name(self, trial: Trial) -> RecordedTrial:
         """The same variant may be called otherwise now."""
-        for recorded in self._recording.trials.values():
-            same = (recorded.suite, recorded.conversation, recorded.repeat, recorded.fingerprint)
-            if same == (
-                trial.suite.name,
-                trial.conversation.id,
-                trial.repeat,
-                trial.variant.fingerprint,
-            ):
-                return recorded
-        raise misses.of_trial(self._recording, trial, content_of(trial.variant))
+        here = self._by_conversation.get((trial.suite.name, trial.conversation.id), [])
+        wanted = (trial.repeat, trial.variant.fingerprint)
+        same = next((each for each in here if (each.repeat, each.fingerprint) == wanted), None)
+        if same is None:
+            raise misses.of_trial(self._recording, here, trial, content_of(trial.variant))
+        return same
 
     async def provision(self, variant: Variant) -> None:
         """Nothing is made anywhere."""

@@ -107,7 +107,7 @@ def _planned(results: Sequence[TrialResult], planned: Iterable[Trial]) -> tuple[
         if today is None:
             gone[result.trial_id] = "its conversation or assistant is no longer in the suites"
         else:
-            found.append(replace(today, repeat=result.repeat))
+            found.append(replace(today, repeat=result.repeat, position=len(found)))
     return found, gone
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +12,14 @@ import msgspec
 import pytest
 
 from harness import workflows
+from harness.cli import PASSED, USAGE, exit_code
 from harness.errors import RecordingError, SettingsError
 from harness.results import SuiteRun, TrialResult
+from harness.runner.events import TrialFinished
+from harness.runner.executors.local import Stop
 from harness.server.app import App, ServerOptions
 from harness.server.http import background
+from harness.settings import load_settings
 from harness.trace.recording_file import load_recording
 from harness.trace.records import TurnTrace
 
@@ -177,6 +182,38 @@ def test_an_errored_trial_is_not_recorded_and_leaves_what_was(desk: Path) -> Non
     assert (desk / "desk.yaml").read_bytes() == before
 
 
+def test_an_interrupted_run_keeps_what_was_finished_and_the_rest_when_it_goes_on(desk: Path) -> None:
+    settings = load_settings({"store": "store.sqlite", "record": "desk.yaml", "concurrency": 1})
+    stop = Stop()
+
+    def stop_after_the_first(event: object) -> None:
+        if isinstance(event, TrialFinished):
+            stop.set()
+
+    job = workflows.Job(("suite.yaml",), settings)
+    run = asyncio.run(workflows.start(job, workflows.Control([stop_after_the_first], stop)))
+    assert run.status == "interrupted"
+    assert len(load_recording(desk / "desk.yaml").trials) == len(run.results) < run.planned
+    (desk / "desk.yaml").unlink()
+    whole = asyncio.run(workflows.resume(run.id, load_settings({"store": "store.sqlite"})))
+    assert len(load_recording(desk / "desk.yaml").trials) == len(whole.results) == whole.planned
+
+
+def test_the_command_line_records_and_replays(desk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ["run", "suite.yaml", "--store", "store.sqlite", "--no-progress", "--repeats", "1"]
+    assert exit_code([*common, "--record", "desk.yaml"]) == PASSED
+    assert exit_code([*common, "--replay", "desk.yaml"]) == PASSED
+    assert "all trials replayed: no new evidence" in capsys.readouterr().out
+    assert exit_code([*common, "--replay", "desc.yaml"]) == USAGE
+    assert "did you mean 'desk.yaml'?" in capsys.readouterr().err
+    assert exit_code([*common, "--replay", "desk.yaml", "--target", "chat"]) == USAGE
+    assert "--replay asks nobody" in capsys.readouterr().err
+    assert exit_code([*common, "--target", "recording"]) == USAGE
+    assert "give --replay FILE" in capsys.readouterr().err
+    assert exit_code(["runs", "--store", "store.sqlite"]) == PASSED
+    assert "3/3 (3 replayed)" in capsys.readouterr().out
+
+
 def test_recording_what_is_replayed_is_refused(desk: Path) -> None:
     evaluate(record="desk.yaml", repeats=1)
     with pytest.raises(SettingsError, match="nothing to record"):
@@ -196,7 +233,7 @@ def test_secrets_stand_in_neither_the_recording_nor_the_store(desk: Path) -> Non
         SUITE.replace("Thank you.", f"Thanks. My key is {secret}, mail jo@example.com")
     )
     live = evaluate(record="desk.yaml", repeats=1, scrub=["Lamps?"], scrub_emails=True)
-    kept = (desk / "desk.yaml").read_text() + str(msgspec.to_builtins(live))
+    kept = (desk / "desk.yaml").read_text() + str(msgspec.to_builtins([*live.results]))
     assert secret not in kept and "jo@example.com" not in kept
     assert "My key is [redacted: api key], mail [redacted: e-mail]" in kept
     assert b"sk-live" not in (desk / "store.sqlite").read_bytes()

@@ -144,6 +144,11 @@ class _RecordedSession:
             if not same_text(call.output or "", now.output):
                 raise misses.of_output(number, call, now.output)
 
+    def next_simulated(self) -> str | None:
+        """What the simulated user said in the turn that comes now; None when it said nothing more."""
+        turns = self._place.recorded.turns[self._place.turn :]
+        return turns[0].user.text if turns and turns[0].simulated else None
+
     async def close(self) -> None:
         """Nothing is open."""
 

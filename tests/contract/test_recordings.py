@@ -72,6 +72,26 @@ async def answer(question: Question) -> Answer:
         return Answer(text=f"I'll connect you with a colleague: {output}", tool_calls=(told,))
     return Answer(text=f"I heard {question.text!r} after {len(question.history)} messages.")
 """
+SIMULATED = """
+from pathlib import Path
+
+from harness import Suite
+
+suite = Suite("desk-simulated", assistant="assistant.yaml")
+
+
+def user(history):
+    if Path("said.txt").exists():
+        raise AssertionError(Path("said.txt").read_text())
+    said = [each for each in history if each.role == "user"]
+    return ["first", "second", None][len(said) - 1]
+
+
+@suite.conversation
+async def talks(talk):
+    await talk.say("Hello")
+    await talk.until(user)
+"""
 KINDS = ("embedded", "assistants", "responses", "responses-http", "chat", "chat-http", "function")
 
 
@@ -212,6 +232,21 @@ def test_the_command_line_records_and_replays(desk: Path, capsys: pytest.Capture
     assert "give --replay FILE" in capsys.readouterr().err
     assert exit_code(["runs", "--store", "store.sqlite"]) == PASSED
     assert "3/3 (3 replayed)" in capsys.readouterr().out
+
+
+def test_a_simulated_user_says_what_was_said_then(desk: Path) -> None:
+    (desk / "app.py").write_text("def answer(question):\n    return 'I heard: ' + question.text\n")
+    (desk / "suite.py").write_text(SIMULATED)
+    flags: dict[str, Any] = {"store": "store.sqlite"}
+    live = workflows.evaluate(
+        "suite.py", target="function", target_function="app.py:answer", record="desk.yaml", **flags
+    )
+    (desk / "said.txt").write_text("nobody is asked for another word")
+    again = workflows.evaluate("suite.py", target="recording", recording="desk.yaml", **flags)
+    said = [[turn.user.text for turn in each.trace.turns] for each in live.results if each.trace]
+    assert said == [["Hello", "first", "second"]]
+    assert [[turn.user.text for turn in each.trace.turns] for each in again.results if each.trace] == said
+    assert [each.error for each in again.results] == [None]
 
 
 def test_recording_what_is_replayed_is_refused(desk: Path) -> None:

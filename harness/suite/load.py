@@ -316,17 +316,18 @@ def _suite_of(
 def _fill_in_defaults(
     conversations: Iterable[Conversation], default: Expect, deadline_s: float | None
 ) -> None:
-    """Merge the suite's expectations into those of every turn, and give it the nearest deadline.
+    """Merge the suite's expectations into those of every turn, and give turns and talks the nearest deadline.
 
     Frozen as they are, the turns are changed in place: they were made a moment ago, and nobody else has them.
     Thousands of conversations mostly expect the same few things, which are kept once.
     """
     known: dict[Any, Expect] = {}
     for conversation in conversations:
+        conversation.__dict__["deadline_s"] = conversation.deadline_s or deadline_s
         for turn in conversation.turns:
             turn.__dict__["expect"] = _merged_once(default, turn.expect, known)
             turn.__pydantic_fields_set__.add("expect")
-            turn.__dict__["deadline_s"] = turn.deadline_s or conversation.deadline_s or deadline_s
+            turn.__dict__["deadline_s"] = turn.deadline_s or conversation.deadline_s
 
 
 def _merged_once(default: Expect, own: Expect, known: dict[Any, Expect]) -> Expect:

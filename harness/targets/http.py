@@ -178,7 +178,7 @@ class HttpWire:
                 event = _parsed(content)
                 if not isinstance(event, dict):
                     raise TargetUnavailable(f"{self._base_url} sent an event that is no JSON object")
-                if event.get("error"):
+                if event.get("error") and "object" not in event:  # an object may have an error of its own
                     raise TargetUnavailable(f"{self._base_url} failed: {_message_in(event['error'])}")
                 yield name or str(event.get("type") or ""), event
 

@@ -558,3 +558,21 @@ def test_a_file_for_an_existing_assistant_says_itself_what_a_hand_over_is(place)
     suite = load_suite(place("s.yaml", text), variant=live)
     assert suite.variant
     assert suite.variant.assistant.escalation.phrases == ("Please hold",)
+
+
+def test_turns_and_conversations_have_the_nearest_deadline(place):
+    suite = load_suite(
+        place(
+            "s.yaml",
+            """
+suite: s
+assistant: bot.yaml
+deadline_s: 30
+conversations:
+  - {id: a, turns: [{user: x}, {user: y, deadline_s: 2}]}
+  - {id: b, deadline_s: 5, turns: [{user: x}]}
+""",
+        )
+    )
+    assert [each.deadline_s for each in suite.conversations] == [30, 5]
+    assert [[turn.deadline_s for turn in each.turns] for each in suite.conversations] == [[30, 2], [5]]

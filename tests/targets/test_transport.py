@@ -204,6 +204,11 @@ def test_an_error_in_a_stream_is_told_in_its_words(serve: Any) -> None:
         streams(serve(stream(("error", error))).url)
 
 
+def test_an_error_that_an_object_tells_of_itself_is_part_of_it(serve: Any) -> None:
+    run = {"id": "run_1", "object": "thread.run", "status": "failed", "error": {"message": "out of memory"}}
+    assert streams(serve(stream(("thread.run.failed", run))).url) == [("thread.run.failed", run)]
+
+
 def test_deltas_are_left_out_of_streams(serve: Any) -> None:
     events = [("thread.message.delta", {"id": "m"}), ("thread.message.completed", {"id": "m"})]
     assert streams(serve(stream(*events)).url) == [("thread.message.completed", {"id": "m"})]

@@ -162,16 +162,22 @@ def _column(rows: Sequence[Scored], value: Callable[[Scored], float]) -> Array:
     return np.array([value(row) for row in rows])
 
 
+def grouped(rows: Sequence[Scored]) -> dict[str, list[Scored]]:
+    """The pairs by kind, all of them, and those with a new value by whether the text holds it elsewhere."""
+    groups: dict[str, list[Scored]] = {kind: [row for row in rows if row.pair.kind == kind] for kind in KINDS}
+    groups["**all**"] = list(rows)
+    for row in rows:
+        if row.pair.kind in VALUES:
+            place = "elsewhere in the text" if row.text.holds(row.pair.changed()[1]) else "nowhere in it"
+            groups.setdefault(f"new value stands {place}", []).append(row)
+    return groups
+
+
 def print_measures(rows: Sequence[Scored]) -> None:
     """The table of kinds, and what the threshold does to both sides."""
     print("| kind | pairs | changed one scores higher | same score | AUROC |")
     print("| --- | ---: | ---: | ---: | ---: |")
-    values = [row for row in rows if row.pair.kind in VALUES]
-    elsewhere = [row for row in values if row.text.holds(row.pair.changed()[1])]
-    groups = {kind: [row for row in rows if row.pair.kind == kind] for kind in KINDS}
-    groups |= {"**all**": list(rows), "new value stands elsewhere in the text": elsewhere}
-    groups["new value stands nowhere in it"] = [row for row in values if row not in elsewhere]
-    for name, group in groups.items():
+    for name, group in grouped(rows).items():
         if group:
             print_line(name, group)
     passed = (_column(rows, lambda row: row.supported) < THRESHOLD).mean()

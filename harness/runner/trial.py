@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 from harness.clock import Clock
 from harness.cost.prices import Cost, PriceBook
 from harness.cost.usage import total_if_known
@@ -13,10 +15,11 @@ from harness.errors import BudgetError, HarnessError, StoreError, TrialBudgetExh
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
 from harness.runner.budget import Budget, TrialPurse, pays
+from harness.runner.failures import FailureLimit
 from harness.runner.speaking import PayTurn, Played, Speaker
 from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
-from harness.targets.interface import MOST_ROUNDS, Target
+from harness.targets.interface import MOST_ROUNDS, Replaying, Target
 from harness.targets.spending import spending_from
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
@@ -35,6 +38,7 @@ class TrialOptions:
         most_rounds: How often the assistant may ask for functions in one turn; more end the turn.
         prices: What tokens cost.
         budget: Pays for the requests; None for as much as it takes.
+        failures: How many bad trials end the run early.
     """
 
     score: ScoreTrace
@@ -43,6 +47,7 @@ class TrialOptions:
     most_rounds: int = MOST_ROUNDS
     prices: PriceBook = field(default_factory=PriceBook)
     budget: Budget | None = None
+    failures: FailureLimit = field(default_factory=FailureLimit)
 
     def purse(self, trial: Trial, target: Target) -> TrialPurse | None:
         """The money of a trial; a target that costs nothing needs none."""
@@ -63,8 +68,9 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     played = Played()
     error: str | None = None
     try:
+        place = target.for_trial(trial) if isinstance(target, Replaying) else target
         with spending_from(purse):
-            await _play(trial, target, options, played, clock, purse)
+            await _play(trial, place, options, played, clock, purse)
     except TrialBudgetExhausted as failure:
         error = str(failure)
     except (BudgetError, StoreError):
@@ -86,7 +92,8 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     # The time of day may jump meanwhile, and then a trial would end before it began.
     ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
     cost = _cost(trial, trace, options.prices, error, purse)
-    return _result(trial, trace, scores, cost, error, started_at, ended_at)
+    result = _result(trial, trace, scores, cost, error, started_at, ended_at)
+    return msgspec.structs.replace(result, replayed=isinstance(target, Replaying))
 
 
 async def _play(

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
+from pydantic import Field
 
 from benchmarks.grounding import Array, auroc
 from harness.errors import HarnessError
@@ -83,7 +84,7 @@ class SupportText(FileRecord):
     """The sort of text: a policy, release notes, a price list."""
     text: str
     """The text itself, in Markdown."""
-    pairs: tuple[Pair, ...]
+    pairs: tuple[Pair, ...] = Field(min_length=1)
     """Sentences about it."""
 
     def holds(self, found: Sequence[str]) -> bool:
@@ -94,7 +95,7 @@ class SupportText(FileRecord):
 class PairFile(FileRecord):
     """One file of texts."""
 
-    texts: tuple[SupportText, ...]
+    texts: tuple[SupportText, ...] = Field(min_length=1)
     """Texts of related trades."""
 
 
@@ -218,7 +219,7 @@ def main() -> None:
         if options.no_claims:
             print_no_claims(options.no_claims, texts)
     except HarnessError as error:
-        parser.exit(2, f"error: {error}\n")
+        parser.exit(2, f"error: {error}\n" + (f"hint: {error.hint}\n" if error.hint else ""))
     if options.misses:
         print_misses(rows)
 

@@ -1,0 +1,320 @@
+"""What a message says about handing over to a person: its acts, each with the words that show it.
+
+A sentence is read in steps: find every mention of a hand-over or of contacting people; find who governs it
+(the last subject or modal before it in its clause: I, you, "would you like me to", "unable to"); the two
+give the act. Conditions and questions turn a promise into an offer, reports and quotations into nothing.
+Of several acts the strongest counts: promises, offers, recommends, refuses, none. A promise that still waits
+for the user's consent ("I'll transfer you. Is that okay?") is an offer.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+from harness.scorers import handover_words as words
+from harness.scorers import wording
+from harness.text import Span
+
+Stance = Literal["none", "refuses", "recommends", "offers", "promises"]
+Governor = Literal["asked", "refused", "able", "unreal", "committed", "told", "other", "alone"]
+
+RANK: dict[Stance, int] = {"none": 0, "refuses": 1, "recommends": 2, "offers": 3, "promises": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """One mention of a hand-over in a sentence.
+
+    Attributes:
+        stance: How it is meant.
+        words: The words that name it, in the form that the rules read.
+        own: Whether the assistant itself acts; False where people are said to act ("an agent will call").
+        pending: Whether it is still to come, so that the user may yet be asked for consent.
+    """
+
+    stance: Stance
+    words: str
+    own: bool = True
+    pending: bool = False
+
+
+NOTHING = Act("none", "")
+
+
+def strongest(acts: Iterable[Act]) -> Act:
+    """The act that counts among several; the first of equals."""
+    return max(acts, key=lambda act: RANK[act.stance], default=NOTHING)
+
+
+def act_of(text: str) -> Act:
+    """The act of a whole message: the strongest of its sentences."""
+    return strongest(act for _, act in acts_in(text))
+
+
+def acts_in(text: str) -> list[tuple[Span, Act]]:
+    """Each sentence of a message with its act; what waits for the user's consent is offered, not promised."""
+    spans = wording.sentences_of(text)
+    acts = [strongest(acts_of(span.text)) for span in spans]
+    done = any(act.stance == "promises" and not act.pending for act in acts)
+    return list(zip(spans, acts if done else _after_consent(spans, acts), strict=True))
+
+
+def _after_consent(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
+    asked = [bool(_CONSENT.search(words.clausal(span.text))) for span in spans]
+    return [
+        replace(act, stance="offers") if act.stance == "promises" and any(asked[index:]) else act
+        for index, act in enumerate(acts)
+    ]
+
+
+_CONSENT = re.compile(
+    r"\b(?:is|are|would|does) (?:that|this|it|you) (?:be )?(?:ok|okay|all ?right|alright|fine|acceptable|good|"
+    r"agreeable|suit|work|sound|comfortable)\b|"
+    r"\b(?:would you (?:like|want|prefer|mind)|do you (?:want|wish)|shall i|should i|may i|can i|want)"
+    r"(?: (?:for )?me)?(?: to)? (?:proceed|go ahead|continue|do (?:that|so|this|it)|start|initiate|make)\b|"
+    r"^(?:shall|may|should|can) (?:i|we)$|\bdo you (?:agree|confirm|consent|accept)\b|"
+    r"\bhow would you like (?:me )?to proceed\b|"
+    r"\b(?:please|just) (?:confirm|say yes|reply yes|let me know (?:if|whether))\b|\byes no\b|"
+    r"\bif (?:that is|you are) (?:ok|okay|fine|alright)\b|\bdo i have your (?:permission|consent)\b"
+)
+
+
+@lru_cache(maxsize=8_192)
+def acts_of(sentence: str) -> tuple[Act, ...]:
+    """Every act of one sentence, in no particular order."""
+    text, question = words.clausal(sentence), wording.is_question(sentence)
+    return (
+        *_moves(text, question),
+        *_talks(text, question),
+        *_passives(text, question),
+        *_people_act(text, question),
+        *(Act("refuses", match.group()) for match in words.REFUSALS.finditer(text)),
+    )
+
+
+# --- who governs it ------------------------------------------------------------------------------------
+
+_ADVERBS = r"(?: (?:\w+ly|just|also|now|already|then|still|always|therefore|instead|first|next))*"
+_GOVERNORS = re.compile(
+    "|".join(
+        (
+            r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|\b(?:i|we) would have\b|"
+            r"\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
+            r"(?P<asked>\b(?:would|do) you (?:like|want|prefer|wish|rather|mind|need)\b|\b(?:shall|should|may|can|"
+            r"could|might) (?:i|we)\b|\b(?:like|want|wish|prefer|rather|need) (?:for )?(?:me|us)\b|"
+            r"^want\b|"
+            r"\b(?:i|we) should\b|\byou (?:would like|want|wish|would prefer|would rather|prefer|like) "
+            r"(?:to\b|that i\b)|\bshould you (?:wish|want|need|prefer) to\b|\bwould $)",
+            rf"(?P<refused>\b(?:i|we){_ADVERBS}(?: [\w'-]+){{0,2}}? (?:cannot|not|never|unable|no|neither)\b"
+            r"(?:(?: [\w'-]+){0,3}? (?:able|ability|way|option|means|position|permission|permitted|allowed|"
+            r"authori[sz]ed|possible|free) (?:to|of)\b)?|"
+            r"\b(?:not|nor) (?:possible|allowed|able|permitted|authori[sz]ed|allow|let|something)\b(?: (?:to|of|for))*|"
+            r"\b(?:impossible|unable|cannot let you)\b|\bno (?:way|option|need|possibility|reason)\b|"
+            r"\byou (?:cannot|may not)\b)",
+            rf"(?P<able>\b(?:i|we){_ADVERBS} (?:can|could|may|might|would)\b(?! like to\b)|"
+            r"\b(?:able|happy|glad|pleased|willing|ready|free(?<!feel free)|delighted|pleasure|option|ability) "
+            r"(?:to|of)\b|"
+            r"\b(?:step|option|alternative|choice|way)s? (?:would be|is|are|would have been) to\b)",
+            rf"(?P<committed>\b(?:i|we)\b{_ADVERBS}(?: (?:will|shall|am|are|have|had|need|must|want|hereby|would like)\b)?"
+            r"|\blet (?:me|us)\b(?! know)|\ballow me\b|\band (?:need|have|must) to\b)",
+            r"(?P<told>\byour (?:[\w'-]+ ){0,2}?(?:bet|option|choice|step|way)s? (?:is|would be|will be)\b(?: to)?|"
+            r"\b(?:recommend|suggest|advi[sc]e|urge|encourage|best|better|important)(?: that| if)? you\b(?: to)?|"
+            r"\byou (?:can|could|should|may|might|must|need|have to|will (?:need|have|want)|would|ought|"
+            r"are (?:welcome|free|advised)|will find)\b(?! not\b)|\b(?:can|could) you\b|"
+            r"\b(?:please|kindly|recommend|suggest|suggestion|advi[sc]e|urge|encourage|consider|try|hesitate|feel "
+            r"free|best|better|wise|worth|advisable|helpful|person|way|place|right)\b(?= |$))",
+            r"(?P<other>\byou (?:do|did|should|need|must|would|will) not(?: have| need| want)?\b|\b(?:you|he|she|they|who|which|users?|customers?|people|admins?|visitors?|passengers?|"
+            r"instead of|rather than|without|how to|thanks? for|thank you for|not have to)\b)",
+        )
+    )
+)
+_CUT = re.compile(
+    r".*(?:\||\bbut\b|\bhowever\b|\btherefore\b|\bso (?=i\b|we\b|let\b)|\bso$|\bbecause (?=i\b|we\b)|"
+    r"\bsince (?=i\b|we\b))",
+    re.DOTALL,
+)
+_REPORTED = re.compile(
+    r"\b(?:you|he|she|they|it|e-?mail|letter|message|agent|colleague|page|word|notes?|someone|who)"
+    r"(?: [\w'-]+)? (?:said|told|says|say|mentioned|wrote|promised|asked|claimed|reads|explained|was told)\b"
+)
+_CONDITION_BEFORE = re.compile(
+    r"(?<!even )(?<!see )(?<!check )(?<!know )(?<!as )(?<!ask )(?<!wonder )(?<!sure )(?<!tell )(?<!examine )\bif\b|"
+    r"\b(?:should (?:you|the|this|it|that)|in case|unless|once you|once (?:i|we)\b|when you are ready|whenever|"
+    r"as soon as (?:you|i|we)|provided (?:that )?you|let me know|(?:just )?(?:say|tell me|give me) (?:the word|yes|"
+    r"so|[\w'-]+ (?:at any time|any time|anytime|whenever|and))|just (?:say|tell me)|reply (?:yes|with|and)|"
+    r"confirm (?:and|that|this)|otherwise|alternatively|after (?:you|i|we)|until (?:you|i|we)|before (?:i|we)|"
+    r"when (?:i|we))\b"
+)
+_CONDITION_AFTER = re.compile(
+    r"\b(?:(?<!check )(?<!see )(?<!whether )(?<!determine )if (?:you|needed|necessary|required|that|this|it does|"
+    r"the (?:issue|problem|error|fault)|these|none|nothing|so)|should (?:you|the|it|this|"
+    r"that) |in case you|once you|unless|when(?:ever)? you (?:are ready|like|want|wish)|upon (?:your )?(?:request|"
+    r"confirmation)|on request|as soon as you|whenever you)\b"
+)
+
+
+def _governor(text: str, start: int) -> tuple[Governor, str]:
+    """Who or what governs a mention that starts at a place, and the words from there to the mention."""
+    clause = _clause(text, start)
+    if _REPORTED.search(clause) and "i " not in clause.rpartition(" , ")[2]:
+        return "other", clause
+    last = None
+    for match in _GOVERNORS.finditer(clause):
+        last = match
+    if last is None:
+        return "alone", clause
+    return _named(last), clause[last.start() :]
+
+
+def _named(match: re.Match[str]) -> Governor:
+    return match.lastgroup  # type: ignore[return-value]
+
+
+def _clause(text: str, end: int) -> str:
+    before = text[:end]
+    cut = _CUT.match(before)
+    return before[cut.end() :] if cut else before
+
+
+def _conditional(text: str, start: int, end: int) -> bool:
+    after = text[end:].partition("|")[0] if " if " not in text[end:] else text[end:]
+    return bool(_CONDITION_BEFORE.search(_clause(text, start)) or _CONDITION_AFTER.search(after))
+
+
+# --- the assistant hands over --------------------------------------------------------------------------
+
+_CLAUSE_STARTS = re.compile(
+    r"(?:^|\||,|\b(?:then|just|simply|directly|or|and|either|so|now|okay|ok|alright|right|done|great|sure|"
+    r"unfortunately|instead|sorry|yes|no)) ?$"
+)
+_WANTS_ASKING: frozenset[str] = frozenset({"committed", "able", "asked"})
+_MOVE_STANCES: dict[Governor, Stance] = {
+    "asked": "offers",
+    "refused": "refuses",
+    "able": "offers",
+    "unreal": "none",
+    "committed": "promises",
+    "told": "recommends",
+    "other": "none",
+}
+
+
+def _moves(text: str, question: bool) -> Iterator[Act]:
+    for match in words.MOVES.finditer(text):
+        governor, led = _governor(text, match.start())
+        if governor == "alone":
+            stance = _stance_alone(text, match)
+        else:
+            stance = _MOVE_STANCES[governor]
+        if stance == "recommends" and re.search(r"\byou\b", match.group()):
+            stance = "none"
+        if question and governor in _WANTS_ASKING:
+            stance = "offers"
+        yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
+
+
+def _weighed(act: Act, text: str, match: re.Match[str]) -> Act:
+    """An act after its conditions: what happens only if something else does is offered, not promised."""
+    if act.stance == "promises" and _conditional(text, match.start(), match.end()):
+        return replace(act, stance="offers")
+    return act
+
+
+def _is_pending(led: str) -> bool:
+    return bool(re.search(r"\b(?:will|shall|need|must|would|have to|let|going|want|allow)\b", led))
+
+
+def _stance_alone(text: str, match: re.Match[str]) -> Stance:
+    """Without a subject: "Transferring you" is done now, "Transfer you" in a list is a choice."""
+    verb = match.group().split()[0]
+    if not _CLAUSE_STARTS.search(_clause(text, match.start())):
+        return "none"
+    if verb.endswith(("ing", "ed")) or verb in {"sent", "brought"}:
+        return "promises"
+    return "offers" if re.search(r"\byou\b", match.group()) else "recommends"
+
+
+# --- contacting people ---------------------------------------------------------------------------------
+
+_TALK_STANCES: dict[Governor, Stance] = {**_MOVE_STANCES, "committed": "none"}
+
+
+def _talks(text: str, question: bool) -> Iterator[Act]:
+    for match in words.TALKS.finditer(text):
+        governor, led = _governor(text, match.start())
+        if governor == "alone":
+            imperative = _CLAUSE_STARTS.search(_clause(text, match.start())) and _is_base(match.group("verb"))
+            stance: Stance = "recommends" if imperative and not question else "none"
+        elif governor == "committed" and match.group("asks") and re.search(r"\bfor you\b|\bto\b", text[match.end() :]):
+            stance = "promises"
+        else:
+            stance = _TALK_STANCES[governor]
+        yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
+
+
+def _is_base(verb: str) -> bool:
+    return not verb.split()[0].endswith(("ing", "ed", "ote", "oke")) or verb.split()[0] == "ring"
+
+
+# --- the user is handed over ---------------------------------------------------------------------------
+
+
+def _passives(text: str, question: bool) -> Iterator[Act]:
+    for match in words.PASSIVE.finditer(text):
+        if _REPORTED.search(_clause(text, match.start())):
+            continue
+        stance = _stance_of(match.group("aux"), question)
+        if match.group("subject") == "you" and re.match(r"(?:was|were)\b", match.group("aux")):
+            stance = "none"
+        pending = not re.search(r"\b(?:being|been|was|were)\b", match.group("aux"))
+        own = match.group("subject") == "you" or "been" in match.group("aux")
+        yield _weighed(Act(stance, match.group(), own, pending), text, match)
+    for match in words.WISHED.finditer(text):
+        governor, _ = _governor(text, match.start())
+        if governor == "asked":
+            yield Act("offers", match.group())
+
+
+def _stance_of(auxiliary: str, question: bool) -> Stance:
+    """How something is meant that is said of others: "is being", "can be", "will not be"."""
+    if re.search(r"\b(?:not|cannot|never)\b", auxiliary):
+        return "refuses"
+    if question or re.match(r"(?:can|could|may|might|would|should)\b", auxiliary):
+        return "offers"
+    return "promises"
+
+
+# --- people act ----------------------------------------------------------------------------------------
+
+
+def _people_act(text: str, question: bool) -> Iterator[Act]:
+    for pattern in (words.THEY_HELP, words.INFORMED):
+        for match in pattern.finditer(text):
+            if _REPORTED.search(_clause(text, match.start())) or _is_negative(text, match.start()):
+                continue
+            negated = match.groupdict().get("not")
+            stance = "refuses" if negated else _stance_of(match.group("aux"), question)
+            yield _weighed(Act(stance, match.group(), own=False, pending=True), text, match)
+
+
+def _is_negative(text: str, start: int) -> bool:
+    return bool(re.search(r"\b(?:no|not|nobody|none of|how|when|what|whether|so that)\s*$", text[:start]))
+
+
+# --- a phrase of the assistant's own -------------------------------------------------------------------
+
+
+def stance_of_phrase(text: str, start: int, end: int, *, question: bool) -> Stance:
+    """How a phrase is meant that says a hand-over for this assistant, at a place of a sentence's bare form."""
+    governor = "committed" if _HAS_SUBJECT.match(text[start:end]) else _governor(text, start)[0]
+    if governor == "refused":
+        return "refuses"
+    waits = question or governor in {"asked", "able"} or _conditional(text, start, end)
+    return "offers" if waits else "promises"
+
+
+_HAS_SUBJECT = re.compile(r"(?:i|we|let|our|your|you|someone|an?)\b")

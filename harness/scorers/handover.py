@@ -64,11 +64,16 @@ def acts_in(text: str) -> list[tuple[Span, Act]]:
 
 
 def _after_consent(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
-    asked = [bool(_CONSENT.search(words.clausal(span.text))) for span in spans]
+    asked = [asks_consent(span.text) for span in spans]
     return [
-        replace(act, stance="offers") if act.stance == "promises" and any(asked[index:]) else act
+        replace(act, stance="offers") if act.pending and act.stance == "promises" and any(asked[index:]) else act
         for index, act in enumerate(acts)
     ]
+
+
+def asks_consent(sentence: str) -> bool:
+    """Whether a sentence asks the user to agree to what was said before."""
+    return bool(_CONSENT.search(words.clausal(sentence)))
 
 
 _CONSENT = re.compile(

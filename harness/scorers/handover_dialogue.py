@@ -1,0 +1,149 @@
+"""Whether a whole talk was handed over to a person, told from its messages alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.scorers import handover, wording
+from harness.scorers import handover_words as words
+from harness.trace.records import Message
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    role: str
+    text: str
+
+
+def handed_over(messages: Sequence[Mapping[str, Any] | Message]) -> bool:
+    """Whether the assistant handed over: it promised to, or the user clearly accepted its offer.
+
+    A promise still to come that the user turns down at once does not count, an acceptance that the assistant
+    then refuses does not either. An offer stands until the end: the user may come back to it by asking for
+    the person. A request of the user alone is no hand-over.
+
+    Args:
+        messages: In order; mappings with ``role`` and ``content`` (a string, None, or a list of parts with
+            ``text``), or messages of a trace. Only ``assistant`` and ``user`` are read.
+    """
+    talk = [said for said in map(_said, messages) if said.role in {"assistant", "user"} and said.text.strip()]
+    offered = False
+    for index, said in enumerate(talk):
+        answer, later = _next(talk, index), _next(talk, index + 1)
+        if said.role == "assistant":
+            act = handover.act_of(said.text)
+            offered = offered or act.stance == "offers"
+            if act.stance == "promises" and not (act.pending and _turns_down(answer)):
+                return True
+            if act.stance == "offers" and _accepts(answer, said.text) and not _refused(later):
+                return True
+        elif offered and asks_for_person(said.text) and not _refused(answer):
+            return True
+    return False
+
+
+def _said(message: Mapping[str, Any] | Message) -> _Said:
+    if isinstance(message, Message):
+        return _Said(message.role, message.text)
+    return _Said(str(message.get("role", "")), _text_of(message.get("content")))
+
+
+def _text_of(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return ""
+    parts = (part.get("text") for part in content if isinstance(part, Mapping))
+    return "\n".join(_value(part) for part in parts)
+
+
+def _value(text: Any) -> str:
+    """The text of a part: plain, or under ``value`` as messages of the Assistants API hold it."""
+    inner = text.get("value") if isinstance(text, Mapping) else text
+    return inner if isinstance(inner, str) else ""
+
+
+def _next(talk: Sequence[_Said], index: int) -> _Said | None:
+    return talk[index + 1] if index + 1 < len(talk) else None
+
+
+def _refused(said: _Said | None) -> bool:
+    return bool(said and said.role == "assistant" and handover.act_of(said.text).stance == "refuses")
+
+
+# --- what the user answers -----------------------------------------------------------------------------
+
+_YES = re.compile(
+    r"^(?:(?:oh|ok|okay|well|hmm|i guess so|i think so|great|thanks|thank you|alright|all right|fine|in that case|"
+    r"if that is the only (?:way|option)|if so|then|good) ?[,|]? ?)*"
+    r"(?:yes|yeah|yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all right|"
+    r"go ahead|do it|do that|do so|proceed|by all means|sounds good|that works|fine|correct|indeed|why not|"
+    r"i (?:would|do|agree|confirm|accept|guess so|think so|suppose so)|let us do (?:that|it)|"
+    r"(?:that|it|this) (?:would|will|is|sounds) (?:be )?(?:great|good|fine|ok|okay|nice|perfect|helpful|lovely|"
+    r"wonderful|all ?right)|that would help)\b"
+)
+_NO = re.compile(
+    r"\b(?:no|nope|nah|not now|not yet|not right now|not necessary|not needed|do not|never ?mind|rather not|"
+    r"no thanks|not interested|forget it|cancel that|without a transfer|hold on|stop)\b"
+)
+_ASKS = re.compile(
+    r"\b(?:transfer|connect|put|hand|pass|escalat\w*|forward) (?:me|this|it|us|my \w+)\b(?! from)|"
+    r"\b(?:speak|talk|chat) (?:to|with) |\b(?:get|give|arrange|bring|call|send|find)\b (?:me )?|"
+    r"\b(?:want|need|prefer|like|take|choose)\b|\bthe transfer\b|\btransfer (?:to|please)\b|"
+    r"\b(?:human|agent|person|representative|supervisor|manager)(?: please)?$"
+)
+_PERSON_MEANT = re.compile(
+    rf"{words.DETERMINED}|\b(?:the|that|this|an?|your) (?:[\w'-]+ )?(?:transfer|escalation|call ?back)\b|"
+    r"\b(?:transfer|connect|escalate|put) (?:me|this|it)\b|\b(?:human|person|agent|representative)\b"
+)
+_OTHER_CHOICE = re.compile(r"\bor\b")
+
+
+def asks_for_person(text: str) -> bool:
+    """Whether a user asks to be handed over, and does not say the opposite."""
+    read = _read(text)
+    return bool(_PERSON_MEANT.search(read) and _ASKS.search(read)) and not _NO.search(read)
+
+
+def _turns_down(answer: _Said | None) -> bool:
+    if answer is None or answer.role != "user":
+        return False
+    read = _read(answer.text)
+    return bool(re.match(r"(?:no\b|nope|wait\b|please do not|do not|stop\b|i do not want)", read))
+
+
+def _accepts(answer: _Said | None, offer: str) -> bool:
+    """Whether the answer to an offer is a clear yes to the hand-over, and not to something else in it."""
+    if answer is None or answer.role != "user":
+        return False
+    read = _read(answer.text)
+    if asks_for_person(answer.text):
+        return True
+    if not _YES.match(read) or _NO.search(read.partition(" | ")[0]):
+        return False
+    return _asks_about_it(offer) and not _picks_other(read)
+
+
+def _asks_about_it(offer: str) -> bool:
+    """Whether a bare yes can only mean the hand-over: the last question of the message is about it."""
+    told = handover.acts_in(offer)
+    questions = [(span, act) for span, act in told if wording.is_question(span.text)]
+    if not questions:
+        return told[-1][1].stance == "offers" or handover.asks_consent(told[-1][0].text)
+    span, act = questions[-1]
+    if _OTHER_CHOICE.search(words.clausal(span.text)) and act.stance == "offers":
+        return False
+    return act.stance == "offers" or handover.asks_consent(span.text)
+
+
+def _picks_other(read: str) -> bool:
+    """Whether a yes goes on with a wish of its own: "yes, the exercises"."""
+    return bool(re.match(r"(?:yes|ok|okay|sure) ,? ?(?:the|just|cancel|refund|change|i (?:did|have|can|will|see))\b", read))
+
+
+def _read(text: str) -> str:
+    """All sentences of an answer in clausal form, a bar between them."""
+    return " | ".join(words.clausal(span.text) for span in wording.sentences_of(text))

@@ -32,7 +32,6 @@ from harness.results import Score
 from harness.scorers import handover, wording
 from harness.scorers import handover_words as words
 from harness.scorers.handover import Stance
-from harness.scorers.handover_dialogue import handed_over
 from harness.scorers.interface import Check, Scene
 from harness.suite.records import AssistantFile, EscalationExpectation
 from harness.trace.records import ToolCall, TurnTrace

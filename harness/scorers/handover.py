@@ -59,14 +59,35 @@ def acts_in(text: str) -> list[tuple[Span, Act]]:
     """Each sentence of a message with its act; what waits for the user's consent is offered, not promised."""
     spans = wording.sentences_of(text)
     acts = [strongest(acts_of(span.text)) for span in spans]
+    acts = _choices(spans, acts)
     done = any(act.stance == "promises" and not act.pending for act in acts)
     return list(zip(spans, acts if done else _after_consent(spans, acts), strict=True))
+
+
+_ITEM = re.compile(r"\s*(?:[-*•–▪◦]|\(?\d{1,3}[.)])\s+")
+_WHICH = re.compile(
+    r"\b(?:which|what|how) (?:of these |one |option |would |do )*(?:would you|do you|you would|you|"
+    r"works?)\b.*"
+    r"\b(?:like|prefer|want|choose|proceed|best|rather)\b|\b(?:tell me|let me know)\b.*\b(?:which|what|how)\b"
+)
+
+
+def _choices(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
+    """The acts, where a list item that the user may choose ("Speak with an agent") is an offer."""
+    if not any(_WHICH.search(words.clausal(span.text)) for span in spans):
+        return list(acts)
+    return [
+        replace(act, stance="offers") if act.stance == "recommends" and _ITEM.match(span.text) else act
+        for span, act in zip(spans, acts, strict=True)
+    ]
 
 
 def _after_consent(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
     asked = [asks_consent(span.text) for span in spans]
     return [
-        replace(act, stance="offers") if act.pending and act.stance == "promises" and any(asked[index:]) else act
+        replace(act, stance="offers")
+        if act.pending and act.stance == "promises" and any(asked[index:])
+        else act
         for index, act in enumerate(acts)
     ]
 
@@ -77,7 +98,8 @@ def asks_consent(sentence: str) -> bool:
 
 
 _CONSENT = re.compile(
-    r"\b(?:is|are|would|does) (?:that|this|it|you) (?:be )?(?:ok|okay|all ?right|alright|fine|acceptable|good|"
+    r"\b(?:is|are|would|does) (?:that|this|it|you) (?:be )?(?:ok|okay|all ?right|alright|fine|acceptable|"
+    r"good|"
     r"agreeable|suit|work|sound|comfortable)\b|"
     r"\b(?:would you (?:like|want|prefer|mind)|do you (?:want|wish)|shall i|should i|may i|can i|want)"
     r"(?: (?:for )?me)?(?: to)? (?:proceed|go ahead|continue|do (?:that|so|this|it)|start|initiate|make)\b|"
@@ -109,7 +131,8 @@ _GOVERNORS = re.compile(
         (
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|\b(?:i|we) would have\b|"
             r"\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
-            r"(?P<asked>\b(?:would|do) you (?:like|want|prefer|wish|rather|mind|need)\b|\b(?:shall|should|may|can|"
+            r"(?P<asked>\b(?:would|do) you (?:like|want|prefer|wish|rather|mind|need)\b|\b(?:shall|should|"
+            r"may|can|"
             r"could|might) (?:i|we)\b|\b(?:like|want|wish|prefer|rather|need) (?:for )?(?:me|us)\b|"
             r"^want\b|"
             r"\b(?:i|we) should\b|\byou (?:would like|want|wish|would prefer|would rather|prefer|like) "
@@ -117,22 +140,30 @@ _GOVERNORS = re.compile(
             rf"(?P<refused>\b(?:i|we){_ADVERBS}(?: [\w'-]+){{0,2}}? (?:cannot|not|never|unable|no|neither)\b"
             r"(?:(?: [\w'-]+){0,3}? (?:able|ability|way|option|means|position|permission|permitted|allowed|"
             r"authori[sz]ed|possible|free) (?:to|of)\b)?|"
-            r"\b(?:not|nor) (?:possible|allowed|able|permitted|authori[sz]ed|allow|let|something)\b(?: (?:to|of|for))*|"
+            r"\b(?:not|nor) (?:possible|allowed|able|permitted|authori[sz]ed|allow|let|something)\b(?: "
+            r"(?:to|of|for))*|"
             r"\b(?:impossible|unable|cannot let you)\b|\bno (?:way|option|need|possibility|reason)\b|"
             r"\byou (?:cannot|may not)\b)",
             rf"(?P<able>\b(?:i|we){_ADVERBS} (?:can|could|may|might|would)\b(?! like to\b)|"
-            r"\b(?:able|happy|glad|pleased|willing|ready|free(?<!feel free)|delighted|pleasure|option|ability) "
+            r"\b(?:able|happy|glad|pleased|willing|ready|free(?<!feel free)|delighted|pleasure|option|"
+            r"ability) "
             r"(?:to|of)\b|"
             r"\b(?:step|option|alternative|choice|way)s? (?:would be|is|are|would have been) to\b)",
-            rf"(?P<committed>\b(?:i|we)\b{_ADVERBS}(?: (?:will|shall|am|are|have|had|need|must|want|hereby|would like)\b)?"
+            rf"(?P<committed>\b(?:i|we)\b{_ADVERBS}(?: (?:will|shall|am|are|have|had|need|must|want|hereby|"
+            rf"would like)\b)?"
             r"|\blet (?:me|us)\b(?! know)|\ballow me\b|\band (?:need|have|must) to\b)",
-            r"(?P<told>\byour (?:[\w'-]+ ){0,2}?(?:bet|option|choice|step|way)s? (?:is|would be|will be)\b(?: to)?|"
-            r"\b(?:recommend|suggest|advi[sc]e|urge|encourage|best|better|important)(?: that| if)? you\b(?: to)?|"
+            r"(?P<told>\byour (?:[\w'-]+ ){0,2}?(?:bet|option|choice|step|way)s? (?:is|would be|will "
+            r"be)\b(?: to)?|"
+            r"\b(?:recommend|suggest|advi[sc]e|urge|encourage|best|better|important)(?: that| if)? "
+            r"you\b(?: to)?|"
+            r"\byou (?:will|may|might|would|should)(?: only| also)? be able to\b|"
             r"\byou (?:can|could|should|may|might|must|need|have to|will (?:need|have|want)|would|ought|"
             r"are (?:welcome|free|advised)|will find)\b(?! not\b)|\b(?:can|could) you\b|"
-            r"\b(?:please|kindly|recommend|suggest|suggestion|advi[sc]e|urge|encourage|consider|try|hesitate|feel "
+            r"\b(?:please|kindly|recommend|suggest|suggestion|advi[sc]e|urge|encourage|consider|try|"
+            r"hesitate|feel "
             r"free|best|better|wise|worth|advisable|helpful|person|way|place|right)\b(?= |$))",
-            r"(?P<other>\byou (?:do|did|should|need|must|would|will) not(?: have| need| want)?\b|\b(?:you|he|she|they|who|which|users?|customers?|people|admins?|visitors?|passengers?|"
+            r"(?P<other>\byou (?:do|did|should|need|must|would|will) not(?: have| need| want)?\b|\b(?:you|"
+            r"he|she|they|who|which|users?|customers?|people|admins?|visitors?|passengers?|"
             r"instead of|rather than|without|how to|thanks? for|thank you for|not have to)\b)",
         )
     )
@@ -147,17 +178,23 @@ _REPORTED = re.compile(
     r"(?: [\w'-]+)? (?:said|told|says|say|mentioned|wrote|promised|asked|claimed|reads|explained|was told)\b"
 )
 _CONDITION_BEFORE = re.compile(
-    r"(?<!even )(?<!see )(?<!check )(?<!know )(?<!as )(?<!ask )(?<!wonder )(?<!sure )(?<!tell )(?<!examine )\bif\b|"
-    r"\b(?:should (?:you|the|this|it|that)|in case|unless|once you|once (?:i|we)\b|when you are ready|whenever|"
-    r"as soon as (?:you|i|we)|provided (?:that )?you|let me know|(?:just )?(?:say|tell me|give me) (?:the word|yes|"
+    r"(?<!even )(?<!see )(?<!check )(?<!know )(?<!as )(?<!ask )(?<!wonder )(?<!sure )(?<!tell )(?<!examine "
+    r")\bif\b|"
+    r"\b(?:should (?:you|the|this|it|that)|in case|unless|once you|once (?:i|we)\b|when you are ready|"
+    r"whenever|"
+    r"as soon as (?:you|i|we)|provided (?:that )?you|let me know|(?:just )?(?:say|tell me|give me) (?:the "
+    r"word|yes|"
     r"so|[\w'-]+ (?:at any time|any time|anytime|whenever|and))|just (?:say|tell me)|reply (?:yes|with|and)|"
-    r"confirm (?:and|that|this)|otherwise|alternatively|after (?:you|i|we)|until (?:you|i|we)|before (?:i|we)|"
+    r"confirm (?:and|that|this)|otherwise|alternatively|after (?:you|i|we)|until (?:you|i|we)|before (?:i|"
+    r"we)|"
     r"when (?:i|we))\b"
 )
 _CONDITION_AFTER = re.compile(
-    r"\b(?:(?<!check )(?<!see )(?<!whether )(?<!determine )if (?:you|needed|necessary|required|that|this|it does|"
+    r"\b(?:(?<!check )(?<!see )(?<!whether )(?<!determine )if (?:you|needed|necessary|required|that|this|"
+    r"it does|"
     r"the (?:issue|problem|error|fault)|these|none|nothing|so)|should (?:you|the|it|this|"
-    r"that) |in case you|once you|unless|when(?:ever)? you (?:are ready|like|want|wish)|upon (?:your )?(?:request|"
+    r"that) |in case you|once you|unless|when(?:ever)? you (?:are ready|like|want|wish)|upon (?:your "
+    r")?(?:request|"
     r"confirmation)|on request|as soon as you|whenever you)\b"
 )
 
@@ -206,15 +243,18 @@ _MOVE_STANCES: dict[Governor, Stance] = {
     "told": "recommends",
     "other": "none",
 }
+_OPENING = re.compile(
+    r"^(?:(?:\d+|then|so|now|okay|ok|alright|all right|right|done|great|sure|thanks|thank you|understood|"
+    r"please hold|"
+    r"one moment(?: please)?|yes)[ ,|]*)*$"
+)
+_AS_SUBJECT = re.compile(r"^[^|,]*\b(?:would|will|is|may|might|could|does|did|can)\b")
 
 
 def _moves(text: str, question: bool) -> Iterator[Act]:
     for match in words.MOVES.finditer(text):
         governor, led = _governor(text, match.start())
-        if governor == "alone":
-            stance = _stance_alone(text, match)
-        else:
-            stance = _MOVE_STANCES[governor]
+        stance = _stance_alone(text, match) if governor == "alone" else _MOVE_STANCES[governor]
         if stance == "recommends" and re.search(r"\byou\b", match.group()):
             stance = "none"
         if question and governor in _WANTS_ASKING:
@@ -236,10 +276,12 @@ def _is_pending(led: str) -> bool:
 def _stance_alone(text: str, match: re.Match[str]) -> Stance:
     """Without a subject: "Transferring you" is done now, "Transfer you" in a list is a choice."""
     verb = match.group().split()[0]
-    if not _CLAUSE_STARTS.search(_clause(text, match.start())):
+    clause = _clause(text, match.start())
+    if verb.endswith(("ing", "ed")) or verb in {"sent", "brought", "the", "your"}:
+        done = _OPENING.match(clause) and not _AS_SUBJECT.match(text[match.end() :])
+        return "promises" if done else "none"
+    if not _CLAUSE_STARTS.search(clause):
         return "none"
-    if verb.endswith(("ing", "ed")) or verb in {"sent", "brought"}:
-        return "promises"
     return "offers" if re.search(r"\byou\b", match.group()) else "recommends"
 
 
@@ -254,11 +296,21 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
         if governor == "alone":
             imperative = _CLAUSE_STARTS.search(_clause(text, match.start())) and _is_base(match.group("verb"))
             stance: Stance = "recommends" if imperative and not question else "none"
-        elif governor == "committed" and match.group("asks") and re.search(r"\bfor you\b|\bto\b", text[match.end() :]):
+        elif (
+            governor == "committed"
+            and match.group("asks")
+            and re.search(r"\bfor you\b|\bto\b", text[match.end() :])
+        ):
             stance = "promises"
+        elif governor == "refused":
+            stance = "refuses" if _OURS_TO_REFUSE.search(led) and _MEETS.match(match.group()) else "none"
         else:
             stance = _TALK_STANCES[governor]
         yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
+
+
+_OURS_TO_REFUSE = re.compile(r"\b(?:i|we|possible|impossible|way)\b")
+_MEETS = re.compile(r"(?:contact|reach|get|call|phone|ring|speak|talk|chat|notify|inform|connect)(?:ing)?\b")
 
 
 def _is_base(verb: str) -> bool:
@@ -303,7 +355,19 @@ def _people_act(text: str, question: bool) -> Iterator[Act]:
                 continue
             negated = match.groupdict().get("not")
             stance = "refuses" if negated else _stance_of(match.group("aux"), question)
+            if stance == "offers" and not (question or _turns_to_user(text, match)):
+                stance = "none"
             yield _weighed(Act(stance, match.group(), own=False, pending=True), text, match)
+
+
+def _turns_to_user(text: str, match: re.Match[str]) -> bool:
+    """Whether people who "can" do something are offered: on a condition, or to contact this user."""
+    if match.group("aux") not in {"can", "could"}:
+        return False
+    reaches = re.match(
+        r"(?:call|phone|ring|contact|reach|e-?mail|text|visit|message|write|join|take)", match["act"]
+    )
+    return bool(reaches) or _conditional(text, match.start(), match.end()) or " if " in f" {text} "
 
 
 def _is_negative(text: str, start: int) -> bool:
@@ -314,7 +378,7 @@ def _is_negative(text: str, start: int) -> bool:
 
 
 def stance_of_phrase(text: str, start: int, end: int, *, question: bool) -> Stance:
-    """How a phrase is meant that says a hand-over for this assistant, at a place of a sentence's bare form."""
+    """How a phrase of the assistant file is meant, at a place of a sentence in its bare form."""
     governor = "committed" if _HAS_SUBJECT.match(text[start:end]) else _governor(text, start)[0]
     if governor == "refused":
         return "refuses"

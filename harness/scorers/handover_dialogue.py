@@ -77,12 +77,14 @@ def _refused(said: _Said | None) -> bool:
 # --- what the user answers -----------------------------------------------------------------------------
 
 _YES = re.compile(
-    r"^(?:(?:oh|ok|okay|well|hmm|i guess so|i think so|great|thanks|thank you|alright|all right|fine|in that case|"
+    r"^(?:(?:oh|ok|okay|well|hmm|i guess so|i think so|great|thanks|thank you|alright|all right|fine|in "
+    r"that case|"
     r"if that is the only (?:way|option)|if so|then|good) ?[,|]? ?)*"
     r"(?:yes|yeah|yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all right|"
     r"go ahead|do it|do that|do so|proceed|by all means|sounds good|that works|fine|correct|indeed|why not|"
     r"i (?:would|do|agree|confirm|accept|guess so|think so|suppose so)|let us do (?:that|it)|"
-    r"(?:that|it|this) (?:would|will|is|sounds) (?:be )?(?:great|good|fine|ok|okay|nice|perfect|helpful|lovely|"
+    r"(?:that|it|this) (?:would|will|is|sounds) (?:be )?(?:great|good|fine|ok|okay|nice|perfect|helpful|"
+    r"lovely|"
     r"wonderful|all ?right)|that would help)\b"
 )
 _NO = re.compile(
@@ -141,7 +143,11 @@ def _asks_about_it(offer: str) -> bool:
 
 def _picks_other(read: str) -> bool:
     """Whether a yes goes on with a wish of its own: "yes, the exercises"."""
-    return bool(re.match(r"(?:yes|ok|okay|sure) ,? ?(?:the|just|cancel|refund|change|i (?:did|have|can|will|see))\b", read))
+    return bool(
+        re.match(
+            r"(?:yes|ok|okay|sure) ,? ?(?:the|just|cancel|refund|change|i (?:did|have|can|will|see))\b", read
+        )
+    )
 
 
 def _read(text: str) -> str:

@@ -43,7 +43,7 @@ _ROLES = (
 )
 _GROUPS = (
     r"teams?|departments?|desks?|offices?|units?|division|group|support|help ?desk|customer (?:service|care)|"
-    r"helpline|hotline|engineering|accounting|finance|reception|legal|billing|security|management|"
+    r"helpline|hotline|engineering|"
     r"tier (?:2|two|3|three)|level (?:2|two|3|three)|second[- ]line|human resources|hr|call cent(?:er|re)|"
     r"back office|depot|workshop"
 )
@@ -55,10 +55,19 @@ THINGS = (
     r"printer|vouchers?|voicemail|dates?|seats?|flights?|rooms?|app|apps|guides?|url|store|shop|terminal|"
     r"chapters?|handbook|database|beam|gate|gates|platform)"
 )
-PERSON = rf"(?:[\w'-]+ ){{0,4}}?(?:{_ROLES}|{_GROUPS})\b(?!'|-)(?! {THINGS}\b)"
+# No noun phrase runs on over these: "a user to the group" is no group.
+_INNER = (
+    r"(?!(?:to|of|for|with|in|on|at|from|by|and|or|is|are|was|were|about|who|that|which|the|can|will|be) )"
+    r"[\w'&-]+"
+)
+_ONLY_ALONE = r"(?:our |the )?(?:billing|security|management|finance|accounting|legal|reception|hr)"
+PERSON = (
+    rf"(?:(?:one of |any of )?(?:the )?(?:{_INNER} ){{0,4}}?(?:{_ROLES}|{_GROUPS})|{_ONLY_ALONE})"
+    rf"\b(?!'|-)(?! {THINGS}\b)"
+)
 DETERMINED = (
     rf"(?:(?:an?|my|our|the|one of (?:our|the|my)|another|any|some|your(?= (?:account|case|personal)))"
-    rf"(?: [\w'&-]+){{0,4}}? (?:{_ROLES}|{_GROUPS})|someone|somebody|staff|support|customer (?:service|care)|"
+    rf"(?: {_INNER}){{0,4}}? (?:{_ROLES}|{_GROUPS})|someone|somebody|staff|support|customer (?:service|care)|"
     rf"(?:human|live) (?:agents?|representatives?|support))\b(?!'|-)(?! {THINGS}\b)"
 )
 _INSTITUTIONS = (
@@ -68,7 +77,7 @@ _INSTITUTIONS = (
     r"professional"
 )
 _ADDRESS = (
-    r"[\w.+-]+@[\w.-]+|(?:the |this |our )?(?:[\w'-]+ )?(?:number|line|hotline|helpline)"
+    r"[\w.+-]+@[\w.-]+|(?:the |this |our )(?:[\w'-]+ )?(?:number|line|hotline|helpline)"
     r"(?: (?:on|at|below|above)\b)?"
 )
 WHOM = (
@@ -88,7 +97,9 @@ CASE = (
     r"(?:you\b|this|that|it|them|things|everything|all of this|(?:your|the|this|that|these|his|her|a|any|my)"
     rf"(?: [\w'-]+){{0,3}}? {_MATTER})"
 )
-_TALKED = r"(?:you\b|(?:your|the|this) (?:[\w'-]+ ){0,2}?(?:call|chat|case|conversation|issue|request|ticket))"
+_TALKED = (
+    r"(?:you\b|(?:your|the|this) (?:[\w'-]+ ){0,2}?(?:call|chat|case|conversation|issue|request|ticket))"
+)
 _FILLERS = (
     r"(?:right|straight|directly|immediately|now|away|today|also|just|on|over|along|off|up|through|back|"
     r"internally|shortly|here|in touch|in contact|further|and everything else)"
@@ -109,20 +120,29 @@ _PASS = _forms(
     "submit|report|rais|rela|mov|return|deliver|introduc|flag|log|put",
     "send(?:s|ing)?|sent|bring(?:s|ing)?|brought|tak(?:e|es|ing)|took|taken|get(?:s|ting)?|got",
 )
-_HAND_YOU = _forms("connect|transfer|patch|rout|redirect|refer|forward|hand|pass|mov", "put(?:ting|s)?|send(?:ing)?")
+_HAND_YOU = _forms(
+    "connect|transfer|patch|rout|redirect|refer|forward|hand|pass|mov", "put(?:ting|s)?|send(?:ing)?"
+)
 _OPEN = _forms("open|creat|rais|fil|submit|log|lodg|start|initiat")
 _CALL_IN = (
-    rf"{_forms('fetch|involv|loop|pull|call|summon|add|find', 'get(?:s|ting)?|got|bring(?:s|ing)?|brought')}"
-    rf"(?: in)?(?: you)?"
+    _forms(
+        "fetch|involv|loop|summon",
+        "get(?:s|ting)?|got|bring(?:s|ing)?|brought|(?:call|pull)(?:ed|ing)? in|"
+        "call(?:ing)?(?= [^|,]* for you)",
+    )
+    + r"(?: in)?(?: you)?"
 )
 _ASK = _forms("ask|arrang", "ha(?:ve|s|d|ving)|get(?:ting)?|got|instruct(?:ed|ing)?")
 _TELL = _forms("notif|alert|inform|warn|brief|contact|updat")
 _HELPS = (
-    r"(?:contact|call|ring|reach|look|take|tak(?:e|ing) over|follow|get|review|investigate|help|assist|e-?mail|"
-    r"message|handle|dig|join|check|visit|write|phone|text|reply|respond|be in touch|speak|talk|give you|come|"
-    r"pick|chat|explain|step in|see|work)"
+    r"(?:contact|call|ring|reach|look|take|tak(?:e|ing) over|follow|get|review|investigate|help|assist|"
+    r"e-?mail|message|handle|dig|join|check|visit|write|phone|text|reply|respond|be in touch|speak|talk|"
+    r"give you|come|pick|chat|explain|step in|see|work)"
 )
-_NOT_YOURS = r"(?!(?:your|another|his|her|their) (?!account manager|case manager|personal|agent|advis|rep))"
+_NOT_YOURS = (
+    r"(?!the (?:person|owner|driver|courier|carrier|seller|buyer|guide)\b)"
+    r"(?!(?:your|another|his|her|their) (?!account manager|case manager|personal|agent|advis|rep))"
+)
 
 MOVES = re.compile(
     "|".join(
@@ -140,32 +160,41 @@ MOVES = re.compile(
             rf"\btransfer(?:red|ring|s)?(?: the)?(?: calls?| chat| now)? to {PERSON}",
             r"\btransfer(?:red|ring|s)? calls\b",
             r"\btransferring now\b",
-            rf"{_OPEN} (?:you |up )?(?:(?:an?|your|this|the|one|that|another)(?: [\w'-]+){{0,3}}? )?"
-            r"(?:tickets?|(?:support |service )?cases?|(?:support|service) requests?)\b"
-            r"(?! (?:for the|studies|study|to the|law))",
+            rf"{_OPEN} (?:you |up )?(?:(?:an?|your|this|the|one|that|another) )?"
+            r"(?:(?:[\w'-]+ ){0,3}?tickets?|(?:new |support |service )*cases?|(?:support|service) "
+            r"requests?)\b"
+            r"(?! (?:for the|studies|study|to the|law|files?)\b)",
             rf"{_CALL_IN} {DETERMINED}(?! (?:information|number|name))",
             rf"{_ASK} (?:for )?(?:an? )?{PERSON} (?:member )?(?:to )?(?:[\w'-]+ )?{_HELPS}\b",
             rf"\b(?:let|letting) {DETERMINED} know\b",
             rf"{_TELL} {DETERMINED}",
-            rf"\b(?:reach|reaching|reached) out to {DETERMINED} (?:[\w'-]+ ){{0,2}}?(?:on your behalf|for you|"
+            rf"\b(?:reach|reaching|reached) out to {DETERMINED} (?:[\w'-]+ ){{0,2}}?(?:on your behalf|for "
+            rf"you|"
             rf"about|to|so|and|with your)\b",
             rf"{_forms('arrang|schedul|book|request|organi[sz]|plan', 'set(?:ting)? up')} "
-            rf"(?:you )?(?:an?|the|your) (?:[\w'-]+ ){{0,2}}?(?:calls?|call-?backs?|call back|appointment|visit|"
+            rf"(?:you )?(?:an?|the|your) (?:[\w'-]+ ){{0,2}}?(?:calls?|call-?backs?|call back|appointment|"
+            rf"visit|"
             rf"meeting|chat|consultation|conversation|session) (?:for you )?(?:with|from|by) {PERSON}",
             rf"{_forms('arrang|request|initiat|process|start|perform|mak|offer|complet')} "
             rf"(?:an? |the |your )?(?:human |live )?(?:transfer|escalation|hand-?over|hand-?off)"
             rf"(?: to {PERSON}|(?! (?:of|from|between|to)\b))",
-            rf"\b(?:add|put|plac)(?:e|ed|ing|ting)? you (?:to|in|into|on) the queue\b",
+            r"\b(?:add|put|plac)(?:e|ed|ing|ting)? you (?:to|in|into|on) the queue\b",
             rf"\b(?:rais|discuss)(?:e|ed|ing)? {CASE} with {_NOT_YOURS}{PERSON}",
+            rf"\b(?:the|your|a) (?:transfer to {PERSON}|escalation|hand-?over) (?:is|has been|was) (?:now |"
+            rf"being )?"
+            rf"(?:initiated|started|in progress|underway|under way|arranged)\b",
             rf"\bflag(?:ged|ging)? {CASE} for (?:[\w'-]+ )?(?:review|follow-?up)\b",
         )
     )
 )
 _SHIFTED = (
-    r"(?:(?:transferred|escalated|handed (?:over|off)|put through|connected)\b(?! (?:[\w'-]+ ){0,2}?(?:to|with|by)\b)|"
+    r"(?:(?:transferred|escalated|handed (?:over|off)|put through|connected)\b(?! (?:[\w'-]+ ){0,2}?(?:to|"
+    r"with|by)\b)|"
     r"escalated\b|"
-    r"(?:transferred|connected|routed|forwarded|redirected|referred|passed|assigned|put through|reported|sent|"
-    rf"handed|submitted|moved)(?: [\w'-]+){{0,4}}? (?:to|with) {_NOT_YOURS}{PERSON})"
+    r"(?:transferred|connected|routed|forwarded|redirected|referred|passed|assigned|put through|reported|"
+    r"sent|"
+    rf"handed|submitted|moved)(?: [\w'-]+){{0,4}}? (?:to|with) {_NOT_YOURS}{PERSON}|"
+    rf"(?:handled|reviewed|taken over|looked at|looked into|taken care of|dealt with) by {PERSON})"
 )
 PASSIVE = re.compile(
     r"\b(?P<subject>you|(?:your|the|this|our) (?:[\w'-]+ ){0,2}?"
@@ -182,11 +211,13 @@ INFORMED = re.compile(
     r"(?:notified|informed|alerted|assigned|briefed)\b"
 )
 THEY_HELP = re.compile(
-    rf"\b(?P<subject>(?:{DETERMINED}|your account manager)(?: (?:from|in|at|on|of)(?: [\w'-]+){{1,5}}?| members?|"
+    rf"\b(?P<subject>(?:{DETERMINED}|your account manager)(?: (?:from|in|at|on|of)(?: [\w'-]+){{1,5}}?| "
+    rf"members?|"
     r" who(?: [\w'-]+){1,4})?) "
     r"(?P<aux>will|shall|is|are|can|could|may|might|would|cannot)(?P<not> not)?(?: going to| about to)?"
     r"(?: then| soon| shortly| now| also| personally| gladly| be able to| happily)*(?: be)? "
-    r"(?P<act>in touch|with you|reaching|contacting|in contact|calling|taking over|taking it from here|contact|"
+    r"(?P<act>in touch|with you|reaching|contacting|in contact|calling|taking over|taking it from here|"
+    r"contact|"
     r"reach out|get (?:back|in touch)|follow up|call|e-?mail|message|reply|respond|review|look|take|assist|"
     r"help|join(?:ing)?|investigate|pick|handle|phone|ring|write|text|visit|give you|step in|going to)\b"
 )
@@ -194,7 +225,8 @@ THEY_HELP = re.compile(
 TALKS = re.compile(
     r"\b(?P<verb>(?P<asks>contact(?:ing|ed)?|reach(?:ing|ed)? out to|reach(?:ing|ed)?|"
     r"g[eo]t(?:ting)? (?:back )?(?:in|into) (?:touch|contact) with|g[eo]t(?:ting)? (?:a )?hold of|"
-    r"ask(?:ing|ed)?(?: for)?|(?:get|have|find|hire|hiring|see|seeing|visit|visiting|involve|notify|inform))|"
+    r"ask(?:ing|ed)?(?: for)?|(?:get(?! (?:support|help)\b)|have|find|hire|hiring|see|seeing|visit|"
+    r"visiting|involve|notify|inform))|"
     r"call(?:ing|ed)?|ring(?:ing)?|phon(?:e|ing|ed)|dial(?:ing)?|e-?mail(?:ing|ed)?|messag(?:e|ing|ed)|"
     r"writ(?:e|ing)(?: to)?|wrote to|sp[eo]ak?(?:ing|e)?(?: directly)?(?: to| with)|"
     r"talk(?:ing|ed)?(?: it over)?(?: directly)?(?: to| with)|"
@@ -203,38 +235,50 @@ TALKS = re.compile(
     r"raise (?:it|this|that) with|file (?:a|your) (?:complaint|claim|report) with|"
     r"(?:submit|open|creat|rais|fil|log)(?:e|ing|ting|ging)? (?=(?:an? |the |your )?(?:[\w'-]+ )?"
     r"(?:tickets?|support requests?|cases?)\b))"
-    rf"(?: directly| either| also)? ?(?P<whom>{WHOM}|(?:an? |the |your )?(?:[\w'-]+ )?(?:tickets?|support "
+    rf"\b(?: directly| either| also)? ?(?P<whom>{WHOM}|(?:an? |the |your )?(?:[\w'-]+ )?(?:tickets?|support "
     r"requests?|cases?)\b)"
 )
 
+_TAKERS = (
+    r"agents?|representatives?|humans?|specialists?|advis[oe]rs?|supervisors?|managers?|operators?|staff|"
+    r"colleagues?|technicians?|experts?|live (?:person|support)|real person"
+)
 REFUSALS = re.compile(
     "|".join(
         (
-            rf"\b(?:no|none of our|not any) (?:[\w'-]+ ){{0,3}}?(?:{_ROLES})\b(?! (?:fees?|needed|required))"
+            rf"\b(?:no|none of our|not any) (?:{_INNER} ){{0,3}}?(?:{_TAKERS})\b(?! (?:fees?|needed|"
+            rf"required))"
             r"(?: from(?: [\w'-]+){1,4}?)? (?:is|are|was|were|can|will|available|free|around)\b",
             r"\b(?:nobody|no one|no-one)(?: (?:else|here|from(?: [\w'-]+){1,4}?))? (?:is |are |will be |to )?"
             r"(?:available|around|free|can|could|will|take)\b",
             r"\bno need (?:for|of) (?:an? )?(?:[\w'-]+ )?(?:human|person|agent|specialist|manager|supervisor|"
             r"expert|engineer|technician|escalation|transfer|hand-?over)\b",
             r"\b(?:human|live|phone) (?:[\w'-]+ )?(?:agents?|support|representatives?|chat|transfers?|help)\b"
-            r"(?: [\w'-]+){0,2}? (?:is|are) (?:currently |unfortunately )?(?:not|unavailable|closed|nothing)\b",
-            r"\b(?:i|we) (?:do not|cannot|am not able to|am unable to|are not able to|are unable to) (?:currently "
+            r"(?: [\w'-]+){0,2}? (?:is|are) (?:currently |unfortunately )?(?:not|unavailable|closed|"
+            r"nothing)\b",
+            r"\b(?:i|we) (?:do not|cannot|am not able to|am unable to|are not able to|are unable to) "
+            r"(?:currently "
             r"|actually )?(?:have|offer|provide|arrange|make|do|perform|initiate|request|see|process)"
-            r"(?: [\w'-]+){0,7}? (?:transfers? (?:to|by)|escalations?|hand-?overs?|hand-?offs?|live (?:agents?|"
+            r"(?: [\w'-]+){0,7}? (?:transfers? (?:to|by)|escalations?|hand-?overs?|hand-?offs?|live "
+            r"(?:agents?|"
             r"chat|support|person)|human|to a (?:person|supervisor|manager))\b",
-            r"\b(?:transfers? to (?:an? )?(?:human|live|person|agents?|people|representative|supervisor|manager)"
+            r"\b(?:transfers? to (?:an? )?(?:human|live|person|agents?|people|representative|supervisor|"
+            r"manager)"
             r"[^|]{0,30}?|escalat(?:ions?|ing(?: this| it| further)?)|hand-?overs? to (?:an? )?"
             r"(?:human|person|agent|colleague)[^|]{0,20}?|transferring you[^|]{0,40}?)"
-            r" (?:is|are|would be|will be) (?:\w+ )?(?:not|unavailable|impossible)\b",
-            rf"\b(?:talk|speak|chatt|gett|reach)ing (?:to |with |through to )?{PERSON} (?:is|are) (?:not|impossible)"
+            r" (?:is|are|would|will)(?: be)? (?:\w+ )?(?:not|unavailable|impossible)\b",
+            rf"\b(?:talk|speak|chatt|gett|reach)ing (?:to |with |through to )?{PERSON} (?:is|are) (?:not|"
+            rf"impossible)"
             r"\b",
             r"\bnot (?:need|have|going) to (?:be )?(?:escalate|transfer)\w*",
             r"\b(?:do|does) not (?:require|warrant|need|call for|qualify for|meet)(?: [\w'-]+){0,3}? "
             r"(?:escalation|transfer|human|person|hand-?over|specialist|agent|supervisor|manager)\b"
             r"(?! (?:of|from|fee))",
-            rf"\byou (?:cannot|are not able to|are unable to) (?:reach|speak (?:to|with)|talk to|contact|get) "
+            rf"\byou (?:cannot|are not able to|are unable to) (?:reach|speak (?:to|with)|talk to|contact|"
+            rf"get) "
             rf"{PERSON}",
-            rf"\b(?:not|never) (?:be )?(?:possible|available|able|allowed)[^|]{{0,20}}? to (?:speak|talk) (?:to|with) "
+            rf"\b(?:not|never) (?:be )?(?:possible|available|able|allowed)[^|]{{0,20}}? to (?:speak|talk) "
+            rf"(?:to|with) "
             rf"{PERSON}",
             r"\bnot (?:able to )?(?:let|allow) you (?:speak|talk)",
         )
@@ -244,10 +288,12 @@ REFUSALS = re.compile(
 # --- how it is meant -----------------------------------------------------------------------------------
 
 NEGATION = re.compile(
-    r"\b(?:cannot|not|never|unable|without|no need|instead of|rather than|no longer|avoid|refuse|decline|no way|"
+    r"\b(?:cannot|not|never|unable|without|no need|instead of|rather than|no longer|avoid|refuse|decline|"
+    r"no way|"
     r"neither|nor|impossible|no option)\b"
 )
 ABILITY = re.compile(
-    r"\b(?:can|could|may|might|would|able to|option (?:to|of)|possible to|(?:happy|glad|pleased|willing|ready|free)"
+    r"\b(?:can|could|may|might|would|able to|option (?:to|of)|possible to|(?:happy|glad|pleased|willing|"
+    r"ready|free)"
     r" to|offer to|like me to|want me to|prefer (?:to|that i)|to have me|wish me to)\b"
 )

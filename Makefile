@@ -41,10 +41,14 @@ layers: $(VENV)/.dev ## Who may import whom.
 
 check: lint types layers test ## All of it, as CI does.
 
-sample: $(VENV)/.dev ## Make the sample documents, data, schemas and the coverage page again.
+sample: $(VENV)/.dev ## Make the sample documents, data, schemas, recordings and the coverage page again.
 	$(BIN)/python fixtures/make.py
 	$(BIN)/python -m harness.suite.schema docs/schema
 	$(BIN)/python -m harness.server.description docs/server-coverage.md
+	for suite in acme harbor_library; do \
+		$(BIN)/harness run suites/$$suite --record fixtures/recordings/$$suite.yaml --no-progress \
+			--store .harness/sample.sqlite --out .harness/sample || exit 1; \
+	done
 
 fuzz: $(VENV)/.dev ## Try the bounds of every field of the server's API, and many calls that are always others.
 	FUZZ_EXAMPLES=100 $(BIN)/pytest -n auto tests/server/test_fuzz.py $(PYTEST_ARGS)

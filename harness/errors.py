@@ -17,6 +17,7 @@ trial's result, never an exception::
     │   └── TrialBudgetExhausted  the trial's own can't
     ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
+    ├── RecordingError    a recording is not there, has mistakes (all of them), or can't be written
     ├── StoreError        the store cannot be read or written
     └── ReportError       a report cannot be made
 """
@@ -162,6 +163,16 @@ class ScorerError(HarnessError):
     """A scorer was asked for something it cannot do."""
 
     default_code = "scorer-error"
+
+
+class RecordingError(HarnessError):
+    """A recording is not there, has mistakes, or can't be written; ``problems`` lists what was found."""
+
+    default_code = "recording-invalid"
+
+    def __init__(self, problems: Sequence[Problem], *, code: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems), code=code)
 
 
 class StoreError(HarnessError):

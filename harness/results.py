@@ -65,6 +65,7 @@ class TrialResult(Record, frozen=True):
         latency_s: All turns together, without ``wait_s``.
         wait_s: Seconds that its requests waited for rate limits and between tries; all turns together.
         trace: What happened; None only when nothing was begun.
+        replayed: Answered from a recording or a stored trace: no new evidence, and nothing was paid for it.
     """
 
     trial_id: str
@@ -86,6 +87,7 @@ class TrialResult(Record, frozen=True):
     latency_s: float = 0.0
     wait_s: float = 0.0
     trace: Trace | None = None
+    replayed: bool = False
 
 
 class CountedResults(Sequence[TrialResult]):

@@ -10,7 +10,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 from harness.cost.prices import ModelPrice, PriceBook
@@ -20,6 +20,7 @@ from harness.targets.interface import MOST_ROUNDS
 from harness.targets.limits import Limits
 from harness.targets.making import TargetOptions, names
 from harness.text import nearest
+from harness.trace.scrubbing import Scrubber, secrets_in
 
 FILE_NAME = "harness.toml"
 _PREFIX = "HARNESS_"
@@ -41,6 +42,11 @@ class Price(BaseModel):
     cached: _Usd | None = None
 
 
+def _as_list(value: Any) -> Any:
+    """A variable of the environment holds one text."""
+    return (value,) if isinstance(value, str) else value
+
+
 class Settings(BaseModel):
     """How suites are run; every field can stand in harness.toml, in the environment, or be a flag.
 
@@ -52,7 +58,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     target: str = "embedded"
-    """Where the assistant lives: embedded, assistants, responses, chat, function, or an installed one."""
+    """Where the assistant lives: embedded, assistants, responses, chat, function, recording, or an installed
+    one."""
     base_url: str | None = None
     """Of a compatible API, ending in /v1."""
     api_key: str | None = Field(default=None, repr=False)
@@ -63,6 +70,14 @@ class Settings(BaseModel):
     """Of Azure's dated API."""
     target_function: str | None = None
     """What the target function calls: module:callable or path.py:callable."""
+    recording: str | None = None
+    """The file that the target recording answers from."""
+    record: str | None = None
+    """The file to keep every trial's trace in, to answer from later."""
+    scrub: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    """Regular expressions of further secrets, which are taken out of all that is written."""
+    scrub_emails: bool = False
+    """Whether e-mail addresses are taken out too."""
     repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
     """How often each conversation is run; what the suite says when left out."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
@@ -156,6 +171,7 @@ class Settings(BaseModel):
             azure_endpoint=self.azure_endpoint,
             api_version=self.api_version,
             function=self.target_function,
+            recording=Path(self.recording) if self.recording else None,
             models=Path(self.models) if self.models else None,
             faults=Path(self.faults) if self.faults else None,
             allow_unisolated_code=self.allow_unisolated_code,
@@ -164,6 +180,15 @@ class Settings(BaseModel):
             keep_users=self.keep_users,
             vector_store_days=self.vector_store_days,
         )
+
+    def scrubber(self) -> Scrubber:
+        """What takes the key and other secrets out of all that is written.
+
+        Raises:
+            SettingsError: A pattern of ``scrub`` can't be used.
+        """
+        known = [*secrets_in(os.environ), *([self.api_key] if self.api_key else [])]
+        return Scrubber(known, patterns=self.scrub, emails=self.scrub_emails)
 
 
 def load_settings(

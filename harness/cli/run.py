@@ -16,7 +16,21 @@ if TYPE_CHECKING:
 
     from harness.results import SuiteRun
     from harness.runner.executors.local import Stop
+    from harness.settings import Settings
     from harness.workflows import Control, Job
+
+
+_OF_THE_RUN = (
+    "target",
+    "target_function",
+    "recording",
+    "repeats",
+    "models",
+    "faults",
+    "keep_assistants",
+    "keep_users",
+)
+"""What a run that goes on takes from its beginning."""
 
 
 @click.command("run")
@@ -24,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--target",
     metavar="NAME",
-    help="Where the assistant lives: embedded (default), assistants, responses, chat or function.",
+    help="Where the assistant lives: embedded (default), assistants, responses, chat, function, recording.",
 )
 @click.option("--base-url", metavar="URL", help="Compatible API, e.g. http://127.0.0.1:8080/v1.")
 @click.option("--azure-endpoint", metavar="URL", help="Resource of Azure, instead of --base-url.")
@@ -33,6 +47,13 @@ if TYPE_CHECKING:
     "--target-function",
     metavar="NAME",
     help="With --target function: what is called, MODULE:FUNCTION or PATH.py:FUNCTION.",
+)
+@click.option("--record", metavar="FILE", help="Keep every answer in FILE, to answer from later.")
+@click.option(
+    "--replay",
+    "recording",
+    metavar="FILE",
+    help="Answer from FILE instead of asking anyone: no request, no key.",
 )
 @click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded target).")
 @click.option("--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target).")
@@ -134,11 +155,14 @@ def command(
       harness run suites/acme --target function --target-function app/support.py:answer
       harness run suites/acme --estimate
       harness run suites/acme --budget 2.00 --budget-per-trial 0.05
+      harness run suites/acme --record fixtures/recordings/acme.yaml
+      harness run suites/acme --replay fixtures/recordings/acme.yaml
       harness run --resume latest
 
     Targets: "embedded" is an Assistants API inside this process; "assistants" is any by its address;
     "responses" (Responses and Conversations) and "chat" (chat completions, functions only) take an address
-    too, and ask the embedded server without one; "function" is an application of yours.
+    too, and ask the embedded server without one; "function" is an application of yours; "recording" answers
+    from a file that --record made, which is what --replay FILE asks for.
 
     The key is read from OPENAI_API_KEY, with --azure-endpoint from AZURE_OPENAI_API_KEY. Ctrl-C once lets
     the trials under way finish, twice stops at once; what is finished is kept either way. With --resume, the
@@ -157,13 +181,12 @@ def command(
         if estimate:
             raise click.UsageError("--estimate is about a new run; leave --resume out.")
         given = {"SUITES": suites, "--assistant": assistants, "--tag": tags, "--only": ids}
-        kept = ("target", "target_function", "repeats", "models", "faults", "keep_assistants", "keep_users")
-        _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
+        _refuse_with_resume(given | {_flag(name): flags[name] for name in _OF_THE_RUN})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     if fail_fast:
         flags["max_failures"] = _fail_fast(flags["max_failures"])
-    settings = load_settings(flags)
+    settings = load_settings(_replaying(flags))
     job = workflows.Job(suites, settings, assistants, tags, ids)
     if estimate:
         click.echo(money.told(workflows.forecast(job), settings.budget_usd))
@@ -172,11 +195,32 @@ def command(
     unpaid = money.Unpaid()
     watched = _Watched("off" if no_progress or quiet else mode, events, unpaid)
     record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))
-    _print_summary(record, unpaid, quiet=quiet)
+    print_summary(record, unpaid.reason, quiet=quiet)
+    return conclude(record, settings, junit, markdown)
+
+
+def conclude(record: SuiteRun, settings: Settings, junit: str | None, markdown: str | None) -> int:
+    """Write the reports of a run that was told about, and say how it went as an exit code."""
+    from harness import workflows
+
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
     _tell_leftovers(workflows.left_behind(settings, record.id))
     return _verdict(record)
+
+
+def _flag(name: str) -> str:
+    """A setting as the command line spells it."""
+    return "--replay" if name == "recording" else f"--{name.replace('_', '-')}"
+
+
+def _replaying(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags, where a file to replay stands for the target that answers from it."""
+    if flags["recording"] is None:
+        return flags
+    if flags["target"] not in (None, "recording"):
+        raise click.UsageError(f"--replay asks nobody, so --target {flags['target']} can't go with it.")
+    return flags | {"target": "recording"}
 
 
 def _refuse_with_resume(given: dict[str, object]) -> None:
@@ -268,13 +312,13 @@ _ENDED_EARLY = {
 }
 
 
-def _print_summary(record: SuiteRun, unpaid: money.Unpaid, *, quiet: bool) -> None:
+def print_summary(record: SuiteRun, unpaid: str | None = None, *, quiet: bool = False) -> None:
     """The tables come before any file is written: a folder that can't be written to hides no verdict."""
     from harness import workflows
 
     click.echo(_verdict_line(record) if quiet else workflows.summary(record, terminal.width()))
-    if unpaid.reason:
-        click.echo(f"budget: {unpaid.reason}")
+    if unpaid:
+        click.echo(f"budget: {unpaid}")
     if record.status != "finished":
         left = record.planned - len(record.results)
         more = " --budget USD (more than before)" if record.status == "budget_exhausted" else ""

@@ -30,6 +30,7 @@ class Brief:
         unmet: The expectations that were not met, each once, in the order of the suite file.
         reason: Why it did not pass; empty if it did.
         says: What the user said, turn by turn.
+        replayed: As in ``TrialResult``.
     """
 
     trial_id: str
@@ -49,6 +50,7 @@ class Brief:
     unmet: tuple[str, ...]
     reason: str
     says: tuple[str, ...]
+    replayed: bool = False
 
 
 @dataclass(slots=True)
@@ -84,6 +86,7 @@ def brief(result: TrialResult, shared: Shared | None = None) -> Brief:
         unmet=one(tuple(dict.fromkeys(one(score.check) for score in failed_scores(result)))),
         reason=why_not_passed(result),
         says=one(tuple(one(turn.user.text) for turn in turns)),
+        replayed=result.replayed,
     )
 
 

@@ -130,6 +130,7 @@ def _headline(summary: Summary) -> str:
         if summary.duration_s is None
         else f"{wording.status(run)} after {wording.seconds(summary.duration_s)}",
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        wording.replayed(summary.total),
     ]
     return f"{wording.printable(run.id)}: " + ", ".join(fact for fact in facts if fact)
 

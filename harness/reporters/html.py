@@ -77,6 +77,7 @@ def _environment() -> Environment:
         "one_line",
         "status",
         "budget",
+        "replayed",
     ):
         environment.filters[name] = getattr(wording, name)
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False, default=str)

@@ -111,6 +111,7 @@ def _properties(result: TrialResult) -> dict[str, str]:
         "prompt_tokens": str(usage.prompt_tokens) if usage else "unknown",
         "completion_tokens": str(usage.completion_tokens) if usage else "unknown",
     }
+    properties |= {"replayed": "true"} if result.replayed else {}
     return properties | _deletion(result) | ({"tags": " ".join(result.tags)} if result.tags else {})
 
 

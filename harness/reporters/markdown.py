@@ -46,6 +46,7 @@ def _facts(summary: Summary) -> str:
         f"target {_plain(run.target)}",
         "" if run.status == "finished" else wording.status(run),
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        wording.replayed(total),
         f"cost {_plain(wording.cost(total))}",
         f"budget: {_plain(spent)}" if (spent := wording.budget(run)) else "",
         f"{wording.tokens(total)} tokens",

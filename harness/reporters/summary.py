@@ -51,6 +51,11 @@ class Group:
         """Trials that were not begun."""
         return self.outcomes["skipped"]
 
+    @cached_property
+    def replayed(self) -> int:
+        """Trials answered from a recording or a stored trace: no new evidence."""
+        return sum(result.replayed for result in self.results)
+
     @property
     def pass_rate(self) -> float | None:
         """Passed trials as a share of those judged; errored and skipped ones are missing data."""

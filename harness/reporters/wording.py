@@ -112,6 +112,14 @@ def trials(count: int) -> str:
     return counted(count, "trial")
 
 
+def replayed(group: Group) -> str:
+    """That trials were answered from what was kept, which proves nothing anew; empty when none was."""
+    if not group.replayed:
+        return ""
+    which = "all" if group.replayed == len(group.results) else f"{group.replayed:,} of {len(group.results):,}"
+    return f"{which} trials replayed: no new evidence, nothing paid"
+
+
 def counted(count: int, noun: str) -> str:
     """A number with its noun: ``1 trial``, ``3 trials``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

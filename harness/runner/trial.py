@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import msgspec
+
 from harness.clock import Clock
 from harness.cost.prices import Cost, PriceBook
 from harness.cost.usage import total_if_known
@@ -16,7 +18,7 @@ from harness.runner.budget import Budget, TrialPurse, pays
 from harness.runner.speaking import PayTurn, Played, Speaker
 from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
-from harness.targets.interface import MOST_ROUNDS, Target
+from harness.targets.interface import MOST_ROUNDS, Replaying, Target
 from harness.targets.spending import spending_from
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
@@ -63,8 +65,9 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     played = Played()
     error: str | None = None
     try:
+        place = target.for_trial(trial) if isinstance(target, Replaying) else target
         with spending_from(purse):
-            await _play(trial, target, options, played, clock, purse)
+            await _play(trial, place, options, played, clock, purse)
     except TrialBudgetExhausted as failure:
         error = str(failure)
     except (BudgetError, StoreError):
@@ -86,7 +89,8 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     # The time of day may jump meanwhile, and then a trial would end before it began.
     ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
     cost = _cost(trial, trace, options.prices, error, purse)
-    return _result(trial, trace, scores, cost, error, started_at, ended_at)
+    result = _result(trial, trace, scores, cost, error, started_at, ended_at)
+    return msgspec.structs.replace(result, replayed=isinstance(target, Replaying))
 
 
 async def _play(

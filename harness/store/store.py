@@ -1,9 +1,9 @@
 """The store: suite runs with their trials, traces and scores in one SQLite file or PostgreSQL database.
 
-A trial is committed before ``add_trial`` returns; a run adds trials some at a time, so a
-killed process loses what had not ended, and at most what ended in the last second. Nothing
-that was stored is changed later, except that a trial run again (after an error, or rescored) takes the place
-of the earlier one.
+A trial is committed before ``add_trial`` returns; a run adds trials some at a time, so a killed process
+loses what had not ended, and at most what ended in the last second. Nothing that was stored is changed
+later, except that a trial run again after an error takes the place of the earlier one. Scoring a run anew
+makes a run of its own.
 """
 
 from __future__ import annotations
@@ -234,10 +234,16 @@ class Store:
                 query = query.where(trials.c.outcome != "errored")
             return set(connection.execute(query).scalars())
 
-    def history(self, suite: str, conversation: str) -> list[PastTrial]:
-        """How every trial of one conversation ended, over all suite runs, oldest first."""
+    def history(self, suite: str, conversation: str, *, replayed: bool = False) -> list[PastTrial]:
+        """How every trial of one conversation ended, over all suite runs, oldest first.
+
+        Args:
+            suite: The suite's name.
+            conversation: The conversation's id.
+            replayed: True to have replayed trials too, which repeat what is known already.
+        """
         with self._reading() as connection:
-            return conversation_history(connection, suite, conversation)
+            return conversation_history(connection, suite, conversation, replayed=replayed)
 
     def past_costs(self, suite: str, target: str) -> list[PastCost]:
         """What the conversations of a suite cost in earlier suite runs on a target."""
@@ -368,8 +374,8 @@ def _json(result: TrialResult) -> bytes:
 
 
 _COPIED = (
-    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s".split()
-)
+    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s replayed"
+).split()
 
 
 def _trial_row(run_id: str, result: TrialResult, position: int | None) -> dict[str, Any]:

@@ -26,10 +26,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every format of these tables, oldest first; each has its script under migrations/versions/."""
 
 PICO_USD = Decimal(10) ** 12
@@ -111,6 +112,13 @@ trials = Table(
     Column("reasoning_tokens", BigInteger),
     Column("cost_pico_usd", PicoUsd, comment="NULL when unknown, which is never 0."),
     Column("latency_s", Float, nullable=False),
+    Column(
+        "replayed",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="Answered from a recording or a stored trace: no new evidence, and nothing was paid for it.",
+    ),
     UniqueConstraint("run_id", "trial_id", name="trials_once_a_run"),
     Index("trials_by_conversation", "suite", "conversation"),
     comment="One row is one trial that ended: one conversation, one variant, one repeat, in one suite run.",

@@ -136,19 +136,41 @@ def digest_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def content_of(variant: Variant) -> dict[str, Any]:
+    """What the fingerprint covers, as plain JSON: what a person is shown when two versions differ.
+
+    Raises:
+        OSError: A document can't be read any more.
+    """
+    return _content(
+        variant.assistant,
+        variant.assistant_id,
+        [(path.name, digest_of_file(path)) for path in variant.documents],
+        [(path.name, digest_of_file(path)) for path in variant.code_documents],
+    )
+
+
 def _fingerprint(
     assistant: AssistantFile,
     assistant_id: str | None,
     documents: list[tuple[str, str]],
     code_documents: list[tuple[str, str]],
 ) -> str:
-    content = {
+    return digest_of(_content(assistant, assistant_id, documents, code_documents))
+
+
+def _content(
+    assistant: AssistantFile,
+    assistant_id: str | None,
+    documents: list[tuple[str, str]],
+    code_documents: list[tuple[str, str]],
+) -> dict[str, Any]:
+    return {
         "assistant": assistant.model_dump(mode="json", include=_DECIDING, exclude_none=True),
         "assistant_id": assistant_id,
-        "documents": sorted(documents),
-        "code_documents": sorted(code_documents),
+        "documents": [list(pair) for pair in sorted(documents)],
+        "code_documents": [list(pair) for pair in sorted(code_documents)],
     }
-    return digest_of(content)
 
 
 # --- layers: a file over its base -------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
 from harness.errors import TargetRefused
+from harness.plan import Trial
 from harness.suite.records import Attachment, HistoryMessage, Variant
 from harness.trace.records import Deletion, TurnTrace
 
@@ -133,3 +134,16 @@ def cannot_forget(target: Target) -> TargetRefused:
         code="target-lacks",
         hint="run it on embedded, assistants or responses, or choose others with --tag or --only",
     )
+
+
+@runtime_checkable
+class Replaying(Protocol):
+    """A target that answers from what was kept of earlier trials: its trials are no new evidence."""
+
+    def for_trial(self, trial: Trial) -> Target:
+        """The target as this trial sees it.
+
+        Raises:
+            TargetError: Nothing was kept that answers it.
+        """
+        ...

@@ -44,6 +44,7 @@ class TargetOptions:
         azure_endpoint: Of a resource of Azure, instead of a base_url.
         api_version: Of Azure's dated API.
         function: What the target ``function`` calls: ``module:callable`` or ``path.py:callable``.
+        recording: The file that the target ``recording`` answers from.
         models: Model table of the embedded server, a YAML file.
         faults: Faults on demand of the embedded server, a YAML file.
         allow_unisolated_code: Whether the embedded server runs code where nothing keeps it apart.
@@ -61,6 +62,7 @@ class TargetOptions:
     azure_endpoint: str | None = None
     api_version: str | None = None
     function: str | None = None
+    recording: Path | None = None
     models: Path | None = None
     faults: Path | None = None
     allow_unisolated_code: bool = False
@@ -193,12 +195,26 @@ def _function(options: TargetOptions) -> Target:
     return FunctionTarget(options.name, named_function(options.function))
 
 
+def _recording(options: TargetOptions) -> Target:
+    from harness.targets.recording import RecordingTarget
+    from harness.trace.recording_file import load_recording
+
+    _refuse_faults(options)
+    if options.recording is None:
+        raise SettingsError(
+            "the target 'recording' needs a recording",
+            hint="give --replay FILE, a file that was made with: harness run ... --record FILE",
+        )
+    return RecordingTarget(options.name, load_recording(options.recording))
+
+
 _BUILT_IN: dict[str, MakeTarget] = {
     "embedded": _embedded,
     "assistants": _assistants,
     "responses": _responses,
     "chat": _chat,
     "function": _function,
+    "recording": _recording,
 }
 
 

@@ -14,6 +14,7 @@ import msgspec
 
 from harness.clock import Clock
 from harness.errors import TargetError
+from harness.suite.assistants import digest_of_file
 from harness.targets.interface import MOST_ROUNDS, AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.request_log import RequestLog, deadline
 from harness.targets.wire import Wire
@@ -164,7 +165,15 @@ class Answers:
 
 def user_message(turn: OutgoingTurn) -> Message:
     """The user's message as the trace keeps it."""
-    return Message(role="user", text=turn.text, attachments=tuple(path.name for path, _ in turn.attachments))
+    if not turn.attachments:
+        return Message(role="user", text=turn.text)
+    paths = [path for path, _ in turn.attachments]
+    return Message(
+        role="user",
+        text=turn.text,
+        attachments=tuple(path.name for path in paths),
+        digests=tuple(digest_of_file(path) for path in paths),
+    )
 
 
 async def with_images(

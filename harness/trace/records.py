@@ -141,7 +141,18 @@ class OutputFile(Record, frozen=True):
 
 
 class Message(Record, frozen=True):
-    """One message as it stands on the thread."""
+    """One message as it stands on the thread.
+
+    Attributes:
+        role: Who said it.
+        text: What was said.
+        id: The API's message id.
+        created_at: When the API says it was made.
+        citations: What the text cites.
+        files: What the assistant made.
+        attachments: Names of the files that the user sent with it.
+        digests: SHA-256 of each of those files, in the same order; empty in traces from before it was kept.
+    """
 
     role: Literal["user", "assistant"]
     text: str
@@ -150,6 +161,7 @@ class Message(Record, frozen=True):
     citations: tuple[Citation, ...] = ()
     files: tuple[OutputFile, ...] = ()
     attachments: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 class Attempt(Record, frozen=True):

@@ -3,6 +3,7 @@
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
+from harness.workflows.rescoring import Rescored, rescore
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
 
@@ -12,6 +13,7 @@ __all__ = [
     "Forecast",
     "Job",
     "Listener",
+    "Rescored",
     "Wanted",
     "clean",
     "evaluate",
@@ -20,6 +22,7 @@ __all__ = [
     "load",
     "plan_of",
     "render",
+    "rescore",
     "resume",
     "start",
     "stored_run",

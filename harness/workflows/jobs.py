@@ -149,7 +149,8 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
         **job.settings.model_dump(exclude={"api_key", "store", "reports", "ledger"}),
-        **_server_files(job.settings),
+        **_deciding_files(job.settings),
+        "record": str(Path(job.settings.record).resolve()) if job.settings.record else None,
         "target_function": _lasting_function(job.settings.target_function),
     }
 
@@ -185,9 +186,9 @@ def _lasting_function(function: str | None) -> str | None:
     return f"{Path(place).resolve()}:{name}" if place.endswith(".py") else function
 
 
-def _server_files(settings: Settings) -> dict[str, str]:
-    """The embedded server's own files, by the setting that names them, as absolute paths."""
-    named = {"models": settings.models, "faults": settings.faults}
+def _deciding_files(settings: Settings) -> dict[str, str]:
+    """The files that decide what answers, by the setting that names them, as absolute paths."""
+    named = {"models": settings.models, "faults": settings.faults, "recording": settings.recording}
     return {name: str(Path(path).resolve()) for name, path in named.items() if path}
 
 
@@ -196,7 +197,7 @@ def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:
     prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
     variants = [variant for suite in suites for variant in _variants_of(suite)]
     prints |= {f"assistant {variant.name}": variant.fingerprint for variant in variants}
-    return prints | {name: digest_of_file(Path(path)) for name, path in _server_files(job.settings).items()}
+    return prints | {name: digest_of_file(Path(path)) for name, path in _deciding_files(job.settings).items()}
 
 
 def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
@@ -215,7 +216,7 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
     own |= _LIMITS - set(changed)
-    own |= {"models", "faults", "target_function", "most_rounds"}
+    own |= {"models", "faults", "target_function", "most_rounds", "recording"} | ({"record"} - set(changed))
     own |= {"keep_assistants", "keep_users", "vector_store_days"}
     own |= {"prices", *_OF_BUDGET} - set(changed)
     asked = {name: kept[name] for name in own if name in kept}

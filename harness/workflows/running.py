@@ -31,6 +31,7 @@ from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
 from harness.trace.records import Trace
+from harness.trace.scrubbing import Scrubber
 from harness.workflows.budgeting import budget_of, refuse_unpayable
 from harness.workflows.jobs import (
     Job,
@@ -43,6 +44,7 @@ from harness.workflows.jobs import (
     remembered_budget,
 )
 from harness.workflows.keeping import Keeper
+from harness.workflows.recorded import keep_recording, refuse_recording_of_replay
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
@@ -138,23 +140,19 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     suites = load(job)
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
-    started_at = control.clock.now()
-    run_id = f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
-    traffic = _traffic(job.settings)
+    refuse_recording_of_replay(job.settings)
+    traffic, run_id = _traffic(job.settings), new_id(control.clock)
     target = _target(job.settings, suites, traffic, run_id)  # before the run begins: there may be none
     _refuse_forgetting(plan, target)
     refuse_unpayable(job.settings, plan, target)
-    record = SuiteRun(
-        id=run_id,
-        started_at=started_at,
-        target=job.settings.target,
-        status="running",
-        planned=len(plan.trials),
-        settings=remembered(job, suites),
-    )
-    with open_store(job.settings) as store, _saying_how_to_go_on(record.id):
-        store.begin_run(record)
-        return await _Work(record.id, plan, job.settings, target, traffic, store, control).carry_out()
+    with open_store(job.settings) as store:
+        work = Work(run_id, plan, job.settings, target, traffic, store, control)
+        return await work.begin(remembered(job, suites))
+
+
+def new_id(clock: Clock) -> str:
+    """A name for a suite run that begins now; sorted by name, runs are sorted by time."""
+    return f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def resume(
@@ -176,8 +174,10 @@ async def resume(
     control = control or Control()
     with open_store(settings, create=False) as store:
         record = store.run(run_id)
+        _refuse_rescored(record)
         job = recalled(record, settings, changed)
         suites = load(job)
+        refuse_recording_of_replay(job.settings)
         refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
@@ -187,7 +187,7 @@ async def resume(
         store.change_settings(record.id, remembered_budget(job.settings))
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
-            work = _Work(record.id, plan, job.settings, target, traffic, store, control)
+            work = Work(record.id, plan, job.settings, target, traffic, store, control)
             return await work.carry_out(finished)
 
 
@@ -234,6 +234,16 @@ def _refuse_forgetting(plan: Plan, target: Target) -> None:
         raise cannot_forget(target)
 
 
+def _refuse_rescored(record: SuiteRun) -> None:
+    """A run that was scored anew asks nothing: going on with it would."""
+    if source := record.settings.get("rescored_from"):
+        raise StoreError(
+            f"run {record.id} was scored anew from {source}, and asks nothing that could go on",
+            code="run-rescored",
+            hint=f"score it once more with: harness rescore {source}",
+        )
+
+
 @contextmanager
 def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
     """A store that fails half way ends the run; its error tells how the run goes on."""
@@ -245,7 +255,7 @@ def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """A plan that is carried out into the store."""
 
     run_id: str
@@ -256,14 +266,37 @@ class _Work:
     store: Store
     control: Control
 
+    async def begin(self, told: dict[str, Any]) -> SuiteRun:
+        """Begin the suite run and carry it out; ``told`` is what it says that it was asked for."""
+        record = SuiteRun(
+            id=self.run_id,
+            started_at=self.control.clock.now(),
+            target=self.target.name,
+            status="running",
+            planned=len(self.plan.trials),
+            settings=told,
+        )
+        with _saying_how_to_go_on(self.run_id):
+            self.store.begin_run(record)
+            return await self.carry_out()
+
     async def carry_out(self, finished: Collection[str] = ()) -> SuiteRun:
         """Run what is left; results stand in the store in the order of the whole plan."""
         try:
             async with self._keeper() as keeper:
                 await self._to_its_end(finished, keeper)
         finally:
-            await self.target.tear_down()
+            try:
+                self._record()
+            finally:
+                await self.target.tear_down()
         return self.store.run(self.run_id)
+
+    def _record(self) -> None:
+        """Keep what the store has of this run, also from before it was interrupted."""
+        if self.settings.record:
+            results = self.store.run(self.run_id).results
+            keep_recording(Path(self.settings.record), self.plan.variants, results)
 
     def _keeper(self) -> Keeper:
         return Keeper(
@@ -295,10 +328,12 @@ class _Work:
 
     async def _keep(self, events: AsyncGenerator[Event, None], keeper: Keeper, already: int) -> RunStatus:
         """Hand every result to the store, tell everyone of every event; how the run ended."""
+        scrubber = self.settings.scrubber()
         places: dict[str, int] = {}
         limit = FailureLimit(self.settings.max_failures, self.settings.max_errors)
         status: RunStatus = "interrupted"
         async for event in events:
+            event = _without_secrets(event, scrubber)
             if isinstance(event, RunStarted):
                 event = replace(event, run_id=self.run_id, already=already, traffic=self.traffic.state)
             elif isinstance(event, TrialStarted):
@@ -333,6 +368,11 @@ class _Work:
             clock=self.control.clock,
             stop=self.control.stop,
         )
+
+
+def _without_secrets(event: Event, scrubber: Scrubber) -> Event:
+    """The event, with a result that may be written and shown."""
+    return TrialFinished(scrubber.record(event.result)) if isinstance(event, TrialFinished) else event
 
 
 def _score(prices: PriceBook, trial: Trial, trace: Trace) -> tuple[Score, ...]:

@@ -277,8 +277,10 @@ def trial(folder: Path, target: Target, suite: str = "", **options: Any) -> Tria
 
     async def go() -> TrialResult:
         events = run(plan, target, score, concurrency=1, clock=SYSTEM_CLOCK, stop=Stop())
-        [result] = [event.result async for event in events if isinstance(event, TrialFinished)]
-        await target.tear_down()
+        try:
+            [result] = [event.result async for event in events if isinstance(event, TrialFinished)]
+        finally:
+            await target.tear_down()
         return result
 
     async def within_a_minute() -> TrialResult:

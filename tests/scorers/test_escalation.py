@@ -190,7 +190,9 @@ def test_a_call_of_an_escalation_function_hands_over(talk: Any) -> None:
 
 def test_a_call_that_failed_does_not_hand_over(talk: Any) -> None:
     turns = [talk.turn("Hm.", talk.call(email="a", error="no stub matched"))]
-    assert talk.one(turns, {"escalates": True}).value == "missed"
+    [judged, finding] = talk.scores(turns, {"escalates": True})
+    assert (judged.value, judged.passed) == ("missed", False)
+    assert (finding.check, finding.passed) == ("stubs.open_repair", None)
 
 
 def test_text_is_no_evidence_for_an_assistant_that_declares_only_functions(talk: Any) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -72,6 +73,24 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(older):
     with pytest.raises(StoreError, match="nowhere"):
         Store.open(older)
     assert "note" not in columns(older)
+
+
+def test_trials_from_before_there_were_recordings_are_no_replays(tmp_path, run, trial):
+    path = tmp_path / "store.sqlite"
+    with Store.open(path) as store:
+        store.begin_run(run(results=(trial(),)))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE trials DROP COLUMN replayed")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+        connection.commit()
+    with Store.open(path) as store:
+        [past] = store.history(trial().suite, trial().conversation)
+        assert not past.replayed
+        assert [summary.replayed for summary in store.runs()] == [0]
+        store.add_trial(run().id, msgspec.structs.replace(trial(), trial_id="other", replayed=True))
+        assert len(store.history(trial().suite, trial().conversation)) == 1
+        assert len(store.history(trial().suite, trial().conversation, replayed=True)) == 2
+        assert store.runs()[0].replayed == 1
 
 
 def test_a_newer_store_is_refused(tmp_path):

@@ -2,11 +2,11 @@
 
     python -m benchmarks.escalation fixtures/escalation/messages.yaml [--mistakes] [--half development]
 
-The file has halves; each holds ``messages`` (class: [texts]), ``pairs`` ({class: text, other class: text}) and
-``dialogues`` ({handed_over: bool, talk: [{user: ...}, {assistant: ...}]}). For each half are printed: five-class
-accuracy with its 95 % interval, the confusion matrix, how many of the others were taken for promises, F1 of
-``promises`` on the pairs, pairs with both sides right, agreement on dialogues, and time per message.
-``--mistakes`` shows each mistake; leave it out for the half that is held out, or it no longer is.
+The file has halves; each holds ``messages`` (class: [texts]), ``pairs`` ({class: text, other class: text})
+and ``dialogues`` ({handed_over: bool, talk: [{user: ...}, {assistant: ...}]}). For each half are printed:
+five-class accuracy with its 95 % interval, the confusion matrix, how many of the others were taken for
+promises, F1 of ``promises`` on the pairs, pairs with both sides right, agreement on dialogues, and time per
+message. ``--mistakes`` shows each mistake; leave it out for the half that is held out, or it no longer is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Handing over to people: whether it was said or done, exactly when it should be.
 
-What an assistant says about people is told apart by general rules of English wording (:func:`classify`):
+What a message says about people is told apart by general rules of English wording (:func:`classify`, and
+:mod:`harness.scorers.handover` for the rules); whether a whole talk was handed over, :func:`handed_over`:
 
 ===========  ===============================================================================
 none         no hand-over; people may be mentioned in passing
@@ -32,6 +33,7 @@ from harness.results import Score
 from harness.scorers import handover, wording
 from harness.scorers import handover_words as words
 from harness.scorers.handover import Stance
+from harness.scorers.handover_dialogue import handed_over as handed_over
 from harness.scorers.interface import Check, Scene
 from harness.suite.records import AssistantFile, EscalationExpectation
 from harness.trace.records import ToolCall, TurnTrace

@@ -83,26 +83,44 @@ def _choices(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
 
 
 def _after_consent(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
-    asked = [asks_consent(span.text) for span in spans]
     return [
         replace(act, stance="offers")
-        if act.pending and act.stance == "promises" and any(asked[index:])
+        if act.pending and act.stance == "promises" and waits_for_yes(spans, acts, index)
         else act
         for index, act in enumerate(acts)
     ]
 
 
+def waits_for_yes(spans: Sequence[Span], acts: Sequence[Act], index: int) -> bool:
+    """Whether a later sentence asks the user to agree to this act, with no other proposal between."""
+    for span, act in zip(spans[index:], acts[index:], strict=True):
+        if asks_consent(span.text):
+            return True
+        if act.stance == "none" and proposes(span.text):
+            return False
+    return False
+
+
+def proposes(sentence: str) -> bool:
+    """Whether a sentence says that the assistant would do something."""
+    return bool(_PROPOSES.search(words.clausal(sentence)))
+
+
 def asks_consent(sentence: str) -> bool:
-    """Whether a sentence asks the user to agree to what was said before."""
+    """Whether a sentence asks the user to agree to what was said before, and to nothing else."""
     return bool(_CONSENT.search(words.clausal(sentence)))
 
 
+_PROPOSES = re.compile(r"\b(?:i|we) (?:will|can|could|would|need|must|am going)\b|\blet me\b(?! know)")
+_THAT = r"(?= *$| *\||(?: ahead)?(?: with)? (?:that|this|it|the (?:transfer|escalation|hand-?over|ticket))\b)"
 _CONSENT = re.compile(
     r"\b(?:is|are|would|does) (?:that|this|it|you) (?:be )?(?:ok|okay|all ?right|alright|fine|acceptable|"
     r"good|"
     r"agreeable|suit|work|sound|comfortable)\b|"
     r"\b(?:would you (?:like|want|prefer|mind)|do you (?:want|wish)|shall i|should i|may i|can i|want)"
-    r"(?: (?:for )?me)?(?: to)? (?:proceed|go ahead|continue|do (?:that|so|this|it)|start|initiate|make)\b|"
+    r"(?: (?:for )?me)?(?: to)? (?:proceed|go ahead|continue|do (?:that|so|this|it)|start|initiate)\b"
+    + _THAT
+    + r"|"
     r"^(?:shall|may|should|can) (?:i|we)$|\bdo you (?:agree|confirm|consent|accept)\b|"
     r"\bhow would you like (?:me )?to proceed\b|"
     r"\b(?:please|just) (?:confirm|say yes|reply yes|let me know (?:if|whether))\b|\byes no\b|"
@@ -131,13 +149,16 @@ _GOVERNORS = re.compile(
         (
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|\b(?:i|we) would have\b|"
             r"\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
-            r"(?P<asked>\b(?:would|do) you (?:like|want|prefer|wish|rather|mind|need)\b|\b(?:shall|should|"
+            r"(?P<asked>\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|tell) me to\b|"
+            r"\byou would rather\b|\b(?:would|do) you (?:like|want|prefer|wish|rather|mind|need)\b|"
+            r"\b(?:shall|should|"
             r"may|can|"
             r"could|might) (?:i|we)\b|\b(?:like|want|wish|prefer|rather|need) (?:for )?(?:me|us)\b|"
             r"^want\b|"
             r"\b(?:i|we) should\b|\byou (?:would like|want|wish|would prefer|would rather|prefer|like) "
             r"(?:to\b|that i\b)|\bshould you (?:wish|want|need|prefer) to\b|\bwould $)",
-            rf"(?P<refused>\b(?:i|we){_ADVERBS}(?: [\w'-]+){{0,2}}? (?:cannot|not|never|unable|no|neither)\b"
+            rf"(?P<refused>\b(?:not|nobody|no one|nothing)(?: [\w'-]+){{0,2}}? (?:i|we) can\b|"
+            rf"\b(?:i|we){_ADVERBS}(?: [\w'-]+){{0,2}}? (?:cannot|not|never|unable|no|neither)\b"
             r"(?:(?: [\w'-]+){0,3}? (?:able|ability|way|option|means|position|permission|permitted|allowed|"
             r"authori[sz]ed|possible|free) (?:to|of)\b)?|"
             r"\b(?:not|nor) (?:possible|allowed|able|permitted|authori[sz]ed|allow|let|something)\b(?: "
@@ -161,8 +182,12 @@ _GOVERNORS = re.compile(
             r"are (?:welcome|free|advised)|will find)\b(?! not\b)|\b(?:can|could) you\b|"
             r"\b(?:please|kindly|recommend|suggest|suggestion|advi[sc]e|urge|encourage|consider|try|"
             r"hesitate|feel "
-            r"free|best|better|wise|worth|advisable|helpful|person|way|place|right)\b(?= |$))",
-            r"(?P<other>\byou (?:do|did|should|need|must|would|will) not(?: have| need| want)?\b|\b(?:you|"
+            r"free|help to|best|better|wise|worth|advisable|helpful|person|way|place|right)\b(?= |$))",
+            r"(?P<other>\b(?:understand|see|hear|know|realize|appreciate|noted|looks like|seems|sounds "
+            r"like)(?: that)? you\b"
+            r"(?: would like| would rather| would prefer| want| wish| need| prefer| requested| asked)?(?: "
+            r"to)?|"
+            r"\byou (?:do|did|should|need|must|would|will) not(?: have| need| want)?\b|\b(?:you|"
             r"he|she|they|who|which|users?|customers?|people|admins?|visitors?|passengers?|"
             r"instead of|rather than|without|how to|thanks? for|thank you for|not have to)\b)",
         )
@@ -296,12 +321,8 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
         if governor == "alone":
             imperative = _CLAUSE_STARTS.search(_clause(text, match.start())) and _is_base(match.group("verb"))
             stance: Stance = "recommends" if imperative and not question else "none"
-        elif (
-            governor == "committed"
-            and match.group("asks")
-            and re.search(r"\bfor you\b|\bto\b", text[match.end() :])
-        ):
-            stance = "promises"
+        elif governor == "committed" and _SENDS_FOR.match(match.group()):
+            stance = "promises" if _TO_HELP.match(text[match.end() :]) else "none"
         elif governor == "refused":
             stance = "refuses" if _OURS_TO_REFUSE.search(led) and _MEETS.match(match.group()) else "none"
         else:
@@ -309,6 +330,8 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
         yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
 
 
+_SENDS_FOR = re.compile(rf"(?:contact|reach out to|reaching out to|ask|asking|involve) {words.DETERMINED}")
+_TO_HELP = re.compile(r"[^|,]*\b(?:for you|on your behalf|to)\b")
 _OURS_TO_REFUSE = re.compile(r"\b(?:i|we|possible|impossible|way)\b")
 _MEETS = re.compile(r"(?:contact|reach|get|call|phone|ring|speak|talk|chat|notify|inform|connect)(?:ing)?\b")
 

@@ -22,8 +22,8 @@ def handed_over(messages: Sequence[Mapping[str, Any] | Message]) -> bool:
     """Whether the assistant handed over: it promised to, or the user clearly accepted its offer.
 
     A promise still to come that the user turns down at once does not count, an acceptance that the assistant
-    then refuses does not either. An offer stands until the end: the user may come back to it by asking for
-    the person. A request of the user alone is no hand-over.
+    then refuses does not either. An offer stands: a talk that ends with the user coming back to it is handed
+    over. A request of the user alone is no hand-over.
 
     Args:
         messages: In order; mappings with ``role`` and ``content`` (a string, None, or a list of parts with
@@ -40,7 +40,7 @@ def handed_over(messages: Sequence[Mapping[str, Any] | Message]) -> bool:
                 return True
             if act.stance == "offers" and _accepts(answer, said.text) and not _refused(later):
                 return True
-        elif offered and asks_for_person(said.text) and not _refused(answer):
+        elif offered and answer is None and asks_for_person(said.text):
             return True
     return False
 
@@ -80,7 +80,8 @@ _YES = re.compile(
     r"^(?:(?:oh|ok|okay|well|hmm|i guess so|i think so|great|thanks|thank you|alright|all right|fine|in "
     r"that case|"
     r"if that is the only (?:way|option)|if so|then|good) ?[,|]? ?)*"
-    r"(?:yes|yeah|yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all right|"
+    r"(?:yes|y|yeah|yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all "
+    r"right|"
     r"go ahead|do it|do that|do so|proceed|by all means|sounds good|that works|fine|correct|indeed|why not|"
     r"i (?:would|do|agree|confirm|accept|guess so|think so|suppose so)|let us do (?:that|it)|"
     r"(?:that|it|this) (?:would|will|is|sounds) (?:be )?(?:great|good|fine|ok|okay|nice|perfect|helpful|"
@@ -90,6 +91,11 @@ _YES = re.compile(
 _NO = re.compile(
     r"\b(?:no|nope|nah|not now|not yet|not right now|not necessary|not needed|do not|never ?mind|rather not|"
     r"no thanks|not interested|forget it|cancel that|without a transfer|hold on|stop)\b"
+)
+_TAKES_BACK = re.compile(
+    r"\b(?:no thanks|no thank you|not (?:now|yet|right now)|do not (?:want|need|transfer|bother|connect)|"
+    r"never ?mind|"
+    r"rather not|without|but no|, no)\b"
 )
 _ASKS = re.compile(
     r"\b(?:transfer|connect|put|hand|pass|escalat\w*|forward) (?:me|this|it|us|my \w+)\b(?! from)|"
@@ -106,8 +112,9 @@ _OTHER_CHOICE = re.compile(r"\bor\b")
 
 def asks_for_person(text: str) -> bool:
     """Whether a user asks to be handed over, and does not say the opposite."""
-    read = _read(text)
-    return bool(_PERSON_MEANT.search(read) and _ASKS.search(read)) and not _NO.search(read)
+    return any(
+        _PERSON_MEANT.search(part) and _ASKS.search(part) and not _NO.search(part) for part in _parts(text)
+    )
 
 
 def _turns_down(answer: _Said | None) -> bool:
@@ -121,24 +128,41 @@ def _accepts(answer: _Said | None, offer: str) -> bool:
     """Whether the answer to an offer is a clear yes to the hand-over, and not to something else in it."""
     if answer is None or answer.role != "user":
         return False
-    read = _read(answer.text)
     if asks_for_person(answer.text):
         return True
-    if not _YES.match(read) or _NO.search(read.partition(" | ")[0]):
-        return False
-    return _asks_about_it(offer) and not _picks_other(read)
+    return _says_yes(answer.text) and _asks_about_it(offer)
+
+
+def _says_yes(text: str) -> bool:
+    """Whether a yes comes before any no, within the first sentences, and goes on with no other wish."""
+    for sentence in _read(text).split(" | ")[:_SENTENCES_TO_YES]:
+        if _YES.match(sentence):
+            return not _TAKES_BACK.search(sentence) and not _picks_other(sentence)
+        if _NO.search(sentence):
+            return False
+    return False
+
+
+_SENTENCES_TO_YES = 3
 
 
 def _asks_about_it(offer: str) -> bool:
-    """Whether a bare yes can only mean the hand-over: the last question of the message is about it."""
+    """Whether a bare yes can only mean the hand-over: the last question or proposal is about it."""
     told = handover.acts_in(offer)
-    questions = [(span, act) for span, act in told if wording.is_question(span.text)]
-    if not questions:
-        return told[-1][1].stance == "offers" or handover.asks_consent(told[-1][0].text)
-    span, act = questions[-1]
-    if _OTHER_CHOICE.search(words.clausal(span.text)) and act.stance == "offers":
+    spans, acts = [span for span, _ in told], [act for _, act in told]
+    asked = [index for index, span in enumerate(spans) if wording.is_question(span.text)]
+    if asked and acts[asked[-1]].stance == "offers":
+        return not _OTHER_CHOICE.search(words.clausal(spans[asked[-1]].text))
+    if asked and not handover.asks_consent(spans[asked[-1]].text):
         return False
-    return act.stance == "offers" or handover.asks_consent(span.text)
+    proposed = [
+        index for index, act in enumerate(acts) if act.stance != "none" or _proposes(spans[index].text)
+    ]
+    return bool(proposed) and acts[proposed[-1]].stance == "offers"
+
+
+def _proposes(sentence: str) -> bool:
+    return handover.proposes(sentence) and not wording.is_question(sentence)
 
 
 def _picks_other(read: str) -> bool:
@@ -148,6 +172,10 @@ def _picks_other(read: str) -> bool:
             r"(?:yes|ok|okay|sure) ,? ?(?:the|just|cancel|refund|change|i (?:did|have|can|will|see))\b", read
         )
     )
+
+
+def _parts(text: str) -> list[str]:
+    return re.split(r" [|,] ", _read(text))
 
 
 def _read(text: str) -> str:

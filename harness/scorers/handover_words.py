@@ -71,7 +71,8 @@ DETERMINED = (
     rf"(?:human|live) (?:agents?|representatives?|support))\b(?!'|-)(?! {THINGS}\b)"
 )
 _INSTITUTIONS = (
-    r"us|bank|airline|carrier|manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|council|"
+    r"us|them|bank|airline|carrier|manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|"
+    r"council|"
     r"police|landlord|hospital|clinic|pharmacy|surgery|authorit(?:y|ies)|agency|insurer|employer|company|"
     r"school|university|branch|branches|hotel|merchant|emergency services|studio|institution|store|"
     r"professional"
@@ -132,12 +133,14 @@ _CALL_IN = (
     )
     + r"(?: in)?(?: you)?"
 )
-_ASK = _forms("ask|arrang", "ha(?:ve|s|d|ving)|get(?:ting)?|got|instruct(?:ed|ing)?")
+_ASK = _forms(
+    "ask|arrang", r"let(?! (?:me|us)\b)|letting|ha(?:ve|s|d|ving)|get(?:ting)?|got|instruct(?:ed|ing)?"
+)
 _TELL = _forms("notif|alert|inform|warn|brief|contact|updat")
 _HELPS = (
     r"(?:contact|call|ring|reach|look|take|tak(?:e|ing) over|follow|get|review|investigate|help|assist|"
     r"e-?mail|message|handle|dig|join|check|visit|write|phone|text|reply|respond|be in touch|speak|talk|"
-    r"give you|come|pick|chat|explain|step in|see|work)"
+    r"give you|have a look|come|pick|chat|explain|step in|see|work)"
 )
 _NOT_YOURS = (
     r"(?!the (?:person|owner|driver|courier|carrier|seller|buyer|guide)\b)"
@@ -175,7 +178,7 @@ MOVES = re.compile(
             rf"(?:you )?(?:an?|the|your) (?:[\w'-]+ ){{0,2}}?(?:calls?|call-?backs?|call back|appointment|"
             rf"visit|"
             rf"meeting|chat|consultation|conversation|session) (?:for you )?(?:with|from|by) {PERSON}",
-            rf"{_forms('arrang|request|initiat|process|start|perform|mak|offer|complet')} "
+            rf"{_forms('arrang|request|initiat|process|start|perform|mak|offer|complet')} (?:you )?"
             rf"(?:an? |the |your )?(?:human |live )?(?:transfer|escalation|hand-?over|hand-?off)"
             rf"(?: to {PERSON}|(?! (?:of|from|between|to)\b))",
             r"\b(?:add|put|plac)(?:e|ed|ing|ting)? you (?:to|in|into|on) the queue\b",
@@ -183,6 +186,7 @@ MOVES = re.compile(
             rf"\b(?:the|your|a) (?:transfer to {PERSON}|escalation|hand-?over) (?:is|has been|was) (?:now |"
             rf"being )?"
             rf"(?:initiated|started|in progress|underway|under way|arranged)\b",
+            rf"\bput(?:ting)? in an? (?:[\w'-]+ )?(?:request|ticket|report|word) (?:with|to) {PERSON}",
             rf"\bflag(?:ged|ging)? {CASE} for (?:[\w'-]+ )?(?:review|follow-?up)\b",
         )
     )
@@ -203,6 +207,7 @@ PASSIVE = re.compile(
     r"(?: [\w'-]+){0,4}?) (?P<act>" + _SHIFTED + ")"
 )
 WISHED = re.compile(
+    rf"\b(?:an? )?(?:call|talk|chat|visit|conversation|word) (?:from|with|by) {DETERMINED}|"
     rf"\b(?:be|being|get) (?:{_SHIFTED}|transferred\b|put through\b)|{DETERMINED} to (?:[\w'-]+ )?{_HELPS}\b"
 )
 INFORMED = re.compile(
@@ -225,12 +230,15 @@ THEY_HELP = re.compile(
 TALKS = re.compile(
     r"\b(?P<verb>(?P<asks>contact(?:ing|ed)?|reach(?:ing|ed)? out to|reach(?:ing|ed)?|"
     r"g[eo]t(?:ting)? (?:back )?(?:in|into) (?:touch|contact) with|g[eo]t(?:ting)? (?:a )?hold of|"
-    r"ask(?:ing|ed)?(?: for)?|(?:get(?! (?:support|help)\b)|have|find|hire|hiring|see|seeing|visit|"
+    r"ask(?:ing|ed)?(?: for)?|(?:get(?! (?:support|help)\b)|have(?! \w+ed\b)|find|hire|hiring|see|seeing|"
+    r"visit|"
     r"visiting|involve|notify|inform))|"
     r"call(?:ing|ed)?|ring(?:ing)?|phon(?:e|ing|ed)|dial(?:ing)?|e-?mail(?:ing|ed)?|messag(?:e|ing|ed)|"
     r"writ(?:e|ing)(?: to)?|wrote to|sp[eo]ak?(?:ing|e)?(?: directly)?(?: to| with)|"
     r"talk(?:ing|ed)?(?: it over)?(?: directly)?(?: to| with)|"
-    r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|turn(?:ing)? to|"
+    r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|follow(?:ing)? up with|"
+    rf"(?:drop|give|send)(?=(?: [\w'-]+){{1,5}}? a (?:line|call|ring|message)\b)|"
+    r"turn(?:ing)? to|"
     r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:help|advice|assistance) from|"
     r"raise (?:it|this|that) with|file (?:a|your) (?:complaint|claim|report) with|"
     r"(?:submit|open|creat|rais|fil|log)(?:e|ing|ting|ging)? (?=(?:an? |the |your )?(?:[\w'-]+ )?"
@@ -248,7 +256,12 @@ REFUSALS = re.compile(
         (
             rf"\b(?:no|none of our|not any) (?:{_INNER} ){{0,3}}?(?:{_TAKERS})\b(?! (?:fees?|needed|"
             rf"required))"
-            r"(?: from(?: [\w'-]+){1,4}?)? (?:is|are|was|were|can|will|available|free|around)\b",
+            r"(?: from(?: [\w'-]+){1,4}?)? (?:is|are|was|were|can|will|available|free|around|on duty|"
+            r"online)\b",
+            r"\bnot (?:think|believe|see why)(?: that)? (?:an? |any )?(?:[\w'-]+ )?(?:transfer|escalation|"
+            r"human|person|"
+            r"hand-?over|specialist|agent|supervisor|manager)[^|,]{0,30}? (?:needed|necessary|required|"
+            r"warranted)\b",
             r"\b(?:nobody|no one|no-one)(?: (?:else|here|from(?: [\w'-]+){1,4}?))? (?:is |are |will be |to )?"
             r"(?:available|around|free|can|could|will|take)\b",
             r"\bno need (?:for|of) (?:an? )?(?:[\w'-]+ )?(?:human|person|agent|specialist|manager|supervisor|"

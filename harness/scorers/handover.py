@@ -227,7 +227,7 @@ _CONDITION_AFTER = re.compile(
 def _governor(text: str, start: int) -> tuple[Governor, str]:
     """Who or what governs a mention that starts at a place, and the words from there to the mention."""
     clause = _clause(text, start)
-    if _REPORTED.search(clause) and "i " not in clause.rpartition(" , ")[2]:
+    if _reported(clause):
         return "other", clause
     last = None
     for match in _GOVERNORS.finditer(clause):
@@ -235,6 +235,14 @@ def _governor(text: str, start: int) -> tuple[Governor, str]:
     if last is None:
         return "alone", clause
     return _named(last), clause[last.start() :]
+
+
+def _reported(clause: str) -> bool:
+    """Whether someone is said to have said it; "you asked for a person, I'm ..." goes on by itself."""
+    last = clause.rpartition(" , ")[2]
+    return bool(
+        _REPORTED.search(last) or (_REPORTED.search(clause) and not re.search(r"\b(?:i|we|let)\b", last))
+    )
 
 
 def _named(match: re.Match[str]) -> Governor:
@@ -345,7 +353,7 @@ def _is_base(verb: str) -> bool:
 
 def _passives(text: str, question: bool) -> Iterator[Act]:
     for match in words.PASSIVE.finditer(text):
-        if _REPORTED.search(_clause(text, match.start())):
+        if _reported(_clause(text, match.start())):
             continue
         stance = _stance_of(match.group("aux"), question)
         if match.group("subject") == "you" and re.match(r"(?:was|were)\b", match.group("aux")):
@@ -374,7 +382,7 @@ def _stance_of(auxiliary: str, question: bool) -> Stance:
 def _people_act(text: str, question: bool) -> Iterator[Act]:
     for pattern in (words.THEY_HELP, words.INFORMED):
         for match in pattern.finditer(text):
-            if _REPORTED.search(_clause(text, match.start())) or _is_negative(text, match.start()):
+            if _reported(_clause(text, match.start())) or _is_negative(text, match.start()):
                 continue
             negated = match.groupdict().get("not")
             stance = "refuses" if negated else _stance_of(match.group("aux"), question)

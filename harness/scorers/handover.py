@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, cast
 
 from harness.scorers import handover_words as words
 from harness.scorers import wording
@@ -137,6 +137,7 @@ def acts_of(sentence: str) -> tuple[Act, ...]:
         *_talks(text, question),
         *_passives(text, question),
         *_people_act(text, question),
+        *(Act("recommends", match.group()) for match in words.ADVICE.finditer(text) if not question),
         *(Act("refuses", match.group()) for match in words.REFUSALS.finditer(text)),
     )
 
@@ -147,8 +148,8 @@ _ADVERBS = r"(?: (?:\w+ly|just|also|now|already|then|still|always|therefore|inst
 _GOVERNORS = re.compile(
     "|".join(
         (
-            r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|\b(?:i|we) would have\b|"
-            r"\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
+            r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|"
+            r"\b(?:i|we) would have\b(?! to\b)|\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
             r"(?P<asked>\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|tell) me to\b|"
             r"\byou would rather\b|\b(?:would|do) you (?:like|want|prefer|wish|rather|mind|need)\b|"
             r"\b(?:shall|should|"
@@ -157,7 +158,7 @@ _GOVERNORS = re.compile(
             r"^want\b|"
             r"\b(?:i|we) should\b|\byou (?:would like|want|wish|would prefer|would rather|prefer|like) "
             r"(?:to\b|that i\b)|\bshould you (?:wish|want|need|prefer) to\b|\bwould $)",
-            rf"(?P<refused>\b(?:not|nobody|no one|nothing)(?: [\w'-]+){{0,2}}? (?:i|we) can\b|"
+            rf"(?P<refused>\b(?:not|no|nobody|no one|nothing)(?: [\w'-]+){{0,3}}? (?:that )?(?:i|we) can\b|"
             rf"\b(?:i|we){_ADVERBS}(?: [\w'-]+){{0,2}}? (?:cannot|not|never|unable|no|neither)\b"
             r"(?:(?: [\w'-]+){0,3}? (?:able|ability|way|option|means|position|permission|permitted|allowed|"
             r"authori[sz]ed|possible|free) (?:to|of)\b)?|"
@@ -246,7 +247,7 @@ def _reported(clause: str) -> bool:
 
 
 def _named(match: re.Match[str]) -> Governor:
-    return match.lastgroup  # type: ignore[return-value]
+    return cast("Governor", match.lastgroup)
 
 
 def _clause(text: str, end: int) -> str:
@@ -289,7 +290,7 @@ def _moves(text: str, question: bool) -> Iterator[Act]:
         governor, led = _governor(text, match.start())
         stance = _stance_alone(text, match) if governor == "alone" else _MOVE_STANCES[governor]
         if stance == "recommends" and re.search(r"\byou\b", match.group()):
-            stance = "none"
+            stance = "offers" if re.match(r"recommend|suggest|advi[sc]e|best", led) else "none"
         if question and governor in _WANTS_ASKING:
             stance = "offers"
         yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
@@ -333,6 +334,8 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
             stance = "promises" if _TO_HELP.match(text[match.end() :]) else "none"
         elif governor == "refused":
             stance = "refuses" if _OURS_TO_REFUSE.search(led) and _MEETS.match(match.group()) else "none"
+        elif match.group("whom") in {"someone", "somebody"} and not _WHO.match(text[match.end() :]):
+            stance = "offers" if governor == "asked" else "none"
         else:
             stance = _TALK_STANCES[governor]
         yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
@@ -340,6 +343,7 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
 
 _SENDS_FOR = re.compile(rf"(?:contact|reach out to|reaching out to|ask|asking|involve) {words.DETERMINED}")
 _TO_HELP = re.compile(r"[^|,]*\b(?:for you|on your behalf|to)\b")
+_WHO = re.compile(r" (?:from|at|in|on|who|with|else|here|there)\b")
 _OURS_TO_REFUSE = re.compile(r"\b(?:i|we|possible|impossible|way)\b")
 _MEETS = re.compile(r"(?:contact|reach|get|call|phone|ring|speak|talk|chat|notify|inform|connect)(?:ing)?\b")
 

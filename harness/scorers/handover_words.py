@@ -55,6 +55,10 @@ THINGS = (
     r"printer|vouchers?|voicemail|dates?|seats?|flights?|rooms?|app|apps|guides?|url|store|shop|terminal|"
     r"chapters?|handbook|database|beam|gate|gates|platform)"
 )
+_TAKERS = (
+    r"agents?|representatives?|humans?|specialists?|advis[oe]rs?|supervisors?|managers?|operators?|staff|"
+    r"colleagues?|technicians?|experts?|live (?:person|support)|real person"
+)
 # No noun phrase runs on over these: "a user to the group" is no group.
 _INNER = (
     r"(?!(?:to|of|for|with|in|on|at|from|by|and|or|is|are|was|were|about|who|that|which|the|can|will|be) )"
@@ -95,7 +99,8 @@ _MATTER = (
     r"notes|summary|findings|account|order|booking|reservation|file)"
 )
 CASE = (
-    r"(?:you\b|this|that|it|them|things|everything|all of this|(?:your|the|this|that|these|his|her|a|any|my)"
+    r"(?:you\b|this|that|it|them|things|everything|all of this|(?:your|the|this|that|these|his|her|a|any|"
+    r"my|our)"
     rf"(?: [\w'-]+){{0,3}}? {_MATTER})"
 )
 _TALKED = (
@@ -118,7 +123,7 @@ def _forms(stems: str, irregular: str = "") -> str:
 
 _PASS = _forms(
     "connect|transfer|switch|patch|rout|redirect|refer|forward|link|assign|hand|pass|escalat|turn|direct|"
-    "submit|report|rais|rela|mov|return|deliver|introduc|flag|log|put",
+    "submit|report|rais|rela|shar|mov|return|deliver|introduc|flag|log|put",
     "send(?:s|ing)?|sent|bring(?:s|ing)?|brought|tak(?:e|es|ing)|took|taken|get(?:s|ting)?|got",
 )
 _HAND_YOU = _forms(
@@ -150,7 +155,7 @@ _NOT_YOURS = (
 MOVES = re.compile(
     "|".join(
         (
-            rf"{_PASS} {CASE}{_TO} {_NOT_YOURS}{PERSON}",
+            rf"{_PASS} (?:over |on |off |along )?{CASE}{_TO} {_NOT_YOURS}{PERSON}",
             rf"{_HAND_YOU} you{_TO} (?!(?:[\w'-]+ ){{0,4}}?{THINGS}\b)",
             rf"{_HAND_YOU} you{_TO} {PERSON}",
             rf"{_forms('escalat')} {CASE}(?! to (?:[\w'-]+ ){{0,3}}?{THINGS}\b)",
@@ -166,7 +171,8 @@ MOVES = re.compile(
             rf"{_OPEN} (?:you |up )?(?:(?:an?|your|this|the|one|that|another) )?"
             r"(?:(?:[\w'-]+ ){0,3}?tickets?|(?:new |support |service )*cases?|(?:support|service) "
             r"requests?)\b"
-            r"(?! (?:for the|studies|study|to the|law|files?)\b)",
+            r"(?! (?:for the (?:concert|show|game|match|event|museum|train|flight)|studies|study|to the|"
+            r"law|files?)\b)",
             rf"{_CALL_IN} {DETERMINED}(?! (?:information|number|name))",
             rf"{_ASK} (?:for )?(?:an? )?{PERSON} (?:member )?(?:to )?(?:[\w'-]+ )?{_HELPS}\b",
             rf"\b(?:let|letting) {DETERMINED} know\b",
@@ -186,6 +192,11 @@ MOVES = re.compile(
             rf"\b(?:the|your|a) (?:transfer to {PERSON}|escalation|hand-?over) (?:is|has been|was) (?:now |"
             rf"being )?"
             rf"(?:initiated|started|in progress|underway|under way|arranged)\b",
+            rf"\b(?:left|leave|leaving|put|putting) (?:in )?an? (?:message|note|word|memo) (?:in )?(?:for|"
+            rf"with) {PERSON}",
+            rf"\b(?:have|having|get|getting) {CASE} (?:\w+ed|seen|looked at|looked into) by {PERSON}",
+            rf"\b(?:provid|offer)(?:e|ing|er|ering)? (?:you )?(?:with )?(?:an? |any )?(?:live |human |real )*"
+            rf"(?:{_TAKERS})\b(?! (?:name|number|fee|rates?))",
             rf"\bput(?:ting)? in an? (?:[\w'-]+ )?(?:request|ticket|report|word) (?:with|to) {PERSON}",
             rf"\bflag(?:ged|ging)? {CASE} for (?:[\w'-]+ )?(?:review|follow-?up)\b",
         )
@@ -198,7 +209,9 @@ _SHIFTED = (
     r"(?:transferred|connected|routed|forwarded|redirected|referred|passed|assigned|put through|reported|"
     r"sent|"
     rf"handed|submitted|moved)(?: [\w'-]+){{0,4}}? (?:to|with) {_NOT_YOURS}{PERSON}|"
-    rf"(?:handled|reviewed|taken over|looked at|looked into|taken care of|dealt with) by {PERSON})"
+    rf"(?:handled|reviewed|taken over|looked at|looked into|taken care of|dealt with) by {PERSON}|"
+    rf"(?:added|put|placed) (?:to|in|into|on) (?:the|a|our) (?:queue|waiting list|wait list|line)\b|"
+    rf"hear(?:ing)?(?: back)?(?: soon| shortly)? from {PERSON})"
 )
 PASSIVE = re.compile(
     r"\b(?P<subject>you|(?:your|the|this|our) (?:[\w'-]+ ){0,2}?"
@@ -247,10 +260,6 @@ TALKS = re.compile(
     r"requests?|cases?)\b)"
 )
 
-_TAKERS = (
-    r"agents?|representatives?|humans?|specialists?|advis[oe]rs?|supervisors?|managers?|operators?|staff|"
-    r"colleagues?|technicians?|experts?|live (?:person|support)|real person"
-)
 REFUSALS = re.compile(
     "|".join(
         (
@@ -294,6 +303,7 @@ REFUSALS = re.compile(
             rf"(?:to|with) "
             rf"{PERSON}",
             r"\bnot (?:able to )?(?:let|allow) you (?:speak|talk)",
+            r"\b(?:i|we) do not have (?:anyone|anybody|(?:an?|any) (?:human|live|real) [\w'-]+)\b",
         )
     )
 )
@@ -309,4 +319,9 @@ ABILITY = re.compile(
     r"\b(?:can|could|may|might|would|able to|option (?:to|of)|possible to|(?:happy|glad|pleased|willing|"
     r"ready|free)"
     r" to|offer to|like me to|want me to|prefer (?:to|that i)|to have me|wish me to)\b"
+)
+
+ADVICE = re.compile(
+    rf"\b(?:call|word|visit|e-?mail|chat|talk) (?:to|with) {WHOM} (?:should|would|will|may|might|could|can) "
+    r"(?:help|clear|solve|sort|settle|resolve|be)\b"
 )

@@ -137,8 +137,8 @@ def test_what_is_quoted_or_reported_is_no_act_of_the_message() -> None:
 
 
 WORDS = st.sampled_from(
-    "i we you will can not transfer transferring connect escalate to with a the our your human agent team case "
-    "if please would like , . ? but | call contact someone and so - * 1. ’ “ ”".split()
+    "i we you will can not transfer transferring connect escalate to with a the our your human agent team "
+    "case if please would like , . ? but | call contact someone and so - * 1. ’ “ ”".split()
 )
 
 

@@ -77,9 +77,15 @@ def _choices(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
     if not any(_WHICH.search(words.clausal(span.text)) for span in spans):
         return list(acts)
     return [
-        replace(act, stance="offers") if act.stance == "recommends" and _ITEM.match(span.text) else act
+        replace(act, stance="offers") if _is_choice(span.text, act) else act
         for span, act in zip(spans, acts, strict=True)
     ]
+
+
+def _is_choice(sentence: str, act: Act) -> bool:
+    if act.stance == "recommends":
+        return bool(_ITEM.match(sentence))
+    return act.stance == "promises" and bool(re.search(r"\bor\b", words.clausal(sentence)))
 
 
 def _after_consent(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
@@ -151,7 +157,9 @@ _GOVERNORS = re.compile(
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|"
             r"\b(?:i|we) would have\b(?! to\b)|\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
             r"(?P<asked>\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|tell) me to\b|"
-            r"\byou would rather\b|\b(?:would|do) you (?:like|want|prefer|wish|rather|mind|need)\b|"
+            r"\byou would rather\b|\b(?:would|do) you (?:still |really |instead )?(?:like|want|prefer|wish|"
+            r"rather|mind|need)\b|"
+            r"\b(?:would you be|are you) (?:open|happy|okay|ok|fine|willing|comfortable|interested)\b|"
             r"\b(?:shall|should|"
             r"may|can|"
             r"could|might) (?:i|we)\b|\b(?:like|want|wish|prefer|rather|need) (?:for )?(?:me|us)\b|"
@@ -173,7 +181,8 @@ _GOVERNORS = re.compile(
             r"\b(?:step|option|alternative|choice|way)s? (?:would be|is|are|would have been) to\b)",
             rf"(?P<committed>\b(?:i|we)\b{_ADVERBS}(?: (?:will|shall|am|are|have|had|need|must|want|hereby|"
             rf"would like)\b)?"
-            r"|\blet (?:me|us)\b(?! know)|\ballow me\b|\band (?:need|have|must) to\b)",
+            r"|\blet (?:me|us)\b(?! know)|\ballow me\b|\bgive me (?:an?|one|just) (?:[\w'-]+ )?(?:moment|"
+            r"second|minute)s?\b|\band (?:need|have|must) to\b)",
             r"(?P<told>\byour (?:[\w'-]+ ){0,2}?(?:bet|option|choice|step|way)s? (?:is|would be|will "
             r"be)\b(?: to)?|"
             r"\b(?:recommend|suggest|advi[sc]e|urge|encourage|best|better|important)(?: that| if)? "
@@ -183,7 +192,8 @@ _GOVERNORS = re.compile(
             r"are (?:welcome|free|advised)|will find)\b(?! not\b)|\b(?:can|could) you\b|"
             r"\b(?:please|kindly|recommend|suggest|suggestion|advi[sc]e|urge|encourage|consider|try|"
             r"hesitate|feel "
-            r"free|help to|best|better|wise|worth|advisable|helpful|person|way|place|right)\b(?= |$))",
+            r"free|help to|make sure|be sure|best|better|wise|worth|advisable|helpful|person|way|place|"
+            r"right)\b(?= |$))",
             r"(?P<other>\b(?:understand|see|hear|know|realize|appreciate|noted|looks like|seems|sounds "
             r"like)(?: that)? you\b"
             r"(?: would like| would rather| would prefer| want| wish| need| prefer| requested| asked)?(?: "
@@ -328,12 +338,20 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
     for match in words.TALKS.finditer(text):
         governor, led = _governor(text, match.start())
         if governor == "alone":
-            imperative = _CLAUSE_STARTS.search(_clause(text, match.start())) and _is_base(match.group("verb"))
+            imperative = (
+                not match.group("told")
+                and _CLAUSE_STARTS.search(_clause(text, match.start()))
+                and _is_base(match.group("verb"))
+            )
             stance: Stance = "recommends" if imperative and not question else "none"
         elif governor == "committed" and _SENDS_FOR.match(match.group()):
             stance = "promises" if _TO_HELP.match(text[match.end() :]) else "none"
         elif governor == "refused":
             stance = "refuses" if _OURS_TO_REFUSE.search(led) and _MEETS.match(match.group()) else "none"
+        elif match.group("told") and governor != "told":
+            stance = "none"
+        elif governor == "able" and "if i were you" in text:
+            stance = "recommends"
         elif match.group("whom") in {"someone", "somebody"} and not _WHO.match(text[match.end() :]):
             stance = "offers" if governor == "asked" else "none"
         else:

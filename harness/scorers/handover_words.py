@@ -75,7 +75,8 @@ DETERMINED = (
     rf"(?:human|live) (?:agents?|representatives?|support))\b(?!'|-)(?! {THINGS}\b)"
 )
 _INSTITUTIONS = (
-    r"us|them|bank|airline|carrier|manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|"
+    r"us|them|bank|restaurant|venue|salon|theat(?:er|re)|museum|supplier|organi[sz]er|airline|carrier|"
+    r"manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|"
     r"council|"
     r"police|landlord|hospital|clinic|pharmacy|surgery|authorit(?:y|ies)|agency|insurer|employer|company|"
     r"school|university|branch|branches|hotel|merchant|emergency services|studio|institution|store|"
@@ -156,12 +157,18 @@ MOVES = re.compile(
     "|".join(
         (
             rf"{_PASS} (?:over |on |off |along )?{CASE}{_TO} {_NOT_YOURS}{PERSON}",
-            rf"{_HAND_YOU} you{_TO} (?!(?:[\w'-]+ ){{0,4}}?{THINGS}\b)",
+            rf"{_forms('connect|transfer|patch|rout|refer|hand|pass')} you{_TO} (?!(?:[\w'-]+ "
+            rf"){{0,4}}?{THINGS}\b)",
             rf"{_HAND_YOU} you{_TO} {PERSON}",
             rf"{_forms('escalat')} {CASE}(?! to (?:[\w'-]+ ){{0,3}}?{THINGS}\b)",
             rf"{_forms('escalat')} (?:[\w'-]+ ){{0,6}}?(?:to {PERSON}|internally)",
             rf"{_forms('escalat')} (?:[\w'-]+ )?(?:complaints?|disputes?|requests?|cases?)\b",
-            rf"{_forms('transfer|hand|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|for|from|on) )",
+            r"\b(?:hand(?:ed|ing)? you (?:over|off)|pass(?:ed|ing)? you (?:on|over|along))\b(?! to)",
+            rf"{_forms('escalat')}(?= *(?:$|\||,|further\b))",
+            rf"\bfind(?:ing)? (?:you )?(?:someone|somebody|{DETERMINED}) (?:who|that|to)\b",
+            rf"\bma(?:de|king|ke) {DETERMINED} aware\b",
+            r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
+            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|for|from|on) )",
             r"\b(?:put|putting|patch|patching) (?:you|your call) through\b",
             rf"\bhand(?:ed|ing|s)? (?:you |this |it |things )?(?:over|off) to {PERSON}",
             rf"\bpass(?:ed|ing|es)? (?:you |this |it )?(?:over|on|along) to {PERSON}",
@@ -169,7 +176,8 @@ MOVES = re.compile(
             r"\btransfer(?:red|ring|s)? calls\b",
             r"\btransferring now\b",
             rf"{_OPEN} (?:you |up )?(?:(?:an?|your|this|the|one|that|another) )?"
-            r"(?:(?:[\w'-]+ ){0,3}?tickets?|(?:new |support |service )*cases?|(?:support|service) "
+            r"(?:(?:[\w'-]+ ){0,3}?tickets?|(?:new |support |service )*(?:cases?|incidents?)|(?:support|"
+            r"service) "
             r"requests?)\b"
             r"(?! (?:for the (?:concert|show|game|match|event|museum|train|flight)|studies|study|to the|"
             r"law|files?)\b)",
@@ -210,7 +218,8 @@ _SHIFTED = (
     r"sent|"
     rf"handed|submitted|moved)(?: [\w'-]+){{0,4}}? (?:to|with) {_NOT_YOURS}{PERSON}|"
     rf"(?:handled|reviewed|taken over|looked at|looked into|taken care of|dealt with) by {PERSON}|"
-    rf"(?:added|put|placed) (?:to|in|into|on) (?:the|a|our) (?:queue|waiting list|wait list|line)\b|"
+    rf"(?:added|put|placed) (?:to|in|into|on) (?:the|a|our) (?:queue|waiting list|wait list|line)\b|in "
+    rf"(?:the|a|our) queue\b|"
     rf"hear(?:ing)?(?: back)?(?: soon| shortly)? from {PERSON})"
 )
 PASSIVE = re.compile(
@@ -220,7 +229,8 @@ PASSIVE = re.compile(
     r"(?: [\w'-]+){0,4}?) (?P<act>" + _SHIFTED + ")"
 )
 WISHED = re.compile(
-    rf"\b(?:an? )?(?:call|talk|chat|visit|conversation|word) (?:from|with|by) {DETERMINED}|"
+    rf"\b(?:an? )?(?:call|talk|chat|visit|conversation|word|help|assistance|support) (?:from|with|by) "
+    rf"{DETERMINED}|"
     rf"\b(?:be|being|get) (?:{_SHIFTED}|transferred\b|put through\b)|{DETERMINED} to (?:[\w'-]+ )?{_HELPS}\b"
 )
 INFORMED = re.compile(
@@ -234,7 +244,8 @@ THEY_HELP = re.compile(
     r" who(?: [\w'-]+){1,4})?) "
     r"(?P<aux>will|shall|is|are|can|could|may|might|would|cannot)(?P<not> not)?(?: going to| about to)?"
     r"(?: then| soon| shortly| now| also| personally| gladly| be able to| happily)*(?: be)? "
-    r"(?P<act>in touch|with you|reaching|contacting|in contact|calling|taking over|taking it from here|"
+    r"(?P<act>in touch|(?:right |back )?with you|reaching|contacting|in contact|calling|taking over|taking "
+    r"it from here|"
     r"contact|"
     r"reach out|get (?:back|in touch)|follow up|call|e-?mail|message|reply|respond|review|look|take|assist|"
     r"help|join(?:ing)?|investigate|pick|handle|phone|ring|write|text|visit|give you|step in|going to)\b"
@@ -254,6 +265,9 @@ TALKS = re.compile(
     r"turn(?:ing)? to|"
     r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:help|advice|assistance) from|"
     r"raise (?:it|this|that) with|file (?:a|your) (?:complaint|claim|report) with|"
+    r"(?P<told>(?:direct|address|take|bring) (?:this|that|it|your [\w'-]+|any [\w'-]+)(?: questions?| "
+    r"requests?)? to|"
+    r"tell|let(?! (?:me|us) ))|"
     r"(?:submit|open|creat|rais|fil|log)(?:e|ing|ting|ging)? (?=(?:an? |the |your )?(?:[\w'-]+ )?"
     r"(?:tickets?|support requests?|cases?)\b))"
     rf"\b(?: directly| either| also)? ?(?P<whom>{WHOM}|(?:an? |the |your )?(?:[\w'-]+ )?(?:tickets?|support "
@@ -271,6 +285,7 @@ REFUSALS = re.compile(
             r"human|person|"
             r"hand-?over|specialist|agent|supervisor|manager)[^|,]{0,30}? (?:needed|necessary|required|"
             r"warranted)\b",
+            rf"\b(?:{_TAKERS}) (?:[\w'-]+ ){{0,2}}?(?:is|are) (?:currently )?(?:not available|unavailable)\b",
             r"\b(?:nobody|no one|no-one)(?: (?:else|here|from(?: [\w'-]+){1,4}?))? (?:is |are |will be |to )?"
             r"(?:available|around|free|can|could|will|take)\b",
             r"\bno need (?:for|of) (?:an? )?(?:[\w'-]+ )?(?:human|person|agent|specialist|manager|supervisor|"
@@ -322,6 +337,8 @@ ABILITY = re.compile(
 )
 
 ADVICE = re.compile(
+    rf"\b{WHOM} (?:is|are|would be|will be) (?:the )?(?:best|right|better) (?:person|people|place|ones?|"
+    rf"contact)\b|"
     rf"\b(?:call|word|visit|e-?mail|chat|talk) (?:to|with) {WHOM} (?:should|would|will|may|might|could|can) "
     r"(?:help|clear|solve|sort|settle|resolve|be)\b"
 )

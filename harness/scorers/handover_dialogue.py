@@ -32,17 +32,26 @@ def handed_over(messages: Sequence[Mapping[str, Any] | Message]) -> bool:
     talk = [said for said in map(_said, messages) if said.role in {"assistant", "user"} and said.text.strip()]
     offered = False
     for index, said in enumerate(talk):
-        answer, later = _next(talk, index), _next(talk, index + 1)
+        answer = _next(talk, index)
         if said.role == "assistant":
             act = handover.act_of(said.text)
             offered = offered or act.stance == "offers"
-            if act.stance == "promises" and not (act.pending and _turns_down(answer)):
+            if _goes_through(act, said.text, answer, _next(talk, index + 1), offered=offered):
                 return True
-            if act.stance == "offers" and _accepts(answer, said.text) and not _refused(later):
-                return True
+            offered = offered and not _turns_down(answer)
         elif offered and answer is None and asks_for_person(said.text):
             return True
     return False
+
+
+def _goes_through(
+    act: handover.Act, text: str, answer: _Said | None, later: _Said | None, *, offered: bool
+) -> bool:
+    """Whether a message hands over, given what the user answers and the assistant says after that."""
+    if act.stance == "promises":
+        return not (act.pending and _turns_down(answer))
+    taken = _accepts(answer, text) if act.stance == "offers" else offered and _agrees_again(answer, text)
+    return taken and not _refused(later)
 
 
 def _said(message: Mapping[str, Any] | Message) -> _Said:
@@ -133,6 +142,16 @@ def _accepts(answer: _Said | None, offer: str) -> bool:
     return _says_yes(answer.text) and _asks_about_it(offer)
 
 
+def _agrees_again(answer: _Said | None, asked: str) -> bool:
+    """Whether the answer is a yes to a message that only asks again about what was offered before."""
+    if answer is None or answer.role != "user" or not _says_yes(answer.text):
+        return False
+    told = handover.acts_in(asked)
+    questions = [span.text for span, _ in told if wording.is_question(span.text)]
+    again = bool(questions) and handover.asks_consent(questions[-1]) and "confirm" not in questions[-1]
+    return again and not any(_proposes(span.text) for span, _ in told)
+
+
 def _says_yes(text: str) -> bool:
     """Whether a yes comes before any no, within the first sentences, and goes on with no other wish."""
     for sentence in _read(text).split(" | ")[:_SENTENCES_TO_YES]:
@@ -149,16 +168,27 @@ _SENTENCES_TO_YES = 3
 def _asks_about_it(offer: str) -> bool:
     """Whether a bare yes can only mean the hand-over: the last question or proposal is about it."""
     told = handover.acts_in(offer)
-    spans, acts = [span for span, _ in told], [act for _, act in told]
-    asked = [index for index, span in enumerate(spans) if wording.is_question(span.text)]
-    if asked and acts[asked[-1]].stance == "offers":
-        return not _OTHER_CHOICE.search(words.clausal(spans[asked[-1]].text))
-    if asked and not handover.asks_consent(spans[asked[-1]].text):
+    asked = [(span, act) for span, act in told if wording.is_question(span.text)]
+    if asked and asked[-1][1].stance == "offers":
+        return not _OTHER_CHOICE.search(words.clausal(asked[-1][0].text))
+    if asked and not handover.asks_consent(asked[-1][0].text):
         return False
-    proposed = [
-        index for index, act in enumerate(acts) if act.stance != "none" or _proposes(spans[index].text)
-    ]
-    return bool(proposed) and acts[proposed[-1]].stance == "offers"
+    proposals = [(span, act) for span, act in told if act.stance != "none" or _proposes(span.text)]
+    if not proposals or proposals[-1][1].stance != "offers":
+        return False
+    return bool(asked) or not _depends_on_events(proposals[-1][0].text)
+
+
+def _depends_on_events(sentence: str) -> bool:
+    """Whether an offer waits for something else than the user's wish: "if it is still slow"."""
+    return bool(_IF_EVENT.search(words.clausal(sentence)))
+
+
+_IF_EVENT = re.compile(
+    r"\b(?:if|should|in case) (?:it|this|that|the|anything|something|nothing|none|these|those|any|your|you "
+    r"(?:still |ever )?"
+    r"(?:have|need|see|get))\b"
+)
 
 
 def _proposes(sentence: str) -> bool:

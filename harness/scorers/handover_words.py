@@ -66,7 +66,8 @@ _INNER = (
 )
 _ONLY_ALONE = r"(?:our |the )?(?:billing|security|management|finance|accounting|legal|reception|hr)"
 PERSON = (
-    rf"(?:(?:one of |any of )?(?:the )?(?:{_INNER} ){{0,4}}?(?:{_ROLES}|{_GROUPS})|{_ONLY_ALONE})"
+    rf"(?!(?:the |your )?other (?:person|user|member|people|passenger)\b)(?:(?:one of |any of )?(?:the "
+    rf")?(?:{_INNER} ){{0,4}}?(?:{_ROLES}|{_GROUPS})|{_ONLY_ALONE})"
     rf"\b(?!'|-)(?! {THINGS}\b)"
 )
 DETERMINED = (
@@ -87,7 +88,10 @@ _ADDRESS = (
     r"(?: (?:on|at|below|above)\b)?"
 )
 WHOM = (
-    rf"(?:{PERSON}|(?:(?:the|your|our|their|any of our|a|an) )?(?:[\w'-]+ ){{0,3}}?(?:{_INSTITUTIONS})\b"
+    rf"(?:{PERSON}|(?:(?:the|our|your) )?[\w'-]+ "
+    rf"and [\w'-]+ "
+    rf"(?:office|desk|team|department)\b|(?:(?:the|your|our|their|any of our|a|an) )?(?:[\w'-]+ "
+    rf"){{0,3}}?(?:{_INSTITUTIONS})\b"
     rf"(?!'|-)|{_ADDRESS})"
 )
 
@@ -168,7 +172,7 @@ MOVES = re.compile(
             rf"\bfind(?:ing)? (?:you )?(?:someone|somebody|{DETERMINED}) (?:who|that|to)\b",
             rf"\bma(?:de|king|ke) {DETERMINED} aware\b",
             r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
-            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|for|from|on) )",
+            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from) )",
             r"\b(?:put|putting|patch|patching) (?:you|your call) through\b",
             rf"\bhand(?:ed|ing|s)? (?:you |this |it |things )?(?:over|off) to {PERSON}",
             rf"\bpass(?:ed|ing|es)? (?:you |this |it )?(?:over|on|along) to {PERSON}",
@@ -317,6 +321,8 @@ REFUSALS = re.compile(
             rf"\b(?:not|never) (?:be )?(?:possible|available|able|allowed)[^|]{{0,20}}? to (?:speak|talk) "
             rf"(?:to|with) "
             rf"{PERSON}",
+            r"\b(?:transfer|escalation|hand-?over) (?:would|will|does|could) not (?:help|change|make|solve|"
+            r"be|speed)\b",
             r"\bnot (?:able to )?(?:let|allow) you (?:speak|talk)",
             r"\b(?:i|we) do not have (?:anyone|anybody|(?:an?|any) (?:human|live|real) [\w'-]+)\b",
         )

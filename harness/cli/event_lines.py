@@ -25,6 +25,7 @@ from harness.runner.events import (
     TrialStarted,
     TrialUnpaid,
 )
+from harness.targets.traffic import TrafficState
 
 VERSION = 1
 
@@ -90,7 +91,20 @@ class EventLines:
             "run_cost_unknown": tally.cost_unknown,
             "run_wait_s": tally.waited_s,
             "left_s": tally.left_s(),
+            "requests": _requests(tally.traffic),
         }
+
+
+def _requests(state: TrafficState | None) -> dict[str, Any] | None:
+    if state is None:
+        return None
+    return {
+        "in_flight": state.in_flight,
+        "limit": state.limit,
+        "waiting": state.waiting,
+        "refused": state.refused,
+        "retries": state.retries,
+    }
 
 
 def _started(event: RunStarted) -> dict[str, Any]:

@@ -111,7 +111,9 @@ class Lines:
             return
         slowest = [f"{printable(name)} for {seconds(taken_s)}" for name, taken_s in self._tally.slowest()]
         waiting = f"{self._tally.under_way} under way: {', '.join(slowest)}" if slowest else "preparing"
-        self._say(f"{self._tally.done}/{self._tally.planned} {waiting}")
+        limits = self._tally.limits()
+        told = f"{waiting}; {limits}" if limits else waiting
+        self._say(f"{self._tally.done}/{self._tally.planned} {told}")
 
     def _line(self, event: TrialFinished) -> str:
         result, left_s = event.result, self._tally.left_s()
@@ -215,6 +217,8 @@ class Display:
         name = "conversations" if self._is_ready else "indexing documents"
         row.add_row(name, bar, f"{tally.done}/{tally.planned}", str(tally), _left(tally.left_s()))
         yield row
+        if limits := tally.limits():
+            yield Text(f"  {limits}", style="yellow")
         if self._store:
             yield Text(f"  {self._store}", style="yellow")
         for trial_id, taken_s in tally.slowest():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from decimal import Decimal
 
 from harness.clock import SYSTEM_CLOCK, Clock
@@ -10,6 +11,7 @@ from harness.cost.prices import dollars
 from harness.reporters.wording import counted, seconds
 from harness.results import TrialResult
 from harness.runner.events import Event, RunStarted, TrialFinished, TrialStarted, TrialUnpaid
+from harness.targets.traffic import TrafficState
 
 _OUTCOMES = ("passed", "failed", "errored", "skipped")
 
@@ -36,6 +38,12 @@ class Tally:
         self.cost_usd = Decimal(0)
         self.cost_unknown = 0
         self.waited_s = 0.0
+        self._traffic: Callable[[], TrafficState] | None = None
+
+    @property
+    def traffic(self) -> TrafficState | None:
+        """How requests stand at this moment; None before the run has begun."""
+        return self._traffic() if self._traffic else None
 
     @property
     def done(self) -> int:
@@ -51,6 +59,7 @@ class Tally:
         """Count an event."""
         if isinstance(event, RunStarted):
             self.already = event.already
+            self._traffic = event.traffic
             self.planned = event.already + len(event.plan.trials)
         elif isinstance(event, TrialStarted):
             self._started[event.trial.id] = self._clock.monotonic()
@@ -79,6 +88,17 @@ class Tally:
         now = self._clock.monotonic()
         begun = sorted(self._started.copy().items(), key=lambda entry: entry[1])
         return [(trial_id, now - at) for trial_id, at in begun[:most]]
+
+    def limits(self) -> str:
+        """What holds requests up, in words; nothing while nothing does."""
+        state = self.traffic
+        if state is None or not (state.refused or state.waiting):
+            return ""
+        told = [f"{counted(state.in_flight, 'request')} under way of {state.limit} at a time"]
+        told += [f"{state.waiting} waiting"] if state.waiting else []
+        told += [f"refused {counted(state.refused, 'time')}"] if state.refused else []
+        told += [f"the server wants none for {seconds(state.held_s)}"] if state.held_s >= 1 else []
+        return ", ".join(told)
 
     def cost(self) -> str:
         """The cost so far, in words."""

@@ -15,6 +15,7 @@ from harness.errors import BudgetError, HarnessError, StoreError, TrialBudgetExh
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
 from harness.runner.budget import Budget, TrialPurse, pays
+from harness.runner.failures import FailureLimit
 from harness.runner.speaking import PayTurn, Played, Speaker
 from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
@@ -37,6 +38,7 @@ class TrialOptions:
         most_rounds: How often the assistant may ask for functions in one turn; more end the turn.
         prices: What tokens cost.
         budget: Pays for the requests; None for as much as it takes.
+        failures: How many bad trials end the run early.
     """
 
     score: ScoreTrace
@@ -45,6 +47,7 @@ class TrialOptions:
     most_rounds: int = MOST_ROUNDS
     prices: PriceBook = field(default_factory=PriceBook)
     budget: Budget | None = None
+    failures: FailureLimit = field(default_factory=FailureLimit)
 
     def purse(self, trial: Trial, target: Target) -> TrialPurse | None:
         """The money of a trial; a target that costs nothing needs none."""

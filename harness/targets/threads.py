@@ -247,13 +247,20 @@ class AssistantsSession:
                 raise TargetUnavailable("the stream of a run ended before it began")
             making.run = newest["data"][0]
         path = f"{runs}/{making.run['id']}"
-        while (run := await self._wire.call("GET", path)).get("status") in _WORKING:
-            await asyncio.sleep(self._poll_s)
-        making.run = run
+        if making.status not in _ENDED | {"requires_action"}:
+            making.run = await self._ended(path)
         steps = pages(self._wire, f"{path}/steps", **{"include[]": _INCLUDE, "order": "asc"})
         making.steps = {step["id"]: step async for step in steps}
-        messages = pages(self._wire, f"/threads/{self._thread}/messages", run_id=run["id"], order="asc")
+        messages = pages(
+            self._wire, f"/threads/{self._thread}/messages", run_id=making.run["id"], order="asc"
+        )
         making.messages = {row["id"]: row async for row in messages}
+
+    async def _ended(self, path: str) -> Json:
+        """The run, once it is not worked on any more."""
+        while (run := await self._wire.call("GET", path)).get("status") in _WORKING:
+            await asyncio.sleep(self._poll_s)
+        return run
 
     async def _answer(self, making: _Turn, answer: AnswerFunction) -> list[Json]:
         action = (making.run.get("required_action") or {}).get("submit_tool_outputs") or {}

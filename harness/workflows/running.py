@@ -330,7 +330,6 @@ class Work:
         """Hand every result to the store, tell everyone of every event; how the run ended."""
         scrubber = self.settings.scrubber()
         places: dict[str, int] = {}
-        limit = FailureLimit(self.settings.max_failures, self.settings.max_errors)
         status: RunStatus = "interrupted"
         async for event in events:
             event = _without_secrets(event, scrubber)
@@ -340,8 +339,6 @@ class Work:
                 places[event.trial.id] = event.trial.position
             elif isinstance(event, TrialFinished):
                 keeper.add((event.result, places.pop(event.result.trial_id)))
-                if limit.is_reached_by(event.result):
-                    self.control.stop.set("failures_reached")
             elif isinstance(event, RunFinished):
                 status = event.status
             self._tell(event)
@@ -363,6 +360,7 @@ class Work:
                 self.settings.most_rounds,
                 prices=prices,
                 budget=budget,
+                failures=FailureLimit(self.settings.max_failures, self.settings.max_errors),
             ),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,

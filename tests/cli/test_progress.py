@@ -22,6 +22,7 @@ from harness.plan import Plan, Trial
 from harness.results import Score, TrialResult
 from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.suite.records import AssistantFile, Conversation, Suite, Turn, Variant
+from harness.targets.traffic import TrafficState
 from harness.trace.records import Message, Trace, TurnTrace
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -137,6 +138,27 @@ def test_a_log_says_in_a_silence_that_the_run_goes_on_and_what_it_waits_for(hand
     assert written == ["0/4 1 under way: s/c0@bot#1 for 31 s"]
 
 
+def test_what_holds_requests_up_is_shown_while_something_does(hands: Hands) -> None:
+    state = TrafficState(2, 8, 0, 0.0, 0.0, 0, 0)
+    trials = plan(2).trials
+    started = RunStarted(Plan(trials), NOW, traffic=lambda: state)
+    lines, written = lines_of(hands, [started, TrialStarted(trials[0])])
+    hands.at_s += 31
+    lines.still_there()
+    assert written.pop() == "0/2 1 under way: s/c0@bot#1 for 31 s"
+    state = TrafficState(1, 4, 3, 12.0, 30.0, 5, 5)
+    hands.at_s += 31
+    lines.still_there()
+    held = "1 request under way of 4 at a time, 3 waiting, refused 5 times, the server wants none for 12 s"
+    assert written == [f"0/2 1 under way: s/c0@bot#1 for 62 s; {held}"]
+    events: list[str] = []
+    tell = EventLines(events.append, hands.clock())
+    for event in (started, ended(trials[0])):
+        tell(event)
+    told = {"in_flight": 1, "limit": 4, "waiting": 3, "refused": 5, "retries": 5}
+    assert json.loads(events[-1])["requests"] == told
+
+
 def test_a_log_says_where_a_run_goes_on(hands: Hands) -> None:
     _, written = lines_of(hands, [RunStarted(plan(3), NOW, already=7)])
     assert written == ["going on: 7 of 10 trials have their result"]
@@ -172,6 +194,7 @@ def test_events_for_machines_are_one_object_a_line_with_the_fields_that_the_docs
         "run_cost_unknown": 1,
         "run_wait_s": 0.5,
         "left_s": 0.0,
+        "requests": None,
     }
 
 

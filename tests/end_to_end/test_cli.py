@@ -437,12 +437,12 @@ def early(tmp_path: Path) -> list[str]:
         (["--max-errors", "1"], 1),
         (["--max-errors", "2"], 0),
     ],
-    ids=" ".join,
+    ids=lambda given: " ".join(given) if isinstance(given, list) else str(given),
 )
 def test_a_run_that_can_not_pass_any_more_ends_early_with_its_report(
-    tmp_path: Path, early: list[str], option: str, left: int
+    tmp_path: Path, early: list[str], option: list[str], left: int
 ) -> None:
-    done = run(*early, *option.split(), "--junit", "out.xml", folder=tmp_path)
+    done = run(*early, *option, "--junit", "out.xml", folder=tmp_path)
     assert done.returncode == 1, done.stdout + done.stderr
     assert (tmp_path / "out.xml").exists()
     told = f"ended early: it has as many failures as it may have; {left} of 4 trials are left"

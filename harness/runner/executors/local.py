@@ -121,4 +121,6 @@ async def _work(
             stop.set("budget_exhausted")
             events.put_nowait(TrialUnpaid(trial, str(error)))
             return
+        if options.failures.is_reached_by(result):
+            stop.set("failures_reached")
         events.put_nowait(TrialFinished(result))

@@ -143,6 +143,7 @@ def acts_of(sentence: str) -> tuple[Act, ...]:
         *_talks(text, question),
         *_passives(text, question),
         *_people_act(text, question),
+        *(Act("offers", match.group()) for match in words.OFFERED.finditer(text)),
         *(Act("recommends", match.group()) for match in words.ADVICE.finditer(text) if not question),
         *(Act("refuses", match.group()) for match in words.REFUSALS.finditer(text)),
     )
@@ -178,7 +179,8 @@ _GOVERNORS = re.compile(
             r"\b(?:able|happy|glad|pleased|willing|ready|free(?<!feel free)|delighted|pleasure|option|"
             r"ability) "
             r"(?:to|of)\b|"
-            r"\b(?:step|option|alternative|choice|way)s? (?:would be|is|are|would have been) to\b)",
+            r"\b(?:step|option|alternative|choice|way)s? (?:would be|is|are|would have been) (?:to|that "
+            r"(?:i|we))\b)",
             rf"(?P<committed>\b(?:i|we)\b{_ADVERBS}(?: (?:will|shall|am|are|have|had|need|must|want|hereby|"
             rf"would like)\b)?"
             r"|\blet (?:me|us)\b(?! know)|\ballow me\b|\bgive me (?:an?|one|just) (?:[\w'-]+ )?(?:moment|"
@@ -221,7 +223,8 @@ _CONDITION_BEFORE = re.compile(
     r"as soon as (?:you|i|we)|provided (?:that )?you|let me know|(?:just )?(?:say|tell me|give me) (?:the "
     r"word|yes|"
     r"so|[\w'-]+ (?:at any time|any time|anytime|whenever|and))|just (?:say|tell me)|reply (?:yes|with|and)|"
-    r"confirm (?:and|that|this)|otherwise|alternatively|after (?:you|i|we)|until (?:you|i|we)|before (?:i|"
+    r"you (?:may|can|could) (?:always |also )?(?:ask|say|tell|request)|confirm (?:and|that|this)|otherwise|"
+    r"alternatively|after (?:you|i|we)|until (?:you|i|we)|before (?:i|"
     r"we)|"
     r"when (?:i|we))\b"
 )
@@ -321,7 +324,7 @@ def _stance_alone(text: str, match: re.Match[str]) -> Stance:
     """Without a subject: "Transferring you" is done now, "Transfer you" in a list is a choice."""
     verb = match.group().split()[0]
     clause = _clause(text, match.start())
-    if verb.endswith(("ing", "ed")) or verb in {"sent", "brought", "the", "your"}:
+    if verb.endswith(("ing", "ed")) or verb in {"sent", "brought", "the", "your", "a", "an"}:
         done = _OPENING.match(clause) and not _AS_SUBJECT.match(text[match.end() :])
         return "promises" if done else "none"
     if not _CLAUSE_STARTS.search(clause):
@@ -350,7 +353,7 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
             stance = "refuses" if _OURS_TO_REFUSE.search(led) and _MEETS.match(match.group()) else "none"
         elif match.group("told") and governor != "told":
             stance = "none"
-        elif governor == "able" and "if i were you" in text:
+        elif governor == "able" and (led.strip() == "i would" or "if i were you" in text):
             stance = "recommends"
         elif match.group("whom") in {"someone", "somebody"} and not _WHO.match(text[match.end() :]):
             stance = "offers" if governor == "asked" else "none"

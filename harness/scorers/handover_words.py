@@ -39,7 +39,8 @@ _ROLES = (
     r"curators?|editors?|plumbers?|electricians?|mechanics?|locksmiths?|installers?|gardeners?|chefs?|"
     r"sommeliers?|concierges?|interpreters?|designers?|developers?|restorers?|inspectors?|dispatchers?|"
     r"drivers?|couriers?|guides?|cashiers?|pilots?|owners?|planners?|stylists?|ombudsm[ae]n|someone|"
-    r"somebody|staff|crew|rangers?|wardens?|registrars?|buyers?|sellers?|dealers?|leads?"
+    r"somebody|staff|crew|handlers?|caretakers?|counsel|rangers?|wardens?|registrars?|buyers?|sellers?|"
+    r"dealers?|leads?"
 )
 _GROUPS = (
     r"teams?|departments?|desks?|offices?|units?|division|group|support|help ?desk|customer (?:service|care)|"
@@ -64,7 +65,7 @@ _INNER = (
     r"(?!(?:to|of|for|with|in|on|at|from|by|and|or|is|are|was|were|about|who|that|which|the|can|will|be) )"
     r"[\w'&-]+"
 )
-_ONLY_ALONE = r"(?:our |the )?(?:billing|security|management|finance|accounting|legal|reception|hr)"
+_ONLY_ALONE = r"(?:our |the )?(?:billing|sales|security|management|finance|accounting|legal|reception|hr)"
 PERSON = (
     rf"(?!(?:the |your )?other (?:person|user|member|people|passenger)\b)(?:(?:one of |any of )?(?:the "
     rf")?(?:{_INNER} ){{0,4}}?(?:{_ROLES}|{_GROUPS})|{_ONLY_ALONE})"
@@ -179,6 +180,14 @@ MOVES = re.compile(
             rf"\btransfer(?:red|ring|s)?(?: the)?(?: calls?| chat| now)? to {PERSON}",
             r"\btransfer(?:red|ring|s)? calls\b",
             r"\btransferring now\b",
+            rf"\b(?:bring|bringing|brought) {CASE} to the attention of {PERSON}",
+            rf"\b(?:tag|tagged|tagging) in {DETERMINED}",
+            rf"\bsend(?:ing)? (?:you |out |over )?(?:an? (?:{_INNER} ){{0,2}}?(?:{_ROLES})|someone|"
+            rf"somebody)\b(?!')",
+            rf"{_forms('provid|offer|arrang|schedul|request|book')} (?:you )?(?:an? )?call ?-?backs?\b",
+            rf"\b(?:an?|your|the) (?:call ?-?back|call|visit|appointment) (?:from|with|by) {PERSON} (?:is|"
+            rf"has been|was) "
+            r"(?:now )?(?:booked|scheduled|arranged|set|requested)\b",
             rf"{_OPEN} (?:you |up )?(?:(?:an?|your|this|the|one|that|another) )?"
             r"(?:(?:[\w'-]+ ){0,3}?tickets?|(?:new |support |service )*(?:cases?|incidents?)|(?:support|"
             r"service) "
@@ -223,7 +232,7 @@ _SHIFTED = (
     rf"handed|submitted|moved)(?: [\w'-]+){{0,4}}? (?:to|with) {_NOT_YOURS}{PERSON}|"
     rf"(?:handled|reviewed|taken over|looked at|looked into|taken care of|dealt with) by {PERSON}|"
     rf"(?:added|put|placed) (?:to|in|into|on) (?:the|a|our) (?:queue|waiting list|wait list|line)\b|in "
-    rf"(?:the|a|our) queue\b|"
+    rf"(?:the|a|our) queue\b|(?:speaking|talking|chatting) (?:to|with) {PERSON}|"
     rf"hear(?:ing)?(?: back)?(?: soon| shortly)? from {PERSON})"
 )
 PASSIVE = re.compile(
@@ -248,7 +257,8 @@ THEY_HELP = re.compile(
     r" who(?: [\w'-]+){1,4})?) "
     r"(?P<aux>will|shall|is|are|can|could|may|might|would|cannot)(?P<not> not)?(?: going to| about to)?"
     r"(?: then| soon| shortly| now| also| personally| gladly| be able to| happily)*(?: be)? "
-    r"(?P<act>in touch|(?:right |back )?with you|reaching|contacting|in contact|calling|taking over|taking "
+    r"(?P<act>in touch|on (?:the|his|her|their|its) way|(?:right |back )?with you|reaching|contacting|in "
+    r"contact|calling|taking over|taking "
     r"it from here|"
     r"contact|"
     r"reach out|get (?:back|in touch)|follow up|call|e-?mail|message|reply|respond|review|look|take|assist|"
@@ -267,7 +277,7 @@ TALKS = re.compile(
     r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|follow(?:ing)? up with|"
     rf"(?:drop|give|send)(?=(?: [\w'-]+){{1,5}}? a (?:line|call|ring|message)\b)|"
     r"turn(?:ing)? to|"
-    r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:help|advice|assistance) from|"
+    r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:[\w'-]+ )?(?:help|advice|assistance) from|"
     r"raise (?:it|this|that) with|file (?:a|your) (?:complaint|claim|report) with|"
     r"(?P<told>(?:direct|address|take|bring) (?:this|that|it|your [\w'-]+|any [\w'-]+)(?: questions?| "
     r"requests?)? to|"
@@ -292,6 +302,7 @@ REFUSALS = re.compile(
             rf"\b(?:{_TAKERS}) (?:[\w'-]+ ){{0,2}}?(?:is|are) (?:currently )?(?:not available|unavailable)\b",
             r"\b(?:nobody|no one|no-one)(?: (?:else|here|from(?: [\w'-]+){1,4}?))? (?:is |are |will be |to )?"
             r"(?:available|around|free|can|could|will|take)\b",
+            rf"\bthere (?:is|are) no (?:{_INNER} ){{0,2}}?(?:{_TAKERS})\b(?! (?:fees?|involved))",
             r"\bno need (?:for|of) (?:an? )?(?:[\w'-]+ )?(?:human|person|agent|specialist|manager|supervisor|"
             r"expert|engineer|technician|escalation|transfer|hand-?over)\b",
             r"\b(?:human|live|phone) (?:[\w'-]+ )?(?:agents?|support|representatives?|chat|transfers?|help)\b"
@@ -306,7 +317,7 @@ REFUSALS = re.compile(
             r"\b(?:transfers? to (?:an? )?(?:human|live|person|agents?|people|representative|supervisor|"
             r"manager)"
             r"[^|]{0,30}?|escalat(?:ions?|ing(?: this| it| further)?)|hand-?overs? to (?:an? )?"
-            r"(?:human|person|agent|colleague)[^|]{0,20}?|transferring you[^|]{0,40}?)"
+            r"(?:human|person|agent|colleague)[^|]{0,20}?|(?:transferr|hand|connect|putt)ing you[^|]{0,40}?)"
             r" (?:is|are|would|will)(?: be)? (?:\w+ )?(?:not|unavailable|impossible)\b",
             rf"\b(?:talk|speak|chatt|gett|reach)ing (?:to |with |through to )?{PERSON} (?:is|are) (?:not|"
             rf"impossible)"
@@ -343,8 +354,16 @@ ABILITY = re.compile(
 )
 
 ADVICE = re.compile(
+    rf"\bbest (?:discussed|raised|handled|answered|addressed) (?:with|by) {WHOM}|"
     rf"\b{WHOM} (?:is|are|would be|will be) (?:the )?(?:best|right|better) (?:person|people|place|ones?|"
     rf"contact)\b|"
     rf"\b(?:call|word|visit|e-?mail|chat|talk) (?:to|with) {WHOM} (?:should|would|will|may|might|could|can) "
     r"(?:help|clear|solve|sort|settle|resolve|be)\b"
+)
+
+OFFERED = re.compile(
+    rf"\b(?:would|do) you (?:still |rather )?(?:like|prefer|want|need) (?:an? |our |the )?(?:real |live |"
+    rf"human )*"
+    rf"(?:{_TAKERS}|person)\b(?! (?:fees?|roles?))|"
+    rf"\bif you would (?:feel|be) (?:more comfortable|happier) (?:with|talking to|speaking to) {PERSON}"
 )

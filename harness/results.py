@@ -44,6 +44,54 @@ class Score(Record, frozen=True):
     evidence: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class Estimate(Record, frozen=True):
+    """A number with the interval that it lies in at 95 % confidence."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Calibration(Record, frozen=True):
+    """How far a judge agrees with people, by one rubric and one version of a model.
+
+    A row is *met* when its label meets the expectation, else *unmet*.
+
+    Attributes:
+        rubric: The rubric's name when it was measured.
+        fingerprint: Of the rubric's text and all else that decides what the judge is asked.
+        model: The model that answered, as it names itself.
+        made_at: When.
+        rows: How many rows people have labelled.
+        judged: For how many of them the judge gave a verdict.
+        met: How many of those people found met.
+        unmet: How many of those people found unmet.
+        kappa: Cohen's kappa between judge and people over met and unmet; None when it has no value.
+        sensitivity: Share of the unmet rows that the judge finds unmet; None without such rows.
+        specificity: Share of the met rows that the judge finds met; None without such rows.
+        agreement: Share of the rows in which both say the same of met and unmet.
+        label_kappa: Cohen's kappa over all labels, quadratically weighted on a scale.
+        confusion: How often the judge said what: by the label of people, then by that of the judge.
+        unjudged: Why there was no verdict, with the number of rows.
+    """
+
+    rubric: str
+    fingerprint: str
+    model: str
+    made_at: datetime
+    rows: int
+    judged: int
+    met: int
+    unmet: int
+    kappa: Estimate | None = None
+    sensitivity: Estimate | None = None
+    specificity: Estimate | None = None
+    agreement: Estimate | None = None
+    label_kappa: float | None = None
+    confusion: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    unjudged: dict[str, int] = msgspec.field(default_factory=dict)
+
+
 class TrialResult(Record, frozen=True):
     """One trial that ended.
 

@@ -22,6 +22,7 @@ _COMMANDS = {
     "check": "Check suite files and name every mistake with file:line:column.",
     "report": "Write the report of a stored run again, in any format.",
     "rescore": "Score a stored run anew with changed expectations, without a request.",
+    "calibrate": "Measure how far a judge agrees with people, so that it may gate.",
     "runs": "List the stored runs.",
     "clean": "List and delete what runs left behind at the servers of others.",
     "serve": "Start the embedded Assistants API for any client.",

@@ -38,3 +38,20 @@ def job(function: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in reversed(decorators):
         function = decorate(function)
     return function
+
+
+def judge(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Which model judges, and where."""
+    decorators = [
+        click.option(
+            "--judge-model", metavar="NAME", help="Chat model that judges where a rubric names none."
+        ),
+        click.option(
+            "--judge-base-url",
+            metavar="URL",
+            help="Chat completions API where judges are asked. Default: where the assistant lives.",
+        ),
+    ]
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function

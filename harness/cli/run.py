@@ -98,6 +98,7 @@ _OF_THE_RUN = (
     metavar="SECONDS",
     help="Longest wait that the server may ask for before the next try. Default: 60.",
 )
+@options.judge
 @money.options
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")

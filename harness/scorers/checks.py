@@ -7,6 +7,7 @@ from itertools import chain
 
 from harness.cost.prices import token_cost
 from harness.errors import ScorerError
+from harness.judge.gating import NOTHING_JUDGED, Judging
 from harness.results import Score
 from harness.scorers.findings import stub_findings
 from harness.scorers.interface import Check, Scene, Scorer
@@ -56,6 +57,7 @@ def score_trace(
     trace: Trace,
     scorers: Sequence[Scorer] | None = None,
     cost: TokenPrice = token_cost,
+    judging: Judging = NOTHING_JUDGED,
 ) -> tuple[Score, ...]:
     """The scores of one trial: at least one for every check of its conversation, then the findings.
 
@@ -65,12 +67,13 @@ def score_trace(
         trace: What did happen; turns that were never sent get scores without a value.
         scorers: Who judges; the built-in ones and installed plugins when left out.
         cost: The price of a model's usage.
+        judging: What judges were asked, and how far they agree with people.
     """
     if scorers is None:
         from harness.scorers.registry import all_scorers
 
         scorers = all_scorers()
-    scene = Scene(conversation, assistant, trace, cost)
+    scene = Scene(conversation, assistant, trace, cost, judging)
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))

@@ -58,6 +58,7 @@ _BUILTIN = (
     ("escalation", "escalates", "escalation:EscalationScorer"),
     ("tools", "calls never_calls", "tools:ToolScorer"),
     ("scope", "redirects abstains", "scope:ScopeScorer"),
+    ("judge", "judge", "judge:JudgeScorer"),
     ("deletion", "forget", "deletion:DeletionScorer"),
 )
 

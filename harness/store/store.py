@@ -25,8 +25,8 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import Outcome, RunStatus, Score, Spending, SuiteRun, TrialResult
-from harness.store import ledger
+from harness.results import Calibration, Outcome, RunStatus, Score, Spending, SuiteRun, TrialResult
+from harness.store import judges, ledger
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
 from harness.store.history import (
@@ -39,6 +39,7 @@ from harness.store.history import (
 )
 from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
+from harness.trace.records import Judgement
 
 LATEST = "latest"
 """Stands for the id of the newest suite run."""
@@ -192,7 +193,27 @@ class Store:
         with self._writing() as connection:
             return ledger.carry_over(connection, run_id)
 
+    def add_calibration(self, found: Calibration) -> None:
+        """Writes down how far a judge agrees with people."""
+        with self._writing() as connection:
+            judges.add_calibration(connection, found)
+
+    def keep_judgement(self, judgement: Judgement, at: datetime) -> None:
+        """Writes down what a judge decided about a labelled row."""
+        with self._writing() as connection:
+            judges.keep_judgement(connection, judgement, at)
+
     # --- reading -------------------------------------------------------------------------------------
+
+    def calibrations(self) -> dict[tuple[str, str], Calibration]:
+        """How far judges agree with people: the latest by rubric fingerprint and model."""
+        with self._reading() as connection:
+            return judges.latest_calibrations(connection)
+
+    def kept_judgements(self, asked: Sequence[str]) -> dict[str, Judgement]:
+        """What judges decided about labelled rows, by the digest of what was asked."""
+        with self._reading() as connection:
+            return {each.asked: each for each in judges.kept_judgements(connection, asked)}
 
     def run(self, run_id: str = LATEST) -> SuiteRun:
         """A suite run with all its results, in the order of the plan; ``latest`` is the newest.

@@ -56,6 +56,7 @@ class Suite:
         assistant: An assistant file, relative to this file, or the id of an assistant that exists.
         expect: What must hold for every turn, unless the turn says otherwise; keys as in YAML.
         tools: What functions are answered: stubs as in YAML, or Python functions, by function.
+        rubrics: What a judge decides, by name; keys as in YAML.
         repeats: How often each conversation is run.
         deadline_s: Longest a turn may take, in seconds, unless its conversation says otherwise.
         faults: A file of faults on demand, relative to this file.
@@ -69,6 +70,7 @@ class Suite:
         assistant: str | Path | None = None,
         expect: Mapping[str, Any] | None = None,
         tools: Mapping[str, Any] | None = None,
+        rubrics: Mapping[str, Any] | None = None,
         repeats: int | None = None,
         deadline_s: float | None = None,
         faults: str | Path | None = None,
@@ -82,6 +84,7 @@ class Suite:
             "deadline_s": deadline_s,
             "expect": expect,
             "tools": tools,
+            "rubrics": rubrics,
             "faults": _text(faults),
         }
         self.name = name

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.suite.check import Facts, check_conversation
-from harness.suite.records import AnswerExpectation, Conversation, Expect, HistoryMessage, Turn
+from harness.suite.records import AnswerExpectation, Conversation, Expect, HistoryMessage, Rubric, Turn
+from harness.suite.rubrics import judged_mistakes
 from harness.yamlfile.mistakes import Mistake, mistakes_in
 from harness.yamlfile.source import Place
 
@@ -61,7 +62,12 @@ def made_turn(user: str, given: Mapping[str, Any], default: Expect) -> tuple[Tur
 
 
 def turn_mistakes(
-    given: Mapping[str, Any], default: Expect, facts: Facts | None, folder: Path, user: str = _STAND_IN
+    given: Mapping[str, Any],
+    default: Expect,
+    facts: Facts | None,
+    folder: Path,
+    user: str = _STAND_IN,
+    rubrics: Mapping[str, Rubric] | None = None,
 ) -> Iterator[Mistake]:
     """Everything that is wrong with such a turn; places count from the turn down."""
     turn, mistakes = made_turn(user, given, default)
@@ -71,6 +77,7 @@ def turn_mistakes(
         alone = Conversation(id=_STAND_IN, turns=(turn,), history=(before,))
         for each in check_conversation(alone, facts, folder):
             yield Mistake(each.place[2:], each.message, each.hint, each.at_key)
+        yield from judged_mistakes(turn.expect, rubrics or {}, ("expect",))
 
 
 def plain(value: Any, place: Place = ()) -> tuple[Any, list[Mistake]]:

@@ -13,7 +13,7 @@ from harness.cost.prices import (
     file_search_cost,
     token_cost,
 )
-from harness.trace.records import Simulation, TurnTrace
+from harness.trace.records import Judgement, Simulation, TurnTrace
 
 __all__ = ["TokenPrice", "turns_cost"]
 
@@ -41,6 +41,13 @@ def simulator_cost(simulations: Sequence[Simulation], *, price: TokenPrice = tok
     """What the chat models cost that played the user; Python functions cost nothing."""
     asked = (each for each in simulations if each.model is not None)
     return sum((price(each.model or "", each.usage) for each in asked), start=FREE)
+
+
+def judge_cost(judgements: Sequence[Judgement], *, price: TokenPrice = token_cost) -> Cost:
+    """What the chat models cost that judged; a vote that was never answered costs nothing that is known."""
+    answered = (vote for each in judgements for vote in each.votes if vote.model is not None)
+    paid = (at_tier(vote.service_tier, price(vote.model or "", vote.usage)) for vote in answered)
+    return sum(paid, start=FREE)
 
 
 def _calls_cost(turn: TurnTrace) -> Cost:

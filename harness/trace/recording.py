@@ -20,6 +20,7 @@ from harness.trace.records import (
     Citation,
     CodeOutput,
     Deletion,
+    Judgement,
     Message,
     OutputFile,
     Record,
@@ -73,6 +74,7 @@ class RecordedTrial:
         turns: What each turn brought.
         history: Messages that were there before the first turn.
         documents: The knowledge base: file id to name.
+        judgements: What judges decided about it.
     """
 
     suite: str
@@ -84,6 +86,7 @@ class RecordedTrial:
     turns: tuple[TurnTrace, ...]
     history: tuple[Message, ...] = ()
     documents: Mapping[str, str] = field(default_factory=dict)
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -144,6 +147,19 @@ def _said_and_done(turn: TurnTrace) -> TurnTrace:
         for step in turn.steps
     )
     return msgspec.structs.replace(turn, latency_s=0.0, usage=None, steps=steps)
+
+
+def kept_judgements(trace: Trace) -> tuple[Judgement, ...]:
+    """What judges decided, without waits; what was never asked is left out."""
+    return tuple(_judgement(each) for each in trace.judgements if each.error is None)
+
+
+def _judgement(judgement: Judgement) -> Judgement:
+    votes = tuple(
+        msgspec.structs.replace(vote, latency_s=round(vote.latency_s, _DIGITS_OF_SECONDS), wait_s=0.0)
+        for vote in judgement.votes
+    )
+    return msgspec.structs.replace(judgement, votes=votes)
 
 
 # --- what of a trace is kept -----------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from harness.errors import Problem, RecordingError, Where
 from harness.text import nearest
 from harness.trace.lines import Read, read, written
 from harness.trace.recording import NO_TIME, RecordedTrial, RecordedVariant, Recording
-from harness.trace.records import Message, Record, RunStep, SearchResult, TurnTrace
+from harness.trace.records import Judgement, Message, Record, RunStep, SearchResult, TurnTrace
 
 FORMAT = 1
 _HEADER = "# Made by: harness run --record. What stands here, and how it is read: docs/recordings.md\n"
@@ -58,6 +58,7 @@ class _Trial(Record, frozen=True):
     turns: tuple[dict[str, Any], ...]
     documents: dict[str, str] | None = None
     history: tuple[Message, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
 
 
 def load_recording(path: Path) -> Recording:
@@ -209,10 +210,11 @@ def _trial_data(
         "target": trial.target,
         "history": [_without_defaults(message) for message in trial.history],
         "turns": [_turn_data(turn, chunks) for turn in trial.turns],
+        "judgements": [_without_defaults(judgement) for judgement in trial.judgements],
     }
     if trial.documents != documents[trial.fingerprint]:
         told["documents"] = dict(trial.documents)
-    return {key: value for key, value in told.items() if key != "history" or value}
+    return {key: value for key, value in told.items() if key not in ("history", "judgements") or value}
 
 
 def _turn_data(turn: TurnTrace, chunks: _Chunks) -> dict[str, Any]:
@@ -329,6 +331,7 @@ class _Parser:
             turns=tuple(turn for turn in turns if turn is not None),
             history=trial.history,
             documents=documents if trial.documents is None else trial.documents,
+            judgements=trial.judgements,
         )
 
     def _turn(self, place: _Place, data: Mapping[str, Any]) -> TurnTrace | None:

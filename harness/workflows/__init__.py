@@ -1,5 +1,6 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
+from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
@@ -8,6 +9,7 @@ from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
 
 __all__ = [
+    "Calibrated",
     "Cleaning",
     "Control",
     "Forecast",
@@ -15,6 +17,7 @@ __all__ = [
     "Listener",
     "Rescored",
     "Wanted",
+    "calibrate",
     "clean",
     "evaluate",
     "forecast",

@@ -14,6 +14,9 @@ import msgspec
 from harness.cost.usage import Usage
 from harness.trace.records import Record, Trace
 
+Role = Literal["assistant", "judge"]
+"""Who a request is paid to."""
+
 Outcome = Literal["passed", "failed", "errored", "skipped"]
 
 # How a suite run stands: under way; all trials are in; a person stopped it; its budget or the number of
@@ -110,6 +113,8 @@ class TrialResult(Record, frozen=True):
         usage: All turns together; None when any turn's is unknown.
         cost_usd: At list prices of the model that ran; None when unknown.
         cost_reason: Why the cost is unknown.
+        judge_cost_usd: What judges cost, no part of ``cost_usd``; None when none was asked, or unknown.
+        judge_cost_reason: Why that is unknown; empty when it is known or none was asked.
         latency_s: All turns together, without ``wait_s``.
         wait_s: Seconds that its requests waited for rate limits and between tries; all turns together.
         trace: What happened; None only when nothing was begun.
@@ -132,6 +137,8 @@ class TrialResult(Record, frozen=True):
     usage: Usage | None = None
     cost_usd: Decimal | None = None
     cost_reason: str = ""
+    judge_cost_usd: Decimal | None = None
+    judge_cost_reason: str = ""
     latency_s: float = 0.0
     wait_s: float = 0.0
     trace: Trace | None = None
@@ -155,12 +162,14 @@ class Spending(Record, frozen=True):
         spent_usd: All of them together, those of unknown cost at the most that they could cost.
         unknown_usd: The part of ``spent_usd`` that is such a worst case.
         overcharged: Requests that cost more than the limits they were sent with allow.
+        judge_usd: The part of ``spent_usd`` that judges were asked for.
     """
 
     requests: int
     spent_usd: Decimal
     unknown_usd: Decimal = Decimal(0)
     overcharged: int = 0
+    judge_usd: Decimal = Decimal(0)
 
 
 class SuiteRun(Record, frozen=True):

@@ -25,12 +25,25 @@ if TYPE_CHECKING:
 @options.judge
 @click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded server).")
 @click.option("--concurrency", type=click.IntRange(1), help="Rows at the same time. Default: 8.")
+@click.option(
+    "--record", type=click.Path(path_type=Path), help="Keep what the judge decides in this recording."
+)
+@click.option(
+    "--replay", type=click.Path(path_type=Path), help="Take it from this recording; nobody is asked."
+)
 @click.option("--afresh", is_flag=True, help="Ask about every row again, also those judged before.")
 @money.budget_and_prices
 @click.option("--no-progress", is_flag=True, help="No signs of life, only the result.")
 @options.store
 def command(
-    labels: Path, suite: Path, rubric: str | None, afresh: bool, no_progress: bool, **flags: Any
+    labels: Path,
+    suite: Path,
+    rubric: str | None,
+    record: Path | None,
+    replay: Path | None,
+    afresh: bool,
+    no_progress: bool,
+    **flags: Any,
 ) -> int:
     """Measure a judge on LABELS, a CSV file of answers that people have labelled.
 
@@ -38,6 +51,8 @@ def command(
     Examples:
       harness calibrate labels.csv --suite suites/acme/tone.yaml --judge-model gpt-5.4-mini
       harness calibrate labels.csv --suite tone.yaml --rubric friendly --budget 0.50
+      harness calibrate labels.csv --suite tone.yaml --record judge.yaml
+      harness calibrate labels.csv --suite tone.yaml --replay judge.yaml
 
     Prints how far the judge agrees with people (kappa, sensitivity, specificity, with 95 % intervals) and
     stores it: only a judge that was calibrated on just this rubric and model version may decide whether a
@@ -50,6 +65,8 @@ def command(
     from harness import workflows
     from harness.settings import load_settings
 
+    if replay and (record or afresh):
+        raise click.UsageError("--replay asks nobody: leave out --record and --afresh.")
     settings = load_settings(flags)
     done = asyncio.run(
         workflows.calibrate(
@@ -58,6 +75,8 @@ def command(
             settings,
             rubric=rubric,
             afresh=afresh,
+            record=record,
+            replay=replay,
             on_row=(lambda done, rows: None) if no_progress else _Signs(),
         )
     )

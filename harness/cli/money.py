@@ -112,6 +112,9 @@ def told(forecast: Forecast, budget_usd: Decimal | None) -> str:
         how = f"  {counted(forecast.counted.trials, 'trial')} that never ran here, by tokens and limits"
         lines.append(f"{how}: {_range(forecast.counted)}")
     lines += [f"  unknown for {counted(count, 'trial')}: {why}" for why, count in forecast.unknown.items()]
+    if forecast.judges.trials:
+        how = f"  judges of {counted(forecast.judges.trials, 'trial')}, by votes and limits"
+        lines.append(f"{how}: {_range(forecast.judges)}")
     total = forecast.total
     lines.append(f"in all: {_range(total)}{' and what is unknown' if forecast.unknown else ''}")
     if budget_usd is not None:

@@ -63,6 +63,11 @@ class Judge:
         self._clock = clock
         self.stopped: TargetError | BudgetError | None = None
 
+    @property
+    def asks_nobody(self) -> bool:
+        """Whether only what was kept counts."""
+        return self._wire is None
+
     async def close(self) -> None:
         """Let go of connections."""
         if self._wire is not None:

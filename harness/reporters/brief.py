@@ -44,6 +44,8 @@ class Brief:
     usage: Usage | None
     cost_usd: Decimal | None
     cost_reason: str
+    judge_cost_usd: Decimal | None
+    judge_cost_reason: str
     latency_s: float
     wait_s: float
     turn_latencies_s: tuple[float, ...]
@@ -80,6 +82,8 @@ def brief(result: TrialResult, shared: Shared | None = None) -> Brief:
         usage=one(result.usage),
         cost_usd=one(result.cost_usd),
         cost_reason=one(result.cost_reason),
+        judge_cost_usd=one(result.judge_cost_usd),
+        judge_cost_reason=one(result.judge_cost_reason),
         latency_s=result.latency_s,
         wait_s=result.wait_s,
         turn_latencies_s=tuple(turn.latency_s for turn in turns),

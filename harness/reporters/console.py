@@ -49,6 +49,7 @@ class ConsoleReporter:
             _headline(summary),
             self._suites(summary),
             self._unknown_cost(summary),
+            self._judge_cost(summary),
             self._waits(summary),
             self._budget(run),
             self._not_passed(summary),
@@ -76,6 +77,10 @@ class ConsoleReporter:
     def _unknown_cost(self, summary: Summary) -> str:
         total = summary.total
         return self._wrapped(f"cost: {wording.cost(total)}") if total.cost_unknown else ""
+
+    def _judge_cost(self, summary: Summary) -> str:
+        cost = wording.judge_cost(summary.total)
+        return self._wrapped(f"judges: {cost}, apart from what the assistant cost") if cost else ""
 
     def _waits(self, summary: Summary) -> str:
         waited = wording.waited(summary.total)

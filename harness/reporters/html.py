@@ -67,6 +67,7 @@ def _environment() -> Environment:
     )
     for name in (
         "cost",
+        "judge_cost",
         "short_cost",
         "tokens",
         "seconds",

@@ -21,7 +21,7 @@ from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
 from harness.targets.interface import MOST_ROUNDS, Judged, Replaying, Target
 from harness.targets.spending import spending_from
-from harness.trace.costs import turns_cost
+from harness.trace.costs import judge_cost, turns_cost
 from harness.trace.records import Judgement, Message, Trace, TurnTrace
 
 ScoreTrace = Callable[[Trial, Trace], tuple[Score, ...]]
@@ -76,7 +76,7 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
         place = target.for_trial(trial) if isinstance(target, Replaying) else target
         with spending_from(purse):
             await _play(trial, place, options, played, clock, purse)
-            judgements = await _judgements(trial, place, options, played)
+            judgements = await _judgements(trial, place, options, played, purse)
     except TrialBudgetExhausted as failure:
         error = str(failure)
     except (BudgetError, StoreError):
@@ -91,7 +91,13 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
     cost = _cost(trial, trace, options.prices, error, purse)
     result = _result(trial, trace, scores, cost, error, started_at, ended_at)
-    return msgspec.structs.replace(result, replayed=isinstance(target, Replaying))
+    judged = judge_cost(trace.judgements, options.prices) if trace.judgements else Cost(None)
+    return msgspec.structs.replace(
+        result,
+        replayed=isinstance(target, Replaying),
+        judge_cost_usd=judged.usd,
+        judge_cost_reason=judged.reason,
+    )
 
 
 def _trace(trial: Trial, target: Target, played: Played) -> Trace:
@@ -110,11 +116,13 @@ def _as_played(trial: Trial, played: Played) -> Trial:
 
 
 async def _judgements(
-    trial: Trial, target: Target, options: TrialOptions, played: Played
+    trial: Trial, target: Target, options: TrialOptions, played: Played, purse: TrialPurse | None
 ) -> tuple[Judgement, ...]:
     """What judges decide about a talk that came to its end."""
     if options.judge is None:
         return ()
+    if purse is not None:
+        purse.role = "judge"
     kept = target.judgements if isinstance(target, Judged) else None
     return await options.judge(_as_played(trial, played), _trace(trial, target, played), kept)
 

@@ -25,7 +25,7 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import Calibration, Outcome, RunStatus, Score, Spending, SuiteRun, TrialResult
+from harness.results import Calibration, Outcome, Role, RunStatus, Score, Spending, SuiteRun, TrialResult
 from harness.store import judges, ledger
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
@@ -41,6 +41,7 @@ from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
 from harness.trace.records import Judgement
 
+_NO_USD = Decimal(0)
 LATEST = "latest"
 """Stands for the id of the newest suite run."""
 
@@ -178,10 +179,10 @@ class Store:
             settings = msgspec.json.encode(msgspec.json.decode(row.settings) | dict(changed)).decode()
             connection.execute(update(suite_runs).where(suite_runs.c.id == row.id), {"settings": settings})
 
-    def reserve_spending(self, run_id: str, trial_id: str, usd: Decimal) -> int:
+    def reserve_spending(self, run_id: str, trial_id: str, usd: Decimal, role: Role = "assistant") -> int:
         """Writes down what a request can cost before it is sent; the number to settle it by."""
         with self._writing() as connection:
-            return ledger.reserve(connection, run_id, trial_id, usd)
+            return ledger.reserve(connection, run_id, trial_id, usd, role)
 
     def settle_spending(self, number: int, usd: Decimal) -> None:
         """Writes down what a request cost; until then all that was reserved counts."""
@@ -402,6 +403,8 @@ _COPIED = (
 def _trial_row(run_id: str, result: TrialResult, position: int | None) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(result, name) for name in _COPIED}
     row |= {"run_id": run_id, "position": position, "cost_pico_usd": result.cost_usd}
+    was_judged = result.judge_cost_usd is not None or bool(result.judge_cost_reason)
+    row["judge_cost_pico_usd"] = result.judge_cost_usd if was_judged else _NO_USD
     row["cluster"] = result.cluster or result.conversation
     for name in ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"):
         row[name] = getattr(result.usage, name) if result.usage else None

@@ -111,6 +111,12 @@ trials = Table(
     Column("cached_tokens", BigInteger),
     Column("reasoning_tokens", BigInteger),
     Column("cost_pico_usd", PicoUsd, comment="NULL when unknown, which is never 0."),
+    Column(
+        "judge_cost_pico_usd",
+        PicoUsd,
+        server_default="0",
+        comment="What judges cost, no part of the cost; 0 when none was asked, NULL when unknown.",
+    ),
     Column("latency_s", Float, nullable=False),
     Column(
         "replayed",
@@ -145,6 +151,7 @@ spending = Table(
     Column("run_id", Text, ForeignKey("suite_runs.id", ondelete="CASCADE"), nullable=False),
     Column("trial_id", Text, nullable=False),
     Column("reserved_pico_usd", PicoUsd, nullable=False, comment="What it could cost, before it was sent."),
+    Column("role", Text, nullable=False, server_default="assistant", comment="assistant or judge."),
     Column("spent_pico_usd", PicoUsd, comment="NULL until it is known; then all that was reserved counts."),
     Index("spending_by_run", "run_id"),
     comment="One row is one paid request of a suite run that has a budget.",

@@ -8,6 +8,7 @@ from harness.cost.charges import CodeSessions, at_tier
 from harness.cost.prices import (
     FREE,
     Cost,
+    PriceBook,
     TokenPrice,
     code_interpreter_cost,
     file_search_cost,
@@ -43,11 +44,15 @@ def simulator_cost(simulations: Sequence[Simulation], *, price: TokenPrice = tok
     return sum((price(each.model or "", each.usage) for each in asked), start=FREE)
 
 
-def judge_cost(judgements: Sequence[Judgement], *, price: TokenPrice = token_cost) -> Cost:
+def judge_cost(judgements: Sequence[Judgement], prices: PriceBook | None = None) -> Cost:
     """What the chat models cost that judged; a vote that was never answered costs nothing that is known."""
-    answered = (vote for each in judgements for vote in each.votes if vote.model is not None)
-    paid = (at_tier(vote.service_tier, price(vote.model or "", vote.usage)) for vote in answered)
-    return sum(paid, start=FREE)
+    book = prices or PriceBook()
+    return sum((_votes_cost(each, book.asked_for(each.judge)) for each in judgements), start=FREE)
+
+
+def _votes_cost(judgement: Judgement, price: TokenPrice) -> Cost:
+    answered = (vote for vote in judgement.votes if vote.model is not None)
+    return sum((at_tier(each.service_tier, price(each.model or "", each.usage)) for each in answered), FREE)
 
 
 def _calls_cost(turn: TurnTrace) -> Cost:

@@ -21,7 +21,7 @@ from harness.trace.records import Judgement, Message, Record, RunStep, SearchRes
 
 FORMAT = 1
 _HEADER = "# Made by: harness run --record. What stands here, and how it is read: docs/recordings.md\n"
-_PARTS = ("format", "variants", "trials", "chunks")
+_PARTS = ("format", "variants", "trials", "judgements", "chunks")
 _MOST_TOLD = 50
 _Place = tuple[str | int, ...]
 _T = TypeVar("_T")
@@ -88,15 +88,18 @@ def parse_recording(text: str, file: str) -> Recording:
 
 
 def update_recording(
-    path: Path, variants: Iterable[RecordedVariant], trials: Iterable[RecordedTrial]
+    path: Path,
+    variants: Iterable[RecordedVariant],
+    trials: Iterable[RecordedTrial],
+    judgements: Iterable[Judgement] = (),
 ) -> Recording:
-    """Put trials into a file, beside those that it has already; the file is there whole or as it was.
+    """Put trials and judgements into a file, beside what it has already; it is there whole or as it was.
 
     Raises:
         RecordingError: The file has mistakes, or can't be written (``recording-not-written``).
     """
     known = load_recording(path) if path.exists() else Recording()
-    recording = known.updated(variants, trials)
+    recording = known.updated(variants, trials, judgements)
     _write(path, recording_text(recording))
     return recording
 
@@ -113,8 +116,11 @@ def recording_text(recording: Recording) -> str:
         "format": FORMAT,
         "variants": [_without_defaults(each) for each in variants],
         "trials": [_trial_data(each, chunks, documents) for each in recording.trials.values()],
+        "judgements": [_without_defaults(each) for each in recording.judgements.values()],
         "chunks": [_without_defaults(chunks.by_name[name]) for name in sorted(chunks.by_name)],
     }
+    if not recording.judgements:
+        del data["judgements"]
     return _HEADER + written(data)
 
 
@@ -288,9 +294,10 @@ class _Parser:
             if trial.key in trials:
                 self._mistake(place, f"{'/'.join(trial.key[:2])} repeat {trial.repeat} stands twice")
             trials[trial.key] = trial
+        decided = {each.asked: each for _, each in self._each("judgements", Judgement)}
         if self.problems:
             self._refuse()
-        return Recording(variants, {key: trials[key] for key in sorted(trials)})
+        return Recording(variants, {key: trials[key] for key in sorted(trials)}, decided)
 
     def _check_parts(self) -> None:
         """The version comes first: what a later one wrote can't be judged by this one's rules."""

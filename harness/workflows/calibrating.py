@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,14 +25,16 @@ from harness.suite.records import Rubric
 from harness.targets.spending import spending_from
 from harness.text import nearest
 from harness.trace.costs import judge_cost
+from harness.trace.recording_file import load_recording, update_recording
 from harness.trace.records import Judgement
 from harness.workflows.budgeting import limits_of
-from harness.workflows.judging import judge_of
+from harness.workflows.judging import judge_of, replaying_judge
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
     from harness.store.store import Store
 
+_SHOWN = 10
 OnRow = Callable[[int, int], None]
 """Told how many rows have an answer, and how many there are."""
 
@@ -61,6 +63,8 @@ async def calibrate(
     *,
     rubric: str | None = None,
     afresh: bool = False,
+    record: Path | None = None,
+    replay: Path | None = None,
     on_row: OnRow = lambda done, rows: None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> Calibrated:
@@ -75,17 +79,21 @@ async def calibrate(
         settings: The judge's model and address, budget, concurrency, store.
         rubric: The rubric's name; may be left out where the suite has one only.
         afresh: Ask about every row again.
+        record: A recording to keep what the judge decided in.
+        replay: A recording that answers instead of the judge; nobody is asked.
         on_row: Told of each row.
         clock: What time it is.
 
     Raises:
         SuiteError: The suite has mistakes.
         SettingsError: The labels have mistakes, or there is no such rubric or no model.
-        TargetError: The judge can't be asked.
+        TargetError: The judge can't be asked, or a recording does not have what it decided.
+        RecordingError: A recording has mistakes, or can't be written.
         BudgetError: The budget is used up; what was judged is kept.
     """
     name, wanted = _rubric(load_suite(suite).rubrics, rubric, suite)
-    model = wanted.model or settings.judge_model
+    recorded = _recorded(replay, record)
+    model = wanted.model or settings.judge_model or _judge_in(recorded if replay else {}, wanted)
     if model is None:
         raise SettingsError(
             f"no model is set that judges by {name!r}",
@@ -95,7 +103,27 @@ async def calibrate(
     rows = read_labels(labels, name, wanted)
     with open_store(settings) as store:
         work = _Work(name, wanted, model, rows, store, settings, on_row, clock)
-        return await work.done(afresh=afresh)
+        known = recorded if replay else {} if afresh else work.kept_before()
+        judge = replaying_judge(settings, clock) if replay else judge_of(settings, clock)
+        done, made = await work.done(known, judge)
+    if record is not None:
+        update_recording(record, (), (), made)
+    return done
+
+
+def _recorded(replay: Path | None, record: Path | None) -> Mapping[str, Judgement]:
+    """What a recording has; one that is to be written is read too, for it must be fit for that."""
+    if replay is not None:
+        return load_recording(replay).judgements
+    if record is not None and record.exists():
+        load_recording(record)
+    return {}
+
+
+def _judge_in(recorded: Mapping[str, Judgement], rubric: Rubric) -> str | None:
+    """Who was asked by a rubric when it was recorded."""
+    wanted = prompt.fingerprint(rubric)
+    return next((each.judge for each in recorded.values() if each.fingerprint == wanted), None)
 
 
 def _rubric(rubrics: dict[str, Rubric], name: str | None, suite: Path) -> tuple[str, Rubric]:
@@ -126,21 +154,42 @@ class _Work:
     clock: Clock
     answered: int = 0
 
-    async def done(self, *, afresh: bool) -> Calibrated:
-        """Everything judged, measured and stored."""
+    def kept_before(self) -> Mapping[str, Judgement]:
+        """What the judge decided about these rows before."""
+        return self.store.kept_judgements([self._blank(row).asked for row in self.rows])
+
+    async def done(
+        self, recorded: Mapping[str, Judgement], judge: Judge
+    ) -> tuple[Calibrated, list[Judgement]]:
+        """Everything judged, measured and stored, and what was decided."""
         blank = [self._blank(row) for row in self.rows]
-        known = {} if afresh else self.store.kept_judgements([each.asked for each in blank])
-        judge = judge_of(self.settings, self.clock)
+        wanted = {each.asked for each in blank}
+        known = {asked: found for asked, found in recorded.items() if asked in wanted}
+        if judge.asks_nobody:
+            self._refuse_missing(blank, known)
         try:
             made = await self._all(blank, dict(known), judge)
         finally:
             await judge.close()
-        asked = [each for each in {each.asked: each for each in made}.values() if each.asked not in known]
+        decided = {each.asked: each for each in made}
+        asked = [each for each in decided.values() if each.asked not in known]
         measured = self._measured(made)
         self.store.add_calibration(measured)
-        cost = judge_cost(asked, price=self.settings.price_book().asked_for(self.model))
+        cost = judge_cost(asked, self.settings.price_book())
         why_not = why_not_enough(measured, self.settings.judge_min_kappa)
-        return Calibrated(measured, why_not, len(known), cost)
+        kept = sum(each.asked in known for each in made)
+        return Calibrated(measured, why_not, kept, cost), list(decided.values())
+
+    def _refuse_missing(self, blank: Sequence[Judgement], known: Mapping[str, Judgement]) -> None:
+        pairs = zip(self.rows, blank, strict=True)
+        missing = [row.name for row, each in pairs if each.asked not in known]
+        if missing:
+            shown = ", ".join(missing[:_SHOWN]) + (" ..." if len(missing) > _SHOWN else "")
+            raise TargetError(
+                f"the recording has no judgement by {self.model} of {len(missing)} rows: {shown}",
+                code="recording-miss",
+                hint="the rubric or the rows have changed since: record again with --record FILE",
+            )
 
     def _blank(self, row: LabelledRow) -> Judgement:
         return Judgement(

@@ -12,7 +12,9 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Makes the tables."""
+    """Makes the tables, and tells apart who was paid: until now only assistants were."""
+    op.add_column("spending", sa.Column("role", sa.Text, nullable=False, server_default="assistant"))
+    op.add_column("trials", sa.Column("judge_cost_pico_usd", sa.BigInteger, server_default="0"))
     op.create_table(
         "calibrations",
         sa.Column(

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 from harness.cost.usage import Usage
 from harness.results import Outcome, Score, TrialResult
 
+_JUDGE = "judge"
 _ESCALATION = "escalation"  # the scorer whose judgements make the confusion matrix
 
 Value = TypeVar("Value")
@@ -163,6 +164,8 @@ class Checks:
         known: Those that have a value in one of these trials.
         unknown: Why there is none, the first reason for each.
         handovers: How often a hand-over to people was expected, and happened.
+        without_say: In how many trials judges decided each for information only.
+        why_without_say: The first reason for each.
         forgotten: How often users asked to be forgotten, by whether the target confirmed it.
     """
 
@@ -175,6 +178,8 @@ class Checks:
     unknown: dict[str, str] = field(default_factory=dict)
     handovers: Counter[tuple[bool, bool]] = field(default_factory=Counter)
     forgotten: Counter[bool] = field(default_factory=Counter)
+    without_say: Counter[str] = field(default_factory=Counter)
+    why_without_say: dict[str, str] = field(default_factory=dict)
 
     def take(self, result: TrialResult) -> None:
         """Count the scores of one more trial."""
@@ -185,6 +190,7 @@ class Checks:
         self.forgotten.update(turn.deletion.confirmed for turn in turns if turn.deletion)
         if result.outcome != "errored":
             self._take_values(result.scores)
+            self._take_informational(result.scores)
 
     def _take_failed(self, result: TrialResult) -> None:
         unmet = {score.check: score.reason for score in reversed(failed_scores(result))}
@@ -199,6 +205,12 @@ class Checks:
             if score.scorer == _ESCALATION and score.value is not None and "expected" in told:
                 self.handovers[bool(told["expected"]), bool(told.get("observed"))] += 1
 
+    def _take_informational(self, scores: Sequence[Score]) -> None:
+        told = [each for each in scores if each.scorer == _JUDGE and "informational" in each.evidence]
+        self.without_say.update({score.check for score in told})
+        for score in told:
+            self.why_without_say.setdefault(score.check, str(score.evidence["informational"]))
+
     def _take_values(self, scores: Sequence[Score]) -> None:
         self.asked.update({score.check for score in scores})
         for score in scores:
@@ -212,6 +224,11 @@ class Checks:
         for check, count in sorted(self.failed.items(), key=lambda item: (-item[1], item[0])):
             found = len(self.failed_in[check])
             yield FailingCheck(check, count, self.judged[check], found, self.examples[check])
+
+    def informational(self) -> Iterator[UnjudgedCheck]:
+        """What judges decided for information only, somewhere in the run."""
+        for check, trials in sorted(self.without_say.items()):
+            yield UnjudgedCheck(check, trials, self.why_without_say[check])
 
     def never_judged(self) -> Iterator[UnjudgedCheck]:
         """Expectations without a single judgement; trials that ended in an error don't count."""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.reporters import wording
+from harness.reporters.brief import UnjudgedCheck
 from harness.reporters.summary import ConversationResult, Group, Summary
 from harness.results import SuiteRun
 
@@ -53,7 +54,8 @@ class ConsoleReporter:
             self._waits(summary),
             self._budget(run),
             self._not_passed(summary),
-            self._never_judged(summary),
+            self._unjudged("Never judged, so neither passed nor failed:", summary.never_judged),
+            self._unjudged("Judged for information only:", summary.informational),
             _escalation(summary),
             _deletions(summary),
         )
@@ -100,11 +102,11 @@ class ConsoleReporter:
             lines.append(f"  … and {len(rows) - _FAILING_SHOWN:,} more: all of them are in the report")
         return "\n".join(lines)
 
-    def _never_judged(self, summary: Summary) -> str:
-        if not summary.never_judged:
+    def _unjudged(self, title: str, checks: Sequence[UnjudgedCheck]) -> str:
+        if not checks:
             return ""
-        lines = ["Never judged, so neither passed nor failed:"]
-        for check in summary.never_judged:
+        lines = [title]
+        for check in checks:
             name = wording.printable(check.check)
             text = f"{name} in {wording.counted(check.trials, 'trial')}: {wording.printable(check.example)}"
             lines.append(self._wrapped(text, indent=2))

@@ -245,6 +245,11 @@ class Summary:
         return tuple(self._counted[1].failing())
 
     @cached_property
+    def informational(self) -> tuple[UnjudgedCheck, ...]:
+        """What judges decided for information only: they were not measured on it."""
+        return tuple(self._counted[1].informational())
+
+    @cached_property
     def never_judged(self) -> tuple[UnjudgedCheck, ...]:
         """Expectations without a single judgement; trials that ended in an error don't count."""
         return tuple(self._counted[1].never_judged())

@@ -5,7 +5,8 @@ agreement with people was not measured on this very rubric and model version has
 there for information. Asking is done before anything is scored (``harness.judge``); here nobody is asked.
 
 Evidence: ``label``, ``met``, ``share`` (of the votes), ``votes`` (label and reason of each), ``models``,
-``calibration`` (kappa, sensitivity, specificity of the judge; absent when there is none).
+``calibration`` (kappa, sensitivity, specificity of the judge; absent when there is none), ``informational``
+(why it has no verdict; absent when it has one).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ def _score(check: Check, scene: Scene, wanted: JudgeExpectation) -> Score:
     value = float(verdict.label) if rubric.scale is not None else verdict.label
     why = scene.judging.why_informational(judgement.fingerprint, judgement.models)
     if why:
+        evidence["informational"] = why
         told = f"for information only, {why}: the judge says {verdict.label!r}: {verdict.reason}"
         return _made(check, wanted, value, None, told, evidence)
     return _made(check, wanted, value, verdict.met, _reason(verdict, rubric), evidence)

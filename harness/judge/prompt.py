@@ -36,8 +36,9 @@ _TWO = "Compare the answers `first` and `second`; `talk` is what was said before
 
 def fingerprint(rubric: Rubric) -> str:
     """SHA-256 over all of a rubric that decides what a judge is asked and how its votes are counted."""
-    deciding = rubric.model_dump(mode="json", exclude={"model"})
-    return _digest({"version": VERSION, **deciding, "labels": _meanings(rubric), "pass": rubric.passing})
+    kind = [rubric.scale, rubric.compares, list(_meanings(rubric).items())]
+    counting = [rubric.passing, rubric.votes, rubric.shows]
+    return _digest([VERSION, rubric.asks.strip(), kind, counting])
 
 
 def asked(rubric: Rubric, material: Material, model: str) -> str:

@@ -16,7 +16,7 @@ from harness.text import nearest
 
 CODE = "labels-invalid"
 _ALWAYS = ("label", "answer")
-_COLUMNS = (
+COLUMNS = (
     *_ALWAYS,
     "id",
     "rubric",
@@ -29,6 +29,7 @@ _COLUMNS = (
     "reference",
     "note",
 )
+"""Of a file of labelled answers; the first two must be there."""
 _CELL = re.compile(r'"((?:[^"]|"")*)"(?=,|\r|\n|\Z)|([^,"\r\n]*)(?=,|\r|\n|\Z)')
 _MOST_TOLD = 50
 
@@ -134,10 +135,10 @@ class _Labels:
     def _check_header(self, header: Sequence[Cell]) -> None:
         names = [cell.text.strip() for cell in header]
         for index, (cell, name) in enumerate(zip(header, names, strict=True)):
-            if name not in _COLUMNS:
-                near = nearest(name, _COLUMNS)
+            if name not in COLUMNS:
+                near = nearest(name, COLUMNS)
                 told = f"did you mean {near!r}? " if near else ""
-                self._mistake(f"there is no column {name!r}", cell, f"{told}Columns: {', '.join(_COLUMNS)}")
+                self._mistake(f"there is no column {name!r}", cell, f"{told}Columns: {', '.join(COLUMNS)}")
             elif name in names[:index]:
                 self._mistake(f"the column {name!r} stands twice", cell)
         for name, why in self._needed().items():

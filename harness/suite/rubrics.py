@@ -61,7 +61,7 @@ def _passing(rubric: Rubric, place: Place) -> Iterator[Mistake]:
         if name not in rubric.names:
             message = f"pass names {name!r}, which is no label of this rubric"
             yield Mistake(here, message, did_you_mean(name, list(rubric.names), label="labels"))
-    if set(rubric.passing) >= set(rubric.names):
+    if set(rubric.passing) >= set(rubric.names) and len(set(rubric.names)) > 1:
         yield Mistake(here, "every label passes, so nothing could ever fail", "leave one of them out")
 
 

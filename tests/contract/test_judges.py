@@ -324,10 +324,8 @@ def test_a_judge_that_disagrees_with_people_may_not_gate_and_the_command_says_so
     folder: Path, serve: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     url = serve(lambda request: saying("kind"))
-    code = exit_code(
-        "calibrate labels.csv --suite suite.yaml --judge-model judge --no-progress".split()
-        + ["--judge-base-url", url, "--price", "judge=1/1"]
-    )
+    arguments = "calibrate labels.csv --suite suite.yaml --judge-model judge --no-progress".split()
+    code = exit_code([*arguments, "--judge-base-url", url, "--price", "judge=1/1"])
     told = capsys.readouterr().out
     assert code == FAILED
     assert "may gate: no, its agreement with people is kappa 0.00" in told

@@ -34,7 +34,7 @@ def problems(folder: Path, rubrics: str, judge: str = "r") -> list[str]:
         ("{asks: '  '}", "s.yaml:4:13: the rubric asks nothing"),
         ("{asks: x, scale: 5, labels: [a, b]}", "one of labels, scale and compares, not labels and scale"),
         ("{asks: x, labels: [a]}", "a judge needs two labels at least, not 1"),
-        ("{asks: x, labels: [a, a]}", "s.yaml:4:27: the label 'a' stands twice"),
+        ("{asks: x, labels: [a, a]}", "s.yaml:4:28: the label 'a' stands twice"),
         ("{asks: x, labels: [a, Abstain]}", "the label 'Abstain' is taken"),
         ("{asks: x, labels: {good: fine, bad: not}, pass: [god]}", "pass names 'god', which is no label"),
         ("{asks: x, labels: [a, b], pass: [a, b]}", "every label passes, so nothing could ever fail"),

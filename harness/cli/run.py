@@ -29,6 +29,7 @@ _OF_THE_RUN = (
     "faults",
     "keep_assistants",
     "keep_users",
+    "judge_model",
 )
 """What a run that goes on takes from its beginning."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -74,7 +74,11 @@ class Judge:
             await self._wire.close()
 
     async def judge_trace(
-        self, trial: Trial, trace: Trace, kept: tuple[Judgement, ...] | None
+        self,
+        trial: Trial,
+        trace: Trace,
+        kept: tuple[Judgement, ...] | None,
+        held_up: Container[int | None] = (),
     ) -> tuple[Judgement, ...]:
         """What judges decide about a trace, in the order of its expectations.
 
@@ -82,9 +86,12 @@ class Judge:
             trial: Its suite has the rubrics, its conversation says what is wanted.
             trace: What happened.
             kept: What was decided before; what fits is not asked again.
+            held_up: Turns, and None for the conversation, of which nothing has to be judged.
         """
         found = []
         for turn, wanted in wishes(trial.conversation):
+            if turn in held_up:
+                continue
             rubric = trial.suite.rubrics.get(wanted.rubric)
             if rubric is not None:
                 found.append(await self._judged(trial, trace, turn, wanted, rubric, kept))
@@ -111,7 +118,7 @@ class Judge:
         instructions = trial.variant.assistant.instructions
         material = material_of(trace, turn, wanted, rubric, instructions, self._clean)
         made = msgspec.structs.replace(made, asked=prompt.asked(rubric, material, model))
-        if former is not None and former.asked == made.asked and former.error is None:
+        if former is not None and former.asked == made.asked and self._is_enough(former):
             return former
         if self._wire is None:
             return _not_asked(made, _why_not_kept(made, former))
@@ -130,6 +137,10 @@ class Judge:
             if not goes_on:  # what was refused once is refused again
                 break
         return msgspec.structs.replace(made, votes=tuple(votes))
+
+    def _is_enough(self, former: Judgement) -> bool:
+        """Whether it need not be asked again: what nobody answered is, as soon as somebody can."""
+        return former.error is None and (self.asks_nobody or is_answered(former))
 
     def _model(self, rubric: Rubric) -> str | None:
         """Who is asked by a rubric."""
@@ -177,6 +188,11 @@ class Judge:
         if self._options.temperature is not None:
             body["temperature"] = self._options.temperature
         return body
+
+
+def is_answered(judgement: Judgement) -> bool:
+    """Whether a judge answered each time that it was asked, whatever it said."""
+    return bool(judgement.votes) and all(vote.model is not None for vote in judgement.votes)
 
 
 def wishes(conversation: Conversation) -> Iterator[_Wish]:

@@ -80,6 +80,25 @@ def score_trace(
     return (*scores, *stub_findings(trace))
 
 
+def held_up(
+    key: str, conversation: Conversation, assistant: AssistantFile, trace: Trace
+) -> frozenset[int | None]:
+    """Turns, and None for the conversation, in which a check is skipped for one that did not pass."""
+    checks = checks_of(conversation)
+    needing = [check for check in checks if check.key == key and check.requires]
+    if not needing:
+        return frozenset()
+    from harness.scorers.registry import all_scorers
+
+    scene = Scene(conversation, assistant, trace)
+    required = {(check.turn, name) for check in needing for name in check.requires}
+    scores: list[Score] = []
+    for check in checks:
+        if (check.turn, check.key) in required:
+            scores.extend(_scores(check, scene, all_scorers(), scores))
+    return frozenset(check.turn for check in needing if _unmet(check, scores))
+
+
 def _scores(check: Check, scene: Scene, scorers: Sequence[Scorer], earlier: Sequence[Score]) -> list[Score]:
     able = [scorer for scorer in scorers if check.key in scorer.keys]
     if not able:

@@ -12,7 +12,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.prices import Cost
 from harness.errors import SettingsError, TargetError
 from harness.judge import prompt
-from harness.judge.asking import Judge
+from harness.judge.asking import Judge, is_answered
 from harness.judge.calibration import calibration_of
 from harness.judge.gating import why_not_enough
 from harness.judge.labels import LabelledRow, read_labels
@@ -244,7 +244,7 @@ class _Work:
             kept = f"{self.answered} of {len(self.rows)} rows are judged and kept: the same command goes on"
             judge.stopped.hint = " ".join(filter(None, [judge.stopped.hint, kept]))
             raise judge.stopped
-        if found.votes and all(vote.model is not None for vote in found.votes):
+        if is_answered(found):
             self.store.keep_judgement(found, self.clock.now())
 
     def _measured(self, made: Sequence[Judgement]) -> Calibration:

@@ -32,7 +32,7 @@ from harness.suite.records import Suite
 from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
-from harness.trace.records import Trace
+from harness.trace.records import Judgement, Trace
 from harness.trace.scrubbing import Scrubber
 from harness.workflows.budgeting import budget_of, refuse_unpayable
 from harness.workflows.jobs import (
@@ -396,7 +396,7 @@ class Work:
                 prices=prices,
                 budget=budget,
                 failures=FailureLimit(self.settings.max_failures, self.settings.max_errors),
-                judge=self.judge.judge_trace if self.judge else None,
+                judge=partial(_judgements, self.judge) if self.judge else None,
             ),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
@@ -407,6 +407,16 @@ class Work:
 def _without_secrets(event: Event, scrubber: Scrubber) -> Event:
     """The event, with a result that may be written and shown."""
     return TrialFinished(scrubber.record(event.result)) if isinstance(event, TrialFinished) else event
+
+
+async def _judgements(
+    judge: Judge, trial: Trial, trace: Trace, kept: tuple[Judgement, ...] | None
+) -> tuple[Judgement, ...]:
+    """What judges decide; nothing is paid for a check that is skipped."""
+    from harness.scorers.checks import held_up
+
+    skipped = held_up("judge", trial.conversation, trial.variant.assistant, trace)
+    return await judge.judge_trace(trial, trace, kept, skipped)
 
 
 def _score(prices: PriceBook, judging: Judging, trial: Trial, trace: Trace) -> tuple[Score, ...]:

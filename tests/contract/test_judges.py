@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from judging import saying
 
-from harness import workflows
+from harness import Suite, Talk, workflows
 from harness.cli import FAILED, PASSED, USAGE, exit_code
 from harness.errors import BudgetError, BudgetExhausted, SettingsError, TargetError
 from harness.judge import asking
@@ -354,6 +354,81 @@ def test_judges_without_an_address_are_asked_on_the_embedded_server(folder: Path
     Path("models.yaml").write_text(f"models:\n  - {{match: judge, scripted: ['{line}']}}\n")
     record = run(None, models="models.yaml")
     assert {score.value for score in verdicts(record).values()} == {"kind"}
+
+
+def test_what_nobody_answered_is_asked_when_the_stored_answers_are_judged_again(
+    folder: Path, serve: Any
+) -> None:
+    away = run("http://127.0.0.1:9/v1", max_tries=1)
+    assert all("could not be asked" in score.reason for score in verdicts(away).values())
+    unpaid = run(serve(Kindness()), budget_usd="0.03")
+    for source in (away, unpaid):
+        url = serve(judge := Kindness())
+        work = workflows.rescore(source.id, settings(url), asks_judge=True, changed=["judge_base_url"])
+        assert {score.value for score in verdicts(asyncio.run(work).run).values()} == {"kind", "rude"}
+        assert judge.asked == 2
+
+
+def test_a_judge_is_not_asked_where_a_check_that_it_requires_did_not_pass(folder: Path, serve: Any) -> None:
+    wanted = "expect: {judge: kind, answer: {omits: [away]}, requires: [answer]}"
+    Path("suite.yaml").write_text(SUITE.replace("expect: {judge: kind}", wanted))
+    record = run(serve(judge := Kindness()))
+    assert judge.asked == 1
+    assert verdicts(record)["good"].value == "kind"
+    assert verdicts(record)["bad"].reason.startswith("skipped: it requires 'answer'")
+
+
+def test_two_answers_are_compared_over_http_and_a_judge_that_prefers_places_has_no_say(
+    folder: Path, serve: Any
+) -> None:
+    compares = "rubrics: {clear: {asks: Which is clearer?, compares: true}}"
+    head = SUITE[: SUITE.index("rubrics:")]
+    talk = "conversations: [{id: c, turns: [{user: say please, expect: {judge: %s}}]}]"
+    wanted = "{rubric: clear, against: What?}"
+    Path("suite.yaml").write_text(f"{head}{compares}\n{talk % wanted}\n")
+
+    def fair(request: ModelRequest) -> str:
+        shown = json.loads(request.messages[-1].content.partition("Material:\n")[2])
+        return saying("first" if shown["first"] == "please" else "second")
+
+    assert verdicts(run(serve(fair)))["c"].value == "better"
+    biased = verdicts(run(serve(lambda request: saying("first"))))["c"]
+    assert biased.value is None
+    assert biased.reason == (
+        "0 of 3 votes gave a label: 3 x the judge's choice changes with the position of the answers"
+    )
+
+
+def test_a_suite_in_python_is_judged_as_it_was_played(folder: Path, serve: Any) -> None:
+    rubrics = {"kind": {"asks": "Kind?", "votes": 1}}
+    made = Suite("desk-coded", assistant=folder / "assistant.yaml", rubrics=rubrics)
+
+    @made.conversation(expect={"judge": "kind"})
+    async def goes_on(talk: Talk) -> None:
+        answer = await talk.say("say please", expect={"judge": "kind"})
+        await talk.say(f"say {answer.text} go")
+
+    url = serve(lambda request: saying("pass"))
+    flags = {"target": "function", "target_function": "app.py:answer", "store": "s.sqlite"}
+    record = workflows.evaluate(made, **flags, judge_model="judge", judge_base_url=url)
+    [result] = record.results
+    assert result.error is None and result.trace is not None
+    assert [each.turn for each in result.trace.judgements] == [0, None]
+    assert {score.value for score in verdicts(record).values()} == {"pass"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["rescore", "--judge-model", "other"], "--judge-model is for a judge: give --judge too"),
+        (["run", "--resume", "latest", "--judge-model", "other"], "leave them out: --judge-model"),
+    ],
+)
+def test_options_of_judges_that_would_change_nothing_are_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert exit_code(arguments) == USAGE
+    assert told in capsys.readouterr().err
 
 
 def test_a_forecast_tells_what_judges_will_cost(folder: Path) -> None:

@@ -6,6 +6,7 @@ from harness.workflows.jobs import Job, load, plan_of
 from harness.workflows.rescoring import Rescored, rescore
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
+from harness.workflows.verdicts import gate_table, table_statistics, write_json
 
 __all__ = [
     "Cleaning",
@@ -18,6 +19,7 @@ __all__ = [
     "clean",
     "evaluate",
     "forecast",
+    "gate_table",
     "left_behind",
     "load",
     "plan_of",
@@ -28,6 +30,8 @@ __all__ = [
     "stored_run",
     "stored_runs",
     "summary",
+    "table_statistics",
     "write",
     "write_html",
+    "write_json",
 ]

@@ -1,0 +1,108 @@
+"""How large a difference between two variants may be: two one-sided bounds."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from harness.stats.arms import Arms, counts
+from harness.stats.intervals import (
+    clustered_standard_error,
+    pass_noise,
+    t_quantile,
+    tango,
+    z_quantile,
+)
+
+
+class Bounds(NamedTuple):
+    """A difference, candidate minus baseline, between two bounds of one-sided confidence each.
+
+    Attributes:
+        delta: The mean over cases of the difference of case means.
+        low: Lower bound.
+        high: Upper bound.
+        error: Standard error that they rest on; None for a score interval.
+        df: Degrees of freedom; None for a score interval or where nothing varied.
+        method: ``passes`` (variance between passes), ``clusters`` or ``cases`` (variance between those),
+            ``tango`` (score interval of pairs).
+        floored: Whether the lower bound is the floor that so few trials leave, not the one from the variance.
+    """
+
+    delta: float
+    low: float
+    high: float
+    error: float | None
+    df: float | None
+    method: str
+    floored: bool = False
+
+
+def difference_bounds(both: Arms, confidence: float = 0.95) -> Bounds:
+    """Bounds of the difference on exactly these cases, each one-sided at ``confidence``.
+
+    With two or more trials of every case on both sides: Welch's t on whole passes, V = sum_g s²_g/k per arm,
+    with Satterthwaite's degrees of freedom. With a single trial somewhere: the spread of the case
+    differences, summed by cluster, t with G-1 degrees of freedom; without clusters and with one trial each,
+    Tango's score interval. Passes and failures never prove more than the floor allows: no failure in n
+    trials is no certainty.
+
+    Args:
+        both: Arms in which every case has a trial on both sides.
+        confidence: Of each bound.
+    """
+    found = _bounds(both, confidence)
+    if both.binary or found.error == 0:
+        return _floored(both, found, confidence)
+    return found
+
+
+def _bounds(both: Arms, confidence: float) -> Bounds:
+    noise = pass_noise(both.baseline, both.clusters), pass_noise(both.candidate, both.clusters)
+    if noise[0] is not None and noise[1] is not None:
+        variance, squares = noise[0].variance + noise[1].variance, noise[0].squares + noise[1].squares
+        return _student(
+            both, math.sqrt(variance), variance**2 / squares if squares else None, confidence, "passes"
+        )
+    if both.binary and not both.clustered and both.baseline.shape[1] == both.candidate.shape[1] == 1:
+        return _of_pairs(both, confidence)
+    error = clustered_standard_error(both.differences, both.clusters)
+    method = "clusters" if both.clustered else "cases"
+    if error is None:  # one cluster, one trial: nothing is known of its noise
+        return Bounds(float(both.differences.mean()), -math.inf, math.inf, None, None, method)
+    return _student(both, error, both.groups - 1, confidence, method)
+
+
+def _student(both: Arms, error: float, df: float | None, confidence: float, method: str) -> Bounds:
+    delta = float(both.differences.mean())
+    half = error * t_quantile(confidence, df) if df else 0.0
+    return Bounds(delta, delta - half, delta + half, error, df, method)
+
+
+def _of_pairs(both: Arms, confidence: float) -> Bounds:
+    differences = both.differences
+    lost, gained = int((differences < 0).sum()), int((differences > 0).sum())
+    interval = tango(both.cases, lost, gained, 2 * confidence - 1)
+    delta = (gained - lost) / both.cases
+    return Bounds(delta, interval.low, interval.high, None, None, "tango")
+
+
+def _floored(both: Arms, found: Bounds, confidence: float) -> Bounds:
+    candidate, baseline = (int(counts(side).sum()) for side in (both.candidate, both.baseline))
+    floor = lowest_floor(found.delta, candidate, confidence)
+    ceiling = -lowest_floor(-found.delta, baseline, confidence)
+    low, high = max(-1.0, min(found.low, floor)), min(1.0, max(found.high, ceiling))
+    return found._replace(low=low, high=high, floored=floor < found.low)
+
+
+def lowest_floor(delta: float, n: float, confidence: float = 0.95) -> float:
+    """The lowest difference d that n candidate trials cannot rule out: delta - d = z sqrt(|d|(1-|d|)/n).
+
+    At delta = 0 it is -z²/(n+z²): no failure seen proves 5 points only from n = 52 on. Where the equation
+    has several solutions the lowest counts, so that the floor never rises when a failure is added.
+    """
+    c = z_quantile(confidence) ** 2 / n
+    inside = (c - 2 * delta) ** 2 - 4 * (1 + c) * delta**2
+    if inside >= 0 and c - 2 * delta > 0:
+        return -(c - 2 * delta + math.sqrt(inside)) / (2 * (1 + c))
+    return (2 * delta + c - math.sqrt(c * c + 4 * delta * c * (1 - delta))) / (2 * (1 + c))

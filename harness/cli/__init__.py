@@ -24,6 +24,8 @@ _COMMANDS = {
     "rescore": "Score a stored run anew with changed expectations, without a request.",
     "runs": "List the stored runs.",
     "gate": "Say whether a candidate may replace a baseline: pass, fail or inconclusive.",
+    "plan": "Say how many trials it takes to find a drop.",
+    "export": "Write the trials of stored runs as one table.",
     "stats": "Print what a table of trials says of one run.",
     "clean": "List and delete what runs left behind at the servers of others.",
     "serve": "Start the embedded Assistants API for any client.",

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from harness.compare.pairs import Pairs
 from harness.errors import SettingsError
 from harness.stats.arms import Arms, Vector, counts, row_means, row_sums, within_case_variance
-from harness.stats.bounds import Bounds, difference_bounds
+from harness.stats.bounds import Bounds, difference_bounds, lowest_without_failures
 from harness.stats.cases import CaseTests, can_single_out, case_tests, flaky, suspects, worse_cases
 from harness.stats.exchange import exchange_test, relabelling_p
 from harness.stats.intervals import z_quantile
@@ -230,13 +230,20 @@ class _Judging:
             ids = [self.pairs.case_ids[row] for row in broken]
             return "fail", [f"{_cases(ids)} broke, by the case's own trials", *self._notes()]
         gaps = _gaps(self.pairs)
-        proven = self.bounds.low > -self.question.margin + _TOLERANCE
+        proven = self._surely_at_least > -self.question.margin + _TOLERANCE
         worse = self.p <= self.alpha_suite + _TOLERANCE
         if proven and not gaps:
             return "pass", [self._why_pass(), *self._small_drop(worse), *self._notes()]
         if worse:
             return "fail", [self._why_fail(), *gaps, *self._notes()]
         return "inconclusive", [*gaps, *self._why_open(proven), *self._notes()]
+
+    @property
+    def _surely_at_least(self) -> float:
+        """The lower bound that a pass rests on."""
+        if not self.both.binary:
+            return self.bounds.low
+        return lowest_without_failures(self.both, self.bounds, _CONFIDENCE)
 
     def _why_pass(self) -> str:
         return (

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-from harness.stats.arms import Arms, counts
+from harness.stats.arms import Arms, Vector, cluster_sums, counts, row_means
 from harness.stats.intervals import (
     clustered_standard_error,
     pass_noise,
+    pass_variances,
     t_quantile,
     tango,
     z_quantile,
@@ -106,3 +107,70 @@ def lowest_floor(delta: float, n: float, confidence: float = 0.95) -> float:
     if inside >= 0 and c - 2 * delta > 0:
         return -(c - 2 * delta + math.sqrt(inside)) / (2 * (1 + c))
     return (2 * delta + c - math.sqrt(c * c + 4 * delta * c * (1 - delta))) / (2 * (1 + c))
+
+
+# --- more failures never help ------------------------------------------------------------------------------
+
+
+def lowest_without_failures(both: Arms, found: Bounds, confidence: float = 0.95) -> float:
+    """The lowest lower bound of tables in which failures of the candidate are taken back, cluster by cluster.
+
+    A t bound alone can rise when a failure is added: a second cluster that varies doubles the degrees of
+    freedom, and a gain that is lost takes its spread away. A candidate must not pass for having failed more,
+    so a pass needs this one too: the bound itself, and those with the clusters' failures taken back one
+    after the other (the cheapest or the steadiest first), or of one cluster alone.
+
+    Args:
+        both: Arms of 0 and 1.
+        found: Their bounds, from ``difference_bounds``.
+        confidence: Of the bound.
+    """
+    taken_back = cluster_sums(1 - row_means(both.candidate), both.clusters)
+    if found.error is None or not taken_back.any():
+        return found.low
+    lowest = _steadier if found.method == "passes" else _less_spread
+    return min(found.low, lowest(both, taken_back, confidence))
+
+
+def _steadier(both: Arms, taken_back: Vector, confidence: float) -> float:
+    import numpy as np
+    from scipy.special import stdtrit
+
+    before, after = (pass_variances(side, both.clusters) for side in (both.baseline, both.candidate))
+    assert before is not None and after is not None
+    variances, k = after
+    fixed, fixed_squares = before[0].sum(), (before[0] ** 2 / (before[1] - 1)).sum()
+    lowest = math.inf
+    for order in (np.argsort(variances, kind="stable"), np.lexsort((variances, taken_back))):
+        delta = both.differences.mean() + np.cumsum(taken_back[order]) / both.cases
+        left = fixed + _after_each(variances[order])
+        squares = fixed_squares + _after_each((variances**2 / (k - 1))[order])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            low = delta - np.sqrt(left) * stdtrit(left**2 / squares, confidence)
+        lowest = min(lowest, float(np.nanmin(np.where(squares > 0, low, delta))))
+    return lowest
+
+
+def _after_each(parts: Vector) -> Vector:
+    """What is left of a sum when its parts are taken away one after the other."""
+    import numpy as np
+
+    left: Vector = np.append(np.cumsum(parts[::-1])[::-1][1:], 0.0)
+    return left
+
+
+def _less_spread(both: Arms, taken_back: Vector, confidence: float) -> float:
+    import numpy as np
+
+    sums = cluster_sums(both.differences, both.clusters)
+    sizes = np.bincount(both.clusters).astype(float)
+    order = np.argsort(-taken_back, kind="stable")
+    gains = np.concatenate([taken_back, np.cumsum(taken_back[order])])
+    squares = (2 * sums + taken_back) * taken_back
+    all_squares = (sums**2).sum() + np.concatenate([squares, np.cumsum(squares[order])])
+    crossed = taken_back * sizes
+    all_crossed = (sums * sizes).sum() + np.concatenate([crossed, np.cumsum(crossed[order])])
+    delta = (sums.sum() + gains) / both.cases
+    spread = np.maximum(0.0, all_squares - 2 * delta * all_crossed + delta**2 * (sizes**2).sum())
+    error = np.sqrt(both.groups / (both.groups - 1) * spread) / both.cases
+    return float((delta - t_quantile(confidence, both.groups - 1) * error).min())

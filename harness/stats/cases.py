@@ -55,7 +55,7 @@ def worse_cases(tests: CaseTests, share: float) -> Labels:
     """
     import numpy as np
 
-    family = testable(tests.least, share)
+    family = family_size(tests.least, share)
     rows = np.flatnonzero(tests.least <= share / max(family, 1) * (1 + 1e-9))
     order = rows[np.argsort(tests.p[rows], kind="stable")]
     ranks = np.arange(1, len(order) + 1)
@@ -64,7 +64,7 @@ def worse_cases(tests: CaseTests, share: float) -> Labels:
     return found
 
 
-def testable(least: Vector, share: float) -> int:
+def family_size(least: Vector, share: float) -> int:
     """Tarone's K: the smallest number with #{least <= share/K} <= K, at least 1."""
     import numpy as np
 

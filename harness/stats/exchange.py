@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from functools import lru_cache
 from itertools import combinations
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from harness.stats.arms import Arms, Matrix, Vector, cluster_sums, row_means
+from harness.stats.arms import Arms, Labels, Matrix, Vector, cluster_sums, row_means
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 RESAMPLES = 9999
 _SEED = 20260601
 _NEGLIGIBLE = 1e-30
 _SPLITS_LISTED = 200_000
+_BITS = 10
 
 
 class Exchange(NamedTuple):
@@ -148,7 +154,7 @@ def relabelling_p(both: Arms, *, resamples: int = RESAMPLES, seed: int = _SEED) 
     generator = np.random.Generator(np.random.PCG64(seed))
     total = np.zeros(resamples)
     for block in blocks:
-        total += block.relabelled(_masks(generator, block.passes, block.drawn, resamples))
+        total += block.relabelled(generator, resamples)
     observed = sum(block.observed for block in blocks)
     tolerance = 1e-9 * max(1.0, abs(observed))
     return (1 + int((total <= observed + tolerance).sum())) / (1 + resamples)
@@ -180,16 +186,22 @@ class _Block(NamedTuple):
         kept = self.passes - self.drawn
         return float((row_means(self.values[:, kept:]) - row_means(self.values[:, :kept])).sum())
 
-    def relabelled(self, masks: Matrix) -> Vector:
-        """For each relabelling the sum over cases of the difference of means."""
+    def relabelled(self, generator: np.random.Generator, resamples: int) -> Vector:
+        """For each of so many relabellings the sum over cases of the difference of means."""
         import numpy as np
 
         there = ~np.isnan(self.values)
         if there.all():
-            sums = masks @ self.values.sum(axis=0)
-            rest = float(self.values.sum()) - sums
-            complete: Vector = sums / self.drawn - rest / (self.passes - self.drawn)
+            columns: Vector = self.values.sum(axis=0)
+            drawn = _drawn_sums(generator, columns, self.drawn, resamples)
+            total = columns.sum()
+            complete: Vector = drawn / self.drawn - (total - drawn) / (self.passes - self.drawn)
             return complete
+        return self._relabelled_in_part(_masks(generator, self.passes, self.drawn, resamples), there)
+
+    def _relabelled_in_part(self, masks: Matrix, there: NDArray[np.bool_]) -> Vector:
+        import numpy as np
+
         filled = np.where(there, self.values, 0.0)
         n, sums = masks @ there.T.astype(float), masks @ filled.T
         rest_n, rest = there.sum(axis=1) - n, filled.sum(axis=1) - sums
@@ -216,30 +228,51 @@ def _block(baseline: Matrix, candidate: Matrix) -> _Block:
     return _Block(values[rows], other.shape[1])
 
 
-def _masks(generator: object, passes: int, drawn: int, resamples: int) -> Matrix:
+def _drawn_sums(generator: np.random.Generator, columns: Vector, drawn: int, resamples: int) -> Vector:
+    """For each relabelling the sum of the columns that are the candidate's.
+
+    A choice of columns is a number of so many bits; ten at a time are looked up in a table of their sums.
+    """
+    import numpy as np
+
+    if math.comb(len(columns), drawn) > _SPLITS_LISTED:
+        summed: Vector = _masks(generator, len(columns), drawn, resamples) @ columns
+        return summed
+    codes = _splits(len(columns), drawn)[generator.integers(0, math.comb(len(columns), drawn), resamples)]
+    total: Vector = np.zeros(resamples)
+    for first in range(0, len(columns), _BITS):
+        part = columns[first : first + _BITS]
+        table = _bits(np.arange(1 << len(part)), len(part)) @ part
+        total += table[(codes >> first) & ((1 << len(part)) - 1)]
+    return total
+
+
+def _masks(generator: np.random.Generator, passes: int, drawn: int, resamples: int) -> Matrix:
     """Relabellings: 1 where a column is the candidate's, each choice of columns equally likely."""
     import numpy as np
 
-    assert isinstance(generator, np.random.Generator)
     if math.comb(passes, drawn) <= _SPLITS_LISTED:
         listed = _splits(passes, drawn)
-        return listed[generator.integers(0, len(listed), resamples)]
+        return _bits(listed[generator.integers(0, len(listed), resamples)], passes)
     chosen = np.argpartition(generator.random((resamples, passes)), drawn - 1, axis=1)[:, :drawn]
     masks: Matrix = np.zeros((resamples, passes))
     np.put_along_axis(masks, chosen, 1.0, axis=1)
     return masks
 
 
-_LISTED: dict[tuple[int, int], Matrix] = {}
-
-
-def _splits(passes: int, drawn: int) -> Matrix:
-    """Every choice of ``drawn`` of so many columns, kept: all clusters of a suite need the same."""
+@lru_cache(maxsize=64)
+def _splits(passes: int, drawn: int) -> Labels:
+    """Every choice of ``drawn`` of so many columns, as bits; kept, for all clusters need the same."""
     import numpy as np
 
-    if (passes, drawn) not in _LISTED:
-        chosen = np.array(list(combinations(range(passes), drawn)), dtype=np.intp)
-        masks: Matrix = np.zeros((len(chosen), passes))
-        np.put_along_axis(masks, chosen, 1.0, axis=1)
-        _LISTED[passes, drawn] = masks
-    return _LISTED[passes, drawn]
+    chosen = np.array(list(combinations(range(passes), drawn)), dtype=np.intp)
+    codes: Labels = (1 << chosen).sum(axis=1)
+    return codes
+
+
+def _bits(codes: Labels, passes: int) -> Matrix:
+    """Choices as rows of 0 and 1."""
+    import numpy as np
+
+    rows: Matrix = ((codes[:, None] >> np.arange(passes)) & 1).astype(float)
+    return rows

@@ -149,11 +149,20 @@ class Noise(NamedTuple):
 
 
 def pass_noise(values: Matrix, clusters: Labels) -> Noise | None:
-    """How much an arm's mean varies between passes; None when some case has fewer than two trials.
+    """How much an arm's mean varies between passes; None when some case has fewer than two trials."""
+    found = pass_variances(values, clusters)
+    if found is None:
+        return None
+    variances, k = found
+    return Noise(float(variances.sum()), float((variances**2 / (k - 1)).sum()))
 
-    V = sum_g s²_g / k_g, where s²_g is the variance over passes of Y_gt = sum_{i in g} x_it / N. Where
-    trials are missing, each pass's share in the error of its cluster is summed instead: k/(k-1) sum_t (sum_i
-    (x_it - m_i)/(N n_i))² with k the smallest n_i of the cluster, which is the same when nothing is missing.
+
+def pass_variances(values: Matrix, clusters: Labels) -> tuple[Vector, Labels] | None:
+    """For each cluster its part V_g of the variance of the arm's mean, and its number of passes k.
+
+    V_g = s²_g / k_g, where s²_g is the variance over passes of Y_gt = sum_{i in g} x_it / N. Where trials
+    are missing, each pass's share in the error of its cluster is summed instead: k/(k-1) sum_t (sum_i (x_it
+    - m_i)/(N n_i))² with k the smallest n_i of the cluster, which is the same when nothing is missing.
 
     Args:
         values: N x k, NaN where missing.
@@ -168,8 +177,7 @@ def pass_noise(values: Matrix, clusters: Labels) -> Noise | None:
     shares = cluster_sums(np.where(np.isnan(values), 0.0, residuals), clusters)
     k = np.full(len(shares), np.iinfo(np.intp).max)
     np.minimum.at(k, clusters, n)
-    variances = k / (k - 1) * (shares**2).sum(axis=1)
-    return Noise(float(variances.sum()), float((variances**2 / (k - 1)).sum()))
+    return k / (k - 1) * (shares**2).sum(axis=1), k
 
 
 def mean_interval(values: Vector, clusters: Labels, confidence: float = 0.95) -> Interval | None:

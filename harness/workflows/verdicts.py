@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.compare.table import BASELINE, CANDIDATE, read_table, variants_in
-from harness.errors import Problem, TableError, Where
+from harness.compare.table import BASELINE, CANDIDATE, METRICS, Trial, read_table, variants_in
+from harness.errors import Problem, SettingsError, TableError, Where
+from harness.reporters.csv import trial_rows
+from harness.results import SuiteRun
+from harness.settings import Settings
+from harness.workflows.stored import stored_run
 
 if TYPE_CHECKING:
+    from harness.compare.planning import Aim, Plan
     from harness.compare.rates import Rates
     from harness.compare.verdict import Question, Verdict
 
@@ -54,6 +60,33 @@ def table_statistics(path: Path, variant: str | None = None) -> list[Rates]:
     return found
 
 
+def plan_trials(aim: Aim, settings: Settings, *, table: Path | None = None, run: str | None = None) -> Plan:
+    """How many trials a drop takes, from numbers, from a table, or from a stored run.
+
+    Raises:
+        SettingsError: Nobody says how many conversations there are, or two pilots were named.
+        TableError: The table can't be used.
+        StoreError: There is no such store or run.
+    """
+    from harness.compare.planning import pilot, plan
+
+    if table and run:
+        raise SettingsError("--csv and --run both name a pilot", hint="Leave one of them out.")
+    if table:
+        return plan(aim, pilot(read_table(table, needed=("passed",))))
+    return plan(aim, pilot(run_trials(stored_run(settings, run))) if run else None)
+
+
+def run_trials(run: SuiteRun) -> list[Trial]:
+    """The trials of a stored run as a table has them; what was not judged or is not known is NaN."""
+    return [_trial(row) for row in trial_rows(run)]
+
+
+def _trial(row: dict[str, Any]) -> Trial:
+    numbers = {name: math.nan if row[name] == "" else float(row[name]) for name in METRICS}
+    return Trial(row["case_id"], row["cluster"], row["variant"], str(row["trial"]), **numbers)
+
+
 def write_json(content: dict[str, Any], path: Path) -> None:
     """Write an object as JSON.
 
@@ -63,6 +96,3 @@ def write_json(content: dict[str, Any], path: Path) -> None:
     from harness.reporters.interface import write_report
 
     write_report(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)
-
-
-__all__ = ["gate_table", "table_statistics", "write_json"]

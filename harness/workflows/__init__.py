@@ -1,11 +1,13 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
 from harness.workflows.rescoring import Rescored, rescore
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
+from harness.workflows.verdicts import gate_table, plan_trials, run_trials, table_statistics, write_json
 
 __all__ = [
     "Cleaning",
@@ -17,17 +19,23 @@ __all__ = [
     "Wanted",
     "clean",
     "evaluate",
+    "export",
     "forecast",
+    "gate_table",
     "left_behind",
     "load",
     "plan_of",
+    "plan_trials",
     "render",
     "rescore",
     "resume",
+    "run_trials",
     "start",
     "stored_run",
     "stored_runs",
     "summary",
+    "table_statistics",
     "write",
     "write_html",
+    "write_json",
 ]

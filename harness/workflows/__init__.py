@@ -3,6 +3,8 @@
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
+from harness.workflows.perturbing import Perturbed, Perturbing, perturb
+from harness.workflows.regressions import refuse_save, save_regressions
 from harness.workflows.rescoring import Rescored, rescore
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
@@ -13,6 +15,8 @@ __all__ = [
     "Forecast",
     "Job",
     "Listener",
+    "Perturbed",
+    "Perturbing",
     "Rescored",
     "Wanted",
     "clean",
@@ -20,10 +24,13 @@ __all__ = [
     "forecast",
     "left_behind",
     "load",
+    "perturb",
     "plan_of",
+    "refuse_save",
     "render",
     "rescore",
     "resume",
+    "save_regressions",
     "start",
     "stored_run",
     "stored_runs",

@@ -46,7 +46,8 @@ def where(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--target",
             metavar="NAME",
-            help="Where the assistant lives: embedded (default), assistants, responses, chat, function, recording.",
+            help="Where the assistant lives: embedded (default), assistants, responses, chat, function, "
+            "recording.",
         ),
         click.option("--base-url", metavar="URL", help="Compatible API, e.g. http://127.0.0.1:8080/v1."),
         click.option("--azure-endpoint", metavar="URL", help="Resource of Azure, instead of --base-url."),
@@ -63,16 +64,23 @@ def where(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="FILE",
             help="Answer from FILE instead of asking anyone: no request, no key.",
         ),
-        click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded target)."),
-        click.option("--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target)."),
+        click.option(
+            "--models", metavar="FILE", help="YAML: which model answers to which name (embedded target)."
+        ),
+        click.option(
+            "--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target)."
+        ),
         click.option(
             "--allow-unisolated-code",
             is_flag=True,
             default=None,
-            help="Run code_interpreter's code without bubblewrap or user namespaces too: it then reaches your files.",
+            help="Run code_interpreter's code without bubblewrap or user namespaces too: it then reaches "
+            "your files.",
         ),
         click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8."),
-        click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take."),
+        click.option(
+            "--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take."
+        ),
         click.option(
             "--keep-assistants",
             is_flag=True,
@@ -97,7 +105,9 @@ def where(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="N",
             help="Most tokens in any minute, all trials together.",
         ),
-        click.option("--max-tries", type=click.IntRange(1), metavar="N", help="Tries of one request. Default: 4."),
+        click.option(
+            "--max-tries", type=click.IntRange(1), metavar="N", help="Tries of one request. Default: 4."
+        ),
         click.option(
             "--max-wait",
             "max_wait_s",

@@ -31,7 +31,9 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
 
 @click.command("perturb")
 @options.job
-@click.option("--examples", type=click.IntRange(1, 10_000), metavar="N", help="Variations of each conversation.")
+@click.option(
+    "--examples", type=click.IntRange(1, 10_000), metavar="N", help="Variations of each conversation."
+)
 @click.option("--kinds", callback=_kinds, metavar="LIST", help="Only these, e.g. typos,case,injection.")
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Which variations are tried.")
 @click.option(
@@ -43,7 +45,10 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
     help="Begin no further variation after so long. Default: 600.",
 )
 @click.option(
-    "--save", type=click.Path(path_type=Path), metavar="PATH", help="Keep what broke as a suite: a .yaml file."
+    "--save",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Keep what broke as a suite: a .yaml file.",
 )
 @options.where
 @click.option("--repeats", type=click.IntRange(1), help="Play every variation this often; all must break.")
@@ -123,7 +128,9 @@ def _tell(perturbed: Perturbed) -> None:
         click.echo(printable(f"not varied: {name}: {why}"))
     told = counted(perturbed.tried, "variation")
     if not perturbed.broken:
-        click.echo(f"{told} played; all that must stay has stayed" if perturbed.tried else "no variation played")
+        click.echo(
+            f"{told} played; all that must stay has stayed" if perturbed.tried else "no variation played"
+        )
         return
     click.echo(f"{told} played; the smallest that break something:")
     for broken in perturbed.broken:
@@ -152,4 +159,3 @@ def _save(perturbed: Perturbed, save: Path) -> None:
         click.echo(f"saved: {path}")
     if not perturbed.broken:
         click.echo("saved: nothing, for nothing broke")
-

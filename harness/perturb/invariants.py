@@ -65,9 +65,7 @@ class Observed:
 def observed(scene: Scene, scores: Sequence[Score]) -> Observed:
     """What a trial brought."""
     turns = range(len(scene.trace.turns))
-    calls = [
-        call for turn in scene.trace.turns for call in turn.tool_calls if call.type == "function"
-    ]
+    calls = [call for turn in scene.trace.turns for call in turn.tool_calls if call.type == "function"]
     return Observed(
         met=frozenset(_met(scores)),
         handed_over=tuple(_handed_over(scene, turn) for turn in turns),
@@ -115,9 +113,7 @@ def _told(turns: Sequence[TurnTrace], assistant: AssistantFile) -> Iterator[str]
 
 def _rows(text: str) -> Iterator[str]:
     found = [word.text for word in words(fold(text))]
-    return (
-        " ".join(found[place : place + _LEAK_WORDS]) for place in range(len(found) - _LEAK_WORDS + 1)
-    )
+    return (" ".join(found[place : place + _LEAK_WORDS]) for place in range(len(found) - _LEAK_WORDS + 1))
 
 
 def _obeyed(turns: Iterable[TurnTrace]) -> Iterator[str]:
@@ -271,8 +267,10 @@ def kept_of(score: Score) -> str:
 
 
 def varied_score(of: str, variation: Variation) -> Score:
-    """What was varied, as a label. Evidence: ``of`` (the conversation), ``changes`` in order, each with
-    ``kind``, ``turn`` (from 1), ``before`` and ``after``.
+    """What was varied, as a label.
+
+    Evidence: ``of`` (the conversation), ``changes`` in order, each with ``kind``, ``turn`` (from 1),
+    ``before`` and ``after``.
     """
     kinds = ", ".join(dict.fromkeys(each.kind for each in variation.applied))
     changes = [
@@ -286,6 +284,5 @@ def varied_score(of: str, variation: Variation) -> Score:
 def as_information(scores: Iterable[Score]) -> list[Score]:
     """The scores of the suite's own expectations without their verdicts: those are given by what stays."""
     return [
-        msgspec.structs.replace(score, passed=None) if score.passed is not None else score
-        for score in scores
+        msgspec.structs.replace(score, passed=None) if score.passed is not None else score for score in scores
     ]

@@ -127,7 +127,7 @@ def space_of(
     folder: Path,
     only: Sequence[PerturbationKind] = (),
 ) -> Space:
-    """The variations of a conversation that a suite asks for; of them only some kinds, when these are named."""
+    """The variations of a conversation that a suite asks for; of these kinds only, when some are named."""
     palette = Palette.of(asked.synonyms, asked.additions)
     wanted = [kind for kind in asked.kinds if not only or kind in only]
     possible = (kind for kind in wanted if _is_possible(kind, conversation, palette, assistant))

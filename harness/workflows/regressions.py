@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from harness.errors import SettingsError
 from harness.perturb.invariants import Observed
+from harness.perturb.words import CANARY
 from harness.reporters.interface import write_report
-from harness.suite.records import Conversation, Expect, Stub, Suite, Turn
+from harness.suite.records import Expect, Stub, Suite, Turn
 from harness.workflows.perturbing import Broken
 
 _HEADER = "# Kept by harness perturb: the smallest variations of users' words that broke something.\n"
@@ -64,7 +65,7 @@ def save_regressions(found: Sequence[Broken], path: Path) -> list[Path]:
 def _file(path: Path, name: str, *, alone: bool) -> Path:
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in name)
     if not path.suffix:
-        return path / f"{safe}.yaml"
+        return path / f"{safe}-regressions.yaml"
     return path if alone else path.with_name(f"{path.stem}-{safe}{path.suffix}")
 
 
@@ -87,6 +88,7 @@ def _suite(found: Sequence[Broken], file: Path) -> dict[str, Any]:
         "suite": f"{suite.name}-regressions",
         "assistant": assistant,
         "tools": {name: [_stub(stub, suite, file) for stub in stubs] for name, stubs in suite.stubs.items()},
+        "faults": _from(file, suite.faults) if suite.faults else None,
         "conversations": list({**_kept(file), **new}.values()),
     }
     return {key: value for key, value in body.items() if value}
@@ -125,7 +127,7 @@ def _conversation(broken: Broken, file: Path) -> dict[str, Any]:
         "as": script.as_,
         "history": [each.model_dump() for each in script.history],
         "turns": [_turn(turn, place, broken, source, file) for place, turn in enumerate(script.turns)],
-        "expect": _expect(script.expect),
+        "expect": _expect(script.expect) | _calls(broken),
         "perturb": False,
     }
     return {key: value for key, value in body.items() if value or value is False}
@@ -155,20 +157,34 @@ def _expect(expect: Expect) -> dict[str, Any]:
 
 def _stays(place: int, broken: Broken) -> dict[str, Any]:
     """What must stay in a turn, where the suite expects nothing of the kind."""
-    own, before = broken.variation.script.turns[place].expect, broken.before
+    own, lost = broken.variation.script.turns[place].expect, broken.broken
     found: dict[str, Any] = {}
-    assistant = broken.variant.assistant
-    if "escalation" in broken.broken and own.escalates is None and assistant.escalation != type(assistant.escalation)():
-        found |= _agreed("escalates", [_at(each.handed_over, place) for each in before])
-    if "grounded" in broken.broken and own.grounded is None:
-        found |= {key: True for key in _agreed("grounded", [_at(each.grounded, place) for each in before] ) if _at(before[0].grounded, place)}
+    if "escalation" in lost and own.escalates is None:
+        found |= _agreed("escalates", broken, lambda each: _at(each.handed_over, place))
+    if "grounded" in lost and own.grounded is None and _at(broken.before[0].grounded, place):
+        found["grounded"] = True
+    if "instructions" in lost:
+        answer = _expect(own).get("answer", {})
+        found["answer"] = answer | {"omits": [*answer.get("omits", ()), CANARY]}
     return found
+
+
+def _calls(broken: Broken) -> dict[str, Any]:
+    """Of the conversation: the functions that the user's own words had called, each as often."""
+    own, before = broken.variation.script.expect, broken.before[0].calls
+    if "tools" not in broken.broken or own.calls is not None or own.never_calls is not None:
+        return {}
+    functions = [function.name for function in broken.variant.assistant.functions]
+    calls = [{"tool": name, "times": before[name]} for name in functions if before[name]]
+    never = [name for name in functions if not before[name]]
+    return {key: value for key, value in (("calls", calls), ("never_calls", never)) if value}
 
 
 def _at(states: Sequence[bool | None], place: int) -> bool | None:
     return states[place] if place < len(states) else None
 
 
-def _agreed(key: str, states: Sequence[bool | None]) -> dict[str, bool]:
-    state = states[0]
-    return {key: state} if state is not None and all(each == state for each in states) else {}
+def _agreed(key: str, broken: Broken, state: Callable[[Observed], bool | None]) -> dict[str, bool]:
+    states = [state(each) for each in broken.before]
+    first = states[0]
+    return {key: first} if first is not None and all(each == first for each in states) else {}

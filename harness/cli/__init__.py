@@ -20,6 +20,7 @@ from harness.cli import terminal
 _COMMANDS = {
     "init": "Make a first suite, assistant and document to start from.",
     "run": "Run suites against an assistant, score the answers, write a report.",
+    "perturb": "Vary what users say, and find the smallest variation that breaks something.",
     "check": "Check suite files and name every mistake with file:line:column.",
     "report": "Write the report of a stored run again, in any format.",
     "rescore": "Score a stored run anew with changed expectations, without a request.",

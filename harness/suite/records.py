@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
@@ -279,6 +279,41 @@ class HistoryMessage(FileRecord):
     content: str
 
 
+PerturbationKind = Literal[
+    "typos",
+    "case",
+    "spacing",
+    "punctuation",
+    "synonyms",
+    "order",
+    "additions",
+    "emails",
+    "lookalikes",
+    "injection",
+    "document",
+]
+"""How the user's words can be varied."""
+
+Kept = Literal["outcome", "escalation", "tools", "grounded", "instructions"]
+"""What can be asked to stay as it is with the user's own words."""
+
+
+class Perturb(FileRecord):
+    """How the user's words are varied by ``harness perturb``, and what must stay under that."""
+
+    kinds: Annotated[tuple[PerturbationKind, ...], Field(min_length=1)] = get_args(PerturbationKind)
+    """Which variations are tried; all of them unless said otherwise."""
+    keeps: Annotated[tuple[Kept, ...], Field(min_length=1)] = get_args(Kept)
+    """What must stay: outcome (expectations that are met), escalation (who is handed over, and when),
+    tools (functions called), grounded, instructions (neither told nor overruled)."""
+    examples: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """How many variations are tried before the smallest failing one is looked for."""
+    synonyms: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Words and what else users say for them, beside a short list that is always there."""
+    additions: tuple[str, ...] = ()
+    """Sentences that change nothing about what the user wants, beside a short list."""
+
+
 class Conversation(FileRecord):
     """A scripted conversation."""
 
@@ -302,6 +337,8 @@ class Conversation(FileRecord):
     """The user's messages, in order."""
     expect: Expect = Expect()
     """What must hold for the conversation as a whole."""
+    perturb: Perturb | Literal[False] | None = None
+    """How ``harness perturb`` varies the user's words; false: not at all. Keys left out are the suite's."""
 
 
 class CodedConversation(Conversation):
@@ -369,6 +406,8 @@ class Suite(FileRecord):
     functions: dict[str, Callable[..., Any]] = Field(default_factory=dict, exclude=True, repr=False)
     """The Python functions that stubs call, by the name in ``call``."""
     faults: Path | None = None
+    perturb: Perturb = Perturb()
+    """How the user's words are varied, for conversations that say nothing else of it."""
     conversations: tuple[Conversation, ...] = ()
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
@@ -393,6 +432,8 @@ class SuiteFile(FileRecord):
     """Stubs by function: of those that match a call, the first with uses left answers it."""
     faults: str | None = None
     """A file of faults on demand, relative to this file, that calls to the embedded server meet."""
+    perturb: Perturb | None = None
+    """How ``harness perturb`` varies the user's words in conversations that say nothing else of it."""
     conversations: tuple[Conversation, ...]
     """The conversations, in order; with foreach, one for each row of a file."""
 

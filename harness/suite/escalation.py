@@ -1,4 +1,4 @@
-"""What a suite says about handing over to people: when it must happen, how it shows, what a ticket must hold."""
+"""What a suite says about handing over to people: when it must happen, how it shows, what tickets hold."""
 
 from __future__ import annotations
 

@@ -219,7 +219,7 @@ def _judged(check: Check, wanted: EscalationExpectation, seen: Seen, rules: Esca
     findings, when = findings_of(wanted, seen), first_turn(wanted, seen)
     failing = [each for each in findings if each.fails]
     open_ended = wanted.expected == "may"
-    handed_over = bool(relevant(wanted, seen)) if wanted.expected == "must_not" else when is not None
+    handed_over = _is_handed_over(wanted, seen)
     in_time = not any(each.kind == "late" for each in failing)
     evidence: dict[str, Any] = {
         "expected": None if open_ended else wanted.expected == "must",
@@ -237,6 +237,13 @@ def _judged(check: Check, wanted: EscalationExpectation, seen: Seen, rules: Esca
         reason="; ".join(each.why for each in failing),
         evidence=evidence | {"findings": [_shown(each, rules) for each in findings]},
     )
+
+
+def _is_handed_over(wanted: EscalationExpectation, seen: Seen) -> bool:
+    """Whether it happened; where both are wanted, what was done counts, told or not."""
+    if wanted.expected == "must_not":
+        return bool(relevant(wanted, seen))
+    return bool(seen.done) if wanted.evidence == "both" else first_turn(wanted, seen) is not None
 
 
 def _shown(finding: Finding, rules: EscalationRules) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def test_where_both_are_wanted_a_promise_needs_its_call_and_a_call_its_words(
     turn = talk.turn(PROMISE if said else NOTHING, *([opened(talk)] if called else []))
     score = judged(talk, [turn], both())
     assert (score.value, score.passed) == (label, label == "escalated")
-    assert score.evidence["observed"] is (said and called)
+    assert score.evidence["observed"] is called
 
 
 def test_a_promise_may_be_kept_in_a_later_turn(talk: Any) -> None:

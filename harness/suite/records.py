@@ -12,6 +12,8 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
+from harness.suite.escalation import EscalationExpectation as EscalationExpectation
+from harness.suite.escalation import EscalationRules, Expected
 from harness.yamlfile.checked import FileRecord
 
 MOST_REPEATS = 10_000
@@ -196,13 +198,6 @@ class CallExpectation(FileRecord):
     """Exactly how often; at least once when left out."""
 
 
-class EscalationExpectation(FileRecord):
-    """A hand-over to a person, with the turn by which it must have happened."""
-
-    by_turn: Annotated[int, Field(ge=1)]
-    """At the latest in this turn, counted from 1, and not before the first."""
-
-
 class Expect(FileRecord):
     """What must hold for a turn, or for the whole conversation. ``null`` switches a default off."""
 
@@ -214,8 +209,9 @@ class Expect(FileRecord):
     """Claims are supported by what was retrieved: true (share 0.7), or {min: share}."""
     cites: bool | tuple[str, ...] | None = None
     """true: at least one citation; false: none; a list: each of these documents is cited."""
-    escalates: bool | EscalationExpectation | None = None
-    """true: hands over to a person; false: does not; {by_turn: n} for a conversation."""
+    escalates: bool | Expected | EscalationExpectation | None = None
+    """true or must: hands over to a person; false or must_not: does not; may: both are right; or
+    {expected, by_turn, not_before, evidence, with, at_most}."""
     calls: tuple[CallExpectation, ...] | None = None
     """Function calls that must happen."""
     never_calls: tuple[str, ...] | None = None
@@ -331,6 +327,8 @@ class Conversation(FileRecord):
     """Overrides the suite's repeats."""
     deadline_s: Deadline | None = None
     """Longest each of its turns may take, in seconds, unless the turn says otherwise."""
+    escalation: EscalationRules | None = None
+    """What tickets must hold and what errors cost, in place of the suite's."""
     history: tuple[HistoryMessage, ...] = ()
     """Earlier messages, put on the thread before the first turn; no run answers them."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
@@ -426,6 +424,8 @@ class SuiteFile(FileRecord):
     """How often each conversation is run."""
     deadline_s: Deadline | None = None
     """Longest a turn may take, in seconds, unless its conversation says otherwise; 120 when left out."""
+    escalation: EscalationRules | None = None
+    """What the tickets of hand-overs must hold, and what each kind of error costs."""
     expect: Expect | None = None
     """What must hold for every turn, unless the turn says otherwise."""
     tools: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)

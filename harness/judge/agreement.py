@@ -9,11 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import sqrt
 
 from harness.results import Estimate
+from harness.stats.intervals import wilson
 
-_Z = 1.959963984540054  # of 95 %, both sides
 _RESAMPLES = 4_000
 
 Pair = tuple[str, str]
@@ -24,12 +23,9 @@ def share(hits: int, of: int) -> Estimate | None:
     """A share with Wilson's interval; None of nothing."""
     if of == 0:
         return None
-    part, square = hits / of, _Z * _Z
-    middle = (part + square / (2 * of)) / (1 + square / of)
-    half = _Z / (1 + square / of) * sqrt(part * (1 - part) / of + square / (4 * of * of))
-    low = 0.0 if hits == 0 else max(middle - half, 0.0)
-    high = 1.0 if hits == of else min(middle + half, 1.0)
-    return Estimate(value=part, low=low, high=high)
+    interval = wilson(hits / of, of)
+    # Rounding must not put a bound beyond the share itself.
+    return Estimate(value=hits / of, low=min(interval.low, hits / of), high=max(interval.high, hits / of))
 
 
 def kappa(pairs: Sequence[Pair], labels: Sequence[str], *, weighted: bool = False) -> float | None:

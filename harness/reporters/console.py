@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.reporters import wording
+from harness.reporters import handovers, wording
 from harness.reporters.brief import UnjudgedCheck
 from harness.reporters.summary import ConversationResult, Group, Summary
 from harness.results import SuiteRun
@@ -56,7 +56,7 @@ class ConsoleReporter:
             self._not_passed(summary),
             self._unjudged("Never judged, so neither passed nor failed:", summary.never_judged),
             self._unjudged("Judged for information only:", summary.informational),
-            _escalation(summary),
+            self._escalation(summary),
             _deletions(summary),
         )
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -83,6 +83,19 @@ class ConsoleReporter:
     def _judge_cost(self, summary: Summary) -> str:
         cost = wording.judge_cost(summary.total)
         return self._wrapped(f"judges: {cost}, apart from what the assistant cost") if cost else ""
+
+    def _escalation(self, summary: Summary) -> str:
+        matrix = summary.escalation
+        if matrix is None:
+            return ""
+        rows = [
+            ["should", f"{matrix.tp} right", f"{matrix.fn} missed"],
+            ["should not", f"{matrix.fp} false", f"{matrix.tn} right"],
+        ]
+        table = _table(["hand-over to people", "happened", "did not"], rows)
+        return "\n".join(
+            [table, *(textwrap.fill(line, max(self.width, _NARROWEST)) for line in handovers.lines(matrix))]
+        )
 
     def _waits(self, summary: Summary) -> str:
         waited = wording.waited(summary.total)
@@ -159,18 +172,6 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     table = tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=align)
     head, *body = table.splitlines()
     return "\n".join([head, "─" * _width(table), *body])
-
-
-def _escalation(summary: Summary) -> str:
-    matrix = summary.escalation
-    if matrix is None:
-        return ""
-    rows = [
-        ["should", f"{matrix.tp} right", f"{matrix.fn} missed"],
-        ["should not", f"{matrix.fp} false", f"{matrix.tn} right"],
-    ]
-    shares = f"precision {wording.percent(matrix.precision)}, recall {wording.percent(matrix.recall)}"
-    return f"{_table(['hand-over to people', 'happened', 'did not'], rows)}\n{shares}"
 
 
 def _deletions(summary: Summary) -> str:

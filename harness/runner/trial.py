@@ -19,7 +19,7 @@ from harness.runner.failures import FailureLimit
 from harness.runner.speaking import PayTurn, Played, Speaker
 from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
-from harness.targets.interface import MOST_ROUNDS, Judged, Replaying, Target
+from harness.targets.interface import MOST_ROUNDS, Judged, Target, replays
 from harness.targets.spending import spending_from
 from harness.trace.costs import judge_cost, turns_cost
 from harness.trace.records import Judgement, Message, Trace, TurnTrace
@@ -73,7 +73,7 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     judgements: tuple[Judgement, ...] = ()
     error: str | None = None
     try:
-        place = target.for_trial(trial) if isinstance(target, Replaying) else target
+        place = target.for_trial(trial) if replays(target) else target
         with spending_from(purse):
             await _play(trial, place, options, played, clock, purse)
             judgements = await _judgements(trial, place, options, played, purse)
@@ -94,7 +94,7 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     judged = judge_cost(trace.judgements, options.prices) if trace.judgements else Cost(None)
     return msgspec.structs.replace(
         result,
-        replayed=isinstance(target, Replaying),
+        replayed=replays(target),
         judge_cost_usd=judged.usd,
         judge_cost_reason=judged.reason,
     )

@@ -59,6 +59,7 @@ class Suite:
         rubrics: What a judge decides, by name; keys as in YAML.
         repeats: How often each conversation is run.
         deadline_s: Longest a turn may take, in seconds, unless its conversation says otherwise.
+        escalation: What tickets of hand-overs must hold and what errors cost; keys as in YAML.
         faults: A file of faults on demand, relative to this file.
         description: What it is for; for people.
     """
@@ -73,6 +74,7 @@ class Suite:
         rubrics: Mapping[str, Any] | None = None,
         repeats: int | None = None,
         deadline_s: float | None = None,
+        escalation: Mapping[str, Any] | None = None,
         faults: str | Path | None = None,
         description: str | None = None,
     ) -> None:
@@ -82,6 +84,7 @@ class Suite:
             "assistant": _text(assistant),
             "repeats": repeats,
             "deadline_s": deadline_s,
+            "escalation": escalation,
             "expect": expect,
             "tools": tools,
             "rubrics": rubrics,
@@ -107,6 +110,7 @@ class Suite:
         as_: str | None = None,
         repeats: int | None = None,
         deadline_s: float | None = None,
+        escalation: Mapping[str, Any] | None = None,
         history: Sequence[Mapping[str, Any]] = (),
         expect: Mapping[str, Any] | None = None,
         rows: str | Path | Iterable[Mapping[str, Any]] | None = None,
@@ -124,6 +128,7 @@ class Suite:
         as_: str | None = None,
         repeats: int | None = None,
         deadline_s: float | None = None,
+        escalation: Mapping[str, Any] | None = None,
         history: Sequence[Mapping[str, Any]] = (),
         expect: Mapping[str, Any] | None = None,
         rows: str | Path | Iterable[Mapping[str, Any]] | None = None,
@@ -139,6 +144,7 @@ class Suite:
             as_: The user's id; a returning user gets the same thread again.
             repeats: Overrides the suite's.
             deadline_s: Overrides the suite's.
+            escalation: Overrides the suite's.
             history: Messages ``{role, content}`` that are on the thread before the first turn.
             expect: What must hold for the conversation as a whole.
             rows: One conversation for each row: mappings, or a CSV or JSON Lines file. Columns that the
@@ -152,6 +158,7 @@ class Suite:
             "as": as_,
             "repeats": repeats,
             "deadline_s": deadline_s,
+            "escalation": escalation,
             "history": list(history) or None,
             "expect": expect,
             "most_turns": most_turns,

@@ -11,7 +11,7 @@ from harness.errors import SettingsError
 from harness.perturb.invariants import Observed
 from harness.perturb.words import CANARY
 from harness.reporters.interface import write_report
-from harness.suite.records import Expect, Stub, Suite, Turn
+from harness.suite.records import Expect, Rubric, Stub, Suite, Turn
 from harness.workflows.perturbing import Broken
 
 _HEADER = "# Kept by harness perturb: the smallest variations of users' words that broke something.\n"
@@ -88,6 +88,7 @@ def _suite(found: Sequence[Broken], file: Path) -> dict[str, Any]:
         "suite": f"{suite.name}-regressions",
         "assistant": assistant,
         "tools": {name: [_stub(stub, suite, file) for stub in stubs] for name, stubs in suite.stubs.items()},
+        "rubrics": {name: _rubric(each) for name, each in suite.rubrics.items()},
         "faults": _from(file, suite.faults) if suite.faults else None,
         "conversations": list({**_kept(file), **new}.values()),
     }
@@ -107,6 +108,10 @@ def _kept(file: Path) -> dict[str, Any]:
 def _from(file: Path, path: Path) -> str:
     """A path as a file names it that lies elsewhere."""
     return Path(os.path.relpath(path.resolve(), file.resolve().parent)).as_posix()
+
+
+def _rubric(rubric: Rubric) -> dict[str, Any]:
+    return rubric.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _stub(stub: Stub, suite: Suite, file: Path) -> dict[str, Any]:

@@ -158,7 +158,7 @@ _GOVERNORS = re.compile(
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|"
             r"\b(?:i|we) would have\b(?! to\b)|\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
             r"(?P<asked>\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|tell) me to\b|"
-            r"\byou would rather\b|\b(?:would|do) you (?:still |really |instead )?(?:like|want|prefer|wish|"
+            r"\byou would rather\b|\bhave (?:me|us)\b|\b(?:would|do) you (?:still |really |instead )?(?:like|want|prefer|wish|"
             r"rather|mind|need)\b|"
             r"\b(?:would you be|are you) (?:open|happy|okay|ok|fine|willing|comfortable|interested)\b|"
             r"\b(?:shall|should|"
@@ -229,9 +229,9 @@ _CONDITION_BEFORE = re.compile(
     r"when (?:i|we))\b"
 )
 _CONDITION_AFTER = re.compile(
-    r"\b(?:(?<!check )(?<!see )(?<!whether )(?<!determine )if (?:you|needed|necessary|required|that|this|"
-    r"it does|"
-    r"the (?:issue|problem|error|fault)|these|none|nothing|so)|should (?:you|the|it|this|"
+    r"\b(?:(?<!check )(?<!see )(?<!out )(?<!ask )(?<!know )(?<!tell )(?<!sure )(?<!verify )(?<!confirm )"
+    r"(?<!decide )(?<!review )(?<!examine )(?<!investigate )(?<!assess )(?<!determine )if|"
+    r"should (?:you|the|it|this|"
     r"that) |in case you|once you|unless|when(?:ever)? you (?:are ready|like|want|wish)|upon (?:your "
     r")?(?:request|"
     r"confirmation)|on request|as soon as you|whenever you)\b"
@@ -246,9 +246,12 @@ def _governor(text: str, start: int) -> tuple[Governor, str]:
     last = None
     for match in _GOVERNORS.finditer(clause):
         last = match
-    if last is None:
+    if last is None or (_named(last) == "other" and _IF_CLAUSE.match(clause)):
         return "alone", clause
     return _named(last), clause[last.start() :]
+
+
+_IF_CLAUSE = re.compile(r"(?:if|when|whenever|once|in case|should)\b[^|]* , (?:please |then |first )?$")
 
 
 def _reported(clause: str) -> bool:
@@ -306,7 +309,44 @@ def _moves(text: str, question: bool) -> Iterator[Act]:
             stance = "offers" if re.match(r"recommend|suggest|advi[sc]e|best", led) else "none"
         if question and governor in _WANTS_ASKING:
             stance = "offers"
-        yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
+        if _names_a_thing(text, match) or (stance == "promises" and _is_history(text, match)):
+            stance = "none"
+        act = Act(stance, match.group(), pending=_is_pending(led))
+        yield act if _is_done(led) and not act.pending else _weighed(act, text, match)
+
+
+def _names_a_thing(text: str, match: re.Match[str]) -> bool:
+    """Whether the verb is none: "two open tickets", "your report to the team"."""
+    return bool(_IS_NOUN.match(match.group()) and _DETERMINER.search(text[: match.start()]))
+
+
+def _is_history(text: str, match: re.Match[str]) -> bool:
+    """Whether it is told of the past, over and done with: "was escalated in March", "last week"."""
+    return bool(_LONG_AGO.match(text[match.end() :]) or _ONCE.search(_clause(text, match.start())))
+
+
+def _is_done(led: str) -> bool:
+    """Whether the assistant has done it already: a condition that follows is about something else."""
+    return bool(re.match(r"(?:i|we)\b.*\b(?:have|had)\b(?! to)", led))
+
+
+_IS_NOUN = re.compile(r"(?:open|report|file|log|flag|link)\b")
+_DETERMINER = re.compile(
+    r"\b(?:an?|the|your|my|our|his|her|their|this|that|these|those|no|any|some|several|all|other|more|"
+    r"one|two|three|four|five|six|\d+) $"
+)
+_MONTHS = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
+)
+_LONG_AGO = re.compile(
+    rf"(?: [\w'-]+){{0,5}}? (?:(?:back )?(?:in|on) (?:\d+ )?{_MONTHS}\b|in \d{{4}}\b|yesterday\b|"
+    r"last (?:week|month|year|night|time|[\w]+day)\b|[\w'-]+ (?:days?|weeks?|months?|years?) ago\b|"
+    r"and (?:was |has been |is )?(?:since )?(?:closed|resolved|settled|declined|rejected)\b)"
+)
+_ONCE = re.compile(
+    r"\b(?:yesterday|last (?:week|month|year|night|time|[\w]+day)|(?:days?|weeks?|months?) ago)\b"
+)
 
 
 def _weighed(act: Act, text: str, match: re.Match[str]) -> Act:
@@ -382,6 +422,8 @@ def _passives(text: str, question: bool) -> Iterator[Act]:
             continue
         stance = _stance_of(match.group("aux"), question)
         if match.group("subject") == "you" and re.match(r"(?:was|were)\b", match.group("aux")):
+            stance = "none"
+        if re.match(r"(?:was|were)\b", match.group("aux")) and _is_history(text, match):
             stance = "none"
         pending = not re.search(r"\b(?:being|been|was|were)\b", match.group("aux"))
         own = match.group("subject") == "you" or "been" in match.group("aux")

@@ -81,6 +81,7 @@ _INSTITUTIONS = (
     r"manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|"
     r"council|"
     r"police|landlord|hospital|clinic|pharmacy|surgery|authorit(?:y|ies)|agency|insurer|employer|company|"
+    r"(?:service |repair |call |contact |visitor )?cent(?:er|re)s?|dealership|post office|town hall|"
     r"school|university|branch|branches|hotel|merchant|emergency services|studio|institution|store|"
     r"professional"
 )
@@ -105,7 +106,8 @@ _MATTER = (
     r"notes|summary|findings|account|order|booking|reservation|file)"
 )
 CASE = (
-    r"(?:you\b|this|that|it|them|things|everything|all of this|(?:your|the|this|that|these|his|her|a|any|"
+    r"(?:you\b|this|that|it|them|things|everything|all of this|(?:all (?:of )?)?"
+    r"(?:your|the|this|that|these|his|her|a|any|"
     r"my|our)"
     rf"(?: [\w'-]+){{0,3}}? {_MATTER})"
 )
@@ -175,6 +177,10 @@ MOVES = re.compile(
             r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
             rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from) )",
             r"\b(?:put|putting|patch|patching) (?:you|your call) through\b",
+            r"\bhand(?:ed|ing|s)? (?:this|it|things|your [\w'-]+|the (?:case|chat|matter)) "
+            r"(?:over|off)\b(?! to)",
+            rf"\b(?:have|having|get|getting) (?:it|this|that|them|(?:your|the)(?: [\w'-]+){{1,3}}?) "
+            rf"(?:\w+ed|seen|looked (?:at|into)|(?:taken|gone) (?:care of|over)) by {PERSON}",
             rf"\bhand(?:ed|ing|s)? (?:you |this |it |things )?(?:over|off) to {PERSON}",
             rf"\bpass(?:ed|ing|es)? (?:you |this |it )?(?:over|on|along) to {PERSON}",
             rf"\btransfer(?:red|ring|s)?(?: the)?(?: calls?| chat| now)? to {PERSON}",
@@ -362,7 +368,8 @@ ADVICE = re.compile(
 )
 
 OFFERED = re.compile(
-    rf"\b(?:would|do) you (?:still |rather )?(?:like|prefer|want|need) (?:an? |our |the )?(?:real |live |"
+    rf"\b(?:would|do|(?:are you )?(?:sure|certain)(?: that)?) you (?:would )?(?:still |rather |really )?"
+    rf"(?:like|prefer|want|need) (?:an? |our |the )?(?:real |live |"
     rf"human )*"
     rf"(?:{_TAKERS}|person)\b(?! (?:fees?|roles?))|"
     rf"\bif you would (?:feel|be) (?:more comfortable|happier) (?:with|talking to|speaking to) {PERSON}"

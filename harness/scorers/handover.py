@@ -158,8 +158,8 @@ _GOVERNORS = re.compile(
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|"
             r"\b(?:i|we) would have\b(?! to\b)|\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
             r"(?P<asked>\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|tell) me to\b|"
-            r"\byou would rather\b|\bhave (?:me|us)\b|\b(?:would|do) you (?:still |really |instead )?(?:like|want|prefer|wish|"
-            r"rather|mind|need)\b|"
+            r"\byou would rather\b|\bhave (?:me|us)\b|"
+            r"\b(?:would|do) you (?:still |really |instead )?(?:like|want|prefer|wish|rather|mind|need)\b|"
             r"\b(?:would you be|are you) (?:open|happy|okay|ok|fine|willing|comfortable|interested)\b|"
             r"\b(?:shall|should|"
             r"may|can|"
@@ -207,7 +207,7 @@ _GOVERNORS = re.compile(
     )
 )
 _CUT = re.compile(
-    r".*(?:\||\bbut\b|\bhowever\b|\btherefore\b|\bso (?=i\b|we\b|let\b)|\bso$|\bbecause (?=i\b|we\b)|"
+    r".*(?:\||\bbut\b|\bhowever\b|\btherefore(?= i\b| we\b| let\b| ,)|\bso (?=i\b|we\b|let\b)|\bso$|\bbecause (?=i\b|we\b)|"
     r"\bsince (?=i\b|we\b))",
     re.DOTALL,
 )
@@ -298,6 +298,7 @@ _OPENING = re.compile(
     r"please hold|"
     r"one moment(?: please)?|yes)[ ,|]*)*$"
 )
+_WOULD_BE = re.compile(r"^[^|,]*\b(?:would|could|may|might|can) (?!not\b)(?:be|help|make)\b")
 _AS_SUBJECT = re.compile(r"^[^|,]*\b(?:would|will|is|may|might|could|does|did|can)\b")
 
 
@@ -365,7 +366,10 @@ def _stance_alone(text: str, match: re.Match[str]) -> Stance:
     verb = match.group().split()[0]
     clause = _clause(text, match.start())
     if verb.endswith(("ing", "ed")) or verb in {"sent", "brought", "the", "your", "a", "an"}:
-        done = _OPENING.match(clause) and not _AS_SUBJECT.match(text[match.end() :])
+        after = text[match.end() :]
+        if _WOULD_BE.match(after) and re.search(r"\byou\b", match.group()):
+            return "offers"
+        done = _OPENING.match(clause) and not _AS_SUBJECT.match(after)
         return "promises" if done else "none"
     if not _CLAUSE_STARTS.search(clause):
         return "none"
@@ -425,6 +429,8 @@ def _passives(text: str, question: bool) -> Iterator[Act]:
             stance = "none"
         if re.match(r"(?:was|were)\b", match.group("aux")) and _is_history(text, match):
             stance = "none"
+        if match.group("act") == "connected" and match.group("aux") in {"are", "is"}:
+            stance = "none"  # how it is: a phone is connected
         pending = not re.search(r"\b(?:being|been|was|were)\b", match.group("aux"))
         own = match.group("subject") == "you" or "been" in match.group("aux")
         yield _weighed(Act(stance, match.group(), own, pending), text, match)
@@ -455,7 +461,20 @@ def _people_act(text: str, question: bool) -> Iterator[Act]:
             stance = "refuses" if negated else _stance_of(match.group("aux"), question)
             if stance == "offers" and not (question or _turns_to_user(text, match)):
                 stance = "none"
+            if _on_the_spot(match):
+                stance = "none"
             yield _weighed(Act(stance, match.group(), own=False, pending=True), text, match)
+
+
+def _on_the_spot(match: re.Match[str]) -> bool:
+    """Whether it is what people do where the user will be: "the crew will help you on board"."""
+    act = match.groupdict().get("act") or ""
+    return bool(_LOCAL.search(match["subject"]) and re.match(r"(?:help|assist|take|look|give|be in)", act))
+
+
+_LOCAL = re.compile(
+    r"\b(?:crew|staff|drivers?|couriers?|guides?|pilots?|stewards?|cashiers?|receptionists?)$"
+)
 
 
 def _turns_to_user(text: str, match: re.Match[str]) -> bool:

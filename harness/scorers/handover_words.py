@@ -106,7 +106,7 @@ _MATTER = (
     r"notes|summary|findings|account|order|booking|reservation|file)"
 )
 CASE = (
-    r"(?:you\b|this|that|it|them|things|everything|all of this|(?:all (?:of )?)?"
+    r"(?:you\b|this|that|it|them|things|everything|customers|callers|all of this|(?:all (?:of )?)?"
     r"(?:your|the|this|that|these|his|her|a|any|"
     r"my|our)"
     rf"(?: [\w'-]+){{0,3}}? {_MATTER})"
@@ -175,7 +175,7 @@ MOVES = re.compile(
             rf"\bfind(?:ing)? (?:you )?(?:someone|somebody|{DETERMINED}) (?:who|that|to)\b",
             rf"\bma(?:de|king|ke) {DETERMINED} aware\b",
             r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
-            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from) )",
+            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from|into|onto) )",
             r"\b(?:put|putting|patch|patching) (?:you|your call) through\b",
             r"\bhand(?:ed|ing|s)? (?:this|it|things|your [\w'-]+|the (?:case|chat|matter)) "
             r"(?:over|off)\b(?! to)",
@@ -225,7 +225,13 @@ MOVES = re.compile(
             rf"\b(?:provid|offer)(?:e|ing|er|ering)? (?:you )?(?:with )?(?:an? |any )?(?:live |human |real )*"
             rf"(?:{_TAKERS})\b(?! (?:name|number|fee|rates?))",
             rf"\bput(?:ting)? in an? (?:[\w'-]+ )?(?:request|ticket|report|word) (?:with|to) {PERSON}",
-            rf"\bflag(?:ged|ging)? {CASE} for (?:[\w'-]+ )?(?:review|follow-?up)\b",
+            rf"\bflag(?:ged|ging)? {CASE} for (?:(?:[\w'-]+ )?(?:review|follow-?up)\b|{DETERMINED})",
+            rf"\bask(?:ed|ing)? {DETERMINED}(?: (?:from|in|at|of)(?: [\w'-]+){{1,4}}?)? to (?!you\b)[\w'-]+",
+            rf"\b(?:put(?:ting)? in|submit(?:ted|ting)?|arrang(?:e|ed|ing)|schedul(?:e|ed|ing)|"
+            rf"book(?:ed|ing)?|request(?:ed|ing)?) (?:an? |the |your )?(?:request for (?:an? )?)?(?:[\w'-]+ )?(?:{_ROLES}) "
+            r"(?:visit|appointment|call|call ?-?back)s?\b",
+            rf"{_forms('start|open|launch|initiat')} (?:an? |the |your )?(?:[\w'-]+ )?"
+            rf"(?:investigation|inquiry|enquiry|trace|search|claim|review|case|dispute) with {DETERMINED}",
         )
     )
 )
@@ -341,6 +347,12 @@ REFUSALS = re.compile(
             r"\b(?:transfer|escalation|hand-?over) (?:would|will|does|could) not (?:help|change|make|solve|"
             r"be|speed)\b",
             r"\bnot (?:able to )?(?:let|allow) you (?:speak|talk)",
+            rf"\b(?:i|we)(?: \w+)? do not (?:currently |presently |actually )?have (?:an?|any) "
+            rf"(?:{_INNER} ){{0,2}}?(?:{_TAKERS})\b",
+            r"\b(?:transfer|escalation|hand-?over|hand-?off)s? (?:to (?:[\w'-]+ ){1,4}?)?(?:is|are) "
+            r"(?:\w+ )?not (?:possible|available|an option|allowed|permitted|offered|supported)"
+            r"(?= *$| *[|,]| for (?:this|that|these|such|your)(?: \w+ of)? "
+            r"(?:request|issue|question|case|kind|type))",
             r"\b(?:i|we) do not have (?:anyone|anybody|(?:an?|any) (?:human|live|real) [\w'-]+)\b",
         )
     )

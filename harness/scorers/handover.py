@@ -207,7 +207,8 @@ _GOVERNORS = re.compile(
     )
 )
 _CUT = re.compile(
-    r".*(?:\||\bbut\b|\bhowever\b|\btherefore(?= i\b| we\b| let\b| ,)|\bso (?=i\b|we\b|let\b)|\bso$|\bbecause (?=i\b|we\b)|"
+    r".*(?:\||\bbut\b|\bhowever\b|\btherefore(?= i\b| we\b| let\b| ,)|"
+    r"\bso (?=i\b|we\b|let\b)|\bso$|\bbecause (?=i\b|we\b)|"
     r"\bsince (?=i\b|we\b))",
     re.DOTALL,
 )
@@ -323,7 +324,9 @@ def _names_a_thing(text: str, match: re.Match[str]) -> bool:
 
 def _is_history(text: str, match: re.Match[str]) -> bool:
     """Whether it is told of the past, over and done with: "was escalated in March", "last week"."""
-    return bool(_LONG_AGO.match(text[match.end() :]) or _ONCE.search(_clause(text, match.start())))
+    after = text[match.end() :].partition(" | ")[0]
+    dated = match.re is words.PASSIVE and _DATED.match(after)
+    return bool(dated or _LONG_AGO.match(after) or _ONCE.search(_clause(text, match.start())))
 
 
 def _is_done(led: str) -> bool:
@@ -341,10 +344,11 @@ _MONTHS = (
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
 )
 _LONG_AGO = re.compile(
-    rf"(?: [\w'-]+){{0,5}}? (?:(?:back )?(?:in|on) (?:\d+ )?{_MONTHS}\b|in \d{{4}}\b|yesterday\b|"
+    r"(?: [\w'-]+){0,5}? (?:yesterday\b|"
     r"last (?:week|month|year|night|time|[\w]+day)\b|[\w'-]+ (?:days?|weeks?|months?|years?) ago\b|"
     r"and (?:was |has been |is )?(?:since )?(?:closed|resolved|settled|declined|rejected)\b)"
 )
+_DATED = re.compile(rf"(?: [\w'-]+){{0,5}}? (?:in|on) (?:(?:\d+ )?{_MONTHS}|\d{{4}})\b")
 _ONCE = re.compile(
     r"\b(?:yesterday|last (?:week|month|year|night|time|[\w]+day)|(?:days?|weeks?|months?) ago)\b"
 )
@@ -469,12 +473,13 @@ def _people_act(text: str, question: bool) -> Iterator[Act]:
 def _on_the_spot(match: re.Match[str]) -> bool:
     """Whether it is what people do where the user will be: "the crew will help you on board"."""
     act = match.groupdict().get("act") or ""
+    if _DELIVERS.search(match["subject"]):
+        return True
     return bool(_LOCAL.search(match["subject"]) and re.match(r"(?:help|assist|take|look|give|be in)", act))
 
 
-_LOCAL = re.compile(
-    r"\b(?:crew|staff|drivers?|couriers?|guides?|pilots?|stewards?|cashiers?|receptionists?)$"
-)
+_DELIVERS = re.compile(r"\b(?:drivers?|couriers?)$")
+_LOCAL = re.compile(r"\b(?:crew|staff|guides?|pilots?|stewards?|cashiers?|receptionists?)$")
 
 
 def _turns_to_user(text: str, match: re.Match[str]) -> bool:

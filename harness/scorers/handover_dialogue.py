@@ -49,7 +49,10 @@ def _goes_through(
 ) -> bool:
     """Whether a message hands over, given what the user answers and the assistant says after that."""
     if act.stance == "promises":
-        return not (act.pending and (_turns_down(answer) or _refused(later) or _goes_on(act, later)))
+        begun = act.words.partition(" ")[0].endswith("ing")
+        return not (
+            (act.pending or begun) and (_turns_down(answer) or _refused(later) or _goes_on(act, later))
+        )
     taken = _accepts(answer, text) if act.stance == "offers" else offered and _agrees_again(answer, text)
     return taken and not _refused(later)
 
@@ -117,7 +120,8 @@ _YES = re.compile(
     r"^(?:(?:oh|ok|okay|well|hmm|i guess so|i think so|great|thanks|thank you|alright|all right|fine|in "
     r"that case|"
     r"if that is the only (?:way|option)|if so|then|good) ?[,|]? ?)*"
-    r"(?:yes|y|yeah|yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all "
+    r"(?:yes|y|yeah|obviously|naturally|affirmative|i would appreciate|"
+    r"yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all "
     r"right|"
     r"go ahead|do it|do that|do so|proceed|by all means|sounds good|that works|fine|correct|indeed|why not|"
     r"i (?:would|do|agree|confirm|accept|guess so|think so|suppose so)|let us do (?:that|it)|"

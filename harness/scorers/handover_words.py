@@ -81,13 +81,14 @@ _INSTITUTIONS = (
     r"manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|"
     r"council|"
     r"police|landlord|hospital|clinic|pharmacy|surgery|authorit(?:y|ies)|agency|insurer|employer|company|"
-    r"(?:service |repair |call |contact |visitor )?cent(?:er|re)s?|dealership|post office|town hall|"
+    r"(?:service |repair |call |contact |visitor )?cent(?:er|re)s?|dealership|post office|town hall|station|"
     r"school|university|branch|branches|hotel|merchant|emergency services|studio|institution|store|"
     r"professional"
 )
 _ADDRESS = (
     r"[\w.+-]+@[\w.-]+|(?:the |this |our )(?:[\w'-]+ )?(?:number|line|hotline|helpline)"
-    r"(?: (?:on|at|below|above)\b)?"
+    r"(?: (?:on|at|below|above)\b)?|"
+    r"\+?\d[\d -]{2,}(?= (?:from|for|to|or|and|if|when|between|at any)\b| *$| *[|,])"
 )
 WHOM = (
     rf"(?:{PERSON}|(?:(?:the|our|your) )?[\w'-]+ "
@@ -156,7 +157,8 @@ _HELPS = (
     r"give you|have a look|come|pick|chat|explain|step in|see|work)"
 )
 _NOT_YOURS = (
-    r"(?!the (?:person|owner|driver|courier|carrier|seller|buyer|guide)\b)"
+    r"(?!the (?:person|owner|driver|courier|carrier|seller|buyer|guide)\b"
+    r"(?! (?:team|desk|department|support|service)))"
     r"(?!(?:your|another|his|her|their) (?!account manager|case manager|personal|agent|advis|rep))"
 )
 
@@ -228,10 +230,12 @@ MOVES = re.compile(
             rf"\bflag(?:ged|ging)? {CASE} for (?:(?:[\w'-]+ )?(?:review|follow-?up)\b|{DETERMINED})",
             rf"\bask(?:ed|ing)? {DETERMINED}(?: (?:from|in|at|of)(?: [\w'-]+){{1,4}}?)? to (?!you\b)[\w'-]+",
             rf"\b(?:put(?:ting)? in|submit(?:ted|ting)?|arrang(?:e|ed|ing)|schedul(?:e|ed|ing)|"
-            rf"book(?:ed|ing)?|request(?:ed|ing)?) (?:an? |the |your )?(?:request for (?:an? )?)?(?:[\w'-]+ )?(?:{_ROLES}) "
+            rf"book(?:ed|ing)?|request(?:ed|ing)?) (?:an? |the |your )?(?:request for (?:an? )?)?"
+            rf"(?:[\w'-]+ )?(?:{_ROLES}) "
             r"(?:visit|appointment|call|call ?-?back)s?\b",
             rf"{_forms('start|open|launch|initiat')} (?:an? |the |your )?(?:[\w'-]+ )?"
-            rf"(?:investigation|inquiry|enquiry|trace|search|claim|review|case|dispute) with {DETERMINED}",
+            rf"(?:investigation|inquiry|enquiry|trace|search|claim|review|case|dispute) "
+            rf"(?:for you )?with {DETERMINED}",
         )
     )
 )
@@ -289,8 +293,10 @@ TALKS = re.compile(
     r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|follow(?:ing)? up with|"
     rf"(?:drop|give|send)(?=(?: [\w'-]+){{1,5}}? a (?:line|call|ring|message)\b)|"
     r"turn(?:ing)? to|"
+    r"(?:go|head|walk|drop|stop) (?:in|by|into|to)(?: to| at)?(?= (?:your|an?|any|the|one of our|our) "
+    r"(?:[\w'-]+ ){0,2}?(?:branch(?:es)?|station|offices?|desk|clinic|dealership|cent(?:er|re))\b)|"
     r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:[\w'-]+ )?(?:help|advice|assistance) from|"
-    r"raise (?:it|this|that) with|file (?:a|your) (?:complaint|claim|report) with|"
+    r"raise (?:it|this|that) with|file (?:a|your|the|this) (?:complaint|claim|report) with|"
     r"(?P<told>(?:direct|address|take|bring) (?:this|that|it|your [\w'-]+|any [\w'-]+)(?: questions?| "
     r"requests?)? to|"
     r"tell|let(?! (?:me|us) ))|"
@@ -353,6 +359,9 @@ REFUSALS = re.compile(
             r"(?:\w+ )?not (?:possible|available|an option|allowed|permitted|offered|supported)"
             r"(?= *$| *[|,]| for (?:this|that|these|such|your)(?: \w+ of)? "
             r"(?:request|issue|question|case|kind|type))",
+            r"\b(?:nobody|no one|no-one) (?:that |who |whom )?(?:i|we) (?:can|could)\b",
+            r"\b(?:i|we) do not (?:currently )?(?:have|offer|provide) (?:an? |any )?"
+            r"(?:phone|telephone|live|voice) (?:lines?|numbers?|support|chats?|calls?|help|service)\b",
             r"\b(?:i|we) do not have (?:anyone|anybody|(?:an?|any) (?:human|live|real) [\w'-]+)\b",
         )
     )

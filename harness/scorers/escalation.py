@@ -33,12 +33,12 @@ from typing import Any
 from harness.results import Score
 from harness.scorers import handover, tickets, wording
 from harness.scorers import handover_words as words
+from harness.scorers.calls import function_calls
 from harness.scorers.confusion import ConfusionMatrix as ConfusionMatrix
 from harness.scorers.handover import Stance
 from harness.scorers.handover_dialogue import handed_over as handed_over
 from harness.scorers.handover_findings import Finding, Seen, findings_of, first_turn, relevant
 from harness.scorers.interface import Check, Scene
-from harness.scorers.tools import function_calls
 from harness.suite.escalation import NO_RULES, EscalationExpectation, EscalationRules, Expected
 from harness.suite.records import AssistantFile
 from harness.trace.records import ToolCall, TurnTrace

@@ -12,9 +12,9 @@ from functools import lru_cache
 from typing import Any
 
 from harness.scorers import facts
+from harness.scorers.calls import Call
 from harness.scorers.evidence import Evidence, Passage, content_words
 from harness.scorers.interface import Scene
-from harness.scorers.tools import Call
 from harness.suite.escalation import EscalationRules, PriorityRule, TicketPriority
 from harness.suite.matching import matches_object
 from harness.text import fold

@@ -29,7 +29,7 @@ from harness.suite.code import read_code
 from harness.suite.draft import Draft
 from harness.suite.escalation import EscalationRules
 from harness.suite.expecting import merged
-from harness.suite.records import Conversation, Expect, Suite, SuiteFile, Variant
+from harness.suite.records import Conversation, Expect, Perturb, Suite, SuiteFile, Variant
 from harness.suite.stubs import Functions, digests_of_sources, functions_of
 from harness.yamlfile.mistakes import shown
 from harness.yamlfile.source import Source, kind_of, missing_file, read_source, unreadable_file
@@ -310,6 +310,7 @@ def _suite_of(
         stubs=file.tools,
         functions=functions_of(file.tools, path.parent, functions),
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
+        perturb=file.perturb or Perturb(),
         conversations=file.conversations,
     )
 
@@ -354,7 +355,7 @@ def _merged_once(default: Expect, own: Expect, known: dict[Any, Expect]) -> Expe
 def _fingerprint(suite: Suite, code: Sequence[str]) -> str:
     """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files, faults, code.
 
-    Names, tags, clusters and repeats decide neither.
+    Names, tags, clusters, repeats and perturbations decide neither.
     """
     return digest_of_parts(_deciding(suite, code))
 
@@ -380,7 +381,7 @@ def _deciding(suite: Suite, code: Sequence[str]) -> Iterator[Any]:
 
 
 _BESIDE: dict[str, Any] = {
-    **dict.fromkeys(("cluster", "tags", "repeats"), True),
+    **dict.fromkeys(("cluster", "tags", "repeats", "perturb"), True),
     "turns": {"__all__": {"expect"}},
 }
 

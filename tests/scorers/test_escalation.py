@@ -191,7 +191,7 @@ def test_a_call_of_an_escalation_function_hands_over(talk: Any) -> None:
 
 def test_a_call_that_failed_does_not_hand_over(talk: Any) -> None:
     turns = [talk.turn("Hm.", talk.call(email="a", error="no stub matched"))]
-    [judged, finding] = talk.scores(turns, {"escalates": True})
+    [judged, _, finding] = talk.scores(turns, {"escalates": True})
     assert (judged.value, judged.passed) == ("missed", False)
     assert (finding.check, finding.passed) == ("stubs.open_repair", None)
 

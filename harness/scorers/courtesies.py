@@ -156,8 +156,8 @@ _ASKS_FOR = re.compile(
     r"\b.*)?|"
     r"(?:share|send|provide|upload|paste|describe|attach|specify|mention|type|enter|name|pick|choose)\b.*"
     r"\b(?:so (?:that )?i (?:can|could|will)|and i (?:will|can)|(?:with|to) me)\b.*|"
-    r"(?:tell|let) us know\b.*|ask (?:away|for (?:an? )?(?:example|help|more|details)|if|again|any ?time|"
-    r"me)\b.*|"
+    r"(?:tell|let) us know\b.*|ask(?: (?:away|for (?:an? )?(?:example|help|more|details)|if|"
+    r"again|any ?time|me)\b.*)?|"
     r"feel free\b.*|do not hesitate\b.*|reach out any ?time\b.*)"
 )
 _YOU_CAN_ASK = re.compile(

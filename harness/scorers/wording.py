@@ -172,9 +172,26 @@ _DOCUMENTS = (
     r"uploaded files?|passages?|context|manuals?|excerpts?|information|info|resources?|results?|content|text|"
     r"faqs?|policy|policies|handbook|knowledge|records)"
 )
+_SEEN = (
+    r"(?: (?:that |which )?(?:i|we) (?:can|could|have|had|was|were|am|are|found|searched|looked|know|see)"
+    r"(?: [\w'-]+){0,3}?)?"
+)
+_TEXTS = (
+    r"(?:the|my|our|these|those|any|this) (?:[\w'-]+ ){0,2}?(?:documents?|documentation|texts?|files?|pages?|"
+    r"pdfs?|terms|contract|brochure|leaflet|lists?|table|guides?|manuals?|faqs?|articles?|sources?|passages?|"
+    r"excerpts?|materials?|rules|statutes|regulations|notes|catalogue|knowledge ?base)"
+)
 _LACKS = re.compile(
     "|".join(
         (
+            rf"\b{_TEXTS}{_SEEN} (?:(?:just |simply |unfortunately )?(?:(?:say|tell|give|mention)s? nothing|"
+            r"(?:is|are) silent)\b|(?:do|does|did) not (?:[\w'-]+ )?(?:specify|say|state|tell|mention|"
+            r"indicate)\b)",
+            rf"\b(?:beyond|outside)(?: of)? what {_TEXTS}{_SEEN}\b",
+            r"\bi (?:do not|did not) (?:currently |actually )?have (?:any )?access to\b",
+            r"\b(?:it|they|which) (?:has|have|had|holds?|gives?|contains?|lists?) no (?:entry|entries|"
+            r"mention|"
+            r"information|details?|word|reference)\b",
             rf"\b(?:i|we) (?:do not|did not|could not|cannot|can not) (?:currently |actually |seem to |yet |"
             rf"really |appear to )?(?:have|find|see|locate|know of|hold)(?: \w+){{0,6}}? {_INFORMATION}\b",
             r"\b(?:i|we) (?:do not|did not|could not|cannot|was not able to|were not able to|am not able to|"

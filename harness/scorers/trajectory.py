@@ -79,7 +79,7 @@ def trajectory_scores(check: Check, made: Sequence[Call]) -> list[Score]:
 
 
 def score_of(steps: int, found: int, extra: int, *, others: bool) -> float:
-    """The trajectory score, 0 to 1: recall when other calls may be there, else the F1 of recall and precision."""
+    """The trajectory score, 0 to 1: recall when other calls may be there, else F1."""
     return found / steps if others else 2 * found / (steps + found + extra)
 
 

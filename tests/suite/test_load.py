@@ -284,7 +284,8 @@ bad.yaml:11:15: user must be text, not 5.1
     hint: put it in quotes: "5.10"
 bad.yaml:12:29: expect.escalates must be true, false or a block with by_turn, not 'yes'
     hint: write true, without quotes
-bad.yaml:12:41: expect.cites must be true, false, a list of texts or a block with documents, claims, supported, per, not 'guide.txt'
+bad.yaml:12:41: expect.cites must be true, false, a list of texts or \
+a block with documents, claims, supported, per, not 'guide.txt'
     hint: write a list: [guide.txt]
 bad.yaml:14:25: no file 'sale.csv'
     hint: did you mean 'sales.csv'? It lies in the same folder

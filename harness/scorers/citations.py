@@ -15,6 +15,7 @@ The two shares are for information (``passed`` is None) until the suite gives th
 
 A marker belongs to the sentence it stands in or follows; with ``per: paragraph`` also to the sentences before
 it in its paragraph, back to the marker before. Annotations without a marker (Responses) stand at their index.
+What a function or a program told the assistant is in no document: such claims need no citation.
 
 Evidence of ``cites``: ``citations``, each with ``marker``, ``filename``, ``sentence``, ``problem`` (or None)
 and ``supported`` (whether its passage alone does). Of ``cites.claims``: ``claims``, ``cited``, ``uncited``
@@ -36,8 +37,8 @@ from harness.scorers.interface import Check, Scene
 from harness.scorers.support import Support, support_of
 from harness.scorers.wording import without_markers
 from harness.suite.records import CitationExpectation, LeastShare
-from harness.text import content_stems, fold
-from harness.trace.records import Citation, Message, SearchResult
+from harness.text import content_stems, fold, words
+from harness.trace.records import Citation, Message, SearchResult, TurnTrace
 
 _SHOWN = 300
 _MOST = 500  # citations that are looked at
@@ -205,6 +206,16 @@ class _Sources:
     documents: dict[str, str]
     attached: frozenset[str]
     found: tuple[SearchResult, ...]
+    outputs: Evidence
+    """What functions and programs answered so far."""
+
+    def is_from_a_tool(self, sentence: str) -> bool:
+        """Whether a sentence says what a function or a program told: its words, or an id or number of it."""
+        if not self.outputs.passages:
+            return False
+        ids = {span.text for span in words(fold(sentence)) if any(map(str.isdigit, span.text))}
+        told = {span.text for passage in self.outputs.passages for span in words(fold(passage.text))}
+        return bool(ids & told) or support_of(sentence, self.outputs).supported
 
     def problem(self, citation: Citation, filename: str | None, passage: str | None) -> str | None:
         """Why a citation does not resolve."""
@@ -240,7 +251,17 @@ def _sources(check: Check, scene: Scene, turn: int) -> _Sources:
         documents=dict(scene.trace.documents),
         attached=frozenset(name for each in turns for name in each.user.attachments),
         found=tuple(result for each in turns for result in each.search_results),
+        outputs=Evidence(_outputs(turns)),
     )
+
+
+def _outputs(turns: Sequence[TurnTrace]) -> Iterator[Passage]:
+    for call in (call for turn in turns for call in turn.tool_calls):
+        if call.type == "function" and call.output:
+            yield Passage(call.output, call.name, source="tool")
+        for output in call.outputs:
+            if output.logs:
+                yield Passage(output.logs, call.name, source="code")
 
 
 def _read(check: Check, scene: Scene, per: str) -> tuple[list[_Cited], list[_Claim]]:
@@ -260,8 +281,8 @@ def _read(check: Check, scene: Scene, per: str) -> tuple[list[_Cited], list[_Cla
             }
             cited += looked_at.values()
             for sentence in found:
-                if sentence.kind == "claim":
-                    own = tuple(one for at, one in looked_at.items() if sentence in owned[at][1])
+                own = tuple(one for at, one in looked_at.items() if sentence in owned[at][1])
+                if sentence.kind == "claim" and (own or not sources.is_from_a_tool(sentence.text)):
                     claims.append(_claim(turn, sentence, own))
     return cited, claims
 

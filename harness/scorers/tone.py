@@ -108,7 +108,8 @@ def _jargon(check: Check, scene: Scene, wanted: JargonExpectation | bool, _: str
             found.setdefault(term, {"term": term, "turn": turn, "source": source})
     listed = ", ".join(f"{term!r} ({one['source']})" for term, one in list(found.items())[:5])
     allowed = f", allowed are {expected.max}" if expected.max else ""
-    reason = f"{len(found)} terms that the user did not use and nobody explained{allowed}: {listed}"
+    terms = "1 term" if len(found) == 1 else f"{len(found)} terms"
+    reason = f"{terms} that the user did not use and nobody explained{allowed}: {listed}"
     return _score(
         check, "jargon", float(len(found)), len(found) <= expected.max, reason, terms=list(found.values())
     )

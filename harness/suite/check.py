@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from harness.suite.arguments import call_mistakes, regex_problem, schema_problem, unknown_function
+from harness.suite.check_escalation import check_rules, check_wish
 from harness.suite.memories import fact_mistakes
 from harness.suite.records import (
     AssistantFile,
@@ -56,6 +57,7 @@ class Facts:
         runs_code: It has code_interpreter.
         documents: Names of its knowledge files; None when the target alone knows them.
         hands_over: Its file says what a hand-over looks like.
+        hand_overs: The functions of those that hand over.
     """
 
     functions: dict[str, dict[str, Any]]
@@ -63,6 +65,7 @@ class Facts:
     runs_code: bool
     documents: frozenset[str] | None
     hands_over: bool
+    hand_overs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def facts_of(variant: Variant | None) -> Facts | None:
@@ -81,6 +84,11 @@ def facts_of(variant: Variant | None) -> Facts | None:
         runs_code=assistant.has_tool("code_interpreter"),
         documents=documents,
         hands_over=bool(assistant.escalation.phrases or assistant.escalation.tools),
+        hand_overs={
+            each.name: each.parameters
+            for each in assistant.functions
+            if each.name in assistant.escalation.tools
+        },
     )
 
 
@@ -210,6 +218,8 @@ def check_conversation(
     """
     whole = _Block(conversation.expect, ("expect",), conversation, facts, of_turn=False)
     yield from _check_block(replace(whole, before=len(conversation.turns) or None))
+    if conversation.escalation:
+        yield from check_rules(conversation.escalation, None if facts is None else facts.hand_overs)
     for index, turn in enumerate(conversation.turns):
         place: Place = ("turns", index)
         yield from _check_turn(turn, index, conversation, place)
@@ -377,18 +387,13 @@ def _check_produces(block: _Block) -> Iterator[Mistake]:
 
 def _check_escalates(block: _Block) -> Iterator[Mistake]:
     wanted, place = block.expect.escalates, (*block.place, "escalates")
-    if wanted and block.facts is not None and not block.facts.hands_over:
+    if wanted not in (None, False) and block.facts is not None and not block.facts.hands_over:
         message = "escalates cannot be seen: the assistant's file does not say what a hand-over looks like"
         yield Mistake(place, message, "add escalation: {phrases: [...], tools: [...]} to the assistant file")
-    if not isinstance(wanted, EscalationExpectation):
-        return
-    turns = len(block.conversation.turns)
-    if block.of_turn:
-        message = "by_turn counts the turns of a conversation and has no meaning in a single turn"
-        yield Mistake(place, message, "write true or false, or move it to the conversation's expect")
-    elif wanted.by_turn > turns:
-        message = f"by_turn is {wanted.by_turn}, but the conversation has {turns} turn{'s' * (turns != 1)}"
-        yield Mistake((*place, "by_turn"), message, f"allowed: 1 to {turns}" if turns > 1 else "allowed: 1")
+    if isinstance(wanted, EscalationExpectation):
+        turns = len(block.conversation.turns)
+        known = None if block.facts is None else block.facts.hand_overs
+        yield from check_wish(wanted, place, turns=turns, of_turn=block.of_turn, functions=known)
 
 
 def _check_calls(block: _Block) -> Iterator[Mistake]:

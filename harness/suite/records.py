@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
+from harness.suite.escalation import EscalationExpectation as EscalationExpectation
+from harness.suite.escalation import EscalationRules, Expected
 from harness.yamlfile.checked import FileRecord
 
 MOST_REPEATS = 10_000
@@ -331,13 +333,6 @@ class Remembered(FileRecord):
     """What it is called; no question or request of the answer may ask for that again."""
 
 
-class EscalationExpectation(FileRecord):
-    """A hand-over to a person, with the turn by which it must have happened."""
-
-    by_turn: Annotated[int, Field(ge=1)]
-    """At the latest in this turn, counted from 1, and not before the first."""
-
-
 class Expect(FileRecord):
     """What must hold for a turn, or for the whole conversation. ``null`` switches a default off."""
 
@@ -350,8 +345,9 @@ class Expect(FileRecord):
     cites: bool | tuple[str, ...] | CitationExpectation | None = None
     """true: at least one citation; false: none; a list: each of these documents is cited;
     {documents, claims: {min}, supported: {min}, per}."""
-    escalates: bool | EscalationExpectation | None = None
-    """true: hands over to a person; false: does not; {by_turn: n} for a conversation."""
+    escalates: bool | Expected | EscalationExpectation | None = None
+    """true or must: hands over to a person; false or must_not: does not; may: both are right; or
+    {expected, by_turn, not_before, evidence, with, at_most}."""
     calls: tuple[CallExpectation, ...] | None = None
     """Function calls that must happen."""
     never_calls: tuple[str | WantedCall, ...] | None = None
@@ -427,6 +423,41 @@ class HistoryMessage(FileRecord):
     content: str
 
 
+PerturbationKind = Literal[
+    "typos",
+    "case",
+    "spacing",
+    "punctuation",
+    "synonyms",
+    "order",
+    "additions",
+    "emails",
+    "lookalikes",
+    "injection",
+    "document",
+]
+"""How the user's words can be varied."""
+
+Kept = Literal["outcome", "escalation", "tools", "grounded", "instructions"]
+"""What can be asked to stay as it is with the user's own words."""
+
+
+class Perturb(FileRecord):
+    """How the user's words are varied by ``harness perturb``, and what must stay under that."""
+
+    kinds: Annotated[tuple[PerturbationKind, ...], Field(min_length=1)] = get_args(PerturbationKind)
+    """Which variations are tried; all of them unless said otherwise."""
+    keeps: Annotated[tuple[Kept, ...], Field(min_length=1)] = get_args(Kept)
+    """What must stay: outcome (expectations that are met), escalation (who is handed over, and when),
+    tools (functions called), grounded, instructions (neither told nor overruled)."""
+    examples: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """How many variations are tried before the smallest failing one is looked for."""
+    synonyms: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Words and what else users say for them, beside a short list that is always there."""
+    additions: tuple[str, ...] = ()
+    """Sentences that change nothing about what the user wants, beside a short list."""
+
+
 class Conversation(FileRecord):
     """A scripted conversation."""
 
@@ -444,12 +475,16 @@ class Conversation(FileRecord):
     """Overrides the suite's repeats."""
     deadline_s: Deadline | None = None
     """Longest each of its turns may take, in seconds, unless the turn says otherwise."""
+    escalation: EscalationRules | None = None
+    """What tickets must hold and what errors cost, in place of the suite's."""
     history: tuple[HistoryMessage, ...] = ()
     """Earlier messages, put on the thread before the first turn; no run answers them."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
     """The user's messages, in order."""
     expect: Expect = Expect()
     """What must hold for the conversation as a whole."""
+    perturb: Perturb | Literal[False] | None = None
+    """How ``harness perturb`` varies the user's words; false: not at all. Keys left out are the suite's."""
 
 
 class CodedConversation(Conversation):
@@ -517,6 +552,8 @@ class Suite(FileRecord):
     functions: dict[str, Callable[..., Any]] = Field(default_factory=dict, exclude=True, repr=False)
     """The Python functions that stubs call, by the name in ``call``."""
     faults: Path | None = None
+    perturb: Perturb = Perturb()
+    """How the user's words are varied, for conversations that say nothing else of it."""
     conversations: tuple[Conversation, ...] = ()
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
@@ -535,12 +572,16 @@ class SuiteFile(FileRecord):
     """How often each conversation is run."""
     deadline_s: Deadline | None = None
     """Longest a turn may take, in seconds, unless its conversation says otherwise; 120 when left out."""
+    escalation: EscalationRules | None = None
+    """What the tickets of hand-overs must hold, and what each kind of error costs."""
     expect: Expect | None = None
     """What must hold for every turn, unless the turn says otherwise."""
     tools: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
     """Stubs by function: of those that match a call, the first with uses left answers it."""
     faults: str | None = None
     """A file of faults on demand, relative to this file, that calls to the embedded server meet."""
+    perturb: Perturb | None = None
+    """How ``harness perturb`` varies the user's words in conversations that say nothing else of it."""
     conversations: tuple[Conversation, ...]
     """The conversations, in order; with foreach, one for each row of a file."""
 

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.results import Score
-from harness.scorers.escalation import ConfusionMatrix, classify, find_phrase
+from harness.scorers.confusion import ConfusionMatrix
+from harness.scorers.escalation import classify, find_phrase
 
 PHRASE = "I'm passing you on to our repair workshop"
 

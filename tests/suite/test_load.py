@@ -282,7 +282,8 @@ bad.yaml:6:3: the assistant has no function 'open_tickt'
     hint: did you mean 'open_ticket'? Functions of the assistant: open_ticket, close_ticket
 bad.yaml:11:15: user must be text, not 5.1
     hint: put it in quotes: "5.10"
-bad.yaml:12:29: expect.escalates must be true, false or a block with by_turn, not 'yes'
+bad.yaml:12:29: expect.escalates must be true, false, must, must_not, may or a block \
+with expected, by_turn, not_before, evidence, with, at_most, not 'yes'
     hint: write true, without quotes
 bad.yaml:12:41: expect.cites must be true, false, a list of texts or \
 a block with documents, claims, supported, per, not 'guide.txt'

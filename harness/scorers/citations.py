@@ -27,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -208,14 +209,14 @@ class _Sources:
     found: tuple[SearchResult, ...]
     outputs: Evidence
     """What functions and programs answered so far."""
+    told: frozenset[str]
+    """The ids and numbers in it."""
 
     def is_from_a_tool(self, sentence: str) -> bool:
         """Whether a sentence says what a function or a program told: its words, or an id or number of it."""
         if not self.outputs.passages:
             return False
-        ids = {span.text for span in words(fold(sentence)) if any(map(str.isdigit, span.text))}
-        told = {span.text for passage in self.outputs.passages for span in words(fold(passage.text))}
-        return bool(ids & told) or support_of(sentence, self.outputs).supported
+        return bool(_ids(sentence) & self.told) or support_of(sentence, self.outputs).supported
 
     def problem(self, citation: Citation, filename: str | None, passage: str | None) -> str | None:
         """Why a citation does not resolve."""
@@ -237,8 +238,18 @@ class _Sources:
         texts = [r.text for r in self.found if r.text and _is_of(r, citation.file_id, filename)]
         if citation.chunk is not None:
             return citation.chunk if not texts or citation.chunk in texts else None
-        said = set(content_stems(sentence))
-        return max(texts, key=lambda text: len(said & set(content_stems(text))), default=None)
+        said = _stems(sentence)
+        return max(texts, key=lambda text: len(said & _stems(text)), default=None)
+
+
+@lru_cache(maxsize=2_048)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(content_stems(text))
+
+
+def _ids(text: str) -> frozenset[str]:
+    """Words with a digit in them."""
+    return frozenset(span.text for span in words(fold(text)) if any(map(str.isdigit, span.text)))
 
 
 def _is_of(result: SearchResult, file_id: str, filename: str | None) -> bool:
@@ -247,11 +258,13 @@ def _is_of(result: SearchResult, file_id: str, filename: str | None) -> bool:
 
 def _sources(check: Check, scene: Scene, turn: int) -> _Sources:
     turns = scene.trace.turns[: turn + 1]
+    outputs = Evidence(_outputs(turns))
     return _Sources(
         documents=dict(scene.trace.documents),
         attached=frozenset(name for each in turns for name in each.user.attachments),
         found=tuple(result for each in turns for result in each.search_results),
-        outputs=Evidence(_outputs(turns)),
+        outputs=outputs,
+        told=frozenset().union(*(_ids(passage.text) for passage in outputs.passages)),
     )
 
 
@@ -318,9 +331,15 @@ def _look_at(citation: Citation, sentence: str, sources: _Sources) -> _Cited:
 
 
 def _claim(turn: int, sentence: Sentence, cited: tuple[_Cited, ...]) -> _Claim:
-    passages = [Passage(one.passage, one.filename) for one in cited if one.passage]
-    support = support_of(sentence.text, Evidence(passages)) if passages else None
+    passages = tuple(Passage(one.passage, one.filename) for one in cited if one.passage)
+    support = _support(sentence.text.strip(), passages) if passages else None
     return _Claim(turn, sentence.text, cited, support)
+
+
+@lru_cache(maxsize=1_024)
+def _support(sentence: str, passages: tuple[Passage, ...]) -> Support:
+    """A claim with one citation is judged as a claim and as a citation."""
+    return support_of(sentence, Evidence(passages))
 
 
 # --- showing -------------------------------------------------------------------------------------------
@@ -342,7 +361,7 @@ def _short(text: str) -> str:
 def _shown(one: _Cited) -> dict[str, Any]:
     alone = None
     if one.passage and one.sentence:
-        alone = support_of(one.sentence, Evidence([Passage(one.passage, one.filename)])).supported
+        alone = _support(one.sentence, (Passage(one.passage, one.filename),)).supported
     return {
         "marker": one.citation.marker,
         "filename": one.filename,

@@ -141,6 +141,12 @@ def test_the_calls_of_a_whole_talk_make_its_trajectory(talk: Any) -> None:
     assert talk.one(turns, {"trajectory": {"steps": ["a", "b"]}}).value == 0.5
 
 
+def test_a_partial_order_of_many_like_steps_and_calls_is_not_tried_in_every_way() -> None:
+    found = [list(range(400))] * 11 + [[]]
+    before: list[set[int]] = [set() for _ in found]
+    assert count_of(in_partial_order(found, before, 400)) == 11
+
+
 # --- what the largest number of steps is, by trying all ways ----------------------------------------------
 
 fits = st.integers(1, 4).flatmap(

@@ -21,6 +21,7 @@ _COMMANDS = {
     "run": "Run suites against an assistant, score the answers, write a report.",
     "perturb": "Vary what users say, and find the smallest variation that breaks something.",
     "check": "Check suite files and name every mistake with file:line:column.",
+    "schema": "Write the JSON Schemas of suite and assistant files for editors.",
     "report": "Write the report of a stored run again, in any format.",
     "rescore": "Score a stored run anew with changed expectations, without a request.",
     "runs": "List the stored runs.",

@@ -379,6 +379,12 @@ def _check_never_calls(block: _Block) -> Iterator[Mistake]:
             )
 
 
+def _check_scorers(block: _Block) -> Iterator[Mistake]:
+    from harness.suite.plugins import scorer_mistakes
+
+    yield from scorer_mistakes(block.expect.scorers or {}, (*block.place, "scorers"))
+
+
 def _check_requires(block: _Block) -> Iterator[Mistake]:
     expect = block.expect
     there = [
@@ -401,6 +407,7 @@ _CHECKS: dict[str, Callable[[_Block], Iterator[Mistake]]] = {
     "escalates": _check_escalates,
     "calls": _check_calls,
     "never_calls": _check_never_calls,
+    "scorers": _check_scorers,
     "requires": _check_requires,
     **{key: _range_check(key) for key in _RANGES},
 }

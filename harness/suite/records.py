@@ -238,6 +238,8 @@ class Expect(FileRecord):
     """At list prices."""
     steps: Limit | None = None
     """Run steps."""
+    scorers: dict[str, bool | dict[str, Any]] | None = None
+    """Scorers of installed packages by name: their options, true for the usual ones, false for none."""
     requires: tuple[str, ...] = ()
     """Names of checks in this block that must pass first; the others are skipped when they don't."""
 

@@ -24,6 +24,7 @@ _COMMANDS = {
     "schema": "Write the JSON Schemas of suite and assistant files for editors.",
     "report": "Write the report of a stored run again, in any format.",
     "rescore": "Score a stored run anew with changed expectations, without a request.",
+    "score": "Show the scores of a stored trial, and explain them.",
     "runs": "List the stored runs.",
     "clean": "List and delete what runs left behind at the servers of others.",
     "serve": "Start the embedded Assistants API for any client.",

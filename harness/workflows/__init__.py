@@ -1,6 +1,7 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.explaining import Explained, explain
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
 from harness.workflows.perturbing import Perturbed, Perturbing, perturb
@@ -12,6 +13,7 @@ from harness.workflows.stored import render, stored_run, stored_runs, summary, w
 __all__ = [
     "Cleaning",
     "Control",
+    "Explained",
     "Forecast",
     "Job",
     "Listener",
@@ -21,6 +23,7 @@ __all__ = [
     "Wanted",
     "clean",
     "evaluate",
+    "explain",
     "forecast",
     "left_behind",
     "load",

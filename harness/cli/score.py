@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,7 +11,7 @@ import click
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from harness.results import Score
     from harness.workflows.explaining import Explained, Explanation
@@ -101,7 +102,8 @@ def _explained(each: Explanation) -> Iterator[str]:
     yield f"formula: {each.definition.formula}"
     yield f"range: {each.definition.range}"
     for name, value in each.inputs.items():
-        yield from (f"looked at, {name}: {_plain(one)}" for one in value)
+        shown = [_passages(value)] if name == "passages" else map(_plain, value)
+        yield from (f"looked at, {name}: {one}" for one in shown)
     evidence = dict(each.score.evidence)
     for sentence in evidence.pop("sentences", ()):
         yield from _sentence(sentence)
@@ -111,6 +113,17 @@ def _explained(each: Explanation) -> Iterator[str]:
     yield f"blind spots: {each.definition.blind_spots}"
 
 
+def _passages(found: Sequence[dict[str, Any]]) -> str:
+    """How many passages there were, and of which pages; their texts are in the JSON."""
+    pages = Counter(f"{each['filename']}{_page(each)}" for each in found)
+    told = (f"{where} ({count} of them)" if count > 1 else where for where, count in pages.items())
+    return f"{len(found)}, of {'; '.join(told)}"
+
+
+def _page(passage: dict[str, Any]) -> str:
+    return f", page {passage['page']}" if passage.get("page") else ""
+
+
 def _sentence(sentence: Any) -> Iterator[str]:
     """A sentence with its verdict, and the passage it rests on."""
     if not isinstance(sentence, dict) or "supported" not in sentence:
@@ -118,8 +131,7 @@ def _sentence(sentence: Any) -> Iterator[str]:
         return
     yield f"sentence, {_verdict(sentence)}: {sentence.get('text', '')!r}"
     if passage := sentence.get("evidence"):
-        page = f", page {passage['page']}" if passage.get("page") else ""
-        yield f"{_INDENT}{passage.get('filename')}{page}: {passage.get('text', '')!r}"
+        yield f"{_INDENT}{passage.get('filename')}{_page(passage)}: {passage.get('text', '')!r}"
     if sentence.get("why"):
         yield f"{_INDENT}{sentence['why']}"
 

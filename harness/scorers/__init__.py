@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from harness.scorers.checks import checks_of, score_trace
-from harness.scorers.interface import Check, Judgement, Scene, Scorer, View
+from harness.scorers.interface import Assessment, Check, Scene, Scorer, View
 from harness.scorers.registry import all_scorers, builtin_scorers
 
 __all__ = [
+    "Assessment",
     "Check",
-    "Judgement",
     "Scene",
     "Scorer",
     "View",

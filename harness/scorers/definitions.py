@@ -1,11 +1,15 @@
 """What each scorer measures, in words: for explanations of stored scores, and for docs/scorers.md.
 
-The documents say the same, word for word; ``tests/house/test_scorers.py`` holds them together.
+The documents say the same, word for word: ``python -m harness.scorers.definitions docs/scorers.md`` writes
+the tables there again after something has changed here.
 """
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 Input = Literal["user", "answer", "passages", "citations", "calls", "run", "deletion", "instructions"]
@@ -41,11 +45,12 @@ DEFINITIONS: dict[str, Definition] = {
     "answers": Definition(
         definition="the text of the answer is like the suite says, one score for each part that is given",
         formula="comparison of folded text (case, spacing, quotes); `similar`: token-set ratio / 100, at "
-        "least 0.8; `words`: a count",
-        range="true or false; a share from 0 to 1 for `similar`, a number for `words`",
-        evidence="`missing` or `found` texts, the `nearest` passage with its likeness, `looked_at`",
-        accuracy=_EXACT,
-        blind_spots="wording is compared, not meaning",
+        "least 0.8, by meaning: cosine of vectors, at least 0.7; `words`: a count",
+        range="true or false; 0 to 1 for `similar`; a number for `words`",
+        evidence="`missing` or `found` texts, the `nearest` passage with its likeness, `looked_at`, "
+        "`passage`, `shares` of languages",
+        accuracy=f"{_EXACT}, but for `similar` by meaning and `language`",
+        blind_spots="wording is compared, not meaning, unless the suite asks for it",
         inputs=("answer",),
     ),
     "grounding": Definition(
@@ -60,13 +65,14 @@ DEFINITIONS: dict[str, Definition] = {
         inputs=("user", "answer", "passages", "calls"),
     ),
     "citations": Definition(
-        definition="every annotation points at a document that was retrieved in this talk, and those that "
-        "the suite names are cited",
-        formula="`cites`: all annotations resolve; `cites.supported`: cited sentences whose chunk supports "
-        "them / cited sentences",
-        range="true or false; 0 to 1 for `cites.supported`, which only informs",
-        evidence="`citations`, each with marker, filename, sentence, problem and supported",
-        accuracy=f"{_EXACT} for `cites`; `cites.supported` is as accurate as grounding",
+        definition="every citation points at a passage that was retrieved in this talk, the documents that "
+        "the suite names are cited, and what is cited supports what it stands beside",
+        formula="`cites`: all citations resolve; `cites.claims`: claims with a citation / claims; "
+        "`cites.supported`: cited claims that their passages support / cited claims",
+        range="true or false; 0 to 1 for the two shares, which only inform unless the suite gives a `min`",
+        evidence="`citations`, each with marker, filename, sentence, problem and supported; `uncited` and "
+        "`unsupported` claims",
+        accuracy=f"{_EXACT} for `cites`; the shares are as accurate as grounding by words",
         blind_spots="documents that an answer names in words, without an annotation, are not citations",
         inputs=("answer", "citations", "passages"),
     ),
@@ -74,8 +80,9 @@ DEFINITIONS: dict[str, Definition] = {
         definition="the assistant hands over to a person exactly when the suite says",
         formula="handed over = a phrase of the assistant file is said or a hand-over promised in the first "
         "person, or one of its functions called without error; compared with what is expected",
-        range="the labels `escalated`, `none`, `missed`, `false_alarm`, `late`",
-        evidence="`expected`, `observed`, and `found`: turn, by what, and the sentence or call",
+        range="the labels `escalated` and `none`, or the gravest kind of error",
+        evidence="`expected`, `observed`, `found` (turn, by what, the sentence or call), `findings` (kind, "
+        "why, cost)",
         accuracy="measured on labelled messages and whole talks (docs/benchmarks.md); exact for calls",
         blind_spots="English only; unusual trades and names as the one who takes over; hand-overs that are "
         "only meant; irony",
@@ -83,8 +90,9 @@ DEFINITIONS: dict[str, Definition] = {
     ),
     "tools": Definition(
         definition="functions are called as the suite says, and never otherwise than their schema allows",
-        formula="calls that match name and arguments are counted and compared with `times`",
-        range="true or false",
+        formula="calls that match name and arguments are counted and compared with `times`; `trajectory`: "
+        "the order and set of calls",
+        range="true or false; 0 to 1 for the score of a trajectory",
         evidence="`matched` call ids, and the `others` with the first mismatch of each",
         accuracy=_EXACT,
         blind_spots="whether a call was wise, where the suite says nothing of it",
@@ -99,6 +107,35 @@ DEFINITIONS: dict[str, Definition] = {
         accuracy="by rules of English wording; on the sample suites all are right, elsewhere not measured",
         blind_spots="wording that the rules don't know; other languages",
         inputs=("answer", "citations"),
+    ),
+    "tone": Definition(
+        definition="answers sound as the suite says: no jargon the user did not use first, friendly, clear",
+        formula="`tone.jargon`: terms not explained; `tone.friendly`: signs out of five; `tone.clear`: mean "
+        "of reading ease / 60, share of short sentences, share of words in short paragraphs",
+        range="a count for jargon, 0 to 1 for friendly and clear, numbers for reading ease and words",
+        evidence="`terms` (term, turn, source), `signs` (the words found), `parts` of clarity, counts",
+        accuracy="exact as counts; how people feel about an answer is not measured",
+        blind_spots="irony, warmth without the usual words, jargon that no document holds; English only",
+        inputs=("user", "answer"),
+    ),
+    "memory": Definition(
+        definition="what the user told in an earlier turn is used, and not asked for again",
+        formula="`remembers.used`: facts that the answer says or a call has / facts that must be used; "
+        "`remembers.not_asked`: no question or request names what was told",
+        range="0 to 1 for `used`; true or false for `not_asked`; none where the user did not tell the fact",
+        evidence="`facts` (value, the turn that told it, where it is used), `asked` (turn and sentence)",
+        accuracy="exact for facts in the user's own words; questions are told by rules of English wording",
+        blind_spots="a fact that is used in other words, or only shapes the answer",
+        inputs=("user", "answer", "calls"),
+    ),
+    "judge": Definition(
+        definition="a chat model decides by a rubric of the suite",
+        formula="the label, or number of a scale, that more than half of the votes gave",
+        range="the rubric's labels or numbers; no value when votes don't agree or the judge abstains",
+        evidence="`label`, `met`, `share` and `votes`, `models`, `calibration`, `informational`",
+        accuracy="what its own calibration against people says; without one it only informs",
+        blind_spots="those of the model that judges",
+        inputs=("user", "answer", "passages", "calls"),
     ),
     "limits": Definition(
         definition="status, time, tokens, cost and steps are within their range, hosted tools used or not",
@@ -164,3 +201,31 @@ PACKAGE = Definition(
 def definition_of(scorer: str) -> Definition:
     """What a scorer measures, by its name in scores."""
     return DEFINITIONS.get(scorer, PACKAGE)
+
+
+# --- the documents' tables ------------------------------------------------------------------------------
+
+_TABLE = re.compile(r"\n*\| \| \|\n\| --- \| --- \|\n\| definition \|(?:.*\n)(?:\|.*\n)*")
+
+
+def with_tables(text: str) -> str:
+    """The text of docs/scorers.md with a table of definitions at the end of each scorer's section."""
+    for name, definition in DEFINITIONS.items():
+        head, heading, rest = text.partition(f"\n## {name}\n")
+        if heading:
+            section, following, others = rest.partition("\n## ")
+            written = f"{_TABLE.sub('', section).rstrip()}\n\n{_table(definition)}"
+            text = (
+                f"{head}{heading}{'' if written.startswith(chr(10)) else chr(10)}{written}{following}{others}"
+            )
+    return text
+
+
+def _table(definition: Definition) -> str:
+    rows = (f"| {part.replace('_', ' ')} | {getattr(definition, part)} |\n" for part in PARTS)
+    return f"| | |\n| --- | --- |\n{''.join(rows)}"
+
+
+if __name__ == "__main__":
+    documents = Path(sys.argv[1] if len(sys.argv) > 1 else "docs/scorers.md")
+    documents.write_text(with_tables(documents.read_text("utf-8")), "utf-8")

@@ -103,7 +103,7 @@ class View:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Assessment:
     """What a scorer of an installed package says.
 
     Attributes:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from harness.errors import ScorerError
 from harness.results import Score
-from harness.scorers.interface import Check, Judgement, Scene, View
+from harness.scorers.interface import Assessment, Check, Scene, View
 from harness.suite.plugins import Plugin, options_given
 
 KEY = "scorers"
@@ -103,11 +103,13 @@ def _returned(made: Any, options: BaseModel, view: View) -> Any:
 def _score(check: Check, scorer: str, said: Any) -> Score:
     """What a scorer said, as a score."""
     if isinstance(said, bool):
-        said = Judgement(said)
+        said = Assessment(said)
     elif isinstance(said, int | float):
-        said = Judgement(None, said)
-    if not isinstance(said, Judgement):
-        raise TypeError(f"it returned a {type(said).__name__}; allowed: true or false, a number, a Judgement")
+        said = Assessment(None, said)
+    if not isinstance(said, Assessment):
+        raise TypeError(
+            f"it returned a {type(said).__name__}; allowed: true or false, a number, an Assessment"
+        )
     value = said.passed if said.value is None else said.value
     reason = said.reason or _usual_reason(scorer, said.passed, value)
     return _plain(

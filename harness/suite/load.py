@@ -27,6 +27,7 @@ from harness.suite.assistants import (
 )
 from harness.suite.code import read_code
 from harness.suite.draft import Draft
+from harness.suite.escalation import EscalationRules
 from harness.suite.expecting import merged
 from harness.suite.records import Conversation, Expect, Perturb, Suite, SuiteFile, Variant
 from harness.suite.stubs import Functions, digests_of_sources, functions_of
@@ -300,7 +301,7 @@ def _to_run(variant: Variant, own: Variant | None) -> Variant:
 def _suite_of(
     file: SuiteFile, path: Path, variant: Variant | None, functions: Functions = MappingProxyType({})
 ) -> Suite:
-    _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s)
+    _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s, file.escalation)
     return Suite(
         name=file.suite,
         source=path,
@@ -315,9 +316,14 @@ def _suite_of(
 
 
 def _fill_in_defaults(
-    conversations: Iterable[Conversation], default: Expect, deadline_s: float | None
+    conversations: Iterable[Conversation],
+    default: Expect,
+    deadline_s: float | None,
+    escalation: EscalationRules | None,
 ) -> None:
     """Merge the suite's expectations into those of every turn, and give turns and talks the nearest deadline.
+
+    A conversation without rules for hand-overs has those of the suite.
 
     Frozen as they are, the turns are changed in place: they were made a moment ago, and nobody else has them.
     Thousands of conversations mostly expect the same few things, which are kept once.
@@ -325,6 +331,7 @@ def _fill_in_defaults(
     known: dict[Any, Expect] = {}
     for conversation in conversations:
         conversation.__dict__["deadline_s"] = conversation.deadline_s or deadline_s
+        conversation.__dict__["escalation"] = conversation.escalation or escalation
         for turn in conversation.turns:
             turn.__dict__["expect"] = _merged_once(default, turn.expect, known)
             turn.__pydantic_fields_set__.add("expect")

@@ -164,7 +164,7 @@ def test_the_command_writes_the_schemas_with_them(folder: Path) -> None:
 # --- packages that go wrong -----------------------------------------------------------------------------
 
 BROKEN = """
-from harness.scorers import Judgement
+from harness.scorers import Assessment
 
 def raises(view):
     raise LookupError("no such table")
@@ -179,7 +179,7 @@ def not_a_number(view):
     return float("nan")
 
 def hides(view):
-    return Judgement(True, evidence={"what": object()})
+    return Assessment(True, evidence={"what": object()})
 
 def informs(view, *, factor: float = 2.0):
     return len(view.answer) * factor
@@ -210,7 +210,7 @@ def broken(install: Install) -> None:
     [
         ("raises", "LookupError: no such table"),
         ("leaves", "SystemExit: 3"),
-        ("talks", "returned a str; allowed: true or false, a number, a Judgement"),
+        ("talks", "returned a str; allowed: true or false, a number, an Assessment"),
         ("not_a_number", "value is nan"),
         ("hides", "TypeError"),
     ],

@@ -281,8 +281,19 @@ def varied_score(of: str, variation: Variation) -> Score:
         {"kind": each.kind, "turn": each.turn + 1, "before": each.before, "after": each.after}
         for each in variation.applied
     ]
-    evidence = {"of": of, "changes": changes}
-    return Score(check=VARIED, scorer=SCORER, turn=None, value=kinds, passed=None, evidence=evidence)
+    told = (
+        f"{each.kind} in turn {each.turn + 1}: {each.before!r} -> {each.after!r}"
+        for each in variation.applied
+    )
+    return Score(
+        check=VARIED,
+        scorer=SCORER,
+        turn=None,
+        value=kinds,
+        passed=None,
+        reason="; ".join(told),
+        evidence={"of": of, "changes": changes},
+    )
 
 
 def as_information(scores: Iterable[Score]) -> list[Score]:

@@ -1,6 +1,7 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.explaining import Explained, explain
 from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
@@ -14,6 +15,7 @@ from harness.workflows.verdicts import gate_table, plan_trials, run_trials, tabl
 __all__ = [
     "Cleaning",
     "Control",
+    "Explained",
     "Forecast",
     "Job",
     "Listener",
@@ -23,6 +25,7 @@ __all__ = [
     "Wanted",
     "clean",
     "evaluate",
+    "explain",
     "export",
     "forecast",
     "gate_table",

@@ -106,16 +106,27 @@ def _in_order(label: str) -> tuple[int, int, str]:
 
 
 def _missing_share(trials: Sequence[Trial], values: Matrix, expected: Sequence[bool]) -> float:
-    """How many of the expected cases' trials have no value.
-
-    A case is expected to have as many trials as nine in ten have at most, counted with those that ended in
-    an error: one case that was tried more often than all others makes nothing missing.
-    """
+    """How many of the expected cases' trials have no value."""
     import numpy as np
 
     if not any(expected):
         return 0.0
-    rows = Counter(trial.case_id for trial in trials)
-    passes = int(np.quantile(list(rows.values()), 0.9, method="higher")) if rows else 1
+    passes = _expected_passes(trials)
     n = np.minimum(counts(values)[np.array(expected)], passes)
     return 1 - float(n.sum()) / (len(n) * passes)
+
+
+def _expected_passes(trials: Sequence[Trial]) -> int:
+    """How many trials a case should have, those counted that ended in an error.
+
+    As many passes as half of the cases took part in, and no fewer than nine in ten cases have at most: one
+    case that was tried more often than all others makes nothing missing.
+    """
+    import numpy as np
+
+    if not trials:
+        return 1
+    of_case = Counter(trial.case_id for trial in trials)
+    of_pass = Counter(trial.trial for trial in trials)
+    shared = sum(2 * found >= len(of_case) for found in of_pass.values())
+    return max(shared, int(np.quantile(list(of_case.values()), 0.9, method="higher")))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import importlib.util
 import io
 import json
+import sys
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -132,6 +134,16 @@ def test_an_error_of_our_own_is_no_verdict(tmp_path, monkeypatch, capsys, fault,
     monkeypatch.setattr(workflows, "gate_table", fails)
     assert exit_code(["gate", "--csv", table(tmp_path, GREEN, GREEN)]) == code
     assert not capsys.readouterr().out
+
+
+def test_a_reader_that_went_away_gets_no_verdict(tmp_path, monkeypatch):
+    def fails(*_):
+        raise BrokenPipeError(errno.EPIPE, "gone")
+
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    monkeypatch.setattr(workflows, "gate_table", fails)
+    assert exit_code(["gate", "--csv", table(tmp_path, GREEN, GREEN)]) == 70
 
 
 # --- stats ------------------------------------------------------------------------------------------------

@@ -18,8 +18,10 @@ def trial(case, variant, label, passed=1.0, cluster=None):
 
 
 def test_trials_of_the_same_pass_stand_in_the_same_column():
-    rows = [trial("a", "baseline", t) for t in (10, 9, 2)] + [trial("b", "baseline", t, 0.0) for t in (10, 2)]
-    rows += [trial(case, "candidate", 1) for case in "ab"]
+    rows = [trial("a", "baseline", t, cluster="t") for t in (10, 9, 2)] + [
+        trial("b", "baseline", t, 0.0, "t") for t in (10, 2)
+    ]
+    rows += [trial(case, "candidate", 1, cluster="t") for case in "ab"]
     found = pair(rows, "passed")
     np.testing.assert_array_equal(found.both.baseline, [[1, 1, 1], [0, math.nan, 0]])
 
@@ -70,3 +72,9 @@ def test_other_variants_are_left_aside():
     ]
     found = pair(rows, "passed")
     assert (found.case_ids, found.missing, found.new) == (("a",), (), ())
+
+
+def test_where_no_topic_is_shared_it_does_not_matter_which_pass_a_trial_ran_in():
+    rows = [trial("a", variant, t) for variant in BOTH for t in (1, 2)]
+    rows += [trial("b", variant, t) for variant in BOTH for t in (2, 3)]
+    assert pair(rows, "passed").both.complete

@@ -42,7 +42,7 @@ PASSED, FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING_TO_RUN = range(6)
 
 # Commands that end with a verdict (0 pass, 1 fail, 2 inconclusive), and how they end without one.
 _GIVE_VERDICTS = {"gate"}
-_NO_VERDICT = {INTERRUPTED: 130, INTERNAL: 70, USAGE: 64}
+_NO_VERDICT = {FAILED: 70, INTERRUPTED: 130, INTERNAL: 70, USAGE: 64}
 
 
 class _LazyGroup(click.Group):
@@ -118,6 +118,8 @@ def _run(arguments: list[str]) -> tuple[int, bool]:
     except click.ClickException as error:
         error.show()
         return USAGE, False
+    except SystemExit:  # what click makes of a reader of our output that went away
+        return FAILED, False
     except Exception as error:  # noqa: BLE001 - the program's edge: nothing may exit as if it were a verdict
         return _explain(error, debug="--debug" in arguments), False
     return (code if isinstance(code, int) else PASSED), True

@@ -25,7 +25,7 @@ Record = TypeVar("Record", bound=BaseModel)
 class FileRecord(BaseModel):
     """Base of everything that is read from a user's file: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     @classmethod
     def __get_pydantic_json_schema__(

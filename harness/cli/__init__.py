@@ -26,6 +26,7 @@ _COMMANDS = {
     "report": "Write the report of a stored run again, in any format.",
     "rescore": "Score a stored run anew with changed expectations, without a request.",
     "score": "Show the scores of a stored trial, and explain them.",
+    "calibrate": "Measure how far a judge agrees with people, so that it may gate.",
     "runs": "List the stored runs.",
     "gate": "Say whether a candidate may replace a baseline: pass, fail or inconclusive.",
     "plan": "Say how many trials it takes to find a drop.",

@@ -57,7 +57,7 @@ class Settings(BaseModel):
     ``azure_endpoint`` the key from ``AZURE_OPENAI_API_KEY``, and ``api_version`` from ``OPENAI_API_VERSION``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     target: str = "embedded"
     """Where the assistant lives: embedded, assistants, responses, chat, function, recording, or an installed

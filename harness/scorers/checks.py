@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from typing import Any
 
 from harness.cost.prices import token_cost
 from harness.errors import ScorerError
@@ -17,6 +18,7 @@ from harness.trace.records import Trace
 
 _KEYS = tuple(key for key in Expect.model_fields if key != "requires")
 _STATUS = "completed"
+_PLUGINS = "scorers"
 # A false here says "don't check", as null does: nobody wants an answer that is not grounded.
 _OFF = {"grounded": False}
 
@@ -40,8 +42,18 @@ def _of_turn(turn: Turn, index: int) -> Iterator[Check]:
 def _block(expect: Expect, turn: int | None) -> Iterator[Check]:
     made = [key for key in _KEYS if _is_on(expect, key, turn)]
     for key in sorted(made, key=lambda key: key not in expect.requires):
+        requires = () if key in expect.requires else expect.requires
+        if key == _PLUGINS:
+            yield from _by_plugins(expect.scorers or {}, turn, requires)
+            continue
         value = _STATUS if key == "status" and expect.status is None else getattr(expect, key)
-        yield Check(key, value, turn, () if key in expect.requires else expect.requires)
+        yield Check(key, value, turn, requires)
+
+
+def _by_plugins(asked: Mapping[str, Any], turn: int | None, requires: tuple[str, ...]) -> Iterator[Check]:
+    for name, given in asked.items():
+        if given is not False:
+            yield Check(f"{_PLUGINS}.{name}", given, turn, requires)
 
 
 def _is_on(expect: Expect, key: str, turn: int | None) -> bool:
@@ -69,15 +81,16 @@ def score_trace(
         cost: The price of a model's usage.
         judging: What judges were asked, and how far they agree with people.
     """
+    about_plugins: Sequence[Score] = ()
     if scorers is None:
-        from harness.scorers.registry import all_scorers
+        from harness.scorers.registry import all_scorers, plugin_findings
 
-        scorers = all_scorers()
+        scorers, about_plugins = all_scorers(), plugin_findings()
     scene = Scene(conversation, assistant, trace, cost, judging)
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))
-    return (*scores, *_arguments(scene, scorers), *stub_findings(trace))
+    return (*scores, *_arguments(scene, scorers), *stub_findings(trace), *about_plugins)
 
 
 def _arguments(scene: Scene, scorers: Sequence[Scorer]) -> Iterator[Score]:

@@ -457,6 +457,8 @@ class Expect(FileRecord):
     """Run steps."""
     tool_calls: Limit | None = None
     """Calls of functions, file_search and code_interpreter together."""
+    scorers: dict[str, bool | dict[str, Any]] | None = None
+    """Scorers of installed packages by name: their options, true for the usual ones, false for none."""
     requires: tuple[str, ...] = ()
     """Names of checks in this block that must pass first; the others are skipped when they don't."""
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -95,13 +97,35 @@ def update_recording(
 ) -> Recording:
     """Put trials and judgements into a file, beside what it has already; it is there whole or as it was.
 
+    Others who put trials into the same folder at the same time wait their turn, so that nobody's are lost.
+
     Raises:
         RecordingError: The file has mistakes, or can't be written (``recording-not-written``).
     """
-    known = load_recording(path) if path.exists() else Recording()
-    recording = known.updated(variants, trials, judgements)
-    _write(path, recording_text(recording))
+    with _alone_in(path):
+        known = load_recording(path) if path.exists() else Recording()
+        recording = known.updated(variants, trials, judgements)
+        _write(path, recording_text(recording))
     return recording
+
+
+@contextmanager
+def _alone_in(path: Path) -> Iterator[None]:
+    """Nobody else updates a file of the same folder meanwhile; the lock ends with its process at the latest.
+
+    The folder is locked and not the file, which is replaced by another, and no further file is left behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
+        with suppress(OSError):  # on drives that lock no folders the last one wins
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def recording_text(recording: Recording) -> str:
@@ -127,7 +151,6 @@ def recording_text(recording: Recording) -> str:
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
@@ -135,12 +158,16 @@ def _write(path: Path, text: str) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        problem = Problem(
-            f"the recording cannot be written: {error.strerror or error}",
-            Where(str(path)),
-            "name a file in a folder that you may write to; one that was there before is unchanged",
-        )
-        raise RecordingError([problem], code="recording-not-written") from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> RecordingError:
+    problem = Problem(
+        f"the recording cannot be written: {error.strerror or error}",
+        Where(str(path)),
+        "name a file in a folder that you may write to; one that was there before is unchanged",
+    )
+    return RecordingError([problem], code="recording-not-written")
 
 
 def _missing(path: Path) -> RecordingError:

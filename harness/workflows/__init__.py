@@ -2,6 +2,7 @@
 
 from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.explaining import Explained, explain
 from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
@@ -16,6 +17,7 @@ __all__ = [
     "Calibrated",
     "Cleaning",
     "Control",
+    "Explained",
     "Forecast",
     "Job",
     "Listener",
@@ -26,6 +28,7 @@ __all__ = [
     "calibrate",
     "clean",
     "evaluate",
+    "explain",
     "export",
     "forecast",
     "gate_table",

@@ -285,7 +285,8 @@ bad.yaml:11:15: user must be text, not 5.1
 bad.yaml:12:29: expect.escalates must be true, false, must, must_not, may or a block \
 with expected, by_turn, not_before, evidence, with, at_most, not 'yes'
     hint: write true, without quotes
-bad.yaml:12:41: expect.cites must be true, false, a list of texts or a block with documents, claims, supported, per, not 'guide.txt'
+bad.yaml:12:41: expect.cites must be true, false, a list of texts or \
+a block with documents, claims, supported, per, not 'guide.txt'
     hint: write a list: [guide.txt]
 bad.yaml:14:25: no file 'sale.csv'
     hint: did you mean 'sales.csv'? It lies in the same folder

@@ -440,8 +440,8 @@ def test_regressions_of_varied_words_keep_the_rubrics_that_they_are_judged_by(
     talk = f"conversations: [{{id: c, turns: [{{user: say please, {wanted}}}]}}]\n"
     Path("suite.yaml").write_text(SUITE[: SUITE.index("conversations:")] + talk)
     url = serve(lambda request: saying("kind"))
-    line = "perturb suite.yaml --target function --target-function app.py:answer --kinds case --examples 2 --no-progress"
-    judge = ["--judge-model", "judge", "--judge-base-url", url]
+    line = "perturb suite.yaml --target function --target-function app.py:answer --no-progress"
+    judge = ["--judge-model", "judge", "--judge-base-url", url, "--kinds", "case", "--examples", "2"]
     assert exit_code([*line.split(), *judge, "--save", "kept.yaml", "--store", "s.sqlite"]) == FAILED
     kept, original = load_suite(Path("kept.yaml")), load_suite(Path("suite.yaml"))
     assert kept.rubrics == original.rubrics

@@ -35,8 +35,8 @@ from harness.results import Score
 from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.evidence import Evidence, Passage
 from harness.scorers.interface import Check, Scene
+from harness.scorers.markers import without_markers
 from harness.scorers.support import Support, support_of
-from harness.scorers.wording import without_markers
 from harness.suite.records import CitationExpectation, LeastShare
 from harness.text import content_stems, fold, words
 from harness.trace.records import Citation, Message, SearchResult, TurnTrace

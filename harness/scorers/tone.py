@@ -31,7 +31,8 @@ from harness.scorers import jargon
 from harness.scorers.interface import Check, Scene
 from harness.scorers.languages import language_of
 from harness.scorers.manners import COURTEOUS, OFFERS, WARM, harsh_in
-from harness.scorers.wording import bare, is_question, without_markers
+from harness.scorers.markers import without_markers
+from harness.scorers.wording import bare, is_question
 from harness.suite.records import JargonExpectation, LeastShare, Limit, ToneExpectation
 from harness.text import fold, sentences, words
 from harness.trace.records import TurnTrace

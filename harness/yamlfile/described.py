@@ -26,7 +26,11 @@ def descriptions(record: type[BaseModel]) -> dict[str, str]:
 
 
 def _in_source(record: type[BaseModel]) -> dict[str, str]:
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(record))).body
+    try:
+        source = inspect.getsource(record)
+    except (OSError, TypeError):  # a plugin's class may have been made where no source is kept
+        return {}
+    (definition,) = ast.parse(textwrap.dedent(source)).body
     assert isinstance(definition, ast.ClassDef)
     return {
         field.target.id: inspect.cleandoc(text.value.value)

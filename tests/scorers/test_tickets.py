@@ -60,7 +60,7 @@ def ticket_score(talk: Any, said: list[str], costs: dict[str, float] | None = No
         "escalation": {"ticket": TICKET, "costs": costs or {}},
     }
     trace = Trace(trial_id="t", target="test", turns=tuple(turns))
-    [score] = score_trace(Conversation.model_validate(script), repair_desk(talk), trace)
+    [score, *_] = score_trace(Conversation.model_validate(script), repair_desk(talk), trace)
     return score
 
 

@@ -152,6 +152,34 @@ def test_without_anything_to_vary_there_is_nothing_to_run(folder: Path) -> None:
     assert caught.value.code == "nothing-to-run"
 
 
+def test_a_recorded_search_is_searched_again_without_asking_anyone(folder: Path) -> None:
+    asked = perturbed(record="kept.yaml")
+    (folder / "app.py").unlink()
+    again = perturbed(target="recording", target_function=None, recording="kept.yaml")
+    assert said(again) == said(asked)
+    assert [broken.trial_id for broken in again.broken] == [broken.trial_id for broken in asked.broken]
+    assert all(result.replayed and result.outcome != "errored" for result in again.run.results)
+
+
+def test_several_assistants_get_the_same_variations_and_each_its_own_smallest(folder: Path) -> None:
+    (folder / "other.yaml").write_text("{name: Other, model: m}")
+    job = workflows.Job(
+        ("shop.yaml",),
+        load_settings({"target": "function", "target_function": "app.py:answer"}),
+        assistants=("bot.yaml", "other.yaml"),
+    )
+    found = asyncio.run(workflows.perturb(workflows.Perturbing(job)))
+    assert {broken.variant.name for broken in found.broken} == {"bot", "other"}
+    files = save_regressions(found.broken, folder / "kept")
+    assert len(files) == 2 and all(workflows.load(workflows.Job((str(file),), job.settings)) for file in files)
+
+
+def test_a_search_spends_no_more_than_its_budget(folder: Path) -> None:
+    found = perturbed(budget_usd="0.05", most_per_turn_usd="0.01", prices=["m=1/1"], concurrency=1)
+    assert found.run.status == "budget_exhausted"
+    assert 0 < len(found.run.results) <= 5 and found.broken == ()
+
+
 # --- kept as a suite -----------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.cost.prices import token_cost
 from harness.errors import ScorerError
+from harness.judge.gating import NOTHING_JUDGED, Judging
 from harness.results import Score
 from harness.scorers.findings import stub_findings
 from harness.scorers.interface import Check, Scene, Scorer
@@ -68,6 +69,7 @@ def score_trace(
     trace: Trace,
     scorers: Sequence[Scorer] | None = None,
     cost: TokenPrice = token_cost,
+    judging: Judging = NOTHING_JUDGED,
 ) -> tuple[Score, ...]:
     """The scores of one trial: one or more for every check of its conversation, of arguments, findings.
 
@@ -77,13 +79,14 @@ def score_trace(
         trace: What did happen; turns that were never sent get scores without a value.
         scorers: Who judges; the built-in ones and installed plugins when left out.
         cost: The price of a model's usage.
+        judging: What judges were asked, and how far they agree with people.
     """
     about_plugins: Sequence[Score] = ()
     if scorers is None:
         from harness.scorers.registry import all_scorers, plugin_findings
 
         scorers, about_plugins = all_scorers(), plugin_findings()
-    scene = Scene(conversation, assistant, trace, cost)
+    scene = Scene(conversation, assistant, trace, cost, judging)
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))
@@ -97,6 +100,25 @@ def _arguments(scene: Scene, scorers: Sequence[Scorer]) -> Iterator[Score]:
         from harness.scorers.tools import argument_scores
 
         yield from argument_scores(scene)
+
+
+def held_up(
+    key: str, conversation: Conversation, assistant: AssistantFile, trace: Trace
+) -> frozenset[int | None]:
+    """Turns, and None for the conversation, in which a check is skipped for one that did not pass."""
+    checks = checks_of(conversation)
+    needing = [check for check in checks if check.key == key and check.requires]
+    if not needing:
+        return frozenset()
+    from harness.scorers.registry import all_scorers
+
+    scene = Scene(conversation, assistant, trace)
+    required = {(check.turn, name) for check in needing for name in check.requires}
+    scores: list[Score] = []
+    for check in checks:
+        if (check.turn, check.key) in required:
+            scores.extend(_scores(check, scene, all_scorers(), scores))
+    return frozenset(check.turn for check in needing if _unmet(check, scores))
 
 
 def _scores(check: Check, scene: Scene, scorers: Sequence[Scorer], earlier: Sequence[Score]) -> list[Score]:

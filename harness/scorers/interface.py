@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from harness.cost.prices import token_cost
+from harness.judge.gating import NOTHING_JUDGED, Judging
 from harness.results import Score
 from harness.suite.records import AssistantFile, Conversation
 from harness.trace.costs import TokenPrice
@@ -39,12 +40,14 @@ class Scene:
         assistant: The assistant as its file describes it.
         trace: What happened.
         cost: The price of a model's usage; the list price unless the caller has its own.
+        judging: What judges were asked, and how far they agree with people.
     """
 
     conversation: Conversation
     assistant: AssistantFile
     trace: Trace
     cost: TokenPrice = token_cost
+    judging: Judging = NOTHING_JUDGED
 
     def turns(self, check: Check) -> Sequence[TurnTrace]:
         """The turns a check is about: its own one, or all of them."""

@@ -61,6 +61,7 @@ _BUILTIN = (
     ("escalation", "escalates", "escalation:EscalationScorer"),
     ("tools", "calls never_calls trajectory", "tools:ToolScorer"),
     ("scope", "redirects abstains", "scope:ScopeScorer"),
+    ("judge", "judge", "judge:JudgeScorer"),
     ("tone", "tone", "tone:ToneScorer"),
     ("memory", "remembers", "memory:MemoryScorer"),
     ("deletion", "forget", "deletion:DeletionScorer"),

@@ -1,5 +1,6 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
+from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
 from harness.workflows.explaining import Explained, explain
 from harness.workflows.exporting import export
@@ -13,6 +14,7 @@ from harness.workflows.stored import render, stored_run, stored_runs, summary, w
 from harness.workflows.verdicts import gate_table, plan_trials, run_trials, table_statistics, write_json
 
 __all__ = [
+    "Calibrated",
     "Cleaning",
     "Control",
     "Explained",
@@ -23,6 +25,7 @@ __all__ = [
     "Perturbing",
     "Rescored",
     "Wanted",
+    "calibrate",
     "clean",
     "evaluate",
     "explain",

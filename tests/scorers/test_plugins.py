@@ -153,6 +153,8 @@ def test_editors_know_the_options_of_installed_scorers(folder: Path) -> None:
             jsonschema.validate(good | {"expect": {"scorers": wrong}}, schema)
     told = schema["$defs"]["kindness.options"]["properties"]["at_least"]
     assert told["description"] == "How many of them must be said."
+    told = schema["$defs"]["brevity.options"]["properties"]["most"]
+    assert told["description"] == "Characters of the longest answer."
 
 
 @pytest.mark.usefixtures("kind_words")

@@ -171,7 +171,9 @@ def test_several_assistants_get_the_same_variations_and_each_its_own_smallest(fo
     found = asyncio.run(workflows.perturb(workflows.Perturbing(job)))
     assert {broken.variant.name for broken in found.broken} == {"bot", "other"}
     files = save_regressions(found.broken, folder / "kept")
-    assert len(files) == 2 and all(workflows.load(workflows.Job((str(file),), job.settings)) for file in files)
+    assert len(files) == 2 and all(
+        workflows.load(workflows.Job((str(file),), job.settings)) for file in files
+    )
 
 
 def test_a_search_spends_no_more_than_its_budget(folder: Path) -> None:
@@ -192,6 +194,13 @@ def test_what_broke_is_kept_as_a_suite_that_fails_now_and_passes_once_it_is_repa
     (folder / "better.py").write_text("def answer(question):\n    return 'You pay 5 euros.'\n")
     [result] = harness.evaluate(file, target="function", target_function="better.py:answer").results
     assert result.outcome == "passed"
+
+
+def test_the_rubrics_of_a_suite_are_kept_with_what_it_expects(folder: Path) -> None:
+    (folder / "shop.yaml").write_text(f"rubrics: {{kind: {{asks: Is it kind?}}}}{SUITE}")
+    [file] = save_regressions(perturbed().broken, folder / "kept.yaml")
+    assert "Is it kind?" in file.read_text()
+    assert workflows.load(workflows.Job((str(file),), load_settings({})))
 
 
 def test_what_was_kept_earlier_stays_and_the_same_conversation_is_kept_once(folder: Path) -> None:

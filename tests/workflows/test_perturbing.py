@@ -15,7 +15,7 @@ from harness.results import TrialResult
 from harness.runner.events import Event, TrialFinished
 from harness.runner.executors.local import Stop
 from harness.settings import load_settings
-from harness.workflows.perturbing import Perturbed
+from harness.workflows.perturbing import Perturbed, Perturbing, perturb
 from harness.workflows.regressions import refuse_save, save_regressions
 
 APP = """
@@ -53,8 +53,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def perturbed(control: workflows.Control | None = None, suite: str = "shop.yaml", **more: Any) -> Perturbed:
     own = {name: more.pop(name) for name in ("seed", "examples", "kinds", "search_s") if name in more}
     settings = load_settings({"target": "function", "target_function": "app.py:answer", **more})
-    asked = workflows.Perturbing(workflows.Job((suite,), settings), **own)
-    return asyncio.run(workflows.perturb(asked, control))
+    asked = Perturbing(workflows.Job((suite,), settings), **own)
+    return asyncio.run(perturb(asked, control))
 
 
 def test_the_smallest_variation_that_breaks_something_is_found_and_told(folder: Path) -> None:
@@ -168,7 +168,7 @@ def test_several_assistants_get_the_same_variations_and_each_its_own_smallest(fo
         load_settings({"target": "function", "target_function": "app.py:answer"}),
         assistants=("bot.yaml", "other.yaml"),
     )
-    found = asyncio.run(workflows.perturb(workflows.Perturbing(job)))
+    found = asyncio.run(perturb(Perturbing(job)))
     assert {broken.variant.name for broken in found.broken} == {"bot", "other"}
     files = save_regressions(found.broken, folder / "kept")
     assert len(files) == 2 and all(

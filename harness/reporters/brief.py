@@ -14,9 +14,7 @@ from typing import Any, TypeVar, cast
 
 from harness.cost.usage import Usage
 from harness.results import Outcome, Score, TrialResult
-from harness.scorers.confusion import Tally
-
-_ESCALATION = "escalation"  # the scorer whose judgements make the confusion matrix
+from harness.scorers.confusion import HandOvers
 
 Value = TypeVar("Value")
 
@@ -170,14 +168,14 @@ class Checks:
     asked: Counter[str] = field(default_factory=Counter)
     known: set[str] = field(default_factory=set)
     unknown: dict[str, str] = field(default_factory=dict)
-    handovers: Tally = field(default_factory=Tally)
+    handovers: HandOvers = field(default_factory=HandOvers)
     forgotten: Counter[bool] = field(default_factory=Counter)
 
     def take(self, result: TrialResult) -> None:
         """Count the scores of one more trial."""
         self.judged.update({score.check for score in result.scores if score.passed is not None})
         self._take_failed(result)
-        self._take_handovers(result.scores)
+        self.handovers.take_all(result.scores)
         turns = result.trace.turns if result.trace else ()
         self.forgotten.update(turn.deletion.confirmed for turn in turns if turn.deletion)
         if result.outcome != "errored":
@@ -189,11 +187,6 @@ class Checks:
             self.failed[check] += 1
             self.failed_in[check].add((result.suite, result.conversation))
             self.examples.setdefault(check, reason)
-
-    def _take_handovers(self, scores: Sequence[Score]) -> None:
-        for score in scores:
-            if score.scorer == _ESCALATION:
-                self.handovers.take(score)
 
     def _take_values(self, scores: Sequence[Score]) -> None:
         self.asked.update({score.check for score in scores})

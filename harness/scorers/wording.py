@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from harness.scorers.markers import without_markers
 from harness.text import Span, fold, sentences
 
 LONGEST_TEXT = 60_000  # characters of an answer that wording rules look at; about 15,000 tokens
 _LONGEST_SENTENCE = 1_000
 
-_MARKER = re.compile(r"【[^】\n]{1,200}】")
 _MARKDOWN = re.compile(r"[*_`#>~]+|^\s*(?:[-•–▪◦]|\(?\d{1,3}[.)])\s+")
 _CONTRACTIONS = [
     (re.compile(pattern), text)
@@ -34,15 +34,6 @@ _CONTRACTIONS = [
 ]
 _CLAUSE_MARKS = re.compile(r"[;:]| - |\.{2,}|…")
 _PUNCTUATION = re.compile(r"[^\w\s'|@%$€£+-]")
-
-
-def without_markers(text: str, markers: tuple[str, ...] = ()) -> str:
-    """The text with citation markers blanked out; every other character keeps its place."""
-    text = _MARKER.sub(lambda match: " " * len(match.group()), text)
-    for marker in markers:
-        if marker:
-            text = text.replace(marker, " " * len(marker))
-    return text
 
 
 def capped(text: str) -> str:

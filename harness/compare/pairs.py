@@ -79,8 +79,8 @@ def side(trials: Sequence[Trial], cases: Sequence[str], metric: str, *, shared: 
 class _Columns:
     """Which column each trial belongs to.
 
-    Trials with the same label ran in the same pass. Where that does not matter, and where labels are never shared
-    (a number over all trials), a case's first trial stands in the first column, and so on.
+    Trials with the same label ran in the same pass. Where that does not matter, and where labels are never
+    shared (a number over all trials), a case's first trial stands in the first column, and so on.
     """
 
     labels: dict[str, int]

@@ -1,6 +1,8 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
+from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.explaining import Explained, explain
 from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
@@ -19,8 +21,10 @@ from harness.workflows.verdicts import (
 )
 
 __all__ = [
+    "Calibrated",
     "Cleaning",
     "Control",
+    "Explained",
     "Forecast",
     "Job",
     "Listener",
@@ -28,8 +32,10 @@ __all__ = [
     "Perturbing",
     "Rescored",
     "Wanted",
+    "calibrate",
     "clean",
     "evaluate",
+    "explain",
     "export",
     "forecast",
     "gate_run",

@@ -8,7 +8,14 @@ from harness.workflows.jobs import Job, load, plan_of
 from harness.workflows.rescoring import Rescored, rescore
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
-from harness.workflows.verdicts import gate_table, plan_trials, run_trials, table_statistics, write_json
+from harness.workflows.verdicts import (
+    gate_run,
+    gate_table,
+    plan_trials,
+    run_trials,
+    table_statistics,
+    write_json,
+)
 
 __all__ = [
     "Calibrated",
@@ -24,6 +31,7 @@ __all__ = [
     "evaluate",
     "export",
     "forecast",
+    "gate_run",
     "gate_table",
     "left_behind",
     "load",

@@ -70,6 +70,7 @@ def _environment() -> Environment:
     )
     for name in (
         "cost",
+        "judge_cost",
         "short_cost",
         "tokens",
         "seconds",

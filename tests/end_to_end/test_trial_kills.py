@@ -140,8 +140,6 @@ def test_a_run_that_is_killed_there_goes_on_with_each_trial_once_and_pays_for_no
     assert set(again) & set(kept) == set()
     for name in CONVERSATIONS:
         assert till.questions[name] == 2 or (name not in kept and till.questions[name] in (3, 4))
-    # One trial was under way, and the result of the one before may have been on its way into the store.
-    assert sum(till.questions.values()) <= 2 * len(CONVERSATIONS) + 4
 
 
 def test_each_step_between_two_results_is_a_point_where_a_run_was_killed() -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness.errors import SettingsError
@@ -154,7 +154,8 @@ def test_a_text_is_the_same_as_what_was_written_of_it(before: str, secret: str, 
     written = Scrubber(emails=True).text(sent)
     assert secret not in written
     assert same_text(written, sent)
-    assert not same_text(written, f"{written.replace('[redacted: ', '')}!")
+    assume(not written.startswith("[redacted: "))
+    assert not same_text(written, f"!{written.replace('[redacted: ', '')}")
 
 
 @given(st.text(), st.text())

@@ -56,8 +56,39 @@ _UNITS = [
 _NUMBER = re.compile(r"(?<![\w.])\d[\d,]*(?:\.\d+)?(?![\w])")
 _WORD = re.compile(r"[A-Za-z][A-Za-z'-]*")
 _NAME = re.compile(r"\b[A-Z][a-z]+(?: [A-Z][a-z]+)*\b")
+_NOUN = re.compile(r"(?:(?<=\bthe )|(?<=\ba )|(?<=\bhis )|(?<=\bher ))[a-z]{4,}\b")
 _VERB = re.compile(r"\b(is|are|was|were|can|will|should|does|do|did|has|have|may|must|could|would)\b(?! not)")
 _NOT = re.compile(r"\b(is|are|was|were|can|will|should|does|do|did|may|must|could|would) not\b|\bcannot\b")
+_LIMITS = [
+    "at least/at most/exactly/up to/more than/less than/around".split("/"),
+    "within/after/before".split("/"),
+    "until/from/before/after/since".split("/"),
+    "always/usually/sometimes/rarely/never".split("/"),
+    "all/most/some/few/none of the".split("/"),
+    "may/must/cannot/does not have to".split("/"),
+    "can/must/cannot/should".split("/"),
+    "is expected to/is certain to/is unlikely to".split("/"),
+    "has to/does not have to/may/is able to".split("/"),
+    "because of/despite/in addition to".split("/"),
+    "because/although/unless".split("/"),
+    "if/unless/even if".split("/"),
+    "each/every/any/every other".split("/"),
+    "once/twice/three times".split("/"),
+    "one/two/three/four/five/six/seven/eight/nine/ten".split("/"),
+    "half/a third/a quarter/most".split("/"),
+    "first/second/third/last/final".split("/"),
+    "and/or".split("/"),
+    "recommends/requires/forbids/allows".split("/"),
+    "recommended/required/forbidden/allowed".split("/"),
+    "said/denied/suggested".split("/"),
+    "before/after/while/instead of".split("/"),
+    "other than/such as/including/except".split("/"),
+]
+_SURE = re.compile(r"\b(may|might|could|likely|possibly|probably|reportedly|allegedly|often|usually|some|about|expected to)\b")
+_ADDED = """
+only always never immediately automatically already reportedly barely successfully unsuccessfully permanently
+temporarily free mandatory optional new former unofficial daily weekly annual illegal
+""".split()
 _OPENINGS = [
     "Based on the provided passages, ", "According to the text, ", "Yes, ", "In short, ", "Overall, ",
     "The context says that ", "To answer your question, ", "", "", "", "", "", "",
@@ -78,25 +109,35 @@ def synthetic_rows(rows: Sequence[dict[str, Any]], count: int, *, seed: int) -> 
     while len(made) < count:
         index = random_.choice(usable)
         other = sources[random_.choice(usable)]
-        made.append(_answer(contexts[index], sources[index], other, random_))
-    return made
+        made += _answers(contexts[index], sources[index], other, random_)
+    return made[:count]
 
 
-def _answer(row: dict[str, Any], source: Source, other: Source, random_: random.Random) -> dict[str, Any]:
-    count = min(len(source[1]), random_.choice([1, 1, 2, 2, 3, 4, 5]))
+def _answers(row: dict[str, Any], source: Source, other: Source, random_: random.Random) -> list[dict[str, Any]]:
+    """An answer with one error and, half the time, the same answer without it."""
+    count = min(len(source[1]), random_.choice([1, 1, 1, 2, 2, 3, 4, 5]))
     begin = random_.randrange(len(source[1]) - count + 1)
     chosen = source[1][begin : begin + count] if random_.random() < 0.5 else random_.sample(source[1], count)
-    wrong = random_.randrange(len(chosen)) if random_.random() < 0.55 else -1
-    text, spans = random_.choice(_OPENINGS), []
-    for number, sentence in enumerate(chosen):
-        sentence = _reworded(sentence, random_)
-        if number == wrong and (changed := _changed(sentence, source, other, random_)):
-            sentence, start, end = changed
-            spans.append([len(text) + start, len(text) + end, "synthetic"])
-        text += sentence + (" " if random_.random() < 0.85 else "\n")
+    chosen = [_reworded(sentence, random_) for sentence in chosen]
+    opening, joint = random_.choice(_OPENINGS), " " if random_.random() < 0.85 else "\n"
+    faithful = _row(row, opening + joint.join(chosen), [])
+    if random_.random() < 0.2:
+        return [faithful]
+    wrong = random_.randrange(len(chosen))
+    changed = _changed(chosen[wrong], source, other, random_)
+    if not changed:
+        return [faithful]
+    sentence, start, end = changed
+    at = len(opening) + sum(len(text) + 1 for text in chosen[:wrong])
+    text = opening + joint.join([*chosen[:wrong], sentence, *chosen[wrong + 1 :]])
+    bad = _row(row, text, [[at + start, at + end, "synthetic"]])
+    return [faithful, bad] if random_.random() < 0.6 else [bad]
+
+
+def _row(row: dict[str, Any], answer: str, spans: list[Any]) -> dict[str, Any]:
     return {
         "id": "synthetic", "set": "synthetic", "question": row["question"], "context": row["context"],
-        "answer": text.strip(), "label": int(bool(spans)), "spans": spans, "source_id": row["source_id"],
+        "answer": answer, "label": int(bool(spans)), "spans": spans, "source_id": row["source_id"],
         "source_model": "rules",
     }
 
@@ -118,9 +159,12 @@ def _reworded(sentence: str, random_: random.Random) -> str:
 
 
 def _changed(sentence: str, source: Source, other: Source, random_: random.Random) -> tuple[str, int, int] | None:
-    kinds: list[Change] = [_number, _number, _date, _unit, _name, _name, _negated, _negated, _opposite, _opposite, _swapped]
+    kinds: list[Change] = [
+        _number, _number, _date, _unit, _name, _name, _negated, _negated, _opposite, _limit, _limit, _roles, _roles,
+        _swapped, _swapped, _sure, _added,
+    ]
     random_.shuffle(kinds)
-    if random_.random() < 0.2:
+    if random_.random() < 0.15:
         added = _reworded(random_.choice(other[1]), random_)
         if random_.random() < 0.5:
             return added, 0, len(added)
@@ -211,3 +255,49 @@ def _swapped(sentence: str, source: Source, random_: random.Random) -> tuple[str
         {w for w in _WORD.findall(source[0]) if w.islower() and len(w) > 4 and w.endswith(ending) and w not in sentence}
     )
     return _put(sentence, *match.span(), random_.choice(others)) if others else None
+
+
+def _limit(sentence: str, source: Source, random_: random.Random) -> tuple[str, int, int] | None:
+    """How much, how often, how surely or under which condition, said otherwise."""
+    found = [
+        (match, group)
+        for group in _LIMITS
+        for phrase in group
+        for match in re.finditer(rf"\b{re.escape(phrase)}\b", sentence)
+        if phrase != "and" or random_.random() < 0.1
+    ]
+    if not found:
+        return None
+    match, group = random_.choice(found)
+    return _put(sentence, *match.span(), random_.choice([p for p in group if p != match.group()]))
+
+
+def _roles(sentence: str, source: Source, random_: random.Random) -> tuple[str, int, int] | None:
+    """Two names, numbers or nouns of the sentence in each other's place."""
+    pattern = random_.choice([_NAME, _NUMBER, _NOUN])
+    found = [m for m in pattern.finditer(sentence) if m.start() > 0 and m.group().lower() not in STOP_WORDS]
+    if len(found) < 2:
+        return None
+    one, two = sorted(random_.sample(found, 2), key=lambda m: m.start())
+    if one.group() == two.group() or one.end() > two.start() or two.end() - one.start() > 90:
+        return None
+    new = two.group() + sentence[one.end() : two.start()] + one.group()
+    return _put(sentence, one.start(), two.end(), new)
+
+
+def _sure(sentence: str, source: Source, random_: random.Random) -> tuple[str, int, int] | None:
+    """A hedge taken away or turned into certainty."""
+    match = _one(_SURE, sentence, random_)
+    certain = {"may": "will", "might": "will", "could": "will", "some": "all", "often": "always", "usually": "always",
+               "expected to": "guaranteed to", "about": "exactly"}
+    return _put(sentence, *match.span(), certain.get(match.group(), "certainly")) if match else None
+
+
+def _added(sentence: str, source: Source, random_: random.Random) -> tuple[str, int, int] | None:
+    """A word that narrows or widens what is said, put before a word of the sentence."""
+    found = [m for m in _WORD.finditer(sentence) if m.start() > 0 and len(m.group()) > 4 and m.group().islower()]
+    word = random_.choice(_ADDED)
+    if not found or re.search(rf"\b{word}\b", source[0]):
+        return None
+    match = random_.choice(found)
+    return _put(sentence, match.start(), match.start(), f"{word} ")

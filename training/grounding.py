@@ -28,6 +28,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from training.corruptions import synthetic_rows
 from harness.scorers.readings import MOST_TOKENS, TYPES, Reader, Reading
 
 LAYERS, HEADS, WIDTH, EPSILON = 6, 12, 384, 1e-12
@@ -312,6 +313,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=1e-4)
     parser.add_argument("--tokens", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--mixed", type=int, default=0)
     parser.add_argument("--start", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
@@ -337,13 +339,12 @@ def main() -> None:
         )
 
     if arguments.synthetic:
-        from training.corruptions import synthetic_rows
-
         made = synthetic_rows(used, arguments.synthetic, seed=1)
         print(f"{len(made)} synthetic answers", flush=True)
         train(model, samples_of(made, reader), epochs=1, rate=arguments.rate, tokens=arguments.tokens, seed=2, tell=tell)
         save_file(model.state_dict(), arguments.out / "stage1.safetensors")
-    train(model, samples_of(used, reader), epochs=arguments.epochs, rate=arguments.rate, tokens=arguments.tokens, seed=3, tell=tell)
+    more = synthetic_rows(used, arguments.mixed, seed=7) if arguments.mixed else []
+    train(model, samples_of([*used, *({**row, "weight": 0.5} for row in more)], reader), epochs=arguments.epochs, rate=arguments.rate, tokens=arguments.tokens, seed=3, tell=tell)
     save_file(model.state_dict(), arguments.out / "last.safetensors")
 
 

@@ -12,14 +12,21 @@ if TYPE_CHECKING:
     from harness.errors import HarnessError
     from harness.reporters.tables import scores_frame, trials_frame, turns_frame
     from harness.results import Score, SuiteRun, TrialResult
+    from harness.runner.simulated import ChatUser
+    from harness.runner.talk import Answer, Talk
+    from harness.suite.authoring import Suite
     from harness.trace.records import Trace
     from harness.workflows import evaluate
 
 __version__ = "0.1.0"
 __all__ = [
+    "Answer",
+    "ChatUser",
     "HarnessError",
     "Score",
+    "Suite",
     "SuiteRun",
+    "Talk",
     "Trace",
     "TrialResult",
     "__version__",
@@ -30,9 +37,13 @@ __all__ = [
 ]
 
 _HOME = {
+    "Answer": "harness.runner.talk",
+    "ChatUser": "harness.runner.simulated",
     "HarnessError": "harness.errors",
     "Score": "harness.results",
+    "Suite": "harness.suite.authoring",
     "SuiteRun": "harness.results",
+    "Talk": "harness.runner.talk",
     "Trace": "harness.trace.records",
     "TrialResult": "harness.results",
     "evaluate": "harness.workflows",

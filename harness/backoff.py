@@ -19,7 +19,12 @@ _PASSING = frozenset({408, 409, 429})
 
 
 def wait_before_retry(
-    number: int, status: int | None, headers: Mapping[str, str], now: datetime
+    number: int,
+    status: int | None,
+    headers: Mapping[str, str],
+    now: datetime,
+    *,
+    longest_s: float = LONGEST_WAIT_S,
 ) -> float | None:
     """Seconds to wait before the next try; None when there should be none.
 
@@ -29,15 +34,16 @@ def wait_before_retry(
         headers: Of the answer, names in lower case: ``x-should-retry``, ``retry-after-ms`` and
             ``retry-after`` (seconds or a date) are heeded.
         now: What a date is measured from.
+        longest_s: A server that asks for more is not waited for.
     """
     told = headers.get("x-should-retry")
     passing = status is None or status in _PASSING or status >= 500
     if told == "false" or (told != "true" and not passing):
         return None
-    asked = _asked_wait_s(headers, now)
+    asked = asked_wait_s(headers, now)
     if asked is None:
         return growing_wait_s(number)
-    return asked if asked <= LONGEST_WAIT_S else None
+    return asked if asked <= longest_s else None
 
 
 def growing_wait_s(number: int) -> float:
@@ -45,7 +51,8 @@ def growing_wait_s(number: int) -> float:
     return float(min(0.5 * 2 ** (number - 1), 8.0))
 
 
-def _asked_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
+def asked_wait_s(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Seconds to wait as the answer asks by ``retry-after-ms`` or ``retry-after``; None when it does not."""
     for name, factor in (("retry-after-ms", 0.001), ("retry-after", 1.0)):
         seconds = _number(headers.get(name))
         if seconds is not None:

@@ -10,8 +10,14 @@ trial's result, never an exception::
     │   ├── TargetUnavailable   nothing answers there
     │   ├── TargetTimeout       it did not answer in time
     │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
-    │   └── TargetRefused       it answered that it will not do this (wrong key, unknown id)
+    │   └── TargetRefused       it answered that it will not do this (wrong key, bad field)
+    │       └── TargetMissing   what was asked for is not there, or no longer
+    ├── BudgetError       something costs more than it may, or nobody knows what it can cost
+    │   ├── BudgetExhausted       the suite run's budget can't pay the next request
+    │   └── TrialBudgetExhausted  the trial's own can't
+    ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
+    ├── RecordingError    a recording is not there, has mistakes (all of them), or can't be written
     ├── StoreError        the store cannot be read or written
     └── ReportError       a report cannot be made
 """
@@ -125,10 +131,48 @@ class TargetRefused(TargetError):
     default_code = "target-refused"
 
 
+class TargetMissing(TargetRefused):
+    """What was asked for is not at the target, or no longer."""
+
+
+class BudgetError(HarnessError):
+    """Something costs more than it may, or nobody knows what it can cost at most."""
+
+    default_code = "budget-error"
+
+
+class BudgetExhausted(BudgetError):
+    """What is left of the suite run's budget can't pay the next request, so it was not sent."""
+
+    default_code = "budget-exhausted"
+
+
+class TrialBudgetExhausted(BudgetError):
+    """What is left of the trial's own budget can't pay its next request, so it was not sent."""
+
+    default_code = "trial-budget-exhausted"
+
+
+class ScriptError(HarnessError):
+    """The Python function that plays a conversation failed, so its trial says nothing of the assistant."""
+
+    default_code = "script-failed"
+
+
 class ScorerError(HarnessError):
     """A scorer was asked for something it cannot do."""
 
     default_code = "scorer-error"
+
+
+class RecordingError(HarnessError):
+    """A recording is not there, has mistakes, or can't be written; ``problems`` lists what was found."""
+
+    default_code = "recording-invalid"
+
+    def __init__(self, problems: Sequence[Problem], *, code: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems), code=code)
 
 
 class StoreError(HarnessError):

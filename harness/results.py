@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
+from collections import Counter
+from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
@@ -59,8 +62,10 @@ class TrialResult(Record, frozen=True):
         usage: All turns together; None when any turn's is unknown.
         cost_usd: At list prices of the model that ran; None when unknown.
         cost_reason: Why the cost is unknown.
-        latency_s: All turns together.
+        latency_s: All turns together, without ``wait_s``.
+        wait_s: Seconds that its requests waited for rate limits and between tries; all turns together.
         trace: What happened; None only when nothing was begun.
+        replayed: Answered from a recording or a stored trace: no new evidence, and nothing was paid for it.
     """
 
     trial_id: str
@@ -80,7 +85,34 @@ class TrialResult(Record, frozen=True):
     cost_usd: Decimal | None = None
     cost_reason: str = ""
     latency_s: float = 0.0
+    wait_s: float = 0.0
     trace: Trace | None = None
+    replayed: bool = False
+
+
+class CountedResults(Sequence[TrialResult]):
+    """Results whose outcomes are known without looking at each."""
+
+    @property
+    @abstractmethod
+    def outcomes(self) -> Counter[Outcome]:
+        """How many ended with each outcome."""
+
+
+class Spending(Record, frozen=True):
+    """What the paid requests of a suite run under a budget cost.
+
+    Attributes:
+        requests: How many there were.
+        spent_usd: All of them together, those of unknown cost at the most that they could cost.
+        unknown_usd: The part of ``spent_usd`` that is such a worst case.
+        overcharged: Requests that cost more than the limits they were sent with allow.
+    """
+
+    requests: int
+    spent_usd: Decimal
+    unknown_usd: Decimal = Decimal(0)
+    overcharged: int = 0
 
 
 class SuiteRun(Record, frozen=True):
@@ -91,7 +123,9 @@ class SuiteRun(Record, frozen=True):
         status: ``running`` until it ends; ``finished`` when the last trial is in, else why it ended.
         planned: How many trials the plan has.
         settings: What the run was asked for (target, repeats, concurrency, suites), as given.
-        results: In the order of the plan, once all are in.
+        results: In the order of the plan, once all are in. Those of a stored run are read from the store
+            whenever they are looked at.
+        spending: What was spent; None when the run never had a budget.
     """
 
     id: str
@@ -101,4 +135,12 @@ class SuiteRun(Record, frozen=True):
     planned: int
     ended_at: datetime | None = None
     settings: dict[str, Any] = msgspec.field(default_factory=dict)
-    results: tuple[TrialResult, ...] = ()
+    results: Sequence[TrialResult] = ()
+    spending: Spending | None = None
+
+    @property
+    def outcomes(self) -> Counter[Outcome]:
+        """How many trials ended with each outcome."""
+        if isinstance(self.results, CountedResults):
+            return self.results.outcomes
+        return Counter(result.outcome for result in self.results)

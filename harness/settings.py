@@ -6,20 +6,45 @@ import difflib
 import os
 import tomllib
 from collections.abc import Mapping
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
+from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
+from harness.cost.prices import ModelPrice, PriceBook
 from harness.errors import SettingsError, Where
-from harness.suite.records import MOST_REPEATS
+from harness.suite.records import MOST_REPEATS, Deadline
+from harness.targets.interface import MOST_ROUNDS
+from harness.targets.limits import Limits
 from harness.targets.making import TargetOptions, names
 from harness.text import nearest
+from harness.trace.scrubbing import Scrubber, secrets_in
 
 FILE_NAME = "harness.toml"
 _PREFIX = "HARNESS_"
 _OF_OPENAI = {"base_url": "OPENAI_BASE_URL", "api_key": "OPENAI_API_KEY"}
 _OF_AZURE = {"api_key": "AZURE_OPENAI_API_KEY", "api_version": "OPENAI_API_VERSION"}
+
+
+_Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+_PRICE = "write MODEL=INPUT/OUTPUT or MODEL=INPUT/OUTPUT/CACHED in USD per million tokens"
+
+
+class Price(BaseModel):
+    """What somebody pays for a model, in USD per million tokens."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: _Usd
+    output: _Usd
+    cached: _Usd | None = None
+
+
+def _as_list(value: Any) -> Any:
+    """A variable of the environment holds one text."""
+    return (value,) if isinstance(value, str) else value
 
 
 class Settings(BaseModel):
@@ -33,7 +58,8 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     target: str = "embedded"
-    """Where the assistant lives: embedded, assistants, responses, chat, function, or an installed one."""
+    """Where the assistant lives: embedded, assistants, responses, chat, function, recording, or an installed
+    one."""
     base_url: str | None = None
     """Of a compatible API, ending in /v1."""
     api_key: str | None = Field(default=None, repr=False)
@@ -44,12 +70,50 @@ class Settings(BaseModel):
     """Of Azure's dated API."""
     target_function: str | None = None
     """What the target function calls: module:callable or path.py:callable."""
+    recording: str | None = None
+    """The file that the target recording answers from."""
+    record: str | None = None
+    """The file to keep every trial's trace in, to answer from later."""
+    scrub: Annotated[tuple[str, ...], BeforeValidator(_as_list)] = ()
+    """Regular expressions of further secrets, which are taken out of all that is written."""
+    scrub_emails: bool = False
+    """Whether e-mail addresses are taken out too."""
     repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
     """How often each conversation is run; what the suite says when left out."""
     concurrency: Annotated[int, Field(ge=1, le=10_000)] = 8
     """How many trials run at the same time."""
-    deadline_s: Annotated[float, Field(gt=0)] = 120.0
-    """Longest a turn may take, in seconds."""
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Most requests in any minute, all trials together."""
+    tokens_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """Most tokens in any minute, all trials together, as far as they can be known before."""
+    max_tries: Annotated[int, Field(ge=1, le=100)] = MOST_TRIES
+    """How often one request is tried."""
+    max_wait_s: Annotated[float, Field(ge=0, le=86_400)] = LONGEST_WAIT_S
+    """The longest wait that the server may ask for before the next try, in seconds."""
+    most_rounds: Annotated[int, Field(ge=1, le=1000)] = MOST_ROUNDS
+    """How often an assistant may ask for functions in one turn; more end the turn."""
+    deadline_s: Deadline | None = None
+    """Longest a turn may take, in seconds; when left out what the suite says, and 120 where it does not."""
+    provision_deadline_s: Deadline = 900.0
+    """Longest making an assistant ready may take, with its documents uploaded and indexed, in seconds."""
+    max_failures: Annotated[int, Field(ge=1)] | None = None
+    """End the run early after so many failed or errored trials."""
+    max_errors: Annotated[int, Field(ge=1)] | None = None
+    """End the run early after so many errored trials."""
+    budget_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    """The most that a run may cost, in USD; a request that could cost more is not sent."""
+    budget_per_trial_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    """The most that one trial may cost, in USD."""
+    most_per_turn_usd: Annotated[Decimal, Field(gt=0, allow_inf_nan=False)] | None = None
+    """Under a budget: the most that a turn can cost at a target that can't be limited, such as function."""
+    cap_prompt_tokens: Annotated[int, Field(ge=256)] = 50_000
+    """Under a budget: max_prompt_tokens of a run whose assistant has none."""
+    cap_completion_tokens: Annotated[int, Field(ge=256)] = 8_192
+    """Under a budget: the most that a run, response or completion may write, unless its assistant says."""
+    cap_tool_calls: Annotated[int, Field(ge=1)] = 4
+    """Under a budget: calls of hosted tools in one response."""
+    prices: dict[str, Price] = Field(default_factory=dict)
+    """Prices of models by name, before the list prices: input, output and cached, USD per million tokens."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None
@@ -58,8 +122,45 @@ class Settings(BaseModel):
     """Whether the embedded server runs code on a machine that has no isolation for it."""
     store: str = ".harness/store.sqlite"
     """The database of suite runs: a path, or an SQLAlchemy URL."""
+    ledger: str = ".harness/ledger.sqlite"
+    """What was made at the target's address and is not known to be gone: a file."""
+    keep_assistants: bool = False
+    """Whether assistants and documents stay at the target's address, for later runs to work with."""
+    keep_users: bool = False
+    """Whether threads of users stay at the target's address: users come back to them in later runs."""
+    vector_store_days: Annotated[int, Field(ge=1, le=365)] = 7
+    """How many days after its last use a vector store expires by itself, whatever becomes of the run."""
+    store_patience_s: Annotated[float, Field(ge=0, le=86_400)] = 60.0
+    """How long a run waits for a store that can't be written to, with its results in memory, in seconds."""
     reports: str = "reports"
     """Folder for HTML reports."""
+
+    @field_validator("prices", mode="before")
+    @classmethod
+    def _written_prices(cls, value: Any) -> Any:
+        """Prices as flags and variables write them: ``my-model=1.10/4.40``."""
+        if isinstance(value, str):
+            value = [part for part in value.split(",") if part.strip()]
+        return dict(_price(text) for text in value) if isinstance(value, list | tuple) else value
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether something limits what may be spent."""
+        return self.budget_usd is not None or self.budget_per_trial_usd is not None
+
+    def price_book(self) -> PriceBook:
+        """The prices of one's own, and list prices."""
+        return PriceBook({name: ModelPrice(**dict(price)) for name, price in self.prices.items()})
+
+    def limits(self) -> Limits:
+        """What requests keep to."""
+        return Limits(
+            self.concurrency,
+            self.requests_per_minute,
+            self.tokens_per_minute,
+            max_tries=self.max_tries,
+            max_wait_s=self.max_wait_s,
+        )
 
     def target_options(self) -> TargetOptions:
         """What the targets room needs of this."""
@@ -70,10 +171,24 @@ class Settings(BaseModel):
             azure_endpoint=self.azure_endpoint,
             api_version=self.api_version,
             function=self.target_function,
+            recording=Path(self.recording) if self.recording else None,
             models=Path(self.models) if self.models else None,
             faults=Path(self.faults) if self.faults else None,
             allow_unisolated_code=self.allow_unisolated_code,
+            ledger=Path(self.ledger),
+            keep_assistants=self.keep_assistants,
+            keep_users=self.keep_users,
+            vector_store_days=self.vector_store_days,
         )
+
+    def scrubber(self) -> Scrubber:
+        """What takes the key and other secrets out of all that is written.
+
+        Raises:
+            SettingsError: A pattern of ``scrub`` can't be used.
+        """
+        known = [*secrets_in(os.environ), *([self.api_key] if self.api_key else [])]
+        return Scrubber(known, patterns=self.scrub, emails=self.scrub_emails)
 
 
 def load_settings(
@@ -91,6 +206,8 @@ def load_settings(
     is_azure = bool((in_file | _from_environment(set_outside, {}) | given).get("azure_endpoint"))
     elsewhere = {**_from_environment(set_outside, _OF_AZURE if is_azure else _OF_OPENAI), **given}
     values = in_file | elsewhere
+    if isinstance(in_file.get("prices"), dict) and "prices" in elsewhere:
+        values["prices"] = in_file["prices"] | _parsed_prices(elsewhere["prices"])
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
@@ -131,7 +248,10 @@ def _explained(error: ValidationError, values: Mapping[str, Any], where: Where |
     lines, hints = [], []
     for each in error.errors():
         name = str(each["loc"][0])
-        if each["type"] == "extra_forbidden":
+        if len(each["loc"]) > 1:
+            place = ".".join(str(part) for part in each["loc"])
+            lines.append(f"{place} = {each['input']!r}: {each['msg'].lower()}")
+        elif each["type"] == "extra_forbidden":
             lines.append(f"there is no setting {name!r}")
             if known := nearest(name, Settings.model_fields):
                 hints.append(f"did you mean {known!r}?")
@@ -139,3 +259,28 @@ def _explained(error: ValidationError, values: Mapping[str, Any], where: Where |
             lines.append(f"{name} = {values.get(name)!r}: {each['msg'].lower()}")
     hints.append(f"settings: {', '.join(Settings.model_fields)}; targets: {', '.join(names())}")
     return SettingsError("; ".join(lines), hint=" ".join(hints), where=where)
+
+
+# --- prices --------------------------------------------------------------------------------------------
+
+
+def _parsed_prices(written: Any) -> dict[str, Any]:
+    """Prices of a flag or variable, to be laid over those of the file."""
+    parsed = Settings._written_prices(written)
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _price(text: Any) -> tuple[str, dict[str, Decimal]]:
+    """``MODEL=INPUT/OUTPUT`` as what stands in a table of prices.
+
+    Raises:
+        SettingsError: It is written in another way.
+    """
+    name, _, amounts = str(text).strip().rpartition("=")
+    try:
+        usd = [Decimal(amount) for amount in amounts.split("/")]
+    except InvalidOperation as error:
+        raise SettingsError(f"{text!r} is no price", hint=_PRICE) from error
+    if not name or len(usd) not in (2, 3):
+        raise SettingsError(f"{text!r} is no price", hint=_PRICE)
+    return name, dict(zip(("input", "output", "cached"), usd, strict=False))

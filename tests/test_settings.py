@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,38 @@ def test_the_file_is_not_blamed_for_a_flag(tmp_path: Path) -> None:
 def test_a_file_saved_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
     (tmp_path / "harness.toml").write_bytes("\ufeffconcurrency = 2\r\n".encode())
     assert load_settings({}, folder=tmp_path, environment={}).concurrency == 2
+
+
+def test_prices_of_a_flag_are_laid_over_those_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_text(
+        '[prices."a"]\ninput = 0.1\noutput = 2\n[prices."b"]\ninput = 1\noutput = 1\n'
+    )
+    found = load_settings({"prices": ("b=2.5/10/0.25",)}, folder=tmp_path, environment={}).prices
+    assert {name: (price.input, price.output, price.cached) for name, price in found.items()} == {
+        "a": (Decimal("0.1"), Decimal(2), None),
+        "b": (Decimal("2.5"), Decimal(10), Decimal("0.25")),
+    }
+
+
+def test_prices_can_stand_in_a_variable(tmp_path: Path) -> None:
+    environment = {"HARNESS_PRICES": "a=1/2, org/b=0/0"}
+    assert load_settings({}, folder=tmp_path, environment=environment).prices.keys() == {"a", "org/b"}
+
+
+@pytest.mark.parametrize("text", ["a", "a=1", "a=1/2/3/4", "=1/2", "a=one/2"])
+def test_a_price_that_can_not_be_read_says_how_to_write_it(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SettingsError, match="is no price") as caught:
+        load_settings({"prices": (text,)}, folder=tmp_path, environment={})
+    assert "MODEL=INPUT/OUTPUT" in str(caught.value.hint)
+
+
+def test_a_mistake_in_a_table_of_prices_is_named_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_text('[prices."a"]\ninput = -1\noutput = 2\n')
+    with pytest.raises(SettingsError, match=r"prices\.a\.input = -1: .*greater than or equal to 0"):
+        load_settings({}, folder=tmp_path, environment={})
+
+
+@pytest.mark.parametrize("budget", ["0", "-1", "nan", "inf"])
+def test_a_budget_is_more_than_nothing(tmp_path: Path, budget: str) -> None:
+    with pytest.raises(SettingsError, match="budget_usd"):
+        load_settings({"budget_usd": budget}, folder=tmp_path, environment={})

@@ -21,7 +21,9 @@ _COMMANDS = {
     "run": "Run suites against an assistant, score the answers, write a report.",
     "check": "Check suite files and name every mistake with file:line:column.",
     "report": "Write the report of a stored run again, in any format.",
+    "rescore": "Score a stored run anew with changed expectations, without a request.",
     "runs": "List the stored runs.",
+    "clean": "List and delete what runs left behind at the servers of others.",
     "serve": "Start the embedded Assistants API for any client.",
     "server-info": "Say what this version's embedded server is and can do.",
     "completion": "Print the shell completion script.",
@@ -101,7 +103,14 @@ def exit_code(arguments: list[str]) -> int:
 
 
 def _explain(error: Exception, *, debug: bool) -> int:
-    from harness.errors import HarnessError, SettingsError, SuiteError, TargetError
+    from harness.errors import (
+        BudgetError,
+        HarnessError,
+        RecordingError,
+        SettingsError,
+        SuiteError,
+        TargetError,
+    )
 
     if debug:
         import traceback
@@ -116,4 +125,5 @@ def _explain(error: Exception, *, debug: bool) -> int:
         click.echo(f"hint: {error.hint}", err=True)
     if error.code == "nothing-to-run":
         return NOTHING_TO_RUN
-    return USAGE if isinstance(error, SuiteError | SettingsError | TargetError) else INTERNAL
+    misused = SuiteError | SettingsError | TargetError | BudgetError | RecordingError
+    return USAGE if isinstance(error, misused) else INTERNAL

@@ -10,7 +10,7 @@ from harness.cli import options
 @click.command("check")
 @options.job
 def command(
-    suites: tuple[str, ...], assistant: str | None, tags: tuple[str, ...], ids: tuple[str, ...]
+    suites: tuple[str, ...], assistants: tuple[str, ...], tags: tuple[str, ...], ids: tuple[str, ...]
 ) -> None:
     """Check SUITES (files or folders; default: suites/) without running or paying for anything.
 
@@ -20,15 +20,24 @@ def command(
     Examples:
       harness check suites/acme/knowledge.yaml
       harness check --assistant fixtures/assistants/acme_support.yaml
+      harness check --assistant fixtures/assistants/acme_support.yaml@main
     """
     from harness import workflows
     from harness.reporters.wording import counted
     from harness.settings import load_settings
 
-    job = workflows.Job(suites, load_settings({}), assistant, tags, ids)
+    job = workflows.Job(suites, load_settings({}), assistants, tags, ids)
     plan = workflows.plan_of(job, loaded := workflows.load(job))
     conversations = sum(len(suite.conversations) for suite in loaded)
     click.echo(
         f"no mistakes in {counted(len(loaded), 'suite')} with {counted(conversations, 'conversation')}: "
-        f"{counted(len(plan.trials), 'trial')}, {counted(plan.turns, 'turn')}"
+        f"{counted(len(plan.trials), 'trial')}, {_turns(plan.turns, plan.played_by_functions)}"
     )
+
+
+def _turns(written: int, by_functions: int) -> str:
+    """How many turns there will be; those of Python conversations are known when they are played."""
+    from harness.reporters.wording import counted
+
+    told = counted(written, "turn")
+    return f"{told} and those of {counted(by_functions, 'Python trial')}" if by_functions else told

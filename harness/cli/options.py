@@ -20,8 +20,11 @@ def job(function: Callable[..., Any]) -> Callable[..., Any]:
         click.argument("suites", nargs=-1, type=click.Path()),
         click.option(
             "--assistant",
-            metavar="FILE|ID",
-            help="Run this assistant file, or this existing asst_... id, instead of the suites' own.",
+            "assistants",
+            multiple=True,
+            metavar="FILE|FILE@REVISION|ID",
+            help="Run this assistant file, the file at this git revision, or this existing asst_... id, "
+            "instead of the suites' own. Repeatable: every conversation is run with each.",
         ),
         click.option("--tag", "tags", multiple=True, help="Only conversations with this tag. Repeatable."),
         click.option(

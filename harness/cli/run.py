@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harness import cli
-from harness.cli import options, terminal
+from harness.cli import money, options, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from harness.results import SuiteRun
     from harness.runner.executors.local import Stop
-    from harness.workflows import Job
+    from harness.settings import Settings
+    from harness.workflows import Control, Job
+
+
+_OF_THE_RUN = (
+    "target",
+    "target_function",
+    "recording",
+    "repeats",
+    "models",
+    "faults",
+    "keep_assistants",
+    "keep_users",
+)
+"""What a run that goes on takes from its beginning."""
 
 
 @click.command("run")
@@ -23,7 +38,7 @@ if TYPE_CHECKING:
 @click.option(
     "--target",
     metavar="NAME",
-    help="Where the assistant lives: embedded (default), assistants, responses, chat or function.",
+    help="Where the assistant lives: embedded (default), assistants, responses, chat, function, recording.",
 )
 @click.option("--base-url", metavar="URL", help="Compatible API, e.g. http://127.0.0.1:8080/v1.")
 @click.option("--azure-endpoint", metavar="URL", help="Resource of Azure, instead of --base-url.")
@@ -32,6 +47,13 @@ if TYPE_CHECKING:
     "--target-function",
     metavar="NAME",
     help="With --target function: what is called, MODULE:FUNCTION or PATH.py:FUNCTION.",
+)
+@click.option("--record", metavar="FILE", help="Keep every answer in FILE, to answer from later.")
+@click.option(
+    "--replay",
+    "recording",
+    metavar="FILE",
+    help="Answer from FILE instead of asking anyone: no request, no key.",
 )
 @click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded target).")
 @click.option("--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target).")
@@ -44,23 +66,81 @@ if TYPE_CHECKING:
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8.")
 @click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take.")
+@click.option(
+    "--keep-assistants",
+    is_flag=True,
+    default=None,
+    help="Leave assistants and documents at the address: later runs work with what is unchanged.",
+)
+@click.option(
+    "--keep-users",
+    is_flag=True,
+    default=None,
+    help="Leave threads of users at the address: they come back to them in later runs.",
+)
+@click.option(
+    "--requests-per-minute",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most requests in any minute, all trials together.",
+)
+@click.option(
+    "--tokens-per-minute",
+    type=click.IntRange(1),
+    metavar="N",
+    help="Most tokens in any minute, all trials together.",
+)
+@click.option("--max-tries", type=click.IntRange(1), metavar="N", help="Tries of one request. Default: 4.")
+@click.option(
+    "--max-wait",
+    "max_wait_s",
+    type=float,
+    metavar="SECONDS",
+    help="Longest wait that the server may ask for before the next try. Default: 60.",
+)
+@money.options
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
 @click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
 @click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
-@click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@click.option("--estimate", is_flag=True, help="Say what the run will cost, and send nothing.")
+@click.option("--fail-fast", is_flag=True, help="End the run early after the first failed or errored trial.")
+@click.option(
+    "--max-failures",
+    type=click.IntRange(1),
+    metavar="N",
+    help="End the run early after N failed or errored trials.",
+)
+@click.option(
+    "--max-errors", type=click.IntRange(1), metavar="N", help="End the run early after N errored trials."
+)
+@click.option(
+    "--progress",
+    "mode",
+    type=click.Choice(["auto", "bar", "lines", "json", "off"]),
+    default="auto",
+    help="How to show the run on standard error. Default: a bar in a terminal, else lines.",
+)
+@click.option("--no-progress", is_flag=True, help="The same as --progress off: only the summary.")
+@click.option("--quiet", "-q", is_flag=True, help="No display and no tables, one line at the end.")
+@click.option("--events", type=click.Path(path_type=Path), help="Write the run's events as JSON Lines too.")
 @options.store
 def command(
     suites: tuple[str, ...],
-    assistant: str | None,
+    assistants: tuple[str, ...],
     tags: tuple[str, ...],
     ids: tuple[str, ...],
     resume: str | None,
     retry_errors: bool,
     junit: str | None,
     markdown: str | None,
+    estimate: bool,
+    fail_fast: bool,
+    mode: str,
     no_progress: bool,
+    quiet: bool,
+    events: Path | None,
     **flags: Any,
 ) -> int:
     """Run SUITES (files or folders; default: suites/), score the answers, write an HTML report.
@@ -70,19 +150,27 @@ def command(
       harness run suites/acme
       harness run suites/acme/knowledge.yaml --repeats 3 --tag smoke
       harness run suites/acme --target assistants --base-url http://127.0.0.1:8080/v1
+      harness run suites/acme --assistant prompts.yaml@main --assistant prompts.yaml
       harness run suites/acme --target responses
       harness run suites/acme --target function --target-function app/support.py:answer
+      harness run suites/acme --estimate
+      harness run suites/acme --budget 2.00 --budget-per-trial 0.05
+      harness run suites/acme --record fixtures/recordings/acme.yaml
+      harness run suites/acme --replay fixtures/recordings/acme.yaml
       harness run --resume latest
 
     Targets: "embedded" is an Assistants API inside this process; "assistants" is any by its address;
     "responses" (Responses and Conversations) and "chat" (chat completions, functions only) take an address
-    too, and ask the embedded server without one; "function" is an application of yours.
+    too, and ask the embedded server without one; "function" is an application of yours; "recording" answers
+    from a file that --record made, which is what --replay FILE asks for.
 
     The key is read from OPENAI_API_KEY, with --azure-endpoint from AZURE_OPENAI_API_KEY. Ctrl-C once lets
     the trials under way finish, twice stops at once; what is finished is kept either way. With --resume, the
-    address, --concurrency and --deadline may be given anew; everything else is as the run began.
+    address, --concurrency, --deadline, the limits of requests, when to end early, budgets and prices may be
+    given anew; all else is as the run began. A run whose budget is exhausted ends with exit code 2.
 
-    Exit codes: 0 all passed, 1 something failed, 2 interrupted, 3 internal error, 4 usage, 5 nothing to run.
+    Exit codes: 0 all passed, 1 something failed (also when that ended the run early), 2 interrupted,
+    3 internal error, 4 usage, 5 nothing to run.
     """
     import asyncio
 
@@ -90,19 +178,49 @@ def command(
     from harness.settings import load_settings
 
     if resume:
-        given = {"SUITES": suites, "--assistant": assistant, "--tag": tags, "--only": ids}
-        kept = ("target", "target_function", "repeats", "models", "faults")
-        _refuse_with_resume(given | {f"--{name.replace('_', '-')}": flags[name] for name in kept})
+        if estimate:
+            raise click.UsageError("--estimate is about a new run; leave --resume out.")
+        given = {"SUITES": suites, "--assistant": assistants, "--tag": tags, "--only": ids}
+        _refuse_with_resume(given | {_flag(name): flags[name] for name in _OF_THE_RUN})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
-    settings = load_settings(flags)
-    job = workflows.Job(suites, settings, assistant, tags, ids)
+    if fail_fast:
+        flags["max_failures"] = _fail_fast(flags["max_failures"])
+    settings = load_settings(_replaying(flags))
+    job = workflows.Job(suites, settings, assistants, tags, ids)
+    if estimate:
+        click.echo(money.told(workflows.forecast(job), settings.budget_usd))
+        return cli.PASSED
     changed = [name for name, value in flags.items() if value is not None]
-    record = asyncio.run(_run(job, resume, changed, retry_errors=retry_errors, quiet=no_progress))
-    _print_summary(record)
+    unpaid = money.Unpaid()
+    watched = _Watched("off" if no_progress or quiet else mode, events, unpaid)
+    record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))
+    print_summary(record, unpaid.reason, quiet=quiet)
+    return conclude(record, settings, junit, markdown)
+
+
+def conclude(record: SuiteRun, settings: Settings, junit: str | None, markdown: str | None) -> int:
+    """Write the reports of a run that was told about, and say how it went as an exit code."""
+    from harness import workflows
+
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
     _write_others(record, junit, markdown)
+    _tell_leftovers(workflows.left_behind(settings, record.id))
     return _verdict(record)
+
+
+def _flag(name: str) -> str:
+    """A setting as the command line spells it."""
+    return "--replay" if name == "recording" else f"--{name.replace('_', '-')}"
+
+
+def _replaying(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags, where a file to replay stands for the target that answers from it."""
+    if flags["recording"] is None:
+        return flags
+    if flags["target"] not in (None, "recording"):
+        raise click.UsageError(f"--replay asks nobody, so --target {flags['target']} can't go with it.")
+    return flags | {"target": "recording"}
 
 
 def _refuse_with_resume(given: dict[str, object]) -> None:
@@ -112,22 +230,46 @@ def _refuse_with_resume(given: dict[str, object]) -> None:
         raise click.UsageError(f"--resume takes these from the run, leave them out: {named}")
 
 
+def _fail_fast(max_failures: int | None) -> int:
+    if max_failures not in (None, 1):
+        raise click.UsageError("--fail-fast is --max-failures 1: leave one of them out.")
+    return 1
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """How the run is shown, and where its events go."""
+
+    mode: str
+    events: Path | None
+    unpaid: money.Unpaid
+
+
 async def _run(
-    job: Job, resume: str | None, changed: Collection[str], *, retry_errors: bool, quiet: bool
+    job: Job, resume: str | None, changed: Collection[str], watched: _Watched, *, retry_errors: bool
 ) -> SuiteRun:
     from harness import workflows
-    from harness.cli.progress import progress
+    from harness.cli.progress import kept_alive, progress
     from harness.runner.executors.local import Stop
 
     stop = Stop()
-    with progress(quiet=quiet) as listener:
+    with progress(watched.mode, watched.events, appends=resume is not None) as listeners:
         _watch_for_signals(stop)
-        control = workflows.Control([listener], stop)
-        if resume:
-            return await workflows.resume(
-                resume, job.settings, control, retry_errors=retry_errors, changed=changed
-            )
-        return await workflows.start(job, control)
+        control = workflows.Control([*listeners, watched.unpaid], stop)
+        async with kept_alive(listeners):
+            return await _carried_out(job, resume, changed, control, retry_errors=retry_errors)
+
+
+async def _carried_out(
+    job: Job, resume: str | None, changed: Collection[str], control: Control, *, retry_errors: bool
+) -> SuiteRun:
+    from harness import workflows
+
+    if resume:
+        return await workflows.resume(
+            resume, job.settings, control, retry_errors=retry_errors, changed=changed
+        )
+    return await workflows.start(job, control)
 
 
 def _watch_for_signals(stop: Stop) -> None:
@@ -162,22 +304,64 @@ def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> 
         workflows.write(record, "markdown", Path(markdown))
 
 
-def _print_summary(record: SuiteRun) -> None:
+# Why a run has ended that is not finished.
+_ENDED_EARLY = {
+    "interrupted": "interrupted",
+    "failures_reached": "ended early: it has as many failures as it may have",
+    "budget_exhausted": "ended early: its budget is used up",
+}
+
+
+def print_summary(record: SuiteRun, unpaid: str | None = None, *, quiet: bool = False) -> None:
     """The tables come before any file is written: a folder that can't be written to hides no verdict."""
     from harness import workflows
 
-    click.echo(workflows.summary(record, terminal.width()))
+    click.echo(_verdict_line(record) if quiet else workflows.summary(record, terminal.width()))
+    if unpaid:
+        click.echo(f"budget: {unpaid}")
     if record.status != "finished":
         left = record.planned - len(record.results)
+        more = " --budget USD (more than before)" if record.status == "budget_exhausted" else ""
         click.echo(
-            f"{left} of {record.planned} trials are left. Go on with: harness run --resume {record.id}"
+            f"{_ENDED_EARLY.get(record.status, record.status)}; {left} of {record.planned} trials are left. "
+            f"Go on with: harness run --resume {record.id}{more}"
         )
 
 
+def _tell_leftovers(count: int) -> None:
+    """What a server did not confirm to be gone costs money and holds what users said."""
+    if count:
+        from harness.reporters.wording import counted
+
+        click.echo(f"{counted(count, 'object')} may still be at the target. Delete with: harness clean --yes")
+
+
+def _verdict_line(record: SuiteRun) -> str:
+    from collections import Counter
+
+    counts = Counter(result.outcome for result in record.results)
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
+    return f"run {record.id}: {told or 'no trial ended'}"
+
+
 def _verdict(record: SuiteRun) -> int:
+    if record.status == "failures_reached":
+        return cli.FAILED
     if record.status != "finished":
         return cli.INTERRUPTED
     if not record.results:
         return cli.NOTHING_TO_RUN
-    good = {"passed", "skipped"}
-    return cli.PASSED if all(result.outcome in good for result in record.results) else cli.FAILED
+    if len(record.results) != record.planned:
+        _say_what_is_lost(record)
+        return cli.INTERNAL
+    return cli.PASSED if record.outcomes.keys() <= {"passed", "skipped"} else cli.FAILED
+
+
+def _say_what_is_lost(record: SuiteRun) -> None:
+    """A run that is finished has a result for every trial; whatever took one away, this is no verdict."""
+    click.echo(
+        f"error: run {record.id} is finished, but the store has {len(record.results)} results "
+        f"of its {record.planned} trials [results-lost]",
+        err=True,
+    )
+    click.echo(f"hint: run what is missing with: harness run --resume {record.id}", err=True)

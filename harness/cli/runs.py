@@ -45,7 +45,7 @@ def _row(run: RunSummary) -> dict[str, str]:
         "assistant": _some(run.variants),
         "target": run.target,
         "status": run.status,
-        "trials": f"{run.finished}/{run.planned}",
+        "trials": f"{run.finished}/{run.planned}" + (f" ({run.replayed} replayed)" if run.replayed else ""),
         "outcomes": ", ".join(f"{count} {name}" for name, count in sorted(run.outcomes.items())),
         "cost USD": cost,
     }

@@ -2,15 +2,18 @@
 
 Token prices come from the ``genai-prices`` package, which carries its own data and is never asked to
 update itself over the network. ``prices.json`` in this folder adds the fees that package does not know
-(tool calls, sessions, storage), each row with its source and date.
+(tool calls, sessions, storage), each row with its source and date. A ``PriceBook`` adds prices of one's own.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from importlib import resources
+from typing import Literal
 
 import msgspec
 
@@ -46,6 +49,79 @@ class Cost:
 
 
 FREE = Cost(Decimal(0))
+TokenPrice = Callable[[str, Usage | None], Cost]
+"""The price of a model's usage."""
+Api = Literal["assistants", "responses", "chat", "function"]
+
+_MILLION = Decimal(1_000_000)
+_DATED = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPrice:
+    """What somebody pays for a model, in USD per million tokens.
+
+    Attributes:
+        input: A million prompt tokens.
+        output: A million completion tokens.
+        cached: A million prompt tokens that were read from a cache; ``input`` when left out.
+    """
+
+    input: Decimal
+    output: Decimal
+    cached: Decimal | None = None
+
+    def of(self, usage: Usage) -> Decimal:
+        """The price of this usage."""
+        cached = min(usage.cached_tokens, usage.prompt_tokens)
+        parts = (
+            (usage.prompt_tokens - cached) * self.input,
+            cached * (self.input if self.cached is None else self.cached),
+            usage.completion_tokens * self.output,
+        )
+        return sum(parts, Decimal(0)) / _MILLION
+
+
+@dataclass(frozen=True, slots=True)
+class PriceBook:
+    """Prices of one's own, and list prices for every other model.
+
+    Attributes:
+        own: By the name that assistant files give the model.
+    """
+
+    own: Mapping[str, ModelPrice] = field(default_factory=dict)
+
+    def token_cost(self, model: str, usage: Usage | None) -> Cost:
+        """What this usage costs: at one's own price of the model, else at its list price."""
+        price = self._own(model)
+        if price is None or usage is None:
+            return token_cost(model, usage)
+        return Cost(price.of(usage))
+
+    def asked_for(self, model: str) -> TokenPrice:
+        """The prices of runs that were asked of this model, whatever name the target reports.
+
+        A deployment or a local model often answers under another name; one's own price of the name that was
+        asked for holds then too.
+        """
+        price = self._own(model)
+        if price is None:
+            return self.token_cost
+        own = price
+
+        def cost(reported: str, usage: Usage | None) -> Cost:
+            return token_cost(reported, None) if usage is None else Cost(own.of(usage))
+
+        return cost
+
+    def knows(self, model: str) -> bool:
+        """Whether there is a price of this model."""
+        return self.token_cost(model, Usage()).usd is not None
+
+    def _own(self, model: str) -> ModelPrice | None:
+        """A dated name such as ``gpt-5.4-2026-03-05`` has the price of the model, unless it has its own."""
+        return self.own.get(model) or self.own.get(_DATED.sub("", model))
 
 
 @cache
@@ -63,6 +139,8 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
     """
     if usage is None:
         return Cost(None, "the target reported no usage")
+    if model in _unpriced:
+        return _no_price(model)
     from genai_prices import Usage as PricedUsage
     from genai_prices import calc_price
 
@@ -74,7 +152,31 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
     try:
         return Cost(calc_price(priced, model_ref=model, provider_id="openai").total_price)
     except LookupError:
-        return Cost(None, f"no price is known for model {model!r}")
+        if len(_unpriced) < _MOST_UNPRICED:
+            _unpriced.add(model)
+        return _no_price(model)
+    except ValueError as error:  # such as more cached tokens than there are
+        return Cost(None, f"the usage that the target reported can't be: {error}")
+
+
+# The price book looks through all its patterns to find that none fits: 2 ms that a run would pay every turn.
+_unpriced: set[str] = set()
+_MOST_UNPRICED = 1_000
+
+
+def _no_price(model: str) -> Cost:
+    return Cost(None, f"no price is known for model {model!r}")
+
+
+def context_tokens(model: str) -> int | None:
+    """The most tokens that a prompt of this model can have; None when nobody wrote it down."""
+    from genai_prices import Usage as PricedUsage
+    from genai_prices import calc_price
+
+    try:
+        return calc_price(PricedUsage(), model_ref=model, provider_id="openai").model.context_window
+    except LookupError:
+        return None
 
 
 def file_search_cost(calls: int) -> Cost:
@@ -82,6 +184,23 @@ def file_search_cost(calls: int) -> Cost:
     return Cost(fees()["responses.file_search"].usd * calls)
 
 
-def code_interpreter_cost(sessions: int) -> Cost:
-    """The fee for code_interpreter sessions (one a thread and hour, only when the tool was called)."""
-    return Cost(fees()["assistants.code_interpreter"].usd * sessions)
+def code_interpreter_cost(sessions: int, api: Api | None = "assistants") -> Cost:
+    """The fee for sessions of code_interpreter, only when the tool was called."""
+    meter = "responses.code_interpreter" if api == "responses" else "assistants.code_interpreter"
+    return Cost(fees()[meter].usd * sessions)
+
+
+def code_session_s(api: Api | None) -> int:
+    """How long a session of code_interpreter serves a conversation from its first use."""
+    return 1200 if api == "responses" else 3600
+
+
+def dollars(amount: Decimal) -> str:
+    """Dollars with as many digits as matter: $12.35, $0.0123, $0.0000375."""
+    if amount == 0:
+        return "$0.00"
+    if abs(amount) >= 1:
+        return f"${amount:,.2f}"
+    digits = 2 - amount.adjusted()  # three significant ones
+    text = f"{amount:.{digits}f}".rstrip("0")
+    return "$" + text.ljust(text.index(".") + 3, "0")

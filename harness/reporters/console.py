@@ -49,9 +49,12 @@ class ConsoleReporter:
             _headline(summary),
             self._suites(summary),
             self._unknown_cost(summary),
+            self._waits(summary),
+            self._budget(run),
             self._not_passed(summary),
             self._never_judged(summary),
             _escalation(summary),
+            _deletions(summary),
         )
         return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -73,6 +76,14 @@ class ConsoleReporter:
     def _unknown_cost(self, summary: Summary) -> str:
         total = summary.total
         return self._wrapped(f"cost: {wording.cost(total)}") if total.cost_unknown else ""
+
+    def _waits(self, summary: Summary) -> str:
+        waited = wording.waited(summary.total)
+        return self._wrapped(f"{waited}, added up over trials; no latency holds any of it") if waited else ""
+
+    def _budget(self, run: SuiteRun) -> str:
+        spent = wording.budget(run)
+        return self._wrapped(f"budget: {spent}") if spent else ""
 
     def _not_passed(self, summary: Summary) -> str:
         rows = summary.not_passed
@@ -115,10 +126,11 @@ def _headline(summary: Summary) -> str:
     facts = [
         f"{passed:,} of {wording.counted(len(rows), 'conversation')} passed",
         f"target {wording.printable(run.target)}",
-        run.status
+        wording.status(run)
         if summary.duration_s is None
-        else f"{run.status} after {wording.seconds(summary.duration_s)}",
+        else f"{wording.status(run)} after {wording.seconds(summary.duration_s)}",
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        wording.replayed(summary.total),
     ]
     return f"{wording.printable(run.id)}: " + ", ".join(fact for fact in facts if fact)
 
@@ -152,6 +164,13 @@ def _escalation(summary: Summary) -> str:
     ]
     shares = f"precision {wording.percent(matrix.precision)}, recall {wording.percent(matrix.recall)}"
     return f"{_table(['hand-over to people', 'happened', 'did not'], rows)}\n{shares}"
+
+
+def _deletions(summary: Summary) -> str:
+    asked = summary.forgotten.total()
+    if not asked:
+        return ""
+    return f"users forgotten on request: {summary.forgotten[True]:,} of {asked:,} confirmed by the target"
 
 
 def _width(table: str) -> int:

@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from harness.reporters.summary import failed_scores, why_not_passed
+from harness.reporters.brief import failed_scores, why_not_passed
 from harness.results import SuiteRun, TrialResult
 
 COLUMNS = (

@@ -37,13 +37,14 @@ class HtmlReporter:
         script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
         style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
         summary = Summary(run)
+        data = page_data(summary)  # first: it reads the results, and they are counted on the way
         return (
             _environment()
             .get_template("report.html")
             .render(
                 summary=summary,
                 run=run,
-                data=page_data(summary),
+                data=data,
                 script=script,
                 style=style,
                 policy=_policy(script, style),
@@ -64,7 +65,20 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    for name in ("cost", "short_cost", "tokens", "seconds", "percent", "at", "counted", "one_line"):
+    for name in (
+        "cost",
+        "short_cost",
+        "tokens",
+        "seconds",
+        "waited",
+        "percent",
+        "at",
+        "counted",
+        "one_line",
+        "status",
+        "budget",
+        "replayed",
+    ):
         environment.filters[name] = getattr(wording, name)
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False, default=str)
     return environment

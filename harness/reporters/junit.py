@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from harness.reporters.summary import Group, Summary, describe, failed_scores, why_not_passed
+from harness.reporters.brief import describe, failed_scores, why_not_passed
+from harness.reporters.summary import Group, Summary
 from harness.results import SuiteRun, TrialResult
 from harness.trace.records import ToolCall, TurnTrace
 
@@ -23,11 +26,30 @@ class JunitReporter:
     def render(self, run: SuiteRun) -> str:
         """The document, with its XML declaration."""
         summary = Summary(run)
+        named = {group.name: _Naming.of(group) for group in summary.suites}
+        cases: dict[str, list[str]] = {name: [] for name in named}
+        for result in run.results:
+            cases[result.suite].append(_text(_case(result, named[result.suite].name(result)), level=2))
+        suites = (_around(_suite(group, run), cases[group.name], level=1) for group in summary.suites)
         root = ET.Element("testsuites", {"name": _xml(run.id), **_counts(summary.total)})
-        for group in summary.suites:
-            root.append(_suite(group, run))
-        ET.indent(root)
-        return '<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(root, encoding="unicode") + "\n"
+        return f'<?xml version="1.0" encoding="UTF-8"?>\n{_around(root, suites)}\n'
+
+
+def _text(element: ET.Element, level: int) -> str:
+    """An element as it stands in the document so deep, with the indentation before it."""
+    ET.indent(element, level=level)
+    return "  " * level + ET.tostring(element, encoding="unicode").rstrip()
+
+
+def _around(element: ET.Element, children: Iterable[str], level: int = 0) -> str:
+    """An element with these children: each is text by now, for thousands of trees take much memory."""
+    inside = "\n".join(children)
+    if not inside:
+        return _text(element, level)
+    empty = ET.tostring(element, encoding="unicode", short_empty_elements=False)
+    end = f"</{element.tag}>"
+    pad = "  " * level
+    return f"{pad}{empty.removesuffix(end)}\n{inside}\n{pad}{end}"
 
 
 def _counts(group: Group) -> dict[str, str]:
@@ -43,18 +65,24 @@ def _counts(group: Group) -> dict[str, str]:
 
 def _suite(group: Group, run: SuiteRun) -> ET.Element:
     started = f"{run.started_at:%Y-%m-%dT%H:%M:%S}"
-    suite = ET.Element("testsuite", {"name": _xml(group.name), "timestamp": started, **_counts(group)})
-    several = len({result.variant for result in group.results}) > 1
-    repeated = any(result.repeat > 1 for result in group.results)
-    for result in group.results:
-        suite.append(_case(result, _name(result, several, repeated)))
-    return suite
+    return ET.Element("testsuite", {"name": _xml(group.name), "timestamp": started, **_counts(group)})
 
 
-def _name(result: TrialResult, several_variants: bool, repeated: bool) -> str:
-    variant = f"@{result.variant}" if several_variants else ""
-    repeat = f"#{result.repeat}" if repeated else ""
-    return f"{result.conversation}{variant}{repeat}"
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    """What the names of a suite's cases must tell beside the conversation."""
+
+    variant: bool
+    repeat: bool
+
+    @classmethod
+    def of(cls, group: Group) -> _Naming:
+        several = len({result.variant for result in group.results}) > 1
+        return cls(several, any(result.repeat > 1 for result in group.results))
+
+    def name(self, result: TrialResult) -> str:
+        variant = f"@{result.variant}" if self.variant else ""
+        return f"{result.conversation}{variant}{f'#{result.repeat}' if self.repeat else ''}"
 
 
 def _case(result: TrialResult, name: str) -> ET.Element:
@@ -83,7 +111,16 @@ def _properties(result: TrialResult) -> dict[str, str]:
         "prompt_tokens": str(usage.prompt_tokens) if usage else "unknown",
         "completion_tokens": str(usage.completion_tokens) if usage else "unknown",
     }
-    return properties | ({"tags": " ".join(result.tags)} if result.tags else {})
+    properties |= {"replayed": "true"} if result.replayed else {}
+    return properties | _deletion(result) | ({"tags": " ".join(result.tags)} if result.tags else {})
+
+
+def _deletion(result: TrialResult) -> dict[str, str]:
+    """Whether the user, who asked for it, was forgotten."""
+    turns = result.trace.turns if result.trace else ()
+    asked = [turn.deletion for turn in turns if turn.deletion]
+    errors = "; ".join(each.error or "not confirmed" for each in asked if not each.confirmed)
+    return {"user_forgotten": f"no: {errors}" if errors else "confirmed"} if asked else {}
 
 
 def _add_trouble(case: ET.Element, kind: str, result: TrialResult, reasons: str) -> None:

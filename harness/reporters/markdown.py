@@ -44,11 +44,14 @@ def _facts(summary: Summary) -> str:
     facts = [
         f"suite run {_plain(run.id)}",
         f"target {_plain(run.target)}",
-        "" if run.status == "finished" else run.status,
+        "" if run.status == "finished" else wording.status(run),
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        wording.replayed(total),
         f"cost {_plain(wording.cost(total))}",
+        f"budget: {_plain(spent)}" if (spent := wording.budget(run)) else "",
         f"{wording.tokens(total)} tokens",
         f"median turn {median}, 95 % within {most}",
+        wording.waited(total),
     ]
     return " · ".join(fact for fact in facts if fact)
 

@@ -18,7 +18,8 @@ from typing import Any
 
 import msgspec
 
-from harness.reporters.summary import ConversationResult, Summary
+from harness.reporters.brief import Brief
+from harness.reporters.summary import ConversationResult, Summary, spoken
 from harness.reporters.transcripts import Answers, Json, Texts, trial_record, without_empty
 from harness.results import TrialResult
 
@@ -42,11 +43,11 @@ class PageData:
 
 
 def page_data(summary: Summary) -> PageData:
-    """The data of the page for this suite run."""
+    """The data of the page for this suite run, made while its results are read and counted."""
     texts = Texts()
     blocks: list[str] = []
     places: dict[str, tuple[int, int]] = {}
-    for number, block in enumerate(_blocks(summary, texts)):
+    for number, block in enumerate(_blocks(summary.reading(), texts)):
         places.update({trial_id: (number, place) for place, trial_id in enumerate(block.trials)})
         blocks.append(block.packed())
     return PageData(_packed(_index(summary, places)), tuple(blocks), _packed(list(texts.numbers)))
@@ -73,20 +74,25 @@ class _Block:
         )
 
 
-def _blocks(summary: Summary, texts: Texts) -> Iterator[_Block]:
+def _blocks(results: Iterable[TrialResult], texts: Texts) -> Iterator[_Block]:
     """All trials, in portions of a size that is quickly unpacked."""
     block = _Block()
-    for row in summary.conversations:
-        user = _said(row.results)
-        for result in row.results:
-            answers = Answers(len(block.said))
-            record = trial_record(result, user, answers, texts)
-            block.add(result.trial_id, _json(record), answers.said)
-            if block.size > _BLOCK_BYTES:
-                yield block
-                block = _Block()
+    says: dict[tuple[str, str, str], tuple[str, ...]] = {}
+    for result in results:
+        row = (result.suite, result.conversation, result.variant)
+        says[row] = spoken(says.get(row, ()), _said(result))
+        answers = Answers(len(block.said))
+        record = trial_record(result, says[row], answers, texts)
+        block.add(result.trial_id, _json(record), answers.said)
+        if block.size > _BLOCK_BYTES:
+            yield block
+            block = _Block()
     if block.trials:
         yield block
+
+
+def _said(result: TrialResult) -> tuple[str, ...]:
+    return tuple(turn.user.text for turn in result.trace.turns) if result.trace else ()
 
 
 # --- the index -----------------------------------------------------------------------------------------
@@ -124,7 +130,7 @@ def _row(row: ConversationResult, places: Mapping[str, tuple[int, int]], names: 
             "suite": names.number("suites", row.suite),
             "variant": names.number("variants", row.variant),
             "id": row.conversation,
-            "says": _said(row.results),
+            "says": row.says,
             "tags": [names.number("tags", tag) for tag in row.tags],
             "checks": [names.number("checks", check) for check in row.failing_checks],
             "why": row.reason,
@@ -138,13 +144,7 @@ def _row(row: ConversationResult, places: Mapping[str, tuple[int, int]], names: 
     )
 
 
-def _said(results: Iterable[TrialResult]) -> tuple[str, ...]:
-    """What the user says in each turn of a conversation: in the trial in which most was said."""
-    traces = (result.trace for result in results if result.trace)
-    return max((tuple(turn.user.text for turn in trace.turns) for trace in traces), key=len, default=())
-
-
-def _trial_place(result: TrialResult, places: Mapping[str, tuple[int, int]]) -> list[Any]:
+def _trial_place(result: Brief, places: Mapping[str, tuple[int, int]]) -> list[Any]:
     """Id, repeat, outcome, and block and place of the transcript."""
     return [result.trial_id, result.repeat, result.outcome, *places[result.trial_id]]
 

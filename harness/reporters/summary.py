@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from harness.cost.usage import Usage
 from harness.cost.usage import total as total_usage
-from harness.results import Outcome, Score, SuiteRun, TrialResult
+from harness.reporters.brief import Brief, Checks, FailingCheck, Shared, UnjudgedCheck, brief
+from harness.results import Outcome, SuiteRun, TrialResult
 
 if TYPE_CHECKING:
     from harness.scorers.escalation import ConfusionMatrix
@@ -23,7 +24,7 @@ class Group:
     """Some trials of a suite run under one name: a suite, a tag, a variant, or all of them."""
 
     name: str
-    results: tuple[TrialResult, ...]
+    results: tuple[Brief, ...]
 
     @cached_property
     def outcomes(self) -> Counter[Outcome]:
@@ -49,6 +50,11 @@ class Group:
     def skipped(self) -> int:
         """Trials that were not begun."""
         return self.outcomes["skipped"]
+
+    @cached_property
+    def replayed(self) -> int:
+        """Trials answered from a recording or a stored trace: no new evidence."""
+        return sum(result.replayed for result in self.results)
 
     @property
     def pass_rate(self) -> float | None:
@@ -92,8 +98,12 @@ class Group:
     @cached_property
     def turn_latencies_s(self) -> tuple[float, ...]:
         """Seconds of every turn, sorted; waiting for rate limits is not in them."""
-        traces = (result.trace for result in self.results if result.trace)
-        return tuple(sorted(turn.latency_s for trace in traces for turn in trace.turns))
+        return tuple(sorted(chain.from_iterable(result.turn_latencies_s for result in self.results)))
+
+    @cached_property
+    def waited_s(self) -> float:
+        """Seconds that trials waited for rate limits and between tries, added up."""
+        return sum(result.wait_s for result in self.results)
 
     @property
     def latency_p50_s(self) -> float | None:
@@ -113,7 +123,7 @@ class ConversationResult:
     suite: str
     conversation: str
     variant: str
-    results: tuple[TrialResult, ...]
+    results: tuple[Brief, ...]
 
     @cached_property
     def outcome(self) -> Outcome:
@@ -140,82 +150,78 @@ class ConversationResult:
     @property
     def failing_checks(self) -> tuple[str, ...]:
         """The expectations that were not met in any repeat, each once, in the order of the suite file."""
-        failed = (score.check for result in self.results for score in failed_scores(result))
-        return tuple(dict.fromkeys(failed))
+        return tuple(dict.fromkeys(chain.from_iterable(result.unmet for result in self.results)))
 
     @property
     def reason(self) -> str:
         """Why it did not pass: the first reason of the first repeat that has one."""
-        return next(filter(None, map(why_not_passed, self.results)), "")
+        return next(filter(None, (result.reason for result in self.results)), "")
 
-
-@dataclass(frozen=True, slots=True)
-class FailingCheck:
-    """An expectation that was not met somewhere.
-
-    Attributes:
-        check: Its key.
-        failed: In how many trials.
-        judged: In how many trials it was judged.
-        conversations: In how many different conversations it failed.
-        example: One of the reasons.
-    """
-
-    check: str
-    failed: int
-    judged: int
-    conversations: int
-    example: str
-
-
-@dataclass(frozen=True, slots=True)
-class UnjudgedCheck:
-    """An expectation that could be judged nowhere in the run: nobody knows whether it holds.
-
-    Attributes:
-        check: Its key.
-        trials: In how many trials it was asked.
-        example: One of the reasons.
-    """
-
-    check: str
-    trials: int
-    example: str
+    @cached_property
+    def says(self) -> tuple[str, ...]:
+        """What the user says in each turn, as far as the repeats agree on it: see ``spoken``."""
+        says: tuple[str, ...] = ()
+        for result in self.results:
+            says = spoken(says, result.says)
+        return says
 
 
 @dataclass(frozen=True)
 class Summary:
-    """A suite run, counted; every part is worked out when it is first asked for."""
+    """A suite run, counted; its results are read once, when something is first asked for."""
 
     run: SuiteRun
+
+    def reading(self) -> Iterator[TrialResult]:
+        """The results one by one; whoever goes through all of them has them counted on the way."""
+        if "_counted" in self.__dict__:
+            yield from self.run.results
+            return
+        briefs: list[Brief] = []
+        checks, shared = Checks(), Shared()
+        for result in self.run.results:
+            briefs.append(brief(result, shared))
+            checks.take(result)
+            yield result
+        self.__dict__["_counted"] = (tuple(briefs), checks)
+
+    @cached_property
+    def _counted(self) -> tuple[tuple[Brief, ...], Checks]:
+        for _ in self.reading():
+            pass
+        counted: tuple[tuple[Brief, ...], Checks] = self.__dict__["_counted"]
+        return counted
+
+    @property
+    def briefs(self) -> tuple[Brief, ...]:
+        """What is kept of each trial, in the order of the plan."""
+        return self._counted[0]
 
     @cached_property
     def total(self) -> Group:
         """All trials."""
-        return Group("total", self.run.results)
+        return Group("total", self.briefs)
 
     @cached_property
     def suites(self) -> tuple[Group, ...]:
         """Trials by suite, in the order of the plan."""
-        return _groups(self.run.results, lambda result: (result.suite,))
+        return _groups(self.briefs, lambda result: (result.suite,))
 
     @cached_property
     def variants(self) -> tuple[Group, ...]:
         """Trials by variant, in the order of the plan."""
-        return _groups(self.run.results, lambda result: (result.variant,))
+        return _groups(self.briefs, lambda result: (result.variant,))
 
     @cached_property
     def tags(self) -> tuple[Group, ...]:
         """Trials by tag, by name; a trial counts under each of its tags."""
-        return tuple(
-            sorted(_groups(self.run.results, lambda result: result.tags), key=lambda group: group.name)
-        )
+        return tuple(sorted(_groups(self.briefs, lambda result: result.tags), key=lambda group: group.name))
 
     @cached_property
     def conversations(self) -> tuple[ConversationResult, ...]:
         """Every conversation with each variant, in the order of the plan."""
-        repeats: dict[tuple[str, str, str], list[TrialResult]] = defaultdict(list)
-        for result in self.run.results:
+        repeats: dict[tuple[str, str, str], list[Brief]] = defaultdict(list)
+        for result in self.briefs:
             repeats[result.suite, result.conversation, result.variant].append(result)
         return tuple(ConversationResult(*key, tuple(results)) for key, results in repeats.items())
 
@@ -228,20 +234,29 @@ class Summary:
     @cached_property
     def failing_checks(self) -> tuple[FailingCheck, ...]:
         """Expectations that were not met, most trials first."""
-        return tuple(_failing_checks(self.run.results))
+        return tuple(self._counted[1].failing())
 
     @cached_property
     def never_judged(self) -> tuple[UnjudgedCheck, ...]:
         """Expectations without a single judgement; trials that ended in an error don't count."""
-        return tuple(_never_judged(result for result in self.run.results if result.outcome != "errored"))
+        return tuple(self._counted[1].never_judged())
 
     @cached_property
     def escalation(self) -> ConfusionMatrix | None:
         """The confusion matrix of escalation; None when no expectation was about it."""
-        from harness.scorers.escalation import confusion_matrix
+        counts = self._counted[1].handovers
+        if not counts:
+            return None
+        from harness.scorers.escalation import ConfusionMatrix
 
-        matrix = confusion_matrix(chain.from_iterable(result.scores for result in self.run.results))
-        return matrix if matrix.total else None
+        return ConfusionMatrix(
+            tp=counts[True, True], fp=counts[False, True], fn=counts[True, False], tn=counts[False, False]
+        )
+
+    @property
+    def forgotten(self) -> Counter[bool]:
+        """How often users asked to be forgotten: confirmed by the target (True), and not."""
+        return self._counted[1].forgotten
 
     @property
     def missing(self) -> int:
@@ -250,9 +265,17 @@ class Summary:
 
     @property
     def duration_s(self) -> float | None:
-        """From the beginning to the end of the suite run."""
-        ended = self.run.ended_at
-        return (ended - self.run.started_at).total_seconds() if ended else None
+        """From the beginning to the end of the suite run; None when the time of day jumped back between."""
+        ended, started = self.run.ended_at, self.run.started_at
+        return (ended - started).total_seconds() if ended and ended >= started else None
+
+
+def spoken(known: tuple[str, ...], said: tuple[str, ...]) -> tuple[str, ...]:
+    """What a user is known to say, after one more repeat: a longer talk counts if it begins the same way.
+
+    So what is known only ever grows at its end, and a transcript that was compared with less of it is right.
+    """
+    return said if said[: len(known)] == known else known
 
 
 def percentile(ordered: Sequence[float], share: float) -> float | None:
@@ -268,63 +291,9 @@ def percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
 
 
-def failed_scores(result: TrialResult) -> list[Score]:
-    """The judgements of expectations that were not met, in the order of the suite file."""
-    return [score for score in result.scores if score.passed is False]
-
-
-def describe(score: Score) -> str:
-    """A judgement in one line: where, what, why."""
-    where = "conversation" if score.turn is None else f"turn {score.turn + 1}"
-    return f"{where}, {score.check}: {score.reason}" if score.reason else f"{where}, {score.check}"
-
-
-def why_not_passed(result: TrialResult) -> str:
-    """The error of an errored trial or the first unmet expectation of a failed one; empty if it passed."""
-    if result.outcome == "errored":
-        return result.error or "errored without a message"
-    failed = failed_scores(result)
-    return describe(failed[0]) if failed else ""
-
-
-def _groups(
-    results: Iterable[TrialResult], names: Callable[[TrialResult], Iterable[str]]
-) -> tuple[Group, ...]:
-    members: dict[str, list[TrialResult]] = defaultdict(list)
-    for result in results:
-        for name in names(result):
-            members[name].append(result)
+def _groups(briefs: Iterable[Brief], names: Callable[[Brief], Iterable[str]]) -> tuple[Group, ...]:
+    members: dict[str, list[Brief]] = defaultdict(list)
+    for each in briefs:
+        for name in names(each):
+            members[name].append(each)
     return tuple(Group(name, tuple(found)) for name, found in members.items())
-
-
-def _failing_checks(results: Iterable[TrialResult]) -> list[FailingCheck]:
-    judged: Counter[str] = Counter()
-    failed: Counter[str] = Counter()
-    conversations: dict[str, set[tuple[str, str]]] = defaultdict(set)
-    examples: dict[str, str] = {}
-    for result in results:
-        judged.update({score.check for score in result.scores if score.passed is not None})
-        unmet = {score.check: score.reason for score in reversed(failed_scores(result))}
-        failed.update(unmet.keys())
-        for check, reason in unmet.items():
-            conversations[check].add((result.suite, result.conversation))
-            examples.setdefault(check, reason)
-    return [
-        FailingCheck(check, count, judged[check], len(conversations[check]), examples[check])
-        for check, count in sorted(failed.items(), key=lambda item: (-item[1], item[0]))
-    ]
-
-
-def _never_judged(results: Iterable[TrialResult]) -> Iterator[UnjudgedCheck]:
-    judged: set[str] = set()
-    asked: Counter[str] = Counter()
-    reasons: dict[str, str] = {}
-    for result in results:
-        asked.update({score.check for score in result.scores})
-        for score in result.scores:
-            if score.value is None:
-                reasons.setdefault(score.check, score.reason)
-            else:
-                judged.add(score.check)
-    for check in sorted(asked.keys() - judged):
-        yield UnjudgedCheck(check, asked[check], reasons[check])

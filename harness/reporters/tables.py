@@ -8,7 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from harness.cost.prices import Cost
 from harness.results import SuiteRun, TrialResult
+from harness.trace.costs import simulator_cost, turns_cost
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -23,11 +25,15 @@ _TRIAL_TYPES = {
     "reasoning_tokens": "Int64",
     "cost_usd": "float64",
     "latency_s": "float64",
+    "wait_s": "float64",
     "turns": "int64",
+    "simulator_cost_usd": "float64",
+    "replayed": "bool",
 }
 _TRIAL_COLUMNS = (
     "trial_id suite conversation cluster tags variant fingerprint repeat outcome error started_at ended_at "
-    "prompt_tokens completion_tokens cached_tokens reasoning_tokens cost_usd latency_s turns"
+    "prompt_tokens completion_tokens cached_tokens reasoning_tokens cost_usd latency_s wait_s turns "
+    "simulator_cost_usd replayed"
 ).split()
 _SCORE_COLUMNS = (
     "trial_id suite conversation variant repeat turn check scorer value passed reason".split()  # value: mixed
@@ -35,13 +41,16 @@ _SCORE_COLUMNS = (
 _SCORE_TYPES = {"repeat": "int64", "turn": "Int64", "passed": "boolean"}
 _TURN_COLUMNS = (
     "trial_id suite conversation variant repeat turn status model user answer prompt_tokens "
-    "completion_tokens latency_s wait_s steps tool_calls search_results citations error"
+    "completion_tokens cached_tokens cost_usd latency_s wait_s steps tool_calls search_results citations "
+    "error"
 ).split()
 _TURN_TYPES = {
     "repeat": "int64",
     "turn": "int64",
     "prompt_tokens": "Int64",
     "completion_tokens": "Int64",
+    "cached_tokens": "Int64",
+    "cost_usd": "float64",
     "latency_s": "float64",
     "wait_s": "float64",
     "steps": "int64",
@@ -98,6 +107,7 @@ def _key(result: TrialResult) -> dict[str, Any]:
 
 def _trial(result: TrialResult) -> dict[str, Any]:
     usage = result.usage
+    turns = result.trace.turns if result.trace else ()
     return _key(result) | {
         "cluster": result.cluster or result.conversation,
         "tags": result.tags,
@@ -112,12 +122,20 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "reasoning_tokens": usage.reasoning_tokens if usage else None,
         "cost_usd": None if result.cost_usd is None else float(result.cost_usd),
         "latency_s": result.latency_s,
-        "turns": len(result.trace.turns) if result.trace else 0,
+        "wait_s": sum(turn.wait_s for turn in turns),
+        "turns": len(turns),
+        "simulator_cost_usd": _dollars(simulator_cost(result.trace.simulations if result.trace else ())),
+        "replayed": result.replayed,
     }
 
 
+def _dollars(cost: Cost) -> float | None:
+    return None if cost.usd is None else float(cost.usd)
+
+
 def _turns(result: TrialResult) -> Iterable[dict[str, Any]]:
-    for place, turn in enumerate(result.trace.turns if result.trace else ()):
+    turns = result.trace.turns if result.trace else ()
+    for place, turn in enumerate(turns):
         yield _key(result) | {
             "turn": place,
             "status": turn.status,
@@ -126,6 +144,8 @@ def _turns(result: TrialResult) -> Iterable[dict[str, Any]]:
             "answer": turn.answer,
             "prompt_tokens": turn.usage.prompt_tokens if turn.usage else None,
             "completion_tokens": turn.usage.completion_tokens if turn.usage else None,
+            "cached_tokens": turn.usage.cached_tokens if turn.usage else None,
+            "cost_usd": _dollars(turns_cost(turns[: place + 1], turn.model or "", first=place)),
             "latency_s": turn.latency_s,
             "wait_s": turn.wait_s,
             "steps": len(turn.steps),

@@ -10,7 +10,7 @@ import msgspec
 
 from harness.cost.usage import Usage
 from harness.results import Score, TrialResult
-from harness.trace.records import Citation, Message, RunStep, SearchResult, ToolCall, TurnTrace
+from harness.trace.records import Citation, Deletion, Message, RunStep, SearchResult, ToolCall, TurnTrace
 
 Json = dict[str, Any]
 
@@ -64,7 +64,7 @@ def trial_record(result: TrialResult, user: Sequence[str], answers: Answers, tex
 
     Args:
         result: The trial.
-        user: What the index says that the user says, turn by turn; it is not repeated.
+        user: What the index says that the user says, turn by turn, as far as it does; it is not repeated.
         answers: Takes what the assistant says.
         texts: Takes passages and other long texts.
     """
@@ -86,7 +86,7 @@ def trial_record(result: TrialResult, user: Sequence[str], answers: Answers, tex
             if trace
             else None,
             "turns": [
-                _turn(turn, user[place], by_turn.pop(place, ()), answers, texts)
+                _turn(turn, user[place : place + 1], by_turn.pop(place, ()), answers, texts)
                 for place, turn in enumerate(turns)
             ],
             # Whatever is left: the conversation's own scores, and those of turns that were never begun.
@@ -95,12 +95,15 @@ def trial_record(result: TrialResult, user: Sequence[str], answers: Answers, tex
     )
 
 
-def _turn(turn: TurnTrace, user: str, scores: Sequence[Any], answers: Answers, texts: Texts) -> Json:
+def _turn(
+    turn: TurnTrace, user: Sequence[str], scores: Sequence[Any], answers: Answers, texts: Texts
+) -> Json:
     return without_empty(
         {
-            "user": turn.user.text if turn.user.text != user else None,
+            "user": turn.user.text if [turn.user.text] != [*user] else None,
             "attachments": turn.user.attachments,
             "returning": turn.returning or None,
+            "deletion": _deletion(turn.deletion) if turn.deletion else None,
             "answers": [_answer(message, answers, texts) for message in turn.messages],
             "status": turn.status,
             "error": turn.error,
@@ -113,6 +116,11 @@ def _turn(turn: TurnTrace, user: str, scores: Sequence[Any], answers: Answers, t
             "scores": scores,
         }
     )
+
+
+def _deletion(deletion: Deletion) -> Json:
+    confirmed, deleted = deletion.confirmed, list(deletion.deleted)
+    return without_empty({"confirmed": confirmed, "deleted": deleted, "error": deletion.error})
 
 
 def _answer(message: Message, answers: Answers, texts: Texts) -> Json:

@@ -5,21 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+from harness.cost.prices import dollars
 from harness.reporters.summary import Group
+from harness.results import Spending, SuiteRun
 
 UNKNOWN = "unknown"
 NOTHING = "–"
-
-
-def dollars(amount: Decimal) -> str:
-    """Dollars with as many digits as matter: $12.35, $0.0123, $0.0000375."""
-    if amount == 0:
-        return "$0.00"
-    if abs(amount) >= 1:
-        return f"${amount:,.2f}"
-    digits = 2 - amount.adjusted()  # three significant ones
-    text = f"{amount:.{digits}f}".rstrip("0")
-    return "$" + text.ljust(text.index(".") + 3, "0")
+_WORTH_TELLING_S = 0.1
+_NO_USD = Decimal(0)
 
 
 def cost(group: Group) -> str:
@@ -50,6 +43,13 @@ def tokens(group: Group) -> str:
 
 def _at_least(unknown: int) -> str:
     return "≥ " if unknown else ""
+
+
+def waited(group: Group) -> str:
+    """What was waited for apart from answers; nothing when that was next to nothing."""
+    if group.waited_s < _WORTH_TELLING_S:
+        return ""
+    return f"{seconds(group.waited_s)} waited for rate limits and retries"
 
 
 def seconds(duration_s: float | None) -> str:
@@ -85,9 +85,39 @@ def at(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
+def status(run: SuiteRun) -> str:
+    """How a suite run stands: ``budget exhausted``."""
+    return run.status.replace("_", " ")
+
+
+def budget(run: SuiteRun) -> str:
+    """What became of a suite run's budget; empty when it had none."""
+    limit, spending = run.settings.get("budget_usd"), run.spending or Spending(requests=0, spent_usd=_NO_USD)
+    if limit is None and run.spending is None:
+        return ""
+    facts = [f"spent {dollars(spending.spent_usd)}"]
+    if limit is not None:
+        left = max(Decimal(str(limit)) - spending.spent_usd, _NO_USD)
+        facts.append(f"{dollars(left)} left of {dollars(Decimal(str(limit)))}")
+    if spending.unknown_usd:
+        facts.append(f"{dollars(spending.unknown_usd)} of what is spent is a worst case, the cost unknown")
+    if spending.overcharged:
+        over = counted(spending.overcharged, "request")
+        facts.append(f"{over} charged more than the limits sent with them allow")
+    return "; ".join(facts)
+
+
 def trials(count: int) -> str:
     """``1 trial``, ``3 trials``."""
     return counted(count, "trial")
+
+
+def replayed(group: Group) -> str:
+    """That trials were answered from what was kept, which proves nothing anew; empty when none was."""
+    if not group.replayed:
+        return ""
+    which = "all" if group.replayed == len(group.results) else f"{group.replayed:,} of {len(group.results):,}"
+    return f"{which} trials replayed: no new evidence, nothing paid"
 
 
 def counted(count: int, noun: str) -> str:

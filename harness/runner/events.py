@@ -2,27 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, TrialResult
 
+if TYPE_CHECKING:
+    from harness.targets.traffic import TrafficState
+
 
 @dataclass(frozen=True, slots=True)
 class RunStarted:
-    """Provisioning begins."""
+    """Provisioning begins.
+
+    Attributes:
+        plan: The trials that are to be run.
+        at: When.
+        run_id: The suite run; empty where nobody keeps it.
+        already: Trials of the suite run that ended before, when it goes on.
+        traffic: Tells at any time how the requests of the run stand.
+    """
 
     plan: Plan
     at: datetime
+    run_id: str = ""
+    already: int = 0
+    traffic: Callable[[], TrafficState] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Provisioned:
-    """A variant is ready at the target."""
+    """A variant is ready at the target.
+
+    Attributes:
+        variant: Its name.
+        duration_s: How long that took.
+        waited_s: How much of it was waiting for rate limits and between tries.
+    """
 
     variant: str
     duration_s: float
+    waited_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +63,22 @@ class TrialFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class TrialUnpaid:
+    """The budget can't pay the trial's next request; the trial has no result, and no other begins."""
+
+    trial: Trial
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ResultsWait:
+    """Results are kept in memory, for the store can't be written to; without a reason: it can again."""
+
+    count: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunFinished:
     """The last event: all trials are in, or something ended the run before."""
 
@@ -47,4 +86,4 @@ class RunFinished:
     status: RunStatus
 
 
-Event = RunStarted | Provisioned | TrialStarted | TrialFinished | RunFinished
+Event = RunStarted | Provisioned | TrialStarted | TrialFinished | TrialUnpaid | ResultsWait | RunFinished

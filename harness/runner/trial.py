@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import msgspec
 
 from harness.clock import Clock
-from harness.cost.prices import Cost
+from harness.cost.prices import Cost, PriceBook
 from harness.cost.usage import total_if_known
-from harness.errors import TargetError
+from harness.errors import BudgetError, HarnessError, StoreError, TrialBudgetExhausted
 from harness.plan import Trial
 from harness.results import Outcome, Score, TrialResult
-from harness.runner.tools import StubBook
-from harness.suite.records import Turn
-from harness.targets.interface import OutgoingTurn, Session, Target
+from harness.runner.budget import Budget, TrialPurse, pays
+from harness.runner.failures import FailureLimit
+from harness.runner.speaking import PayTurn, Played, Speaker
+from harness.runner.talk import play_function
+from harness.suite.records import CodedConversation
+from harness.targets.interface import MOST_ROUNDS, Replaying, Target
+from harness.targets.spending import spending_from
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
 
@@ -29,79 +32,136 @@ class TrialOptions:
     """How a trial is run.
 
     Attributes:
-        deadline_s: Longest a turn may take; then it ends as ``timed_out``.
         score: Judges the trace; called once a trial, also when the trial was cut short.
+        deadline_s: Longest a turn may take; then it ends as ``timed_out``. None: what the suite says.
+        provision_deadline_s: Longest making an assistant ready may take; then there is no run.
+        most_rounds: How often the assistant may ask for functions in one turn; more end the turn.
+        prices: What tokens cost.
+        budget: Pays for the requests; None for as much as it takes.
+        failures: How many bad trials end the run early.
     """
 
-    deadline_s: float
     score: ScoreTrace
+    deadline_s: float | None = None
+    provision_deadline_s: float = 900.0
+    most_rounds: int = MOST_ROUNDS
+    prices: PriceBook = field(default_factory=PriceBook)
+    budget: Budget | None = None
+    failures: FailureLimit = field(default_factory=FailureLimit)
+
+    def purse(self, trial: Trial, target: Target) -> TrialPurse | None:
+        """The money of a trial; a target that costs nothing needs none."""
+        if self.budget is None or pays(target) == "nothing":
+            return None
+        return self.budget.purse(trial.id)
 
 
 async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: Clock) -> TrialResult:
-    """The trial's result; never raises for what an assistant, a target or a scorer does wrong."""
-    started_at = clock.now()
-    turns: list[TurnTrace] = []
+    """The trial's result; never raises for what an assistant, a target or a scorer does wrong.
+
+    Raises:
+        BudgetError: The suite run can't pay for the trial's next request: there is no result.
+        StoreError: What is spent can't be written down.
+    """
+    started_at, begun = clock.now(), clock.monotonic()
+    purse = options.purse(trial, target)
+    played = Played()
     error: str | None = None
-    documents: dict[str, str] = {}
     try:
-        documents = await _play(trial, target, options, turns)
-    except TargetError as failure:
+        place = target.for_trial(trial) if isinstance(target, Replaying) else target
+        with spending_from(purse):
+            await _play(trial, place, options, played, clock, purse)
+    except TrialBudgetExhausted as failure:
+        error = str(failure)
+    except (BudgetError, StoreError):
+        raise
+    except HarnessError as failure:
         error = str(failure)
     except Exception as failure:  # noqa: BLE001 - the edge of a trial: everything becomes data
         error = f"internal error: {type(failure).__name__}: {failure}"
     trace = Trace(
         trial_id=trial.id,
         target=target.name,
-        turns=tuple(turns),
+        turns=tuple(played.turns),
         history=tuple(Message(role=m.role, text=m.content) for m in trial.conversation.history),
-        documents=documents,
+        documents=played.documents,
+        simulations=tuple(played.simulations),
     )
-    return _result(trial, trace, options.score(trial, trace), error, started_at, clock.now())
+    judged = replace(trial, conversation=played.script(trial.conversation))
+    scores = (*options.score(judged, trace), *played.scores)
+    # The time of day may jump meanwhile, and then a trial would end before it began.
+    ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
+    cost = _cost(trial, trace, options.prices, error, purse)
+    result = _result(trial, trace, scores, cost, error, started_at, ended_at)
+    return msgspec.structs.replace(result, replayed=isinstance(target, Replaying))
 
 
 async def _play(
-    trial: Trial, target: Target, options: TrialOptions, turns: list[TurnTrace]
-) -> dict[str, str]:
-    """Play all turns; what was reached stands in ``turns`` even when a later one raises."""
-    conversation = trial.conversation
-    stubs = StubBook(trial.suite.stubs)
-    user = f"{trial.id}/{conversation.as_ or 'user'}" if _comes_back(trial) else None
-    session = await target.open(trial.variant, history=conversation.history, user_id=user)
+    trial: Trial,
+    target: Target,
+    options: TrialOptions,
+    played: Played,
+    clock: Clock,
+    purse: TrialPurse | None,
+) -> None:
+    """Play the conversation; what was reached stands in ``played`` even when a turn raises."""
+    speaker = Speaker(
+        trial,
+        target,
+        played,
+        deadline_s=options.deadline_s,
+        most_rounds=options.most_rounds,
+        clock=clock,
+        pay=_payer(trial, options, played, purse) if purse and pays(target) == "turns" else None,
+    )
     try:
-        for turn in conversation.turns:
-            if turn.returning and user:
-                await session.close()
-                session = await target.open(trial.variant, user_id=user)
-            turns.append(await _send(session, turn, stubs, options, trial.suite.source))
-        return session.documents
+        await speaker.begin()
+        if isinstance(trial.conversation, CodedConversation):
+            await play_function(trial, trial.conversation, speaker, played)
+        else:
+            await speaker.say_all(trial.conversation.turns)
     finally:
-        await session.close()
+        await speaker.leave()
 
 
-def _comes_back(trial: Trial) -> bool:
-    return trial.conversation.as_ is not None or any(turn.returning for turn in trial.conversation.turns)
+def _payer(trial: Trial, options: TrialOptions, played: Played, purse: TrialPurse) -> PayTurn:
+    """Pays for turns at a target that can't be limited: what one costs at most was said in the settings."""
+    model = trial.variant.assistant.model
+    price = options.prices.asked_for(model)
+
+    async def pay(send: Callable[[], Awaitable[TurnTrace]]) -> TurnTrace:
+        held = await purse.hold_turn()
+        try:
+            trace = await send()
+        except BaseException:
+            held.lose()
+            raise
+        turns = [*played.turns, trace]
+        held.settle_at(turns_cost(turns, model, first=len(turns) - 1, price=price))
+        return trace
+
+    return pay
 
 
-async def _send(
-    session: Session, turn: Turn, stubs: StubBook, options: TrialOptions, suite: Path
-) -> TurnTrace:
-    attachments = tuple((suite.parent / each.file, each) for each in turn.attach)
-    outgoing = OutgoingTurn(turn.user, attachments)
-    trace = await session.send(outgoing, stubs.answer, deadline_s=options.deadline_s)
-    return msgspec.structs.replace(trace, returning=True) if turn.returning else trace
+def _cost(trial: Trial, trace: Trace, prices: PriceBook, error: str | None, purse: TrialPurse | None) -> Cost:
+    """By what the turns say they used; of a trial that broke off, as far as a purse kept count of it."""
+    model = trial.variant.assistant.model
+    if error is None:
+        return turns_cost(trace.turns, model, price=prices.asked_for(model))
+    if purse is not None and purse.is_certain:
+        return Cost(purse.spent_usd)
+    return Cost(None, "the trial broke off, and what its last turn cost is unknown")
 
 
 def _result(
     trial: Trial,
     trace: Trace,
     scores: tuple[Score, ...],
+    cost: Cost,
     error: str | None,
     started_at: datetime,
     ended_at: datetime,
 ) -> TrialResult:
-    cost = turns_cost(trace.turns, trial.variant.assistant.model)
-    if error is not None:
-        cost = Cost(None, "the trial broke off, and what its last turn cost is unknown")
     return TrialResult(
         trial_id=trial.id,
         suite=trial.suite.name,
@@ -120,6 +180,7 @@ def _result(
         cost_usd=cost.usd,
         cost_reason=cost.reason,
         latency_s=sum(turn.latency_s for turn in trace.turns),
+        wait_s=sum(turn.wait_s for turn in trace.turns),
         trace=trace,
     )
 

@@ -8,8 +8,9 @@ from itertools import chain
 from harness.cost.prices import token_cost
 from harness.errors import ScorerError
 from harness.results import Score
+from harness.scorers.findings import stub_findings
 from harness.scorers.interface import Check, Scene, Scorer
-from harness.suite.records import AssistantFile, Conversation, Expect
+from harness.suite.records import AssistantFile, Conversation, Expect, Turn
 from harness.trace.costs import TokenPrice
 from harness.trace.records import Trace
 
@@ -25,9 +26,14 @@ def checks_of(conversation: Conversation) -> list[Check]:
     Within a block the checks that others require come first, the rest follow in the order of the
     documentation. A turn's status must be ``completed`` unless it says otherwise.
     """
-    blocks = [(turn.expect, index) for index, turn in enumerate(conversation.turns)]
-    of_turns = chain.from_iterable(_block(expect, index) for expect, index in blocks)
+    of_turns = chain.from_iterable(_of_turn(turn, index) for index, turn in enumerate(conversation.turns))
     return [*of_turns, *_block(conversation.expect, None)]
+
+
+def _of_turn(turn: Turn, index: int) -> Iterator[Check]:
+    yield from _block(turn.expect, index)
+    if turn.forget:  # who asks for it expects it to be done
+        yield Check("forget", True, index)
 
 
 def _block(expect: Expect, turn: int | None) -> Iterator[Check]:
@@ -51,7 +57,7 @@ def score_trace(
     scorers: Sequence[Scorer] | None = None,
     cost: TokenPrice = token_cost,
 ) -> tuple[Score, ...]:
-    """The scores of one trial: at least one for every check of its conversation.
+    """The scores of one trial: at least one for every check of its conversation, then the findings.
 
     Args:
         conversation: What should have happened.
@@ -68,7 +74,7 @@ def score_trace(
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))
-    return tuple(scores)
+    return (*scores, *stub_findings(trace))
 
 
 def _scores(check: Check, scene: Scene, scorers: Sequence[Scorer], earlier: Sequence[Score]) -> list[Score]:
@@ -131,8 +137,8 @@ def never_sent(check: Check, scene: Scene) -> str | None:
 
 
 def _no_outcome(check: Check, scene: Scene) -> str | None:
-    """Turns whose outcome is not known can't be judged, save for their status."""
-    if check.key == "status":
+    """Turns whose outcome is not known can't be judged, save for their status and what comes after."""
+    if check.key in {"status", "forget"}:
         return None
     for index, turn in enumerate(scene.trace.turns):
         if check.turn in (None, index) and turn.status in ("timed_out", "unknown"):

@@ -6,35 +6,66 @@ function without arguments that makes one.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from harness.errors import ScorerError
-from harness.scorers.interface import Scorer
+from harness.results import Score
+from harness.scorers.interface import Check, Scene, Scorer
 
 GROUP = "harness.scorers"
 
 
-@cache
-def builtin_scorers() -> tuple[Scorer, ...]:
-    """The scorers of this package; each key of ``Expect`` has exactly one."""
-    from harness.scorers.answers import AnswerScorer
-    from harness.scorers.citations import CitationScorer
-    from harness.scorers.escalation import EscalationScorer
-    from harness.scorers.grounding import GroundingScorer
-    from harness.scorers.limits import LimitScorer
-    from harness.scorers.scope import ScopeScorer
-    from harness.scorers.tools import ToolScorer
+@dataclass(frozen=True, slots=True)
+class Builtin:
+    """A scorer of this package, loaded when it first judges: tables of words and expressions take a while.
 
-    return (
-        LimitScorer(),
-        AnswerScorer(),
-        GroundingScorer(),
-        CitationScorer(),
-        EscalationScorer(),
-        ToolScorer(),
-        ScopeScorer(),
+    Attributes:
+        name: As shown in reports.
+        keys: The keys of ``Expect`` it answers.
+        place: Its module and class.
+    """
+
+    name: str
+    keys: frozenset[str]
+    place: str
+
+    def score(self, check: Check, scene: Scene) -> Sequence[Score]:
+        """As ``Scorer`` has it."""
+        return self.loaded().score(check, scene)
+
+    def loaded(self) -> Scorer:
+        """The scorer itself."""
+        return _made(self.place)
+
+
+@cache
+def _made(place: str) -> Scorer:
+    module, _, name = place.partition(":")
+    scorer: Scorer = getattr(import_module(module), name)()
+    return scorer
+
+
+_BUILTIN = (
+    ("limits", "status searches runs_code produces latency_s tokens cost_usd steps", "limits:LimitScorer"),
+    ("answers", "answer", "answers:AnswerScorer"),
+    ("grounding", "grounded", "grounding:GroundingScorer"),
+    ("citations", "cites", "citations:CitationScorer"),
+    ("escalation", "escalates", "escalation:EscalationScorer"),
+    ("tools", "calls never_calls", "tools:ToolScorer"),
+    ("scope", "redirects abstains", "scope:ScopeScorer"),
+    ("deletion", "forget", "deletion:DeletionScorer"),
+)
+
+
+def builtin_scorers() -> tuple[Builtin, ...]:
+    """The scorers of this package; each key of ``Expect``, and ``forget``, has exactly one."""
+    return tuple(
+        Builtin(name, frozenset(keys.split()), f"harness.scorers.{place}") for name, keys, place in _BUILTIN
     )
 
 

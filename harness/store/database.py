@@ -64,7 +64,10 @@ def connect(url: URL, *, busy_timeout_s: float) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None  # sqlite3 must not begin transactions on its own: see _begin_sqlite
-    for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
+    # Small pages, in a new file: a body that fills most of a page leaves the rest of it unused, but one that
+    # goes on over several pages fills all but the last, whatever its size.
+    pragmas = ("page_size = 1024", "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON")
+    for pragma in pragmas:
         connection.execute(f"PRAGMA {pragma}").close()
 
 

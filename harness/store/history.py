@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, Row, func, select
+from sqlalchemy import Connection, Row, false, func, select, true
 
 from harness.results import Outcome
 from harness.store.tables import suite_runs, trials
@@ -29,10 +29,11 @@ class RunSummary(Record, frozen=True):
         suites: Names of the suites that have results, sorted.
         variants: Names of the variants that have results, sorted.
         outcomes: How many trials ended with each outcome; outcomes that did not occur are left out.
-        prompt_tokens: Of the trials whose usage is known.
-        completion_tokens: Of the trials whose usage is known.
-        cost_usd: Of the trials whose cost is known; None when it is known of none.
+        prompt_tokens: Of the trials whose usage is known; replayed ones spent none.
+        completion_tokens: Of the trials whose usage is known; replayed ones spent none.
+        cost_usd: Of the trials whose cost is known; None when it is known of none. Replayed ones cost 0.
         cost_unknown: How many trials' cost is unknown.
+        replayed: How many trials were answered from a recording or a stored trace.
     """
 
     id: str
@@ -48,6 +49,7 @@ class RunSummary(Record, frozen=True):
     completion_tokens: int = 0
     cost_usd: Decimal | None = None
     cost_unknown: int = 0
+    replayed: int = 0
 
     @property
     def finished(self) -> int:
@@ -66,6 +68,63 @@ class PastTrial(Record, frozen=True):
     outcome: Outcome
     cost_usd: Decimal | None
     latency_s: float
+    replayed: bool = False
+
+
+class PastCost(Record, frozen=True):
+    """What the trials of one conversation with one version of an assistant cost on one target.
+
+    Attributes:
+        conversation: The conversation's id.
+        fingerprint: Of the assistant's version.
+        trials: How many trials say what they cost.
+        least_usd: The cheapest of them.
+        mean_usd: All of them on average.
+        most_usd: The dearest of them.
+    """
+
+    conversation: str
+    fingerprint: str
+    trials: int
+    least_usd: Decimal
+    mean_usd: Decimal
+    most_usd: Decimal
+
+
+def past_costs(connection: Connection, suite: str, target: str) -> list[PastCost]:
+    """What the conversations of a suite cost on a target; trials without a whole result don't count."""
+    cost = trials.c.cost_pico_usd
+    query = (
+        select(
+            trials.c.conversation,
+            trials.c.fingerprint,
+            func.count().label("trials"),
+            func.min(cost).label("least_usd"),
+            func.sum(cost).label("sum_usd"),
+            func.max(cost).label("most_usd"),
+        )
+        .join(suite_runs, suite_runs.c.id == trials.c.run_id)
+        .where(
+            trials.c.suite == suite,
+            suite_runs.c.target == target,
+            cost.is_not(None),
+            trials.c.outcome != "errored",
+        )
+        .group_by(trials.c.conversation, trials.c.fingerprint)
+        .order_by(trials.c.conversation, trials.c.fingerprint)
+    )
+    return [_past_cost(row) for row in connection.execute(query)]
+
+
+def _past_cost(row: Row[Any]) -> PastCost:
+    return PastCost(
+        conversation=row.conversation,
+        fingerprint=row.fingerprint,
+        trials=row.trials,
+        least_usd=row.least_usd,
+        mean_usd=row.sum_usd / row.trials,
+        most_usd=row.most_usd,
+    )
 
 
 def run_summaries(connection: Connection, limit: int | None) -> list[RunSummary]:
@@ -76,20 +135,23 @@ def run_summaries(connection: Connection, limit: int | None) -> list[RunSummary]
     return [_summary(run, groups.get(run.id, ())) for run in runs]
 
 
-def conversation_history(connection: Connection, suite: str, conversation: str) -> list[PastTrial]:
-    """Every trial of one conversation over all suite runs, oldest first."""
+def conversation_history(
+    connection: Connection, suite: str, conversation: str, *, replayed: bool
+) -> list[PastTrial]:
+    """Every trial of one conversation over all suite runs, oldest first; replayed ones when asked for."""
     columns = [trials.c[name] for name in PastTrial.__struct_fields__ if name != "cost_usd"]
     query = (
         select(*columns, trials.c.cost_pico_usd.label("cost_usd"))
         .where(trials.c.suite == suite, trials.c.conversation == conversation)
+        .where(true() if replayed else trials.c.replayed.is_(false()))
         .order_by(trials.c.started_at, trials.c.number)
     )
     return [PastTrial(**row._mapping) for row in connection.execute(query)]
 
 
 def _groups(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
-    """Counts and sums by run, suite, variant and outcome."""
-    keys = (trials.c.run_id, trials.c.suite, trials.c.variant, trials.c.outcome)
+    """Counts and sums by run, suite, variant and outcome, replayed trials apart."""
+    keys = (trials.c.run_id, trials.c.suite, trials.c.variant, trials.c.outcome, trials.c.replayed)
     query = (
         select(
             *keys,
@@ -112,7 +174,8 @@ def _summary(run: Row[Any], groups: Sequence[Row[Any]]) -> RunSummary:
     outcomes: dict[str, int] = defaultdict(int)
     for group in groups:
         outcomes[group.outcome] += group.trials
-    costs = [group.cost_usd for group in groups if group.cost_usd is not None]
+    paid = [group for group in groups if not group.replayed]
+    costs = [group.cost_usd for group in paid if group.cost_usd is not None]
     return RunSummary(
         id=run.id,
         started_at=run.started_at,
@@ -123,8 +186,9 @@ def _summary(run: Row[Any], groups: Sequence[Row[Any]]) -> RunSummary:
         suites=tuple(sorted({group.suite for group in groups})),
         variants=tuple(sorted({group.variant for group in groups})),
         outcomes=dict(outcomes),
-        prompt_tokens=sum(int(group.prompt_tokens or 0) for group in groups),
-        completion_tokens=sum(int(group.completion_tokens or 0) for group in groups),
-        cost_usd=sum(costs, Decimal(0)) if costs else None,
-        cost_unknown=sum(group.trials - group.priced for group in groups),
+        prompt_tokens=sum(int(group.prompt_tokens or 0) for group in paid),
+        completion_tokens=sum(int(group.completion_tokens or 0) for group in paid),
+        cost_usd=sum(costs, Decimal(0)) if costs or (groups and not paid) else None,
+        cost_unknown=sum(group.trials - group.priced for group in paid),
+        replayed=sum(group.trials for group in groups if group.replayed),
     )

@@ -1,38 +1,52 @@
 """The store: suite runs with their trials, traces and scores in one SQLite file or PostgreSQL database.
 
-A trial is committed before ``add_trial`` returns, so a killed process loses only what had not ended. Nothing
-that was stored is changed later, except that a trial run again (after an error, or rescored) takes the place
-of the earlier one.
+A trial is committed before ``add_trial`` returns; a run adds trials some at a time, so a killed process
+loses what had not ended, and at most what ended in the last second. Nothing that was stored is changed
+later, except that a trial run again after an error takes the place of the earlier one. Scoring a run anew
+makes a run of its own.
 """
 
 from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
+from sys import intern
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import msgspec
 import zstandard
-from sqlalchemy import Connection, Engine, Row, delete, insert, select, update
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import RunStatus, Score, SuiteRun, TrialResult
+from harness.results import Outcome, RunStatus, Score, Spending, SuiteRun, TrialResult
+from harness.store import ledger
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
-from harness.store.history import PastTrial, RunSummary, conversation_history, run_summaries
+from harness.store.history import (
+    PastCost,
+    PastTrial,
+    RunSummary,
+    conversation_history,
+    past_costs,
+    run_summaries,
+)
+from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
 
 LATEST = "latest"
 """Stands for the id of the newest suite run."""
 
 _COMPRESSION_LEVEL = 3  # 19 saves a tenth more and takes 60 times as long
-_BATCH = 200  # bodies fetched at a time: few round trips, little memory
+
+Placed = tuple[TrialResult, int | None]
+"""A trial and its place in the plan."""
 
 
 class Store:
@@ -44,6 +58,7 @@ class Store:
     def __init__(self, engine: Engine, name: str) -> None:
         self._engine = engine
         self._name = name
+        self._closed = False
 
     @classmethod
     def open(cls, location: str | Path, *, create: bool = True, busy_timeout_s: float = 10.0) -> Self:
@@ -82,7 +97,8 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Gives every connection back."""
+        """Gives every connection back. Results of a run that was read before can still be looked at."""
+        self._closed = True
         self._engine.dispose()
 
     # --- writing -------------------------------------------------------------------------------------
@@ -96,8 +112,8 @@ class Store:
         try:
             with self._writing() as connection:
                 connection.execute(insert(suite_runs), _run_values(run))
-                for position, result in enumerate(run.results):
-                    _insert_trial(connection, run.id, result, position)
+                if run.results:
+                    _insert_trials(connection, run.id, [(each, at) for at, each in enumerate(run.results)])
         except IntegrityError as error:
             raise StoreError(
                 f"the store already has a suite run {run.id!r}",
@@ -118,19 +134,29 @@ class Store:
         Raises:
             StoreError: No such suite run, or it can't be written.
         """
+        self.add_trials(run_id, [(result, position)])
+
+    def add_trials(self, run_id: str, found: Sequence[Placed]) -> None:
+        """Stores trials with their places, as ``add_trial`` does, all in one transaction.
+
+        Only where some are there already is each a transaction of its own.
+        """
         try:
             with self._writing() as connection:
-                _insert_trial(connection, run_id, result, position)
+                _insert_trials(connection, run_id, found)
         except IntegrityError:
-            self._replace_trial(run_id, result, position)
+            for result, position in found:
+                self._replace_trial(run_id, result, position)
 
     def _replace_trial(self, run_id: str, result: TrialResult, position: int | None) -> None:
         with self._writing() as connection:
             self._run_row(connection, run_id)
             same = (trials.c.run_id == run_id) & (trials.c.trial_id == result.trial_id)
-            former = connection.execute(select(trials.c.position).where(same)).scalar()
+            former = connection.execute(select(trials.c.number, trials.c.position).where(same)).one_or_none()
             connection.execute(delete(trials).where(same))
-            _insert_trial(connection, run_id, result, former if position is None else position)
+            place = former.position if former and position is None else position
+            # Whoever has read the run already finds the trial under its number, as it is now.
+            _insert_trials(connection, run_id, [(result, place)], number=former.number if former else None)
 
     def finish_run(
         self,
@@ -144,6 +170,28 @@ class Store:
             values = {"status": status, "ended_at": ended_at}
             connection.execute(update(suite_runs).where(suite_runs.c.id == run_id), values)
 
+    def change_settings(self, run_id: str, changed: Mapping[str, Any]) -> None:
+        """Notes settings that a suite run goes on with instead of those it began with."""
+        with self._writing() as connection:
+            row = self._run_row(connection, run_id)
+            settings = msgspec.json.encode(msgspec.json.decode(row.settings) | dict(changed)).decode()
+            connection.execute(update(suite_runs).where(suite_runs.c.id == row.id), {"settings": settings})
+
+    def reserve_spending(self, run_id: str, trial_id: str, usd: Decimal) -> int:
+        """Writes down what a request can cost before it is sent; the number to settle it by."""
+        with self._writing() as connection:
+            return ledger.reserve(connection, run_id, trial_id, usd)
+
+    def settle_spending(self, number: int, usd: Decimal) -> None:
+        """Writes down what a request cost; until then all that was reserved counts."""
+        with self._writing() as connection:
+            ledger.settle(connection, number, usd)
+
+    def carry_over_spending(self, run_id: str) -> int:
+        """Counts trials that ended before their suite run had a budget; of how many the cost is unknown."""
+        with self._writing() as connection:
+            return ledger.carry_over(connection, run_id)
+
     # --- reading -------------------------------------------------------------------------------------
 
     def run(self, run_id: str = LATEST) -> SuiteRun:
@@ -154,14 +202,19 @@ class Store:
         """
         with self._reading() as connection:
             row = self._run_row(connection, run_id)
-            results = tuple(self._results(connection, row.id))
+            found = connection.execute(_ROWS, {"run": row.id})
+            rows = [(number, cast("Outcome", intern(outcome))) for number, outcome in found]
+            spent = ledger.spent(connection, row.id)
         columns = {name: getattr(row, name) for name in _RUN_COLUMNS}
-        return SuiteRun(**columns, settings=msgspec.json.decode(row.settings), results=results)
+        settings = msgspec.json.decode(row.settings)
+        return SuiteRun(
+            **columns, settings=settings, results=StoredResults(rows, self._fetch), spending=spent
+        )
 
-    def results(self, run_id: str = LATEST) -> Iterator[TrialResult]:
-        """The results of a suite run one by one, for runs that are better not held in memory whole."""
+    def spending(self, run_id: str) -> Spending | None:
+        """What a suite run spent under a budget; None when it never had one."""
         with self._reading() as connection:
-            yield from self._results(connection, self._run_row(connection, run_id).id)
+            return ledger.spent(connection, run_id)
 
     def runs(self, limit: int | None = 20) -> list[RunSummary]:
         """The latest suite runs, newest first; all of them when ``limit`` is None."""
@@ -181,25 +234,39 @@ class Store:
                 query = query.where(trials.c.outcome != "errored")
             return set(connection.execute(query).scalars())
 
-    def history(self, suite: str, conversation: str) -> list[PastTrial]:
-        """How every trial of one conversation ended, over all suite runs, oldest first."""
-        with self._reading() as connection:
-            return conversation_history(connection, suite, conversation)
+    def history(self, suite: str, conversation: str, *, replayed: bool = False) -> list[PastTrial]:
+        """How every trial of one conversation ended, over all suite runs, oldest first.
 
-    def _results(self, connection: Connection, run_id: str) -> Iterator[TrialResult]:
-        query = (
-            select(trials.c.trial_id, trial_bodies.c.body)
-            .join(trial_bodies, trial_bodies.c.trial == trials.c.number)
-            .where(trials.c.run_id == run_id)
-            .order_by(trials.c.position.is_(None), trials.c.position, trials.c.number)
-            .execution_options(yield_per=_BATCH)
-        )
+        Args:
+            suite: The suite's name.
+            conversation: The conversation's id.
+            replayed: True to have replayed trials too, which repeat what is known already.
+        """
+        with self._reading() as connection:
+            return conversation_history(connection, suite, conversation, replayed=replayed)
+
+    def past_costs(self, suite: str, target: str) -> list[PastCost]:
+        """What the conversations of a suite cost in earlier suite runs on a target."""
+        with self._reading() as connection:
+            return past_costs(connection, suite, target)
+
+    def _fetch(self, numbers: Sequence[int]) -> Iterator[TrialResult]:
+        """The results of some rows, in that order; a trial that was replaced meanwhile as it is now."""
+        with self._reading() as connection:
+            rows = connection.execute(_BODIES, {"numbers": list(numbers)}).all()
+        bodies = {row.trial: row.body for row in rows}
         unpack = zstandard.ZstdDecompressor().decompress
-        for trial_id, body in connection.execute(query):
+        for number in numbers:
             try:
-                yield _RESULT.decode(unpack(body))
-            except (zstandard.ZstdError, msgspec.MsgspecError) as error:
-                raise damaged(self._name, f"trial {trial_id} of suite run {run_id}") from error
+                yield _RESULT.decode(unpack(bodies[number]))
+            except (KeyError, zstandard.ZstdError, msgspec.MsgspecError) as error:
+                raise damaged(self._name, self._named(number)) from error
+
+    def _named(self, number: int) -> str:
+        with self._reading() as connection:
+            query = select(trials.c.trial_id, trials.c.run_id).where(trials.c.number == number)
+            row = connection.execute(query).one_or_none()
+        return f"trial {row.trial_id} of suite run {row.run_id}" if row else f"the row of trial {number}"
 
     def _run_row(self, connection: Connection, run_id: str) -> Row[Any]:
         query = select(suite_runs).order_by(suite_runs.c.started_at.desc(), suite_runs.c.id.desc()).limit(1)
@@ -222,8 +289,12 @@ class Store:
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        with translated(self._name), self._engine.connect() as connection:
-            yield connection
+        try:
+            with translated(self._name), self._engine.connect() as connection:
+                yield connection
+        finally:
+            if self._closed:
+                self._engine.dispose()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
@@ -253,6 +324,12 @@ def _prepare_folder(path: Path, *, create: bool) -> None:
 
 _RESULT = msgspec.json.Decoder(TrialResult)
 
+_ROWS = (
+    select(trials.c.number, trials.c.outcome)
+    .where(trials.c.run_id == bindparam("run"))
+    .order_by(trials.c.position.is_(None), trials.c.position, trials.c.number)
+)
+_BODIES = select(trial_bodies).where(trial_bodies.c.trial.in_(bindparam("numbers", expanding=True)))
 
 _RUN_COLUMNS = ("id", "started_at", "ended_at", "target", "status", "planned")
 
@@ -262,27 +339,43 @@ def _run_values(run: SuiteRun) -> dict[str, Any]:
     return {name: getattr(run, name) for name in _RUN_COLUMNS} | {"settings": settings}
 
 
-def _insert_trial(connection: Connection, run_id: str, result: TrialResult, position: int | None) -> None:
-    inserted = connection.execute(insert(trials), _trial_row(run_id, result, position))
-    number = next(iter(inserted.inserted_primary_key or ()))
-    connection.execute(insert(trial_bodies), {"trial": number, "body": _packed(result)})
-    if result.scores:
-        rows = [_score_row(number, place, score) for place, score in enumerate(result.scores)]
-        connection.execute(insert(scores), rows)
+def _insert_trials(
+    connection: Connection, run_id: str, found: Sequence[Placed], *, number: int | None = None
+) -> None:
+    """Adds trials; the only one under this number, where one is given."""
+    rows = [_trial_row(run_id, result, position) for result, position in found]
+    if number is not None:
+        rows[0]["number"] = number
+    inserted = connection.execute(_INSERT_TRIALS, rows).all()
+    numbers = {row.trial_id: row.number for row in inserted}
+    pack = zstandard.ZstdCompressor(_COMPRESSION_LEVEL, write_checksum=True).compress
+    bodies = [{"trial": numbers[result.trial_id], "body": pack(_json(result))} for result, _ in found]
+    connection.execute(_INSERT_BODIES, bodies)
+    judged = [
+        _score_row(numbers[result.trial_id], place, score)
+        for result, _ in found
+        for place, score in enumerate(result.scores)
+    ]
+    if judged:
+        connection.execute(_INSERT_SCORES, judged)
 
 
-def _packed(result: TrialResult) -> bytes:
+_INSERT_TRIALS = insert(trials).returning(trials.c.number, trials.c.trial_id)
+_INSERT_BODIES = insert(trial_bodies)
+_INSERT_SCORES = insert(scores)
+
+
+def _json(result: TrialResult) -> bytes:
     try:
-        body = msgspec.json.encode(result)
+        return msgspec.json.encode(result)
     except UnicodeEncodeError:  # half a surrogate pair, which JSON can carry and UTF-8 cannot
         text = json.dumps(msgspec.to_builtins(result), ensure_ascii=False)
-        body = text.encode(errors="replace")
-    return zstandard.ZstdCompressor(_COMPRESSION_LEVEL, write_checksum=True).compress(body)
+        return text.encode(errors="replace")
 
 
 _COPIED = (
-    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s".split()
-)
+    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s replayed"
+).split()
 
 
 def _trial_row(run_id: str, result: TrialResult, position: int | None) -> dict[str, Any]:

@@ -26,10 +26,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002", "0003")
 """Every format of these tables, oldest first; each has its script under migrations/versions/."""
 
 PICO_USD = Decimal(10) ** 12
@@ -111,6 +112,13 @@ trials = Table(
     Column("reasoning_tokens", BigInteger),
     Column("cost_pico_usd", PicoUsd, comment="NULL when unknown, which is never 0."),
     Column("latency_s", Float, nullable=False),
+    Column(
+        "replayed",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="Answered from a recording or a stored trace: no new evidence, and nothing was paid for it.",
+    ),
     UniqueConstraint("run_id", "trial_id", name="trials_once_a_run"),
     Index("trials_by_conversation", "suite", "conversation"),
     comment="One row is one trial that ended: one conversation, one variant, one repeat, in one suite run.",
@@ -128,6 +136,18 @@ trial_bodies = Table(
     ),
     Column("body", LargeBinary, nullable=False),
     comment="One row is everything about one trial: the JSON of its TrialResult, as one zstandard frame.",
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
+    Column("run_id", Text, ForeignKey("suite_runs.id", ondelete="CASCADE"), nullable=False),
+    Column("trial_id", Text, nullable=False),
+    Column("reserved_pico_usd", PicoUsd, nullable=False, comment="What it could cost, before it was sent."),
+    Column("spent_pico_usd", PicoUsd, comment="NULL until it is known; then all that was reserved counts."),
+    Index("spending_by_run", "run_id"),
+    comment="One row is one paid request of a suite run that has a budget.",
 )
 
 scores = Table(

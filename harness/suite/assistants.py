@@ -1,7 +1,8 @@
 """Assistant files become variants: checked, documents found, fingerprint taken.
 
 An assistant file may be a patch over another one: ``base: other.yaml`` and the keys that are replaced (null
-puts a key back to its default). With ``id: asst_...`` it describes an assistant that exists at the target.
+puts a key back to its default); ``add_tools`` and ``remove_tools`` change single tools. With ``id: asst_...``
+it describes an assistant that exists at the target.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +23,7 @@ from pydantic import ValidationError
 from harness.errors import Problem, SuiteError, Where
 from harness.suite.check import check_assistant
 from harness.suite.records import AssistantFile, Variant
-from harness.yamlfile.mistakes import Mistake, mistakes_in, shown
+from harness.yamlfile.mistakes import Mistake, did_you_mean, mistakes_in, shown
 from harness.yamlfile.source import (
     Place,
     Source,
@@ -33,7 +35,8 @@ from harness.yamlfile.source import (
 
 _ID = re.compile(r"asst_\w+\Z")
 _UNKNOWN_MODEL = "unknown"  # of an assistant that exists already; the target says which it is when it runs
-_FILE_KEYS = ("base", "id")
+_FILE_KEYS = ("base", "add_tools", "remove_tools", "id")
+_OF_THE_FILE = ("base", "add_tools", "remove_tools")  # and not of the assistant
 _DECIDING = {
     "instructions",
     "model",
@@ -65,7 +68,7 @@ def load_variant(path: Path, *, name: str | None = None) -> Variant:
     assistant_id = data.pop("id", None)
     if assistant_id is not None:
         data = {"name": str(assistant_id), "model": _UNKNOWN_MODEL, **data}
-    problems = [*layers.problems(), *_id_problems(assistant_id, layers)]
+    problems = [*layers.problems(), *layers.patch_problems(), *_id_problems(assistant_id, layers)]
     assistant = _validated(data, layers, problems)
     if assistant is None:
         raise SuiteError(_in_order(problems))
@@ -114,6 +117,15 @@ def digest_of(content: Any) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def digest_of_parts(parts: Iterable[Any]) -> str:
+    """SHA-256 over plain JSON values in their order, however many there are."""
+    digest = hashlib.sha256()
+    for part in parts:
+        text = json.dumps(part, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
+    return digest.hexdigest()
+
+
 def digest_of_file(path: Path) -> str:
     """SHA-256 over the bytes of a file.
 
@@ -124,38 +136,93 @@ def digest_of_file(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def content_of(variant: Variant) -> dict[str, Any]:
+    """What the fingerprint covers, as plain JSON: what a person is shown when two versions differ.
+
+    Raises:
+        OSError: A document can't be read any more.
+    """
+    return _content(
+        variant.assistant,
+        variant.assistant_id,
+        [(path.name, digest_of_file(path)) for path in variant.documents],
+        [(path.name, digest_of_file(path)) for path in variant.code_documents],
+    )
+
+
 def _fingerprint(
     assistant: AssistantFile,
     assistant_id: str | None,
     documents: list[tuple[str, str]],
     code_documents: list[tuple[str, str]],
 ) -> str:
-    content = {
+    return digest_of(_content(assistant, assistant_id, documents, code_documents))
+
+
+def _content(
+    assistant: AssistantFile,
+    assistant_id: str | None,
+    documents: list[tuple[str, str]],
+    code_documents: list[tuple[str, str]],
+) -> dict[str, Any]:
+    return {
         "assistant": assistant.model_dump(mode="json", include=_DECIDING, exclude_none=True),
         "assistant_id": assistant_id,
-        "documents": sorted(documents),
-        "code_documents": sorted(code_documents),
+        "documents": [list(pair) for pair in sorted(documents)],
+        "code_documents": [list(pair) for pair in sorted(code_documents)],
     }
-    return digest_of(content)
 
 
 # --- layers: a file over its base -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Layers:
     """An assistant file and the files below it, top first."""
 
     sources: tuple[Source, ...]
 
     def merged(self) -> dict[str, Any]:
-        """The data: each key from the topmost file that has it."""
+        """The data: each key from the topmost file that has it, tools changed one by one."""
         data: dict[str, Any] = {}
         for source in reversed(self.sources):
-            data |= {key: value for key, value in source.data.items() if key != "base"}
+            data |= {key: value for key, value in source.data.items() if key not in _OF_THE_FILE}
+        if self.tools is not None:
+            data["tools"] = [_value_at(*origin) for origin in self.tools]
         if len(self.sources) > 1:
             return {key: value for key, value in data.items() if value is not None}
         return data
+
+    @cached_property
+    def tools(self) -> list[tuple[Source, Place]] | None:
+        """Where each tool of the assistant stands; None when no file changes single ones."""
+        changed = any(key in source.data for source in self.sources for key in ("add_tools", "remove_tools"))
+        usable = all(isinstance(source.data.get("tools"), list | None) for source in self.sources)
+        if not (changed and usable):
+            return None
+        found: list[tuple[Source, Place]] = []
+        for source in reversed(self.sources):
+            if "tools" in source.data:
+                found = [(source, ("tools", index)) for index in range(_length(source, "tools"))]
+            found = _without(found, source)
+            for index in range(_length(source, "add_tools")):
+                found = _with(found, (source, ("add_tools", index)))
+        return found
+
+    def at(self, place: Place) -> tuple[Source, Place]:
+        """The file in which the value at a place of the assistant stands, and where."""
+        if self.tools is not None and len(place) > 1 and place[0] == "tools" and isinstance(place[1], int):
+            source, own = self.tools[place[1]]
+            return source, (*own, *place[2:])
+        return self.of(place), place
+
+    def patch_problems(self) -> Iterator[Problem]:
+        """Mistakes in what is to be done with single tools."""
+        for depth, source in enumerate(self.sources):
+            below = _Layers(self.sources[depth + 1 :])
+            for key in ("add_tools", "remove_tools"):
+                if key in source.data:
+                    yield from _patch_problems(source, key, below)
 
     def of(self, place: Place) -> Source:
         """The file in which the value at a place stands."""
@@ -166,12 +233,77 @@ class _Layers:
         return self.of((key,)).where((key,))
 
     def problem(self, mistake: Mistake) -> Problem:
-        source = self.of(mistake.place)
-        return Problem(mistake.message, source.where(mistake.place, key=mistake.at_key), mistake.hint)
+        source, place = self.at(mistake.place)
+        return Problem(mistake.message, source.where(place, key=mistake.at_key), mistake.hint)
 
     def problems(self) -> Iterator[Problem]:
         for source in self.sources:
             yield from source.problems
+
+
+def _length(source: Source, key: str) -> int:
+    value = source.data.get(key)
+    return len(value) if isinstance(value, list) else 0
+
+
+def _value_at(source: Source, place: Place) -> Any:
+    value: Any = source.data
+    for step in place:
+        value = value[step]
+    return value
+
+
+def _tool_name(source: Source, place: Place) -> str | None:
+    return _name_of(_value_at(source, place))
+
+
+def _name_of(tool: Any) -> str | None:
+    """The name of a function, the type of another tool; None for what is neither."""
+    if not isinstance(tool, dict):
+        return None
+    function = tool.get("function")
+    name = function.get("name") if isinstance(function, dict) else tool.get("type")
+    return name if isinstance(name, str) else None
+
+
+def _without(tools: list[tuple[Source, Place]], source: Source) -> list[tuple[Source, Place]]:
+    """The tools that a file does not remove."""
+    removed = source.data.get("remove_tools")
+    names = {name for name in removed if isinstance(name, str)} if isinstance(removed, list) else set()
+    return [origin for origin in tools if _tool_name(*origin) not in names]
+
+
+def _with(tools: list[tuple[Source, Place]], added: tuple[Source, Place]) -> list[tuple[Source, Place]]:
+    """The tools with one more; it takes the place of one with its name."""
+    name = _tool_name(*added)
+    there = next((n for n, each in enumerate(tools) if name and _tool_name(*each) == name), None)
+    return [*tools, added] if there is None else [*tools[:there], added, *tools[there + 1 :]]
+
+
+def _patch_problems(source: Source, key: str, below: _Layers) -> Iterator[Problem]:
+    """Mistakes in ``add_tools`` or ``remove_tools`` of a file over those below it."""
+    value = source.data[key]
+    if not below.sources:
+        hint = "name the other file with base, or write tools"
+        yield Problem(
+            f"{key} changes the tools of another file, and there is none", source.where((key,)), hint
+        )
+    elif not isinstance(value, list):
+        what = "tools, as tools has them" if key == "add_tools" else "names of functions and tools"
+        yield Problem(f"{key} must be a list of {what}, not {shown(value)}", source.where((key,)))
+    elif key == "remove_tools":
+        names = _tool_names(below)
+        for index, name in enumerate(value):
+            if name not in names:
+                where = source.where((key, index))
+                hint = did_you_mean(str(name), names, label="tools")
+                yield Problem(f"there is no tool {shown(name)} to remove", where, hint)
+
+
+def _tool_names(layers: _Layers) -> list[str]:
+    tools = layers.merged().get("tools")
+    named = map(_name_of, tools if isinstance(tools, list) else [])
+    return [name for name in named if name is not None]
 
 
 def _sources(path: Path) -> tuple[Source, ...]:
@@ -228,11 +360,16 @@ def _validated(data: dict[str, Any], layers: _Layers, problems: list[Problem]) -
             error,
             AssistantFile,
             data,
-            spelling=lambda place: layers.of(place).text(place),
+            spelling=lambda place: _spelling(layers, place),
             more_keys={AssistantFile: _FILE_KEYS},
         )
         problems += [layers.problem(mistake) for mistake in found]
         return None
+
+
+def _spelling(layers: _Layers, place: Place) -> str | None:
+    source, own = layers.at(place)
+    return source.text(own)
 
 
 def _in_order(problems: Iterable[Problem]) -> list[Problem]:

@@ -23,13 +23,13 @@ from harness.suite.records import (
     FunctionTool,
     GroundedExpectation,
     Limit,
-    Stub,
     Turn,
     Variant,
 )
 from harness.yamlfile.mistakes import Mistake, did_you_mean, shown
 from harness.yamlfile.source import Place, kind_of, nearest_file
 
+_MOST_METADATA = 13
 _RANGES = ("latency_s", "tokens", "cost_usd", "steps")
 
 
@@ -149,37 +149,9 @@ def _run_options(assistant: AssistantFile, functions: list[str]) -> Iterator[Mis
     if strategy is not None and strategy.get("type") not in ("auto", "last_messages"):
         message = f"truncation_strategy has type auto or last_messages, not {shown(strategy.get('type'))}"
         yield Mistake(("truncation_strategy", "type"), message)
-    if len(assistant.metadata) > 16:
-        yield Mistake(("metadata",), f"metadata has at most 16 pairs, not {len(assistant.metadata)}")
-
-
-# --- stubs ------------------------------------------------------------------------------------------------
-
-
-def check_stubs(stubs: dict[str, tuple[Stub, ...]], facts: Facts | None) -> Iterator[Mistake]:
-    """Mistakes in the answers prepared for function calls; places count from the top of the suite."""
-    for name, answers in stubs.items():
-        schema = facts.functions.get(name) if facts is not None else None
-        if facts is not None:
-            yield from unknown_function(name, list(facts.functions), ("tools", name), at_key=True)
-        if not answers:
-            yield Mistake(("tools", name), f"no answer is prepared for {name!r}", "add {returns: ...}")
-        for index, stub in enumerate(answers):
-            place: Place = ("tools", name, index)
-            yield from argument_mistakes(name, stub.when, (*place, "when"), schema)
-            yield from _answer_of_stub(stub, place)
-            if any(not earlier.when and earlier.times is None for earlier in answers[:index]):
-                message = f"this answer of {name!r} is never given: an earlier one answers every call"
-                yield Mistake(place, message, "move it up, or give the earlier one a when or times")
-                break
-
-
-def _answer_of_stub(stub: Stub, place: Place) -> Iterator[Mistake]:
-    given = stub.model_fields_set & {"returns", "fails"}
-    if len(given) == 2 and stub.fails is not None:
-        yield Mistake((*place, "fails"), "a stub cannot both return and fail", "remove returns or fails")
-    if not given:
-        yield Mistake(place, "a stub needs returns or fails", "add returns: null for an empty answer")
+    if len(assistant.metadata) > _MOST_METADATA:
+        message = f"metadata has at most {_MOST_METADATA} pairs, not {len(assistant.metadata)}"
+        yield Mistake(("metadata",), message, "the API takes 16, and three of them say which run made it")
 
 
 # --- conversations ----------------------------------------------------------------------------------------
@@ -231,6 +203,12 @@ def _check_turn(turn: Turn, index: int, conversation: Conversation, place: Place
     if turn.returning and index == 0 and not conversation.history:
         message = "the user cannot return in the first turn: nothing was said before"
         yield Mistake((*place, "returning"), message, "remove returning, or give the conversation a history")
+    follows = conversation.turns[index + 1 : index + 2]
+    if turn.forget and follows and not follows[0].returning:
+        message = "the user is forgotten after this turn, so the next one cannot go on with the same thread"
+        yield Mistake(
+            (*place, "forget"), message, "give the next turn returning: true, or forget in the last one"
+        )
 
 
 def _check_attachment(

@@ -10,12 +10,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 
 from harness.errors import Problem, SuiteError
-from harness.suite.check import check_conversation, check_stubs, facts_of
-from harness.suite.foreach import Row, Table, fill, placeholders, read_table, unescaped
-from harness.suite.records import Conversation, Expect, Suite, SuiteFile
+from harness.suite.check import check_conversation, facts_of
+from harness.suite.expecting import NOTHING_EXPECTED
+from harness.suite.foreach import Row, Table, Template, placeholders, read_table, unescaped
+from harness.suite.records import Conversation, Suite, SuiteFile
+from harness.suite.stubs import check_stubs
 from harness.yamlfile.mistakes import Mistake, annotation_at, did_you_mean, mistakes_in, shown
 from harness.yamlfile.source import Place, Source
 
@@ -79,10 +82,10 @@ class Draft:
             conversations.append(_with_nulls_written_out(template))
             return
         keeps_text = cache(lambda place: annotation_at(Conversation, place) is str)
+        form = Template(_with_nulls_written_out(template), table.typed, keeps_text)
         for row in table.rows:
-            filled = fill(template, row, typed=table.typed, keeps_text=keeps_text)
             self.origins.append(_Origin(index, table, row))
-            conversations.append(_with_nulls_written_out(filled))
+            conversations.append(_with_nulls_written_out(form.filled(row)))
 
     def _table(self, index: int, file: Any) -> tuple[Table | None, list[Problem]]:
         where = self.source.where(("conversations", index, "foreach"))
@@ -118,7 +121,7 @@ class Draft:
         for attempt in range(_MAX_PRUNINGS):
             try:
                 return SuiteFile.model_validate_json(
-                    json.dumps(self.data), strict=True, by_alias=True, by_name=False
+                    _as_json(self.data), strict=True, by_alias=True, by_name=False
                 )
             except ValidationError as error:
                 mistakes = list(
@@ -128,6 +131,8 @@ class Draft:
                 report(self._problems(mistake for mistake in mistakes if not self._is_unfilled(mistake)))
             if any(not mistake.place and not mistake.missing for mistake in mistakes):
                 return None
+            if attempt == 0:
+                self.data = json.loads(json.dumps(self.data))  # rows share what their template says
             self._leave_out(mistakes)
         return None
 
@@ -211,7 +216,7 @@ class Draft:
 
     def _meaning(self, suite: Suite) -> Iterator[Mistake]:
         facts = facts_of(suite.variant)
-        yield from check_stubs(suite.stubs, facts)
+        yield from check_stubs(suite.stubs, suite.functions, facts, self.folder)
         first: dict[str, Place] = {}
         for index, conversation in enumerate(suite.conversations):
             place: Place = ("conversations", index)
@@ -233,6 +238,14 @@ class Draft:
             line = self.source.where(original).line
             message = f"the conversation id {conversation.id!r} is used twice"
             yield Mistake((*place, "id"), message, f"the first is in line {line}; ids are unique in a suite")
+
+
+def _as_json(data: Any) -> bytes | str:
+    """The data for its validation; json spells what msgspec can't: half a surrogate pair, a huge number."""
+    try:
+        return msgspec.json.encode(data)
+    except (UnicodeEncodeError, OverflowError):
+        return json.dumps(data)
 
 
 _MAX_PRUNINGS = 6
@@ -267,9 +280,6 @@ def _value_at(data: Any, place: Place) -> Any:
     return data
 
 
-_NOTHING_EXPECTED: dict[str, Any] = {**dict.fromkeys(Expect.model_fields), "requires": []}
-
-
 def _with_nulls_written_out(entry: Any) -> Any:
     """``expect: null`` in a turn switches every default off; on a conversation it says nothing."""
     if not isinstance(entry, dict):
@@ -277,7 +287,11 @@ def _with_nulls_written_out(entry: Any) -> Any:
     if "expect" in entry and entry["expect"] is None:
         entry = entry | {"expect": {}}
     turns = entry.get("turns")
-    for turn in turns if isinstance(turns, list) else ():
-        if isinstance(turn, dict) and "expect" in turn and turn["expect"] is None:
-            turn["expect"] = dict(_NOTHING_EXPECTED)
+    if isinstance(turns, list) and any(map(_switches_off, turns)):
+        off = {"expect": NOTHING_EXPECTED}
+        entry = entry | {"turns": [turn | off if _switches_off(turn) else turn for turn in turns]}
     return entry
+
+
+def _switches_off(turn: Any) -> bool:
+    return isinstance(turn, dict) and "expect" in turn and turn["expect"] is None

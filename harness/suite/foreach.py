@@ -13,7 +13,7 @@ import io
 import json
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +110,16 @@ def _read_csv(file: str, text: str) -> Table:
     return Table(file, columns, tuple(rows), typed=False)
 
 
+def typed_values(table: Table) -> list[dict[str, Any]]:
+    """The rows with numbers, truth values and null for what a CSV file spells as such."""
+    if table.typed:
+        return [dict(row.values) for row in table.rows]
+    return [
+        {key: _typed_cell(cell) if cell != "" else None for key, cell in row.values.items()}
+        for row in table.rows
+    ]
+
+
 def _header_problems(file: str, columns: tuple[str, ...]) -> Iterator[Problem]:
     where = Where(file, 1)
     if columns and not all(columns):
@@ -161,21 +171,51 @@ def placeholders(template: Any, place: Place = ()) -> Iterator[tuple[Place, str]
             yield from placeholders(value, (*place, index))
 
 
-def fill(template: Any, row: Row, *, typed: bool, keeps_text: KeepsText, place: Place = ()) -> Any:
-    """The template with the values of one row."""
-    if isinstance(template, str):
-        return _fill_text(template, row, typed, keeps_text, place) if "{{" in template else template
-    if isinstance(template, dict):
-        return {
-            key: fill(value, row, typed=typed, keeps_text=keeps_text, place=(*place, key))
-            for key, value in template.items()
-        }
-    if isinstance(template, list):
-        return [
-            fill(value, row, typed=typed, keeps_text=keeps_text, place=(*place, index))
-            for index, value in enumerate(template)
-        ]
-    return template
+@dataclass(frozen=True, slots=True)
+class Template:
+    """A conversation with placeholders; what holds none is the same object in all that is made of it.
+
+    Attributes:
+        content: The conversation as the file has it.
+        typed: Whether the values of rows have types of their own.
+        keeps_text: Where only text makes sense.
+        fixed: The ids of the blocks and lists without a placeholder.
+    """
+
+    content: Any
+    typed: bool
+    keeps_text: KeepsText
+    fixed: set[int] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._fix(self.content)
+
+    def _fix(self, part: Any) -> bool:
+        """Whether a part holds no placeholder; remembered of blocks and lists."""
+        if isinstance(part, str):
+            return "{{" not in part
+        if not isinstance(part, dict | list):
+            return True
+        parts = part.values() if isinstance(part, dict) else part
+        plain = not [each for each in parts if not self._fix(each)]  # all of them are looked at
+        if plain:
+            self.fixed.add(id(part))
+        return plain
+
+    def filled(self, row: Row) -> Any:
+        """The conversation with the values of one row."""
+        return self._fill(self.content, row, ())
+
+    def _fill(self, part: Any, row: Row, place: Place) -> Any:
+        if isinstance(part, str):
+            return _fill_text(part, row, self.typed, self.keeps_text, place) if "{{" in part else part
+        if id(part) in self.fixed:
+            return part
+        if isinstance(part, dict):
+            return {key: self._fill(value, row, (*place, key)) for key, value in part.items()}
+        if isinstance(part, list):
+            return [self._fill(value, row, (*place, index)) for index, value in enumerate(part)]
+        return part
 
 
 def _fill_text(text: str, row: Row, typed: bool, keeps_text: KeepsText, place: Place) -> Any:

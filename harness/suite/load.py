@@ -1,4 +1,4 @@
-"""Suite files become suites: read, written out, checked, defaults merged in.
+"""Suite files, YAML and Python, become suites: read, written out, checked, defaults merged in.
 
 Every mistake of every file is found before anything is said, and all are raised together.
 """
@@ -11,23 +11,30 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 from harness.errors import Problem, SuiteError, Where
+from harness.suite import authoring
 from harness.suite.assistants import (
     digest_of,
     digest_of_file,
+    digest_of_parts,
     existing_assistant,
     is_assistant_id,
     load_variant,
     place_in_files,
 )
+from harness.suite.code import read_code
 from harness.suite.draft import Draft
-from harness.suite.records import AnswerExpectation, Conversation, Expect, Suite, SuiteFile, Turn, Variant
+from harness.suite.expecting import merged
+from harness.suite.records import Conversation, Expect, Suite, SuiteFile, Variant
+from harness.suite.stubs import Functions, digests_of_sources, functions_of
 from harness.yamlfile.mistakes import shown
 from harness.yamlfile.source import Source, kind_of, missing_file, read_source, unreadable_file
 
 DEFAULT_FOLDER = Path("suites")
-_ENDINGS = (".yaml", ".yml")
+_ENDINGS = (".yaml", ".yml", ".py")
 _SUITE_KEY = re.compile(r"^[\"']?(?:suite|conversations)[\"']?\s*:", re.MULTILINE)
 
 
@@ -35,7 +42,7 @@ def load_suite(path: Path, *, variant: Variant | None = None) -> Suite:
     """The suite of one file.
 
     Args:
-        path: A YAML file with a ``suite:`` key.
+        path: A YAML file with a ``suite:`` key, or a Python file; the first suite that this one makes.
         variant: The assistant to run instead of the file's own.
 
     Raises:
@@ -43,31 +50,40 @@ def load_suite(path: Path, *, variant: Variant | None = None) -> Suite:
     """
     loader = _Loader(variant)
     with _collector_paused():
-        suite = loader.load(path, named=True)
+        suites = loader.load(path, named=True)
     loader.raise_problems()
-    assert suite is not None  # a named file is a suite or has a problem
-    return suite
+    return suites[0]
 
 
-def load_suites(paths: Sequence[Path] = (), *, variant: Variant | None = None) -> list[Suite]:
+def load_suites(
+    paths: Sequence[Path] = (),
+    *,
+    variant: Variant | None = None,
+    more_variants: Sequence[Variant] = (),
+    made: Sequence[authoring.Suite] = (),
+) -> list[Suite]:
     """The suites of files and folders.
 
     Args:
-        paths: Files, and folders whose YAML files with a ``suite:`` key are meant, also in folders below;
-            the folder ``suites`` when empty.
+        paths: Files, and folders whose YAML files with a ``suite:`` key and Python files that make suites are
+            meant, also in folders below; the folder ``suites`` when empty.
         variant: The assistant to run instead of the suites' own.
+        more_variants: Further ones to run beside it.
+        made: Suites that a program has made; without paths these alone are meant.
 
     Raises:
         SuiteError: With every mistake of every file, in the order of files and lines.
     """
-    loader = _Loader(variant)
-    found: dict[Path, Suite | None] = {}
-    files = (pair for path in paths or (DEFAULT_FOLDER,) for pair in loader.files_of(path))
+    loader = _Loader(variant, more_variants)
+    found: dict[Path, list[Suite]] = {}
+    folders = paths or (() if made else (DEFAULT_FOLDER,))
+    files = (pair for path in folders for pair in loader.files_of(path))
     with _collector_paused():
         for file, named in files:
             if file not in found:
                 found[file] = loader.load(file, named=named)
-    suites = [suite for suite in found.values() if suite is not None]
+    suites = [suite for in_file in found.values() for suite in in_file]
+    suites += [suite for each in made for suite in loader.load_made(each)]
     loader.compare_names(suites)
     loader.raise_problems()
     return suites
@@ -88,11 +104,12 @@ def _collector_paused() -> Iterator[None]:
 class _Loader:
     """Loads suites and collects what is wrong with them; reads each assistant file once."""
 
-    def __init__(self, variant: Variant | None) -> None:
+    def __init__(self, variant: Variant | None, more_variants: Sequence[Variant] = ()) -> None:
         self._variant = variant
+        self._more = more_variants
         self._variants: dict[Path, Variant | None] = {}
         self._problems: dict[Problem, None] = {}
-        self._named_at: dict[Path, Where] = {}
+        self._named_at: dict[tuple[Path, str], Where] = {}
 
     def raise_problems(self) -> None:
         if self._problems:
@@ -104,14 +121,55 @@ class _Loader:
         if kind != "folder":
             yield path, True
             return
-        files = sorted(file for ending in _ENDINGS for file in path.rglob(f"*{ending}") if file.is_file())
+        files = sorted(file for ending in _ENDINGS for file in path.rglob(f"*{ending}") if _may_hold(file))
         if not files:
             hint = "name a suite file, or a folder that holds some"
-            self._add([Problem(f"no suite files (.yaml) below {str(path)!r}", Where(str(path)), hint)])
+            self._add([Problem(f"no suite files (.yaml, .py) below {str(path)!r}", Where(str(path)), hint)])
         yield from ((file, False) for file in files)
 
-    def load(self, path: Path, *, named: bool) -> Suite | None:
-        """The suite of a file; None when it is none, or has mistakes."""
+    def load(self, path: Path, *, named: bool) -> list[Suite]:
+        """The suites of a file; none when it holds none, or only such that have mistakes."""
+        if path.suffix == ".py":
+            return self._load_python(path)
+        suite = self._load_yaml(path, named=named)
+        return [] if suite is None else [suite]
+
+    def _load_python(self, path: Path) -> list[Suite]:
+        from harness.suite.python import suites_in
+
+        if kind_of(path) is None:
+            self._add([missing_file(path, None)])
+            return []
+        try:
+            made = suites_in(path)
+        except SuiteError as error:
+            self._add(error.problems)
+            return []
+        return [suite for each in made for suite in self.load_made(each, path)]
+
+    def load_made(self, made: authoring.Suite, path: Path | None = None) -> list[Suite]:
+        """The suite that Python code has made; none when it has mistakes."""
+        from harness.suite.python import CodedDraft, digests_of_code, home_of
+
+        before = len(self._problems)
+        path = path or home_of(made)
+        draft = CodedDraft(made, read_code(made.recipe.suite.file, str(path)), path.parent)
+        self._add(draft.expand())
+        file = draft.validated(self._add)
+        own = self._variant_named(draft.data.get("assistant"), draft.where(("assistant",)), path)
+        if file is None:
+            return []
+        suite = _suite_of(file, path, own or self._variant, draft.functions)
+        self._named_at[path, suite.name] = draft.where(("suite",))
+        self._add(draft.check(suite))
+        self._add(_missing_faults(suite, draft.where(("faults",))))
+        if len(self._problems) > before:
+            return []
+        code = digests_of_code(draft.code, path.parent)
+        ready = self._with_fingerprint(suite.model_copy(update=self._to_run(own)), code)
+        return [] if ready is None else [ready]
+
+    def _load_yaml(self, path: Path, *, named: bool) -> Suite | None:
         source = self._read(path, named=named)
         if source is None:
             return None
@@ -120,30 +178,28 @@ class _Loader:
         draft = Draft(source, path.parent)
         self._add(draft.expand())
         file = draft.validated(self._add)
-        own = self._variant_of(source, path)
+        own = self._variant_named(source.data.get("assistant"), source.where(("assistant",)), path)
         suite = _suite_of(file, path, own or self._variant) if file is not None else None
         if suite is not None:
-            self._named_at[path] = source.where(("suite",))
+            self._named_at[path, suite.name] = source.where(("suite",))
             self._add(draft.check(suite))
-            self._add(_missing_faults(suite, source))
+            self._add(_missing_faults(suite, source.where(("faults",))))
         if suite is None or len(self._problems) > before:
             return None
-        return self._with_fingerprint(suite.model_copy(update={"variant": self._to_run(own)}))
+        return self._with_fingerprint(suite.model_copy(update=self._to_run(own)))
 
-    def _to_run(self, own: Variant | None) -> Variant | None:
-        """The assistant to run; of one that is only an id, the suite's own file says what a hand-over is."""
-        if self._variant is None or own is None or not self._variant.assistant_id or self._variant.source:
-            return self._variant or own
-        known = {"escalation": own.assistant.escalation}
-        return self._variant.model_copy(
-            update={"assistant": self._variant.assistant.model_copy(update=known)}
-        )
+    def _to_run(self, own: Variant | None) -> dict[str, object]:
+        """The assistants to run a suite with that has this one of its own."""
+        more = tuple(_to_run(variant, own) for variant in self._more)
+        return {"variant": _to_run(self._variant, own) if self._variant else own, "more_variants": more}
 
-    def _with_fingerprint(self, suite: Suite) -> Suite | None:
+    def _with_fingerprint(self, suite: Suite, code: Sequence[str] = ()) -> Suite | None:
         try:
-            return suite.model_copy(update={"fingerprint": _fingerprint(suite)})
+            return suite.model_copy(update={"fingerprint": _fingerprint(suite, code)})
         except OSError as error:
-            self._add([unreadable_file(Path(str(error.filename)), error, self._named_at[suite.source])])
+            self._add(
+                [unreadable_file(Path(str(error.filename)), error, self._named_at[suite.source, suite.name])]
+            )
             return None
 
     def compare_names(self, suites: Iterable[Suite]) -> None:
@@ -153,7 +209,13 @@ class _Loader:
             other = first.setdefault(suite.name, suite)
             if other is not suite:
                 message = f"the suite name {suite.name!r} is taken by {str(other.source)!r}"
-                self._add([Problem(message, self._named_at[suite.source], "give each suite its own name")])
+                self._add(
+                    [
+                        Problem(
+                            message, self._named_at[suite.source, suite.name], "give each suite its own name"
+                        )
+                    ]
+                )
 
     def _add(self, problems: Iterable[Problem]) -> None:
         self._problems |= dict.fromkeys(problems)
@@ -172,20 +234,19 @@ class _Loader:
             self._add([Problem(message, source.where(()))])
         return None
 
-    def _variant_of(self, source: Source, path: Path) -> Variant | None:
+    def _variant_named(self, named: Any, where: Where, path: Path) -> Variant | None:
         """The suite's own assistant, which its expectations are checked against.
 
         Another version that is run instead may lack a document or a function: that makes expectations fail,
         and is no mistake of the suite. Then mistakes of the own assistant don't matter either.
         """
-        named = source.data.get("assistant")
         if not isinstance(named, str) or not named:
             return None
         if is_assistant_id(named):
             return existing_assistant(named)
         file = Path(os.path.normpath(path.parent / named))
         if kind_of(file) is None:
-            self._add_own([missing_file(file, source.where(("assistant",)))])
+            self._add_own([missing_file(file, where)])
             return None
         if file not in self._variants:
             self._variants[file] = self._load_variant(file)
@@ -204,10 +265,17 @@ class _Loader:
             self._add(problems)
 
 
-def _missing_faults(suite: Suite, source: Source) -> Iterator[Problem]:
+def _missing_faults(suite: Suite, where: Where) -> Iterator[Problem]:
     """That the file of faults is not there; what stands in it is the server's to judge."""
     if suite.faults is not None and kind_of(suite.faults) is None:
-        yield missing_file(suite.faults, source.where(("faults",)))
+        yield missing_file(suite.faults, where)
+
+
+def _may_hold(file: Path) -> bool:
+    """Whether a file of a folder may hold suites: Python only where it makes some, for it is executed."""
+    from harness.suite.python import is_suite_file
+
+    return file.is_file() and (file.suffix != ".py" or is_suite_file(file))
 
 
 def _speaks_of_suites(path: Path) -> bool:
@@ -218,76 +286,101 @@ def _speaks_of_suites(path: Path) -> bool:
         return True
 
 
+def _to_run(variant: Variant, own: Variant | None) -> Variant:
+    """The assistant to run; of one that is only an id, the suite's own file says what a hand-over is."""
+    if own is None or not variant.assistant_id or variant.source:
+        return variant
+    known = {"escalation": own.assistant.escalation}
+    return variant.model_copy(update={"assistant": variant.assistant.model_copy(update=known)})
+
+
 # --- defaults ---------------------------------------------------------------------------------------------
 
 
-def _suite_of(file: SuiteFile, path: Path, variant: Variant | None) -> Suite:
-    default = file.expect or Expect()
+def _suite_of(
+    file: SuiteFile, path: Path, variant: Variant | None, functions: Functions = MappingProxyType({})
+) -> Suite:
+    _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s)
     return Suite(
         name=file.suite,
         source=path,
         variant=variant,
         repeats=file.repeats,
         stubs=file.tools,
+        functions=functions_of(file.tools, path.parent, functions),
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
-        conversations=tuple(_with_defaults(each, default) for each in file.conversations),
+        conversations=file.conversations,
     )
 
 
-def _with_defaults(conversation: Conversation, default: Expect) -> Conversation:
-    turns = tuple(_turn_with_defaults(turn, default) for turn in conversation.turns)
-    return conversation.model_copy(update={"turns": turns})
+def _fill_in_defaults(
+    conversations: Iterable[Conversation], default: Expect, deadline_s: float | None
+) -> None:
+    """Merge the suite's expectations into those of every turn, and give turns and talks the nearest deadline.
 
-
-def _turn_with_defaults(turn: Turn, default: Expect) -> Turn:
-    return turn.model_copy(update={"expect": merged(default, turn.expect)})
-
-
-def merged(default: Expect, own: Expect) -> Expect:
-    """What must hold for a turn: its own expectations over the suite's.
-
-    Each key of the turn replaces the suite's; null switches it off. The parts of ``answer`` are replaced
-    one by one. A turn that says nothing of its status must be completed.
+    Frozen as they are, the turns are changed in place: they were made a moment ago, and nobody else has them.
+    Thousands of conversations mostly expect the same few things, which are kept once.
     """
-    update = {key: getattr(own, key) for key in own.model_fields_set}
-    if own.answer is not None and default.answer is not None:
-        update["answer"] = _merged_answer(default.answer, own.answer)
-    if "requires" not in update and default.requires:
-        update["requires"] = tuple(
-            key for key in default.requires if not (key in update and update[key] is None)
-        )
-    if "status" not in update and "status" not in default.model_fields_set:
-        update["status"] = "completed"
-    return default.model_copy(update=update)
+    known: dict[Any, Expect] = {}
+    for conversation in conversations:
+        conversation.__dict__["deadline_s"] = conversation.deadline_s or deadline_s
+        for turn in conversation.turns:
+            turn.__dict__["expect"] = _merged_once(default, turn.expect, known)
+            turn.__pydantic_fields_set__.add("expect")
+            turn.__dict__["deadline_s"] = turn.deadline_s or conversation.deadline_s
 
 
-def _merged_answer(default: AnswerExpectation, own: AnswerExpectation) -> AnswerExpectation:
-    return default.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
+def _merged_once(default: Expect, own: Expect, known: dict[Any, Expect]) -> Expect:
+    said = frozenset(own.model_fields_set), frozenset(own.answer.model_fields_set) if own.answer else None
+    try:
+        found = known.get((said, own))
+    except TypeError:  # a JSON Schema or arguments in it: no key for a table
+        return merged(default, own)
+    if found is None:
+        found = known[said, own] = merged(default, own)
+    return found
 
 
 # --- fingerprint ------------------------------------------------------------------------------------------
 
 
-def _fingerprint(suite: Suite) -> str:
-    """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files and of faults.
+def _fingerprint(suite: Suite, code: Sequence[str]) -> str:
+    """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files, faults, code.
 
     Names, tags, clusters and repeats decide neither.
     """
-    conversations = [
-        each.model_dump(
-            mode="json", by_alias=True, exclude={"cluster", "tags", "repeats"}, exclude_defaults=True
-        )
-        for each in suite.conversations
-    ]
-    attached = {file.file for each in suite.conversations for turn in each.turns for file in turn.attach}
-    content = {
-        "conversations": conversations,
-        "stubs": {
-            name: [stub.model_dump(mode="json", exclude_defaults=True) for stub in stubs]
-            for name, stubs in suite.stubs.items()
-        },
-        "attached": {file: digest_of_file(suite.source.parent / file) for file in sorted(attached)},
+    return digest_of_parts(_deciding(suite, code))
+
+
+def _deciding(suite: Suite, code: Sequence[str]) -> Iterator[Any]:
+    known: dict[int, str] = {}
+    for each in suite.conversations:
+        yield each.model_dump(mode="json", by_alias=True, exclude=_BESIDE, exclude_defaults=True)
+        yield [_expected(turn.expect, known) for turn in each.turns]
+    stubs = {
+        name: [stub.model_dump(mode="json", exclude_defaults=True) for stub in stubs]
+        for name, stubs in suite.stubs.items()
     }
+    attached = {file.file for each in suite.conversations for turn in each.turns for file in turn.attach}
+    digests = {file: digest_of_file(suite.source.parent / file) for file in sorted(attached)}
+    yield {"stubs": stubs, "attached": digests}
+    if suite.functions:
+        yield {"functions": digests_of_sources(suite.functions)}
+    if code:
+        yield {"code": list(code)}
     if suite.faults is not None:
-        content["faults"] = digest_of_file(suite.faults)
-    return digest_of(content)
+        yield {"faults": digest_of_file(suite.faults)}
+
+
+_BESIDE: dict[str, Any] = {
+    **dict.fromkeys(("cluster", "tags", "repeats"), True),
+    "turns": {"__all__": {"expect"}},
+}
+
+
+def _expected(expect: Expect, known: dict[int, str]) -> str:
+    """The digest of what a turn expects, taken once of expectations that many turns share."""
+    if id(expect) not in known:
+        dumped = expect.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        known[id(expect)] = digest_of(dumped)
+    return known[id(expect)]

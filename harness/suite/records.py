@@ -6,6 +6,7 @@ every field's description is written for the author of a suite.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,9 @@ from harness.yamlfile.checked import FileRecord
 
 MOST_REPEATS = 10_000
 """Of one conversation in one run; a mistyped number must not plan trials without end."""
+
+Deadline = Annotated[float, Field(gt=0, le=86_400)]
+"""Longest a turn may take, in seconds; a day at most."""
 
 _ONE_LINE = r"^[^\x00-\x1f\x7f-\x9f]*$"
 
@@ -104,7 +108,7 @@ class AssistantFile(FileRecord):
     truncation_strategy: dict[str, Any] | None = None
     """{type: auto} or {type: last_messages, last_messages: n}."""
     metadata: dict[str, str] = Field(default_factory=dict)
-    """Up to 16 pairs."""
+    """Up to 13 pairs; three more say which run made it."""
     escalation: Escalation = Escalation()
     """What a hand-over to people looks like; the escalation checks need it."""
 
@@ -134,6 +138,8 @@ class Variant(FileRecord):
     code_documents: tuple[Path, ...] = ()
     """The files for code_interpreter."""
     assistant_id: str | None = None
+    revision: str | None = None
+    """The git commit it was read from; None for the file as it lies in its folder."""
     fingerprint: str = ""
     """SHA-256 over instructions, model, options, tools and the bytes of the documents."""
 
@@ -257,6 +263,11 @@ class Turn(FileRecord):
     """Files sent with it."""
     returning: bool = False
     """The user left before this turn and comes back now: the thread kept for ``as`` is opened again."""
+    forget: bool = False
+    """The user asks to be forgotten: after this turn the thread and the files sent on it are deleted, and the
+    target must say that they are not there any more."""
+    deadline_s: Deadline | None = None
+    """Longest this turn may take, in seconds; then it ends as timed_out."""
     expect: Expect = Expect()
     """What must hold for the answer."""
 
@@ -283,6 +294,8 @@ class Conversation(FileRecord):
     """The user's id; a returning user gets the same thread again."""
     repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
     """Overrides the suite's repeats."""
+    deadline_s: Deadline | None = None
+    """Longest each of its turns may take, in seconds, unless the turn says otherwise."""
     history: tuple[HistoryMessage, ...] = ()
     """Earlier messages, put on the thread before the first turn; no run answers them."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
@@ -291,17 +304,55 @@ class Conversation(FileRecord):
     """What must hold for the conversation as a whole."""
 
 
+class CodedConversation(Conversation):
+    """A conversation that a Python function plays; its turns are known when it was played."""
+
+    turns: tuple[Turn, ...] = ()
+    """None: the function says what the user says."""
+    most_turns: Annotated[int, Field(ge=1, le=1000)] = 20
+    """How many turns it may take, so that a loop ends; more are a failure."""
+    function: Callable[..., Any] | None = Field(default=None, exclude=True, repr=False)
+    """What plays it: an async function that gets a ``Talk`` and the values of its row."""
+    row: dict[str, Any] = Field(default_factory=dict)
+    """What the function is given beside the talk."""
+    default: Expect = Expect()
+    """What must hold for every turn, unless the turn says otherwise."""
+
+
 class Stub(FileRecord):
     """One answer of a stubbed function; of those that match, the first with uses left answers."""
 
     when: dict[str, Any] = Field(default_factory=dict)
     """Arguments it answers to; the same matchers as in calls."""
+    nth: Annotated[int, Field(ge=1)] | None = None
+    """Answers only this call of the function in a conversation, counted from 1."""
     times: Annotated[int, Field(ge=1)] | None = None
     """How often it answers in one conversation; for ever when left out."""
     returns: Any = None
     """The output, sent as JSON (text is sent as it is)."""
+    returns_each: Annotated[tuple[Any, ...], Field(min_length=1)] | None = None
+    """One output for each call, in order; after the last one the next stub answers."""
+    call: str | None = None
+    """A Python function that makes the output: module:function, or path.py:function relative to this
+    file. It gets the arguments by name, and may be async."""
     fails: str | None = None
     """An error output with this message instead."""
+    raw: str | None = None
+    """Sent as it is: for outputs that are damaged or no JSON."""
+    takes_s: Annotated[float, Field(ge=0)] | None = None
+    """How long the function is taken to work, in seconds; counted as latency, and nobody waits."""
+    times_out: Literal[True] | None = None
+    """No answer ever comes: the deadline ends the turn, at once."""
+
+    @property
+    def most_uses(self) -> int | None:
+        """How often it can answer in one conversation; None for ever."""
+        return self.times if self.returns_each is None else len(self.returns_each)
+
+    @property
+    def answers_every_call(self) -> bool:
+        """Whether no stub after it is ever asked."""
+        return not self.when and self.nth is None and self.most_uses is None
 
 
 class Suite(FileRecord):
@@ -310,9 +361,13 @@ class Suite(FileRecord):
     name: str
     source: Path
     variant: Variant | None
-    """The assistant named in the file, if it names one."""
+    """The assistant named in the file, if it names one, or the one to run instead."""
+    more_variants: tuple[Variant, ...] = ()
+    """Further assistants to run the same conversations with."""
     repeats: int = 1
     stubs: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
+    functions: dict[str, Callable[..., Any]] = Field(default_factory=dict, exclude=True, repr=False)
+    """The Python functions that stubs call, by the name in ``call``."""
     faults: Path | None = None
     conversations: tuple[Conversation, ...] = ()
     fingerprint: str = ""
@@ -330,6 +385,8 @@ class SuiteFile(FileRecord):
     """An assistant file, relative to this file, or the id of an assistant that exists (asst_...)."""
     repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] = 1
     """How often each conversation is run."""
+    deadline_s: Deadline | None = None
+    """Longest a turn may take, in seconds, unless its conversation says otherwise; 120 when left out."""
     expect: Expect | None = None
     """What must hold for every turn, unless the turn says otherwise."""
     tools: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
@@ -338,3 +395,10 @@ class SuiteFile(FileRecord):
     """A file of faults on demand, relative to this file, that calls to the embedded server meet."""
     conversations: tuple[Conversation, ...]
     """The conversations, in order; with foreach, one for each row of a file."""
+
+
+class CodedSuiteFile(SuiteFile):
+    """A suite as it stands in a Python file."""
+
+    conversations: tuple[CodedConversation, ...]
+    """The decorated functions, in order; with rows, one for each row."""

@@ -43,6 +43,15 @@ def assistant_schema() -> dict[str, Any]:
             "type": "string",
             "description": "Another assistant file: this one replaces some of its keys.",
         },
+        "add_tools": {
+            **schema["properties"]["tools"],
+            "description": "With base: tools to add; one takes the place of that with the same name.",
+        },
+        "remove_tools": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "With base: names of functions to remove, or file_search, code_interpreter.",
+        },
         "id": {
             "type": "string",
             "pattern": r"^asst_\w+$",

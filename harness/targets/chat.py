@@ -11,15 +11,16 @@ from datetime import datetime
 from typing import Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
+from harness.cost.charges import Charge
 from harness.cost.usage import from_api, total_if_known
 from harness.errors import TargetRefused
 from harness.suite.records import HistoryMessage, Variant
-from harness.targets import requests
+from harness.targets import bounds, requests, spending
 from harness.targets.capture import moment
-from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.turns import Answers, Timing, timed, user_message
+from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn, Pays
+from harness.targets.turns import Answers, Timing, ended, timed, user_message
 from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, Message, RunStatus, RunStep, ToolCall, TurnTrace
+from harness.trace.records import Message, RunStatus, RunStep, ToolCall, TurnTrace
 
 LONGEST_COMPLETION_S = 600.0
 """How long one completion may take over HTTP, where it is silent until it is whole; deadlines come first."""
@@ -40,7 +41,6 @@ class _Turn:
 
     answers: Answers
     completions: list[Json] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def last(self) -> Json:
@@ -50,6 +50,8 @@ class _Turn:
 
 class ChatTarget:
     """A chat completions API behind a wire; nothing is created there."""
+
+    pays: Pays = "requests"
 
     def __init__(self, name: str, wire: Wire, *, clock: Clock = SYSTEM_CLOCK) -> None:
         self.name = name
@@ -107,8 +109,8 @@ class ChatSession:
         """Send the whole talk and the message, answer function calls, and tell what happened."""
         if turn.attachments:
             raise _lacks(self._target, f"attachments such as {turn.attachments[0][0].name!r}")
-        making = _Turn(Answers(self._clock))
-        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s)
+        making = _Turn(Answers(self._clock, turn.most_rounds))
+        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s, making.answers)
         return _trace(turn, making, timing, self._talk.name)
 
     async def close(self) -> None:
@@ -120,17 +122,28 @@ class ChatSession:
         body = requests.chat_body(self._variant.assistant)
         while True:
             asked = {**body, "messages": list(self._talk.messages)}
-            completion = await self._wire.call("POST", "/chat/completions", asked, attempts=making.attempts)
+            completion = await self._completed(asked)
             making.completions.append(completion)
             said = _said(completion)
             calls = said.get("tool_calls") or []
-            if not calls or _status(completion) != "completed":
+            over = not calls or _status(completion) != "completed"
+            if over or not making.answers.may_go_on():
                 if said.get("content"):
                     self._talk.messages.append({"role": "assistant", "content": said["content"]})
                 return
             outputs = [await self._answered(call, making, answer) for call in calls]
             self._talk.messages += [_kept(said), *outputs]
             body = requests.unforced(body)
+
+    async def _completed(self, asked: Json) -> Json:
+        caps = spending.caps()
+        if caps is None:
+            return await self._wire.call("POST", "/chat/completions", asked)
+        asked = requests.capped_completion(caps, asked)
+        async with spending.paid(bounds.of_completion(asked)) as payment:
+            completion = await self._wire.call("POST", "/chat/completions", asked)
+            payment.settle(_charge(completion, asked["model"]))
+        return completion
 
     async def _answered(self, call: Json, making: _Turn, answer: AnswerFunction) -> Json:
         function = call["function"]
@@ -151,6 +164,11 @@ def _beginning(variant: Variant, history: Sequence[HistoryMessage]) -> list[Json
     instructions = variant.assistant.instructions
     told = [{"role": "system", "content": instructions}] if instructions else []
     return [*told, *({"role": said.role, "content": said.content} for said in history)]
+
+
+def _charge(completion: Json, model: str) -> Charge:
+    usage, tier = from_api(completion.get("usage")), completion.get("service_tier")
+    return Charge(str(completion.get("model") or model), usage, "chat", service_tier=tier)
 
 
 def _choice(completion: Json) -> Json:
@@ -185,21 +203,20 @@ def _error(completion: Json) -> str | None:
 
 
 def _trace(turn: OutgoingTurn, making: _Turn, timing: Timing, talk: str) -> TurnTrace:
-    wait_s = sum(attempt.wait_s for attempt in making.attempts)
     usages = [from_api(each.get("usage")) for each in making.completions]
     last = making.last
     return TurnTrace(
         user=user_message(turn),
-        status="timed_out" if timing.timed_out else _status(last),
+        status=ended(timing, making.answers) or _status(last),
         started_at=timing.started_at,
-        latency_s=max(timing.latency_s - wait_s, 0.0),
+        latency_s=timing.latency_s,
         messages=tuple(message for each in making.completions for message in _messages(each)),
         steps=tuple(step for each in making.completions for step in _steps(each, making.answers)),
         usage=None if timing.timed_out else total_if_known(usages),
         model=last.get("model"),
-        wait_s=wait_s,
-        attempts=tuple(making.attempts),
-        error=_error(last),
+        wait_s=timing.wait_s,
+        attempts=timing.attempts,
+        error=making.answers.gave_up or _error(last),
         run_id=last.get("id"),
         thread_id=talk,
         service_tier=last.get("service_tier"),

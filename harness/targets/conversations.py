@@ -5,17 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 
 from harness.clock import Clock
+from harness.cost.charges import Charge
 from harness.cost.usage import from_responses, total_if_known
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
-from harness.targets import items, requests
+from harness.targets import bounds, items, requests, spending
+from harness.targets.belongings import Belongings, Thing
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.provisioning import Knowledge, Provisioner, delete, pages
-from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
+from harness.targets.provisioning import Knowledge, Provisioner, pages
+from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
 from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, RunStatus, TurnTrace
+from harness.trace.records import RunStatus, TurnTrace
 
 _WORKING = frozenset({"", "queued", "in_progress"})
 _ENDED = frozenset({"completed", "failed", "incomplete", "cancelled"})
@@ -30,13 +33,24 @@ class Talk:
         conversation_id: The conversation.
         code_files: Files that the user sent for code_interpreter.
         vector_store_id: Where the files that the user sent for file_search can be searched.
+        sent: Files that the user sent, and the vector store that was made of them.
         is_torn: Whether a turn ended early, so that function calls may wait for answers that never come.
+        user_messages: How many messages of the user it is known to hold.
+        said_tokens: The most tokens that what it holds can be.
     """
 
     conversation_id: str
     code_files: list[str] = field(default_factory=list)
     vector_store_id: str | None = None
+    sent: list[Thing] = field(default_factory=list)
     is_torn: bool = False
+    user_messages: int = 0
+    said_tokens: int = 0
+
+    @property
+    def things(self) -> list[Thing]:
+        """All there is of the user: the conversation, then what was sent."""
+        return [("conversation", self.conversation_id), *self.sent]
 
 
 @dataclass(slots=True)
@@ -45,7 +59,6 @@ class _Turn:
 
     answers: Answers
     responses: list[Json] = field(default_factory=list)
-    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def last(self) -> Json:
@@ -75,6 +88,7 @@ class ConversationSession:
     def __init__(
         self,
         wire: Wire,
+        belongings: Belongings,
         provisioner: Provisioner,
         clock: Clock,
         knowledge: Knowledge,
@@ -85,6 +99,7 @@ class ConversationSession:
         poll_s: float = 1.0,
     ) -> None:
         self._wire = wire
+        self._belongings = belongings
         self._provisioner = provisioner
         self._clock = clock
         self._knowledge = knowledge
@@ -100,16 +115,18 @@ class ConversationSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, answer function calls until the model has done, and tell what happened."""
-        making = _Turn(Answers(self._clock))
+        making = _Turn(Answers(self._clock, turn.most_rounds))
         was_torn, self._talk.is_torn = self._talk.is_torn, True
-        timing = await timed(self._play(turn, making, answer, was_torn=was_torn), self._clock, deadline_s)
-        self._talk.is_torn = timing.timed_out or making.status != "completed"
+        work = self._play(turn, making, answer, was_torn=was_torn)
+        timing = await timed(work, self._clock, deadline_s, making.answers)
+        ended_early = timing.timed_out or making.answers.gave_up is not None
+        self._talk.is_torn = ended_early or making.status != "completed"
         return await self._trace(turn, making, timing)
 
     async def close(self) -> None:
         """Delete the conversation, unless it is kept for a user."""
         if not self._keep:
-            await within_grace(delete(self._wire, f"/conversations/{self._talk.conversation_id}"))
+            await within_grace(self._belongings.delete(("conversation", self._talk.conversation_id)))
 
     async def _play(
         self, turn: OutgoingTurn, making: _Turn, answer: AnswerFunction, *, was_torn: bool
@@ -119,9 +136,10 @@ class ConversationSession:
         given.append({"type": "message", "role": "user", "content": turn.text})
         body = requests.response_body(self._variant.assistant)
         while True:
-            await self._follow(making, {**body, "input": given})
+            await self._respond(making, {**body, "input": given})
+            self._talk.user_messages += sum(item["type"] == "message" for item in given)
             calls = items.function_calls(making.last.get("output") or ())
-            if making.status != "completed" or not calls:
+            if making.status != "completed" or not calls or not making.answers.may_go_on():
                 return
             given = [await self._answered(call, making, answer) for call in calls]
             body = requests.unforced(body)
@@ -131,6 +149,7 @@ class ConversationSession:
         searchable: dict[str, str] = {}
         for file, each in turn.attachments:
             file_id = await self._provisioner.upload(file)
+            self._talk.sent.append(("file", file_id))
             if "code_interpreter" in each.tools:
                 self._talk.code_files.append(file_id)
             if "file_search" in each.tools:
@@ -140,6 +159,7 @@ class ConversationSession:
         elif searchable:
             name = f"{self._variant.assistant.name}: {self._talk.conversation_id}"
             self._talk.vector_store_id = await self._provisioner.vector_store(name, searchable)
+            self._talk.sent.append(("vector_store", self._talk.vector_store_id))
 
     async def _loose_ends(self) -> list[Json]:
         """Outputs for the calls that a turn which ended early left open: without them nothing goes on."""
@@ -153,23 +173,57 @@ class ConversationSession:
         asked = FunctionCall(call["call_id"], call["name"], call.get("arguments") or "{}")
         return _output(call["call_id"], await making.answers.give(asked, answer))
 
+    async def _respond(self, making: _Turn, body: Json) -> None:
+        caps, tools = spending.caps(), self._tools()
+        body = {**body, "tools": tools}
+        if caps is None:
+            await self._follow(making, body)
+            return
+        body = requests.capped_response(caps, body, tools)
+        most = bounds.of_response(body, self._talk.said_tokens)
+        async with spending.paid(most) as payment:
+            self._talk.said_tokens = bounds.after_response(body, self._talk.said_tokens)
+            await self._follow(making, body)
+            charge = _charge(making.last, body["model"])
+            if charge.usage is not None:  # the last prompt and its answer are part of it
+                self._talk.said_tokens = charge.usage.total_tokens
+            payment.settle(charge)
+
     async def _follow(self, making: _Turn, body: Json) -> None:
         """Stream; when the stream brings no end (dropped, or silent for too long), poll."""
         making.responses.append({})
         body = {
             **body,
             "conversation": self._talk.conversation_id,
-            "tools": self._tools(),
             "stream": True,
         }
+        lost = partial(self._refuse_to_repeat, body["input"])
         try:
-            async for event, data in self._wire.stream("/responses", body, attempts=making.attempts):
+            async for event, data in self._wire.stream("/responses", body, lost=lost):
                 making.take(event, data)
         except (TargetUnavailable, TargetTimeout):
             if "id" not in making.last:
                 raise
         if making.status in _WORKING:
             await self._poll(making, body["include"])
+
+    async def _refuse_to_repeat(self, given: Sequence[Json]) -> None:
+        """A response whose answer was lost has no name to ask for it by, but it leaves items behind.
+
+        Raises:
+            TargetUnavailable: They are there: sending them again would say everything twice.
+        """
+        path = f"/conversations/{self._talk.conversation_id}/items"
+        present = [item async for item in pages(self._wire, path, order="asc")]
+        answered = {item["call_id"] for item in present if item["type"] == "function_call_output"}
+        said = sum(item["type"] == "message" and item.get("role") == "user" for item in present)
+        outputs = {item["call_id"] for item in given if item["type"] == "function_call_output"}
+        messages = sum(item["type"] == "message" for item in given)
+        if outputs & answered or (messages and said > self._talk.user_messages):
+            raise TargetUnavailable(
+                "a response was made, its answer was lost on the way, and it can't be asked for again",
+                hint="run such trials again with: harness run --resume RUN --retry-errors",
+            )
 
     def _tools(self) -> list[Json]:
         stores = [self._knowledge.vector_store_id, self._talk.vector_store_id]
@@ -183,7 +237,7 @@ class ConversationSession:
         if "id" not in making.last:
             raise TargetUnavailable("the stream of a response ended before it began, with no id to ask for")
         path, query = f"/responses/{making.last['id']}", {"include": list(include)}
-        while (response := await self._wire.call("GET", path, query=query))["status"] in _WORKING:
+        while (response := await self._wire.call("GET", path, query=query)).get("status") in _WORKING:
             await asyncio.sleep(self._poll_s)
         making.responses[-1] = response
 
@@ -194,25 +248,36 @@ class ConversationSession:
             message for each in making.responses for message in items.messages(each, results, self.documents)
         ]
         paths = {key: path for each in making.responses for key, path in items.container_paths(each).items()}
-        wait_s = sum(attempt.wait_s for attempt in making.attempts)
         last = making.last
         return TurnTrace(
             user=user_message(turn),
-            status="timed_out" if timing.timed_out else _status(making.status),
+            status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
-            latency_s=max(timing.latency_s - wait_s, 0.0),
+            latency_s=timing.latency_s,
             messages=await with_images(self._wire, messages, paths),
             steps=tuple(items.joined_images(steps, messages)),
             usage=total_if_known(from_responses(each.get("usage")) for each in making.responses),
             model=last.get("model"),
-            wait_s=wait_s,
-            attempts=tuple(making.attempts),
-            error=_error(last),
+            wait_s=timing.wait_s,
+            attempts=timing.attempts,
+            error=making.answers.gave_up or _error(last, timed_out=timing.timed_out),
             run_id=last.get("id"),
             thread_id=self._talk.conversation_id,
             service_tier=last.get("service_tier"),
             api="responses",
         )
+
+
+def _charge(response: Json, model: str) -> Charge:
+    output = [item.get("type") for item in response.get("output") or ()]
+    return Charge(
+        str(response.get("model") or model),
+        from_responses(response.get("usage")) if response.get("status") in _ENDED else None,
+        "responses",
+        runs_code="code_interpreter_call" in output,
+        searches=output.count("file_search_call"),
+        service_tier=response.get("service_tier"),
+    )
 
 
 def _output(call_id: str, output: str) -> Json:
@@ -223,12 +288,12 @@ def _status(status: str) -> RunStatus:
     return status if status in _ENDED else "unknown"  # type: ignore[return-value]
 
 
-def _error(response: Json) -> str | None:
+def _error(response: Json, *, timed_out: bool) -> str | None:
     if failure := response.get("error"):
         return f"{failure.get('code')}: {failure.get('message')}"
     if reason := (response.get("incomplete_details") or {}).get("reason"):
         return f"incomplete: {reason}"
     status = response.get("status")
-    if status and status not in _ENDED | _WORKING:
-        return f"the response ended with the status {status!r}, which this harness does not know"
-    return None
+    if timed_out or status in _ENDED:
+        return None
+    return f"the response ended with the status {status!r}, which this harness does not know"

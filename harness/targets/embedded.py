@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from harness.backoff import MOST_TRIES, wait_before_retry
-from harness.clock import SYSTEM_CLOCK, Clock
-from harness.errors import TargetRateLimited, TargetRefused, TargetUnavailable
+from harness.errors import TargetMissing, TargetRateLimited, TargetRefused, TargetUnavailable
 from harness.server.app import App, Reply, Request, ServerOptions, Upload
 from harness.server.wire import Event, StreamDropped
-from harness.targets.wire import Json
-from harness.trace.records import Attempt
+from harness.targets.outgoing import Outgoing, TryFailed, may_be_done
+from harness.targets.traffic import Traffic
+from harness.targets.wire import Json, Lost, as_event
 
 
 class EmbeddedWire:
@@ -20,12 +20,12 @@ class EmbeddedWire:
 
     Args:
         options: How the server is set up.
-        clock: What waits are measured by.
+        traffic: The limits that requests keep to.
     """
 
-    def __init__(self, options: ServerOptions | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, options: ServerOptions | None = None, *, traffic: Traffic | None = None) -> None:
         self._app = App(options or ServerOptions())
-        self._clock = clock
+        self._traffic = traffic or Traffic()
 
     async def call(
         self,
@@ -34,56 +34,78 @@ class EmbeddedWire:
         body: Json | None = None,
         *,
         query: Mapping[str, Any] | None = None,
-        attempts: list[Attempt] | None = None,
+        lost: Lost | None = None,
     ) -> Json:
         """One request, its JSON answer."""
-        reply = await self._persist(Request(method, path, body=body, query=_query(query)), attempts)
-        return reply.body or {}
+        request = Request(method, path, body=body, query=_query(query), headers=self._headers(method))
+
+        async def attempt(number: int) -> Json:
+            return (await self._reply(request)).body or {}
+
+        return await self._traffic.send(Outgoing(method, path, body, lost), attempt)
 
     async def stream(
-        self, path: str, body: Json, *, attempts: list[Attempt] | None = None
+        self, path: str, body: Json, *, lost: Lost | None = None
     ) -> AsyncIterator[tuple[str, Json]]:
         """POST, then the events. The run is driven in a thread: a model or chart may take its time."""
         path, _, query = path.partition("?")
-        reply = await self._persist(Request("POST", path, body=body, query=_query(_parsed(query))), attempts)
-        events, dropped = await asyncio.to_thread(_drained, reply.events or iter(()))
-        for event in events:
-            yield event
-        if dropped:
+        request = Request("POST", path, body=body, query=_query(_parsed(query)))
+
+        async def attempt(number: int) -> Reply | Json:
+            return await self._reply(request)
+
+        outgoing: Outgoing[Reply | Json] = Outgoing("POST", path, body, lost)
+        passage = await self._traffic.begin(outgoing, attempt)
+        try:
+            events, dropped = await _events(passage.answer)
+        finally:
+            passage.end()
+        for name, data in events:
+            passage.saw(data)
+            yield name, data
+        if not dropped:
+            return
+        if events or lost is None or (found := await lost()) is None:
             raise TargetUnavailable("the embedded server failed: the stream was cut")
+        yield as_event(found)
 
     async def upload(self, filename: str, content: bytes, purpose: str) -> Json:
         """Upload a file; its API object."""
         upload = Upload(filename, content, {"purpose": purpose})
-        reply = await self._persist(Request("POST", "/files", upload=upload), None)
-        return reply.body or {}
+        request = Request("POST", "/files", upload=upload, headers=self._headers("POST"))
+
+        async def attempt(number: int) -> Json:
+            return (await self._reply(request)).body or {}
+
+        return await self._traffic.send(Outgoing("POST", "/files"), attempt)
 
     async def download(self, path: str) -> bytes:
         """The bytes at a path."""
-        reply = await self._persist(Request("GET", path), None)
-        return reply.content or b""
+
+        async def attempt(number: int) -> bytes:
+            return (await self._reply(Request("GET", path))).content or b""
+
+        return await self._traffic.send(Outgoing("GET", path), attempt)
 
     async def close(self) -> None:
         """Stop the server's workers and drop its state."""
         self._app.close()
 
-    async def _persist(self, request: Request, attempts: list[Attempt] | None) -> Reply:
-        """The first reply that is no refusal for now; every one that is becomes an attempt."""
-        number = 1
-        while True:
-            reply = await self._handled(request)
-            if reply.status < 400:
-                return reply
-            wait_s = self._wait_s(reply, number)
-            if attempts is not None:
-                named = f"{request.method} {request.path}"
-                attempts.append(
-                    Attempt(request=named, number=number, error=_told(reply), wait_s=wait_s or 0.0)
-                )
-            if wait_s is None:
-                raise _error(reply)
-            await asyncio.sleep(wait_s)
-            number += 1
+    def _headers(self, method: str) -> dict[str, str]:
+        """Only faults on demand lose answers here; remembering them all for those would cost time."""
+        if method != "POST" or not self._app.has_faults:
+            return {}
+        return {"idempotency-key": f"harness-{secrets.token_hex(16)}"}
+
+    async def _reply(self, request: Request) -> Reply:
+        """The reply to one try."""
+        reply = await self._handled(request)
+        if reply.status < 400:
+            return reply
+        done = may_be_done(request.method, reply.status)
+        raise TryFailed(
+            _error(reply), _told(reply), status=reply.status, headers=reply.headers, may_be_done=done
+        )
 
     async def _handled(self, request: Request) -> Reply:
         # A fault may hold an answer back, and a model may take its time, and with it everyone else.
@@ -91,10 +113,12 @@ class EmbeddedWire:
             return await asyncio.to_thread(self._app.handle, request)
         return self._app.handle(request)
 
-    def _wait_s(self, reply: Reply, number: int) -> float | None:
-        if number >= MOST_TRIES:
-            return None
-        return wait_before_retry(number, reply.status, reply.headers, self._clock.now())
+
+async def _events(answer: Reply | Json) -> tuple[list[Event], bool]:
+    """All events of an answer, and whether it was cut; an object that was found is one event."""
+    if isinstance(answer, dict):
+        return [as_event(answer)], False
+    return await asyncio.to_thread(_drained, answer.events or iter(()))
 
 
 def _drained(events: Iterator[Event]) -> tuple[list[Event], bool]:
@@ -116,6 +140,8 @@ def _error(reply: Reply) -> TargetRateLimited | TargetRefused | TargetUnavailabl
     """The exception that HTTP would have brought."""
     if reply.status == 429:
         return TargetRateLimited(f"the embedded server keeps refusing for now: {_told(reply)}")
+    if reply.status == 404:
+        return TargetMissing(f"the embedded server refused: {_told(reply)}")
     if reply.status < 500:
         return TargetRefused(f"the embedded server refused: {_told(reply)}")
     return TargetUnavailable(f"the embedded server failed: {_told(reply)}")

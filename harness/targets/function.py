@@ -8,10 +8,6 @@ that takes too long.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
-import inspect
-import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +21,7 @@ from harness.errors import TargetRefused
 from harness.suite.records import HistoryMessage, Variant
 from harness.targets import requests
 from harness.targets.answered import Answer, Called, Cited, Found, said
+from harness.targets.calling import called
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.turns import Answers, Timing, timed, user_message
 from harness.trace.records import Citation, Message, RunStatus, RunStep, SearchResult, ToolCall, TurnTrace
@@ -73,7 +70,6 @@ class Question:
 
 
 Application = Callable[[Question], Any]
-_Outcome = tuple[Any, Exception | None]
 
 
 @dataclass(slots=True)
@@ -143,9 +139,9 @@ class FunctionSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Ask the function, and tell what it answered or how it failed."""
-        making = _Turn(Answers(self._clock))
+        making = _Turn(Answers(self._clock, turn.most_rounds))
         question = self._question(turn, making, answer)
-        timing = await timed(self._ask(question, making), self._clock, deadline_s)
+        timing = await timed(self._ask(question, making), self._clock, deadline_s, making.answers)
         self._talk.history.append(Said("user", turn.text))
         if making.answer is not None:
             self._talk.history.append(Said("assistant", making.answer.text))
@@ -180,46 +176,11 @@ class FunctionSession:
 
     async def _ask(self, question: Question, making: _Turn) -> None:
         try:
-            returned = await _called(self._application, question)
+            returned = await called(self._application, question)
         except Exception as failure:  # noqa: BLE001 - the application is what is tested: its failures are data
             making.error = f"{type(failure).__name__}: {failure}"
             return
         making.answer = _understood(returned)
-
-
-async def _called(application: Application, question: Question) -> Any:
-    """What the application returns; a sync one can't be stopped, but it holds nothing and no one up."""
-    if inspect.iscoroutinefunction(application) or inspect.iscoroutinefunction(
-        getattr(application, "__call__", None)  # noqa: B004 - an object whose call is async
-    ):
-        return await application(question)
-    returned = await _in_own_thread(application, question)
-    return await returned if inspect.isawaitable(returned) else returned
-
-
-async def _in_own_thread(application: Application, question: Question) -> Any:
-    """Called in a thread that dies with the program: one that hangs must not keep it from ending."""
-    loop = asyncio.get_running_loop()
-    done: asyncio.Future[_Outcome] = loop.create_future()
-    context = contextvars.copy_context()
-
-    def settle(outcome: _Outcome) -> None:
-        if not done.done():
-            done.set_result(outcome)
-
-    def work() -> None:
-        try:
-            outcome: _Outcome = context.run(application, question), None
-        except Exception as failure:  # noqa: BLE001 - raised again where the answer is waited for
-            outcome = None, failure
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            loop.call_soon_threadsafe(settle, outcome)
-
-    threading.Thread(target=work, name="harness-function", daemon=True).start()
-    returned, failure = await done
-    if failure is not None:
-        raise failure
-    return returned
 
 
 def _understood(returned: Any) -> Answer:

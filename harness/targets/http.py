@@ -1,35 +1,41 @@
 """Requests over HTTP, through the openai client's low-level verbs.
 
 The low-level verbs skip the SDK's typed classes, whose first use alone costs half a second, and send exactly
-the same requests. Retrying is done here and not by the SDK, so that every try is in the trace.
+the same requests. Answers are taken as bytes and parsed here, for a tenth of what the SDK's way costs.
+Retrying is done by our own traffic and not by the SDK, so that every try is in the trace.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+import secrets
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl
 
-from harness.backoff import MOST_TRIES, wait_before_retry
-from harness.clock import SYSTEM_CLOCK, Clock
+import msgspec
+
 from harness.errors import (
     TargetError,
+    TargetMissing,
     TargetRateLimited,
     TargetRefused,
     TargetTimeout,
     TargetUnavailable,
 )
-from harness.targets.wire import Json
-from harness.trace.records import Attempt
+from harness.targets.outgoing import Outgoing, TryFailed, may_be_done
+from harness.targets.sse import EventReader
+from harness.targets.traffic import Traffic
+from harness.targets.wire import Json, Lost, as_event
 
 if TYPE_CHECKING:
     import openai
 
 _BETA = {"OpenAI-Beta": "assistants=v2"}
 _OF_BETA = ("/assistants", "/threads", "/vector_stores")
-_Answer = TypeVar("_Answer")
+_NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +56,13 @@ class Address:
 class HttpWire:
     """Requests to one base URL, or to one resource of Azure."""
 
-    def __init__(self, address: Address, *, timeout_s: float = 60.0, clock: Clock = SYSTEM_CLOCK) -> None:
-        self._clock = clock
+    def __init__(self, address: Address, *, timeout_s: float = 60.0, traffic: Traffic | None = None) -> None:
+        self._traffic = traffic or Traffic()
         self._base_url = address.url
         self._key_name = "OPENAI_API_KEY" if address.api_version is None else "AZURE_OPENAI_API_KEY"
+        from harness.targets.transport import http_package
+
+        self._package = http_package()
         self._client = _client(address, timeout_s)
 
     async def call(
@@ -63,23 +72,32 @@ class HttpWire:
         body: Json | None = None,
         *,
         query: Mapping[str, Any] | None = None,
-        attempts: list[Attempt] | None = None,
+        lost: Lost | None = None,
     ) -> Json:
         """One request, its JSON answer."""
-        options = _options(path, query)
+        options = _options(method, path, query)
 
-        async def send() -> Json:
+        async def attempt(number: int) -> Json:
+            answer = await self._request(method, path, body, _again(options, number))
+            return self._json(answer.content, path)
+
+        return await self._traffic.send(Outgoing(method, path, body, lost), attempt)
+
+    async def _request(self, method: str, path: str, body: Json | None, options: Any) -> Any:
+        """The answer to one try."""
+        cast_to = self._package.Response
+        with self._telling_of(method):
             if method == "GET":
-                answer = await self._client.get(path, cast_to=object, options=options)
+                answer = await self._client.get(path, cast_to=cast_to, options=options)
             elif method == "DELETE":
-                answer = await self._client.delete(path, cast_to=object, options=options)
+                answer = await self._client.delete(path, cast_to=cast_to, options=options)
             else:
-                answer = await self._client.post(path, cast_to=object, body=body or {}, options=options)
-            return self._json(answer, path)
+                answer = await self._client.post(path, cast_to=cast_to, body=body or {}, options=options)
+        self._traffic.hear(answer.headers)
+        return answer
 
-        return await self._persist(send, f"{method} {path}", attempts)
-
-    def _json(self, answer: object, path: str) -> Json:
+    def _json(self, content: bytes, path: str) -> Json:
+        answer = _parsed(content)
         if isinstance(answer, dict):
             return answer
         raise TargetUnavailable(
@@ -88,94 +106,136 @@ class HttpWire:
         )
 
     async def stream(
-        self, path: str, body: Json, *, attempts: list[Attempt] | None = None
+        self, path: str, body: Json, *, lost: Lost | None = None
     ) -> AsyncIterator[tuple[str, Json]]:
         """POST, then the events; retried only until the first byte of the answer."""
+        path, _, query = path.partition("?")
+        # Older versions of the SDK lose a path's query where they add one of their own, as Azure's does.
+        options = _options("POST", path, dict(parse_qsl(query)))
+
+        async def attempt(number: int) -> openai.AsyncStream[object] | Json:
+            return await self._opened(path, body, _again(options, number))
+
+        request: Outgoing[openai.AsyncStream[object] | Json] = Outgoing("POST", path, body, lost)
+        passage = await self._traffic.begin(request, attempt)
+        nothing_came = True
+        try:
+            async for name, data in self._told_in(passage.answer, path):
+                nothing_came = False
+                passage.saw(data)
+                yield name, data
+        except TargetUnavailable:
+            passage.end()
+            if not nothing_came or lost is None or (found := await lost()) is None:
+                raise
+            yield as_event(found)
+        finally:
+            passage.end()
+
+    async def _opened(self, path: str, body: Json, options: Any) -> openai.AsyncStream[object]:
+        """The answer to one try, its body still to come."""
         import openai
 
-        async def send() -> openai.AsyncStream[object]:
-            return await self._client.post(
+        with self._telling_of("POST"):
+            opened: openai.AsyncStream[object] = await self._client.post(
                 path,
                 cast_to=object,
                 body=body,
-                options=_options(path),
+                options=options,
                 stream=True,
                 stream_cls=openai.AsyncStream[object],
             )
+        self._traffic.hear(opened.response.headers)
+        return opened
 
-        events = await self._persist(send, f"POST {path.partition('?')[0]}", attempts)
+    async def _told_in(
+        self, answer: openai.AsyncStream[object] | Json, path: str
+    ) -> AsyncIterator[tuple[str, Json]]:
+        """The events of an answer; a server may answer with the object itself."""
+        if isinstance(answer, dict):
+            yield as_event(answer)
+            return
         try:
-            if _is_json(events.response.headers):
-                whole = self._json(await _read(events), path)
-                yield str(whole.get("object") or ""), whole
+            if _is_json(answer.response.headers):
+                yield as_event(self._json(await answer.response.aread(), path))
                 return
-            async for event in events:
-                if isinstance(event, dict):
-                    yield _named(event)
-        except openai.APIError as error:
-            raise self._translate(error) from error
-        except _unwrapped() as error:
+            async for event in self._events(answer.response.aiter_bytes()):
+                yield event
+        except self._package.TimeoutException as error:
+            raise TargetTimeout(f"{self._base_url} sent nothing for too long: {error}") from error
+        except self._package.TransportError as error:
             raise TargetUnavailable(f"{self._base_url} cut the stream: {error}") from error
         finally:
-            await events.close()
+            await answer.close()
+
+    async def _events(self, chunks: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, Json]]:
+        """Read to the very end, also after the word that all is said: the connection is then free again."""
+        reader = EventReader()
+        async for chunk in chunks:
+            for name, content in reader.feed(chunk):
+                if content.startswith(b"[DONE]") or name.endswith(".delta"):
+                    continue
+                event = _parsed(content)
+                if not isinstance(event, dict):
+                    raise TargetUnavailable(f"{self._base_url} sent an event that is no JSON object")
+                if event.get("error") and "object" not in event:  # an object may have an error of its own
+                    raise TargetUnavailable(f"{self._base_url} failed: {_message_in(event['error'])}")
+                yield name or str(event.get("type") or ""), event
 
     async def upload(self, filename: str, content: bytes, purpose: str) -> Json:
         """Upload a file; its API object."""
+        options = _options("POST", "/files")
 
-        async def send() -> Json:
-            created = await self._client.files.create(file=(filename, content), purpose=purpose)  # type: ignore[arg-type]
+        async def attempt(number: int) -> Json:
+            with self._telling_of("POST"):
+                created = await self._client.files.create(
+                    file=(filename, content),
+                    purpose=purpose,  # type: ignore[arg-type]
+                    extra_headers=_again(options, number)["headers"],
+                )
             return created.model_dump()
 
-        return await self._persist(send, "POST /files", None)
+        return await self._traffic.send(Outgoing("POST", "/files"), attempt)
 
     async def download(self, path: str) -> bytes:
         """The bytes at a path."""
-        import openai
-
         options: Any = {"headers": {"Accept": "application/binary"}}
 
-        async def send() -> bytes:
-            answer = await self._client.get(path, cast_to=openai.HttpxBinaryResponseContent, options=options)
-            return answer.content
+        async def attempt(number: int) -> bytes:
+            content: bytes = (await self._request("GET", path, None, _again(options, number))).content
+            return content
 
-        return await self._persist(send, f"GET {path}", None)
+        return await self._traffic.send(Outgoing("GET", path), attempt)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.close()
 
-    async def _persist(
-        self, send: Callable[[], Awaitable[_Answer]], request: str, attempts: list[Attempt] | None
-    ) -> _Answer:
-        """Try again what may go through later; the waits are those the server asks for."""
+    @contextmanager
+    def _telling_of(self, method: str) -> Iterator[None]:
+        """What the SDK raises inside becomes a failed try."""
         import openai
 
-        number = 1
-        while True:
-            try:
-                return await send()
-            except openai.APIError as error:
-                wait_s = self._wait_s(error, number)
-                if attempts is not None:
-                    attempts.append(
-                        Attempt(request=request, number=number, error=str(error), wait_s=wait_s or 0.0)
-                    )
-                if wait_s is None:
-                    raise self._translate(error) from error
-                await asyncio.sleep(wait_s)
-                number += 1
+        try:
+            yield
+        except openai.APIStatusError as error:
+            raise self._refused(method, error) from error
+        except openai.APIConnectionError as error:
+            done = may_be_done(method, None) and type(error.__cause__).__name__ not in _NEVER_SENT
+            raise TryFailed(self._translate(error), str(error), may_be_done=done) from error
+        except openai.APIError as error:
+            never = {"x-should-retry": "false"}
+            raise TryFailed(self._translate(error), str(error), headers=never) from error
 
-    def _wait_s(self, error: openai.APIError, number: int) -> float | None:
-        """Seconds until the next try; None when there should be none."""
-        import openai
-
-        if number >= MOST_TRIES:
-            return None
-        if isinstance(error, openai.APIConnectionError):
-            return wait_before_retry(number, None, {}, self._clock.now())
-        if not isinstance(error, openai.APIStatusError):
-            return None
-        return wait_before_retry(number, error.status_code, error.response.headers, self._clock.now())
+    def _refused(self, method: str, error: openai.APIStatusError) -> TryFailed:
+        self._traffic.hear(error.response.headers)
+        return TryFailed(
+            self._translate(error),
+            str(error),
+            status=error.status_code,
+            headers=_hopeless(error) or error.response.headers,
+            may_be_done=may_be_done(method, error.status_code),
+        )
 
     def _translate(self, error: openai.APIError) -> TargetError:
         import openai
@@ -196,6 +256,8 @@ class HttpWire:
                 code="wrong-api-key",
                 hint=f"set {self._key_name} to a key of this server",
             )
+        if isinstance(error, openai.NotFoundError):
+            return TargetMissing(f"{self._base_url} refused: {_message(error)}")
         if isinstance(error, openai.APIStatusError) and error.status_code < 500:
             return TargetRefused(f"{self._base_url} refused: {_message(error)}")
         return TargetUnavailable(f"{self._base_url} failed: {_message(error)}")
@@ -204,9 +266,17 @@ class HttpWire:
 def _client(address: Address, timeout_s: float) -> openai.AsyncOpenAI:
     import openai
 
+    from harness.targets.transport import transport_to
+
+    transport = transport_to(address.url)
+    http_client = openai.DefaultAsyncHttpxClient(transport=transport) if transport else None  # type: ignore[arg-type]
     if address.api_version is None:
         return openai.AsyncOpenAI(
-            base_url=address.url, api_key=address.api_key, max_retries=0, timeout=timeout_s
+            base_url=address.url,
+            api_key=address.api_key,
+            max_retries=0,
+            timeout=timeout_s,
+            http_client=http_client,
         )
     return openai.AsyncAzureOpenAI(
         azure_endpoint=address.url,
@@ -214,42 +284,52 @@ def _client(address: Address, timeout_s: float) -> openai.AsyncOpenAI:
         api_version=address.api_version,
         max_retries=0,
         timeout=timeout_s,
+        http_client=http_client,
     )
 
 
-def _options(path: str, query: Mapping[str, Any] | None = None) -> Any:
-    """What goes with a request; the beta header only where that beta is."""
-    options: dict[str, Any] = {"params": dict(query)} if query else {}
-    if path.startswith(_OF_BETA):
-        options["headers"] = _BETA
+def _options(method: str, path: str, query: Mapping[str, Any] | None = None) -> Any:
+    """What goes with a request and all its tries; the beta header only where that beta is."""
+    headers = dict(_BETA) if path.startswith(_OF_BETA) else {}
+    if method == "POST":
+        headers["Idempotency-Key"] = f"harness-{secrets.token_hex(16)}"
+    options: dict[str, Any] = {"headers": headers}
+    if query:
+        options["params"] = dict(query)
     return options
+
+
+def _again(options: Any, number: int) -> Any:
+    """The same for the try of this number; servers read in a header how often it was tried before."""
+    if number == 1:
+        return options
+    return {**options, "headers": {**options["headers"], "x-stainless-retry-count": str(number - 1)}}
+
+
+def _hopeless(error: openai.APIStatusError) -> Mapping[str, str] | None:
+    """A quota that is used up comes as a rate limit, and no wait helps."""
+    return {"x-should-retry": "false"} if error.code == "insufficient_quota" else None
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:
     return headers.get("content-type", "").startswith("application/json")
 
 
-async def _read(events: openai.AsyncStream[object]) -> object:
+def _parsed(content: bytes) -> object:
+    """What JSON holds; None when it is none."""
     try:
-        return json.loads(await events.response.aread())
+        return msgspec.json.decode(content)
+    except msgspec.DecodeError:  # half a surrogate pair, for one, which only the slower parser takes
+        pass
+    try:
+        return json.loads(content)
     except ValueError:
         return None
 
 
-def _named(event: Json) -> tuple[str, Json]:
-    """Events of runs come with their name beside them, those of responses carry it as their type."""
-    if "event" in event and "data" in event:
-        return event["event"], event["data"]
-    return str(event.get("type") or ""), event
-
-
-def _unwrapped() -> tuple[type[Exception], ...]:
-    """What older versions of the SDK let through when a stream breaks off; newer ones translate it."""
-    try:
-        import httpx
-    except ImportError:  # newer ones do without
-        return ()
-    return (httpx.TransportError,)
+def _message_in(error: object) -> str:
+    message = error.get("message") if isinstance(error, dict) else None
+    return str(message or error)
 
 
 def _message(error: openai.APIError) -> str:

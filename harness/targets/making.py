@@ -6,6 +6,7 @@ what it names is called with the ``TargetOptions`` and gives a ``Target``.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -14,13 +15,16 @@ from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.errors import SettingsError, TargetError
+from harness.errors import SettingsError, StoreError, TargetError
 from harness.targets.interface import Target
 from harness.text import nearest
 
 if TYPE_CHECKING:
     from harness.server.app import ServerOptions
     from harness.targets.http import Address, HttpWire
+    from harness.targets.ledger import Place, RunLedger
+    from harness.targets.provisioning import Keeping
+    from harness.targets.traffic import Traffic
     from harness.targets.wire import Wire
 
 GROUP = "harness.targets"
@@ -40,9 +44,16 @@ class TargetOptions:
         azure_endpoint: Of a resource of Azure, instead of a base_url.
         api_version: Of Azure's dated API.
         function: What the target ``function`` calls: ``module:callable`` or ``path.py:callable``.
+        recording: The file that the target ``recording`` answers from.
         models: Model table of the embedded server, a YAML file.
         faults: Faults on demand of the embedded server, a YAML file.
         allow_unisolated_code: Whether the embedded server runs code where nothing keeps it apart.
+        ledger: Where everything is written down that is made at an address; None writes nothing.
+        run: Id of the suite run that makes it.
+        keep_assistants: Whether assistants and documents at an address are kept for later runs.
+        keep_users: Whether threads of users at an address are kept for later runs.
+        vector_store_days: How many days after its last use a vector store expires.
+        traffic: The limits that all requests keep to; None for limits of the target's own.
     """
 
     name: str = "embedded"
@@ -51,14 +62,34 @@ class TargetOptions:
     azure_endpoint: str | None = None
     api_version: str | None = None
     function: str | None = None
+    recording: Path | None = None
     models: Path | None = None
     faults: Path | None = None
     allow_unisolated_code: bool = False
+    ledger: Path | None = None
+    run: str = ""
+    keep_assistants: bool = False
+    keep_users: bool = False
+    vector_store_days: int = 7
+    traffic: Traffic | None = None
 
     @property
     def is_remote(self) -> bool:
         """Whether an address is given."""
         return bool(self.base_url or self.azure_endpoint)
+
+    @property
+    def place(self) -> Place | None:
+        """Where things are made that outlive this process; None where there is no address."""
+        from harness.targets.ledger import Place
+
+        url = self.azure_endpoint or self.base_url
+        account = hashlib.sha256((self.api_key or "").encode()).hexdigest()[:12]
+        return (
+            Place(url.rstrip("/"), account, self.api_version if self.azure_endpoint else None)
+            if url
+            else None
+        )
 
 
 MakeTarget = Callable[[TargetOptions], Target]
@@ -122,20 +153,27 @@ def _unusable(entry: EntryPoint, why: str) -> TargetError:
 def _embedded(options: TargetOptions) -> Target:
     from harness.targets.assistants import AssistantsTarget
 
-    return AssistantsTarget(options.name, _embedded_wire(options), poll_s=_EMBEDDED_POLL_S)
+    wire = _embedded_wire(options)
+    return AssistantsTarget(options.name, wire, poll_s=_EMBEDDED_POLL_S, keeping=_keeping(options))
 
 
 def _assistants(options: TargetOptions) -> Target:
     from harness.targets.assistants import AssistantsTarget
 
-    return AssistantsTarget(options.name, _http_wire(options), poll_s=_POLL_S)
+    wire = _http_wire(options)
+    return AssistantsTarget(
+        options.name, wire, poll_s=_POLL_S, ledger=_run_ledger(options), keeping=_keeping(options)
+    )
 
 
 def _responses(options: TargetOptions) -> Target:
     from harness.targets.responses import ResponsesTarget
 
     poll_s = _POLL_S if options.is_remote else _EMBEDDED_POLL_S
-    return ResponsesTarget(options.name, _wire(options), poll_s=poll_s)
+    wire = _wire(options)
+    return ResponsesTarget(
+        options.name, wire, poll_s=poll_s, ledger=_run_ledger(options), keeping=_keeping(options)
+    )
 
 
 def _chat(options: TargetOptions) -> Target:
@@ -145,8 +183,8 @@ def _chat(options: TargetOptions) -> Target:
 
 
 def _function(options: TargetOptions) -> Target:
+    from harness.suite.naming import named_function
     from harness.targets.function import FunctionTarget
-    from harness.targets.naming import named_function
 
     _refuse_faults(options)
     if not options.function:
@@ -157,12 +195,26 @@ def _function(options: TargetOptions) -> Target:
     return FunctionTarget(options.name, named_function(options.function))
 
 
+def _recording(options: TargetOptions) -> Target:
+    from harness.targets.recording import RecordingTarget
+    from harness.trace.recording_file import load_recording
+
+    _refuse_faults(options)
+    if options.recording is None:
+        raise SettingsError(
+            "the target 'recording' needs a recording",
+            hint="give --replay FILE, a file that was made with: harness run ... --record FILE",
+        )
+    return RecordingTarget(options.name, load_recording(options.recording))
+
+
 _BUILT_IN: dict[str, MakeTarget] = {
     "embedded": _embedded,
     "assistants": _assistants,
     "responses": _responses,
     "chat": _chat,
     "function": _function,
+    "recording": _recording,
 }
 
 
@@ -170,11 +222,46 @@ def _wire(options: TargetOptions, *, timeout_s: float = 60.0) -> Wire:
     return _http_wire(options, timeout_s=timeout_s) if options.is_remote else _embedded_wire(options)
 
 
+def _run_ledger(options: TargetOptions) -> RunLedger | None:
+    """The ledger of what is made at an address; a server in this process takes all with it when it ends."""
+    from harness.targets.ledger import Ledger, RunLedger
+
+    if options.place is None or options.ledger is None:
+        return None
+    ledger = Ledger(options.ledger)
+    try:
+        return RunLedger(ledger, options.run, options.place)
+    except StoreError:
+        ledger.close()
+        raise
+
+
+def _keeping(options: TargetOptions) -> Keeping:
+    from harness.targets.provisioning import Keeping
+
+    kept = options.is_remote and options.ledger is not None
+    return Keeping(
+        assistants=kept and options.keep_assistants,
+        users=kept and options.keep_users,
+        store_days=options.vector_store_days,
+    )
+
+
+def wire_to(options: TargetOptions) -> Wire:
+    """Requests to an address, with no target around them.
+
+    Raises:
+        SettingsError: There is no address.
+    """
+    return _http_wire(options)
+
+
 def _embedded_wire(options: TargetOptions) -> Wire:
     from harness.targets.embedded import EmbeddedWire
 
     return EmbeddedWire(
-        server_options(options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code)
+        server_options(options.models, options.faults, allow_unisolated_code=options.allow_unisolated_code),
+        traffic=options.traffic,
     )
 
 
@@ -185,13 +272,14 @@ def _http_wire(options: TargetOptions, *, timeout_s: float = 60.0) -> HttpWire:
     # A server without keys ignores it; one with keys answers 401, which is reported as such.
     key = options.api_key or "no-key"
     if options.azure_endpoint:
-        return HttpWire(_azure(options, options.azure_endpoint, key), timeout_s=timeout_s)
+        address = _azure(options, options.azure_endpoint, key)
+        return HttpWire(address, timeout_s=timeout_s, traffic=options.traffic)
     if not options.base_url:
         raise SettingsError(
             f"the target {options.name!r} needs a base_url",
             hint="give --base-url https://host/v1, or set OPENAI_BASE_URL; harness serve starts a local one",
         )
-    return HttpWire(Address(options.base_url, key), timeout_s=timeout_s)
+    return HttpWire(Address(options.base_url, key), timeout_s=timeout_s, traffic=options.traffic)
 
 
 def _azure(options: TargetOptions, endpoint: str, key: str) -> Address:

@@ -8,12 +8,32 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.errors import TargetRefused
+from harness.errors import TargetMissing, TargetRefused
 from harness.suite.records import Variant
+from harness.targets.belongings import Belongings, Thing
+from harness.targets.ledger import Entry, Intent, Role
 from harness.targets.wire import Json, Wire
 
 # A store takes at most this many files at once when it is filled by a batch.
 _BATCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """What outlives the run that made it.
+
+    Attributes:
+        assistants: Whether assistants and their documents are kept for later runs.
+        users: Whether threads of users are kept, so that they come back to them in later runs.
+        store_days: How many days after its last use a vector store expires by itself.
+    """
+
+    assistants: bool = False
+    users: bool = False
+    store_days: int = 7
+
+
+NOTHING_KEPT = Keeping()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +43,14 @@ class Ready:
     Attributes:
         assistant_id: The assistant.
         documents: Its knowledge base: file id to name.
+        model: The model that it says it runs on.
+        tools: The types of its tools.
     """
 
     assistant_id: str
     documents: dict[str, str] = field(default_factory=dict)
+    model: str = ""
+    tools: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,54 +69,128 @@ class Knowledge:
 
 
 class Provisioner:
-    """Creates assistants with their documents, and remembers what it created."""
+    """Creates assistants with their documents, or finds those that an earlier run has kept.
 
-    def __init__(self, wire: Wire, *, poll_s: float) -> None:
+    Args:
+        wire: Where they are made.
+        belongings: What the target has made there.
+        poll_s: How long to wait between questions whether documents are indexed.
+        keeping: What is kept beyond the run, and for how long.
+    """
+
+    def __init__(
+        self, wire: Wire, belongings: Belongings, *, poll_s: float, keeping: Keeping = NOTHING_KEPT
+    ) -> None:
         self._wire = wire
+        self._belongings = belongings
         self._poll_s = poll_s
-        self._created: list[str] = []
+        self._keeping = keeping
 
     async def provision(self, variant: Variant) -> Ready:
         """Upload the documents, index them, create the assistant; or look the given assistant up."""
         if variant.assistant_id:
             body = await self._wire.call("GET", f"/assistants/{variant.assistant_id}")
-            return Ready(body["id"], await self._stored_names(body))
-        knowledge = await self.knowledge(variant)
-        body = await self._wire.call("POST", "/assistants", _assistant_body(variant, _resources(knowledge)))
-        self._created.append(f"/assistants/{body['id']}")
-        return Ready(body["id"], knowledge.documents)
+            return _ready(body, await self._stored_names(body))
+        kept = self._belongings.kept_variant(variant.fingerprint)
+        if kept and (found := await self._kept_assistant(variant, kept)):
+            return found
+        knowledge = await self._made_knowledge(variant)
+        made = Intent("assistant", fingerprint=variant.fingerprint)
+        body = await self._belongings.create(made, _assistant_body(variant, _resources(knowledge)))
+        self._keep(variant)
+        return _ready(body, knowledge.documents)
 
     async def knowledge(self, variant: Variant) -> Knowledge:
-        """Upload the variant's files and index its documents.
+        """Upload the variant's files and index its documents, or find what an earlier run has kept.
 
         Raises:
             TargetRefused: Some documents can't be read.
         """
-        documents = await self._upload_all(variant.documents)
-        store = await self.vector_store(variant.assistant.name, documents) if documents else None
-        return Knowledge(documents, store, tuple(await self._upload_all(variant.code_documents)))
+        kept = self._belongings.kept_variant(variant.fingerprint)
+        if kept and (found := await self._kept_knowledge(variant, kept)):
+            return found
+        knowledge = await self._made_knowledge(variant)
+        self._keep(variant)
+        return knowledge
 
-    async def _upload_all(self, paths: Sequence[Path]) -> dict[str, str]:
+    def _keep(self, variant: Variant) -> None:
+        if self._keeping.assistants:
+            self._belongings.keep_variant(variant.fingerprint)
+
+    async def _kept_assistant(self, variant: Variant, kept: list[Entry]) -> Ready | None:
+        """The assistant of an earlier run, if it is still as this variant wants it."""
+        ids = [entry.id for entry in kept if entry.kind == "assistant" and entry.id]
+        knowledge = await self._kept_knowledge(variant, kept) if ids else None
+        if knowledge is None:
+            return None
+        try:
+            body = await self._wire.call("GET", f"/assistants/{ids[0]}")
+        except TargetMissing:
+            body = {}
+        if is_unchanged(body, _assistant_body(variant, _resources(knowledge))):
+            return _ready(body, knowledge.documents)
+        self._belongings.give_up(kept)
+        return None
+
+    async def _kept_knowledge(self, variant: Variant, kept: list[Entry]) -> Knowledge | None:
+        """The files of an earlier run, if all of them are there and can still be searched."""
+        self._belongings.use(kept)
+        knowledge = _knowledge_of(kept)
+        if await self._is_whole(variant, knowledge):
+            return knowledge
+        self._belongings.give_up(kept)
+        return None
+
+    async def _is_whole(self, variant: Variant, knowledge: Knowledge) -> bool:
+        wanted = (len(variant.documents), len(variant.code_documents))
+        if (len(knowledge.documents), len(knowledge.code_file_ids)) != wanted:
+            return False
+        try:
+            for file_id in (*knowledge.documents, *knowledge.code_file_ids):
+                await self._wire.call("GET", f"/files/{file_id}")
+            return not knowledge.documents or await self._can_be_searched(knowledge)
+        except TargetMissing:
+            return False
+
+    async def _can_be_searched(self, knowledge: Knowledge) -> bool:
+        store = await self._wire.call("GET", f"/vector_stores/{knowledge.vector_store_id}")
+        if store.get("status") != "completed":
+            return False
+        path = f"/vector_stores/{knowledge.vector_store_id}/files"
+        rows = [row async for row in pages(self._wire, path, filter="completed", order="asc")]
+        return {row["id"] for row in rows} == set(knowledge.documents)
+
+    async def _made_knowledge(self, variant: Variant) -> Knowledge:
+        fingerprint = variant.fingerprint
+        documents = await self._upload_all(variant.documents, fingerprint, "document")
+        store = None
+        if documents:
+            store = await self.vector_store(variant.assistant.name, documents, fingerprint=fingerprint)
+        code = await self._upload_all(variant.code_documents, fingerprint, "code")
+        return Knowledge(documents, store, tuple(code))
+
+    async def _upload_all(self, paths: Sequence[Path], fingerprint: str, role: Role) -> dict[str, str]:
         uploaded: dict[str, str] = {}
         for path in paths:
-            uploaded[await self.upload(path)] = path.name
+            intent = Intent("file", fingerprint=fingerprint, role=role)
+            uploaded[await self._belongings.upload(path, intent)] = path.name
         return uploaded
 
     async def upload(self, path: Path) -> str:
-        """Upload one file for an assistant's tools; its id."""
-        body = await self._wire.upload(path.name, path.read_bytes(), "assistants")
-        self._created.append(f"/files/{body['id']}")
-        return str(body["id"])
+        """Upload a file that a user sends; its id."""
+        return await self._belongings.upload(path)
 
-    async def vector_store(self, name: str, documents: Mapping[str, str]) -> str:
+    async def vector_store(
+        self, name: str, documents: Mapping[str, str], *, fingerprint: str | None = None
+    ) -> str:
         """Make a vector store of files, by id with their names, and wait until it can be searched.
 
         Raises:
             TargetRefused: Some of them can't be read.
         """
-        body = {"name": name[:256], "expires_after": {"anchor": "last_active_at", "days": 7}}
-        store = await self._wire.call("POST", "/vector_stores", body)
-        self._created.append(f"/vector_stores/{store['id']}")
+        lives = {"anchor": "last_active_at", "days": self._keeping.store_days}
+        intent = Intent("vector_store", fingerprint=fingerprint)
+        store = await self._belongings.create(intent, {"name": name[:256], "expires_after": lives})
         await self.add_to_store(str(store["id"]), documents)
         return str(store["id"])
 
@@ -141,23 +239,9 @@ class Provisioner:
                 names[row["id"]] = str((await self._wire.call("GET", f"/files/{row['id']}"))["filename"])
         return names
 
-    def take_over(self, path: str) -> None:
+    def take_over(self, thing: Thing) -> None:
         """Have an object deleted with the others that the API made by itself."""
-        if path not in self._created:
-            self._created.append(path)
-
-    async def delete_all(self) -> None:
-        """Delete everything that was created, newest first."""
-        while self._created:
-            await delete(self._wire, self._created.pop())
-
-
-async def delete(wire: Wire, path: str) -> None:
-    """Delete an object; one that is gone already is as good as deleted."""
-    try:
-        await wire.call("DELETE", path)
-    except TargetRefused:
-        return
+        self._belongings.take_over(thing)
 
 
 async def pages(wire: Wire, path: str, **query: Any) -> AsyncIterator[Json]:
@@ -170,6 +254,11 @@ async def pages(wire: Wire, path: str, **query: Any) -> AsyncIterator[Json]:
         if not page.get("has_more") or not page["data"]:
             return
         after = {"after": page["data"][-1]["id"]}
+
+
+def _ready(body: Json, documents: dict[str, str]) -> Ready:
+    tools = frozenset(str(tool.get("type")) for tool in body.get("tools") or ())
+    return Ready(str(body["id"]), documents, str(body.get("model") or ""), tools)
 
 
 def _resources(knowledge: Knowledge) -> Json:
@@ -198,3 +287,30 @@ def _assistant_body(variant: Variant, resources: Json) -> Json:
     if resources:
         body["tool_resources"] = resources
     return body
+
+
+def _knowledge_of(kept: Sequence[Entry]) -> Knowledge:
+    """The files of a variant as the ledger knows them."""
+    files = [entry for entry in kept if entry.kind == "file" and entry.id]
+    stores = [entry.id for entry in kept if entry.kind == "vector_store"]
+    return Knowledge(
+        {entry.id: entry.name for entry in files if entry.role == "document" and entry.id},
+        stores[0] if stores else None,
+        tuple(entry.id for entry in files if entry.role == "code" and entry.id),
+    )
+
+
+def is_unchanged(body: Json, wanted: Json) -> bool:
+    """Whether an assistant is still as it was asked for; what a server adds to it does not count."""
+    return bool(body) and all(_holds(body.get(key), value) for key, value in wanted.items())
+
+
+def _holds(value: Any, wanted: Any) -> bool:
+    """Whether a value has all that is wanted of it; objects may have more keys, null stands for nothing."""
+    if isinstance(wanted, dict):
+        there = value if isinstance(value, dict) else {}
+        return all(_holds(there.get(key), each) for key, each in wanted.items())
+    if isinstance(wanted, list):
+        same_length = isinstance(value, list) and len(value) == len(wanted)
+        return same_length and all(_holds(*pair) for pair in zip(value, wanted, strict=True))
+    return bool(value == wanted)

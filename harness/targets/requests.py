@@ -11,6 +11,8 @@ from typing import Any
 
 from harness.errors import TargetRefused
 from harness.suite.records import AssistantFile, FileSearchTool, FunctionDefinition, Variant
+from harness.targets.bounds import HOSTED_TOOLS
+from harness.targets.spending import Caps
 from harness.targets.wire import Json
 
 _SAMPLING = ("temperature", "top_p", "parallel_tool_calls")
@@ -80,6 +82,24 @@ def _flat_choice(choice: str | dict[str, Any]) -> str | Json:
     if isinstance(choice, dict) and choice.get("type") == "function":
         return {"type": "function", "name": (choice.get("function") or {}).get("name")}
     return choice
+
+
+def capped_run(caps: Caps) -> Json:
+    """Limits of a run under a budget."""
+    return {"max_prompt_tokens": caps.prompt_tokens, "max_completion_tokens": caps.completion_tokens}
+
+
+def capped_response(caps: Caps, body: Json, tools: Sequence[Json]) -> Json:
+    """The request with limits, where it has none of its own."""
+    limits: Json = {"max_output_tokens": caps.completion_tokens}
+    if any(tool["type"] in HOSTED_TOOLS for tool in tools):
+        limits["max_tool_calls"] = caps.tool_calls
+    return {**limits, **body}
+
+
+def capped_completion(caps: Caps, body: Json) -> Json:
+    """The request with a limit, where it has none of its own."""
+    return {"max_completion_tokens": caps.completion_tokens, **body}
 
 
 def unforced(body: Json) -> Json:

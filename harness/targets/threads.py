@@ -5,20 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import get_args
 
 import msgspec
 
 from harness.clock import Clock
+from harness.cost.charges import Charge
 from harness.cost.usage import from_api
-from harness.errors import TargetUnavailable
+from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
-from harness.targets import capture
+from harness.targets import bounds, capture, requests, spending
+from harness.targets.belongings import Belongings, Thing
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.provisioning import Provisioner, Ready, delete, pages
-from harness.targets.turns import Answers, Timing, timed, user_message, with_images, within_grace
-from harness.targets.wire import Json, Wire
-from harness.trace.records import Attempt, RunStatus, RunStep, TurnTrace
+from harness.targets.provisioning import Provisioner, Ready, pages
+from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
+from harness.targets.wire import Json, Lost, Wire
+from harness.trace.records import RunStatus, RunStep, TurnTrace
 
 # The parameter that makes file_search results carry their text (create run, list steps).
 _INCLUDE = "step_details.tool_calls[*].file_search.results[*].content"
@@ -34,6 +37,19 @@ _ENDED = frozenset(get_args(RunStatus)) - {"requires_action", "timed_out", "unkn
 
 
 @dataclass(slots=True)
+class Newest:
+    """The newest objects of a thread that are known; a newer one was made by a try whose answer was lost.
+
+    Attributes:
+        run: Id of the run; empty before the first one.
+        message: Id of the user's message.
+    """
+
+    run: str = ""
+    message: str = ""
+
+
+@dataclass(slots=True)
 class _Turn:
     """A turn in the making."""
 
@@ -41,7 +57,6 @@ class _Turn:
     run: Json = field(default_factory=dict)
     steps: dict[str, Json] = field(default_factory=dict)
     messages: dict[str, Json] = field(default_factory=dict)
-    attempts: list[Attempt] = field(default_factory=list)
 
     @property
     def status(self) -> str:
@@ -67,23 +82,28 @@ class AssistantsSession:
     def __init__(
         self,
         wire: Wire,
+        belongings: Belongings,
         provisioner: Provisioner,
         clock: Clock,
         ready: Ready,
         variant: Variant,
-        thread: str,
+        things: list[Thing],
         *,
         keep: bool,
         poll_s: float = 1.0,
+        newest: Newest | None = None,
     ) -> None:
         self._wire = wire
+        self._belongings = belongings
         self._provisioner = provisioner
         self._clock = clock
         self._ready = ready
         self._variant = variant
-        self._thread = thread
+        self._things = things  # of the user: this thread, then the files that are sent on it
+        self._thread = things[0][1]
         self._keep = keep
         self._poll_s = poll_s
+        self._newest = newest
 
     @property
     def documents(self) -> dict[str, str]:
@@ -92,9 +112,9 @@ class AssistantsSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, drive the run to its end, and tell what happened."""
-        making = _Turn(Answers(self._clock))
-        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s)
-        if timing.timed_out:
+        making = _Turn(Answers(self._clock, turn.most_rounds))
+        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s, making.answers)
+        if timing.timed_out or making.answers.gave_up:
             await within_grace(self._cancel(making))
         return await self._trace(turn, making, timing)
 
@@ -107,13 +127,14 @@ class AssistantsSession:
     async def close(self) -> None:
         """Delete the thread, unless it is kept for a user."""
         if not self._keep:
-            await within_grace(delete(self._wire, f"/threads/{self._thread}"))
+            await within_grace(self._belongings.delete(("thread", self._thread)))
 
     async def _post_message(self, turn: OutgoingTurn, making: _Turn) -> dict[str, str]:
         """Send the message with its files; those for file_search, by id."""
         attachments, searchable = [], {}
         for file, each in turn.attachments:
             file_id = await self._provisioner.upload(file)
+            self._things.append(("file", file_id))
             attachments.append({"file_id": file_id, "tools": [{"type": kind} for kind in each.tools]})
             if "file_search" in each.tools:
                 searchable[file_id] = file.name
@@ -121,7 +142,9 @@ class AssistantsSession:
         if attachments:
             body["attachments"] = attachments
         path = f"/threads/{self._thread}/messages"
-        await self._wire.call("POST", path, body, attempts=making.attempts)
+        message = await self._wire.call("POST", path, body, lost=lambda: self._lost_message(turn.text))
+        if self._newest:
+            self._newest.message = str(message.get("id"))
         return searchable
 
     async def _refuse_unread(self, searchable: Mapping[str, str]) -> None:
@@ -129,46 +152,115 @@ class AssistantsSession:
         thread = await self._wire.call("GET", f"/threads/{self._thread}")
         resources = (thread.get("tool_resources") or {}).get("file_search") or {}
         for store in resources.get("vector_store_ids") or ():
-            self._provisioner.take_over(f"/vector_stores/{store}")  # it outlives its thread
+            self._own_store(("vector_store", store))
             await self._provisioner.refuse_unindexed(store, searchable)
+
+    def _own_store(self, store: Thing) -> None:
+        """The API's own vector store of this thread outlives it, unless somebody deletes it."""
+        self._provisioner.take_over(store)
+        if store not in self._things:
+            self._things.append(store)
 
     async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:
         """Follow the run until it ends; function calls are answered in as many rounds as it takes."""
         options = self._variant.assistant.model_dump(include=_RUN_OPTIONS, exclude_none=True)
+        caps = spending.caps()
+        if caps is None:
+            await self._run(making, answer, options)
+            return
+        options = {**requests.capped_run(caps), **options}
+        most = bounds.of_run(options, self._ready.model, self._ready.tools)
+        async with spending.paid(most) as payment:
+            await self._run(making, answer, options)
+            payment.settle(self._charge(making))
+
+    async def _run(self, making: _Turn, answer: AnswerFunction, options: Json) -> None:
         body = {"assistant_id": self._ready.assistant_id, **options}
-        await self._follow(making, f"/threads/{self._thread}/runs?include[]={_INCLUDE}", body)
-        while making.status == "requires_action":
+        path = f"/threads/{self._thread}/runs?include[]={_INCLUDE}"
+        await self._follow(making, path, body, self._lost_run)
+        if self._newest:
+            self._newest.run = str(making.run.get("id"))
+        while making.status == "requires_action" and making.answers.may_go_on():
             outputs = await self._answer(making, answer)
             path = f"/threads/{self._thread}/runs/{making.run['id']}/submit_tool_outputs"
-            await self._follow(making, path, {"tool_outputs": outputs})
+            ids = {output["tool_call_id"] for output in outputs}
+            lost = partial(self._run_that_has, ids, str(making.run["id"]))
+            await self._follow(making, path, {"tool_outputs": outputs}, lost)
 
-    async def _follow(self, making: _Turn, path: str, body: Json) -> None:
-        """Stream; when the stream brings no end (dropped, or the server can't stream), poll."""
+    def _charge(self, making: _Turn) -> Charge:
+        """What the run was charged for; one that waits for outputs has not ended, so nobody knows yet."""
+        run = making.run
+        calls = [call for step in making.steps.values() for call in capture.run_step(step).tool_calls]
+        return Charge(
+            str(run.get("model") or self._ready.model),
+            from_api(run.get("usage")) if making.status in _ENDED else None,
+            "assistants",
+            runs_code=any(call.type == "code_interpreter" for call in calls),
+        )
+
+    async def _follow(self, making: _Turn, path: str, body: Json, lost: Lost) -> None:
+        """Stream; when the stream brings no end (dropped, silent, or the server can't stream), poll."""
         making.run = {**making.run, "status": ""} if making.run else {}
+        has_begun = is_whole = False
         try:
-            async for event, data in self._wire.stream(
-                path, {**body, "stream": True}, attempts=making.attempts
-            ):
+            async for event, data in self._wire.stream(path, {**body, "stream": True}, lost=lost):
+                has_begun, is_whole = True, event == "thread.run"
                 making.take(event, data)
-        except TargetUnavailable:
-            if not making.run:
+        except (TargetUnavailable, TargetTimeout):
+            if not has_begun or not making.run:
                 raise
-        if making.status not in _ENDED | {"requires_action"}:
+        # The run alone says nothing of its steps and messages.
+        if is_whole or making.status not in _ENDED | {"requires_action"}:
             await self._poll(making)
+
+    async def _lost_message(self, text: str) -> Json | None:
+        """The message that an earlier try put on the thread."""
+        path = f"/threads/{self._thread}/messages"
+        row = await self._newest_of(path)
+        said = capture.message(row, (), {}) if row else None
+        if row is None or said is None or self._newest is None:
+            return None
+        is_ours = said.role == "user" and said.text == text and said.id != self._newest.message
+        return row if is_ours else None
+
+    async def _lost_run(self) -> Json | None:
+        """The run that an earlier try began."""
+        run = await self._newest_of(f"/threads/{self._thread}/runs")
+        return run if run and self._newest and run["id"] != self._newest.run else None
+
+    async def _newest_of(self, path: str) -> Json | None:
+        page = await self._wire.call("GET", path, query={"limit": 1, "order": "desc"})
+        return next(iter(page["data"]), None)
+
+    async def _run_that_has(self, outputs: set[str], run_id: str) -> Json | None:
+        """The run, if an earlier try gave it these outputs: it no longer asks for them then."""
+        run = await self._wire.call("GET", f"/threads/{self._thread}/runs/{run_id}")
+        action = (run.get("required_action") or {}).get("submit_tool_outputs") or {}
+        asked = {call["id"] for call in action.get("tool_calls") or ()}
+        return None if run["status"] == "requires_action" and asked == outputs else run
 
     async def _poll(self, making: _Turn) -> None:
         runs = f"/threads/{self._thread}/runs"
         if "id" not in making.run:
             newest = await self._wire.call("GET", runs, query={"limit": 1, "order": "desc"})
+            if not newest["data"]:
+                raise TargetUnavailable("the stream of a run ended before it began")
             making.run = newest["data"][0]
         path = f"{runs}/{making.run['id']}"
-        while (run := await self._wire.call("GET", path))["status"] in _WORKING:
-            await asyncio.sleep(self._poll_s)
-        making.run = run
+        if making.status not in _ENDED | {"requires_action"}:
+            making.run = await self._ended(path)
         steps = pages(self._wire, f"{path}/steps", **{"include[]": _INCLUDE, "order": "asc"})
         making.steps = {step["id"]: step async for step in steps}
-        messages = pages(self._wire, f"/threads/{self._thread}/messages", run_id=run["id"], order="asc")
+        messages = pages(
+            self._wire, f"/threads/{self._thread}/messages", run_id=making.run["id"], order="asc"
+        )
         making.messages = {row["id"]: row async for row in messages}
+
+    async def _ended(self, path: str) -> Json:
+        """The run, once it is not worked on any more."""
+        while (run := await self._wire.call("GET", path)).get("status") in _WORKING:
+            await asyncio.sleep(self._poll_s)
+        return run
 
     async def _answer(self, making: _Turn, answer: AnswerFunction) -> list[Json]:
         action = (making.run.get("required_action") or {}).get("submit_tool_outputs") or {}
@@ -180,7 +272,7 @@ class AssistantsSession:
         return outputs
 
     async def _cancel(self, making: _Turn) -> None:
-        """Free the thread after a deadline; best effort, the trace says timed_out either way."""
+        """Free the thread of a run that was given up; best effort, the trace says why either way."""
         if making.run:
             await self._wire.call("POST", f"/threads/{self._thread}/runs/{making.run['id']}/cancel")
 
@@ -188,19 +280,18 @@ class AssistantsSession:
         steps = [_with_our_side(capture.run_step(step), making.answers) for step in making.steps.values()]
         results = [result for step in steps for call in step.tool_calls for result in call.results]
         messages = [capture.message(m, results, self.documents) for m in making.messages.values()]
-        wait_s = sum(attempt.wait_s for attempt in making.attempts)
         return TurnTrace(
             user=user_message(turn),
-            status="timed_out" if timing.timed_out else _status(making.status),
+            status=ended(timing, making.answers) or _status(making.status),
             started_at=timing.started_at,
-            latency_s=max(timing.latency_s - wait_s, 0.0),
+            latency_s=timing.latency_s,
             messages=await with_images(self._wire, messages),
             steps=tuple(steps),
             usage=from_api(making.run.get("usage")),
             model=making.run.get("model"),
-            wait_s=wait_s,
-            attempts=tuple(making.attempts),
-            error=_error(making.run),
+            wait_s=timing.wait_s,
+            attempts=timing.attempts,
+            error=making.answers.gave_up or _error(making.run, timed_out=timing.timed_out),
             run_id=making.run.get("id"),
             thread_id=self._thread,
             api="assistants",
@@ -216,11 +307,11 @@ def _status(status: str) -> RunStatus:
     return status if status in _ENDED or status == "requires_action" else "unknown"  # type: ignore[return-value]
 
 
-def _error(run: Json) -> str | None:
+def _error(run: Json, *, timed_out: bool) -> str | None:
     if failure := run.get("last_error"):
         return f"{failure.get('code')}: {failure.get('message')}"
     if reason := (run.get("incomplete_details") or {}).get("reason"):
         return f"incomplete: {reason}"
-    if run.get("status") not in _ENDED | {None, "requires_action"}:
-        return f"the run ended with the status {run['status']!r}, which this harness does not know"
-    return None
+    if timed_out or run.get("status") in _ENDED | {"requires_action"}:
+        return None
+    return f"the run ended with the status {run.get('status')!r}, which this harness does not know"

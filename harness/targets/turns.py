@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
+import math
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -12,9 +14,11 @@ import msgspec
 
 from harness.clock import Clock
 from harness.errors import TargetError
-from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
+from harness.suite.assistants import digest_of_file
+from harness.targets.interface import MOST_ROUNDS, AnswerFunction, FunctionCall, OutgoingTurn
+from harness.targets.request_log import RequestLog, deadline
 from harness.targets.wire import Wire
-from harness.trace.records import Message, OutputFile, ToolCall
+from harness.trace.records import Attempt, Message, OutputFile, RunStatus, ToolCall
 
 GRACE_S = 10.0
 """How long what follows a turn (cancelling, fetching images, giving the thread back) may take in all."""
@@ -23,56 +27,128 @@ _LARGEST_IMAGE_BYTES = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a turn was played, how long it took, and whether its deadline ended it."""
+    """When a turn was played, how long it took, and whether its deadline ended it.
+
+    Attributes:
+        started_at: When it began.
+        latency_s: How long it took, without ``wait_s``.
+        timed_out: Whether its deadline ended it.
+        wait_s: Seconds that its requests waited for limits and between tries.
+        attempts: Tries of its requests that failed.
+    """
 
     started_at: datetime
     latency_s: float
     timed_out: bool
+    wait_s: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
 
 
-async def timed(work: Awaitable[None], clock: Clock, deadline_s: float) -> Timing:
-    """Do the work until it ends or its deadline comes; what else goes wrong in it is raised."""
+async def timed(
+    work: Awaitable[None], clock: Clock, deadline_s: float, answers: Answers | None = None
+) -> Timing:
+    """Do the work until it ends or its deadline comes; what else goes wrong in it is raised.
+
+    The deadline stands still while requests wait for rate limits or for their next try. Time that functions
+    are only taken to have worked counts as if it had gone by.
+    """
+    answers = answers or Answers(clock)
     started_at, begun = clock.now(), clock.monotonic()
-    timed_out = False
-    try:
-        async with asyncio.timeout(deadline_s) as limit:
-            await work
-    except TimeoutError:
-        if not limit.expired():
-            raise
-        timed_out = True
-    return Timing(started_at, clock.monotonic() - begun, timed_out)
+    log = RequestLog()
+    timed_out = not await _in_time(work, deadline_s, log, answers)
+    took_s = max(clock.monotonic() - begun - log.waited_s, 0.0)
+    latency_s = max(took_s, min(took_s + answers.pretended_s, deadline_s))
+    return Timing(started_at, latency_s, timed_out, log.waited_s, tuple(log.attempts))
+
+
+def ended(timing: Timing, answers: Answers) -> RunStatus | None:
+    """How our side ended the turn; None when the target did."""
+    if timing.timed_out:
+        return "timed_out"
+    return "requires_action" if answers.gave_up else None
 
 
 async def within_grace(work: Awaitable[object]) -> None:
     """Tidy up after a turn as far as the target lets us; one that hangs or refuses is left alone."""
+    with contextlib.suppress(TimeoutError, TargetError):
+        await _in_time(work, GRACE_S, RequestLog())
+
+
+async def _in_time(
+    work: Awaitable[object], deadline_s: float, log: RequestLog, answers: Answers | None = None
+) -> bool:
+    """Whether the work came to its end before its deadline did."""
+    limit: asyncio.Timeout | None = None
     try:
-        async with asyncio.timeout(GRACE_S):
+        async with deadline(deadline_s, log) as limit:
+            if answers:
+                answers.limit = limit
             await work
-    except (TimeoutError, TargetError):
-        return
+    except TimeoutError:
+        if limit is None or not limit.expired():
+            raise
+        return False
+    finally:
+        if answers:
+            answers.limit = None
+    return True
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
     output: str
     error: str | None
-    latency_s: float
+    latency_s: float | None
 
 
 @dataclass(slots=True)
 class Answers:
-    """What function calls were answered, and what only our side knows of it."""
+    """What the function calls of one turn were answered, and what only our side knows of it.
+
+    Attributes:
+        clock: Tells how long answers took.
+        most_rounds: How often the assistant may ask for functions in this turn.
+        limit: The deadline of the turn while it is played.
+        pretended_s: How long functions are taken to have worked.
+        gave_up: Why the turn was ended though the assistant asks for more functions.
+    """
 
     clock: Clock
+    most_rounds: int = MOST_ROUNDS
+    limit: asyncio.Timeout | None = None
+    pretended_s: float = 0.0
+    gave_up: str | None = None
+    _rounds: int = 0
     _given: dict[str, _Given] = field(default_factory=dict)
+
+    def may_go_on(self) -> bool:
+        """Whether one more round of function calls is answered; an assistant in a loop is given up."""
+        self._rounds += 1
+        if self._rounds > self.most_rounds:
+            self.gave_up = (
+                f"the assistant asked for functions more than {self.most_rounds} times in this turn, "
+                "which is all that most_rounds allows"
+            )
+        return self.gave_up is None
 
     async def give(self, call: FunctionCall, answer: AnswerFunction) -> str:
         """Have a call answered; the output to send."""
         begun = self.clock.monotonic()
         result = await answer(call)
-        self._given[call.id] = _Given(result.output, result.error, self.clock.monotonic() - begun)
+        took_s = max(self.clock.monotonic() - begun, result.takes_s)
+        self._given[call.id] = _Given(result.output, result.error, None if math.isinf(took_s) else took_s)
+        await self._pretend(result.takes_s)
         return result.output
+
+    async def _pretend(self, takes_s: float) -> None:
+        """Let time go by that nobody waits for: the deadline comes nearer by it, and may be here already."""
+        if takes_s <= 0:
+            return
+        self.pretended_s += takes_s
+        limit = self.limit
+        if limit is not None and not limit.expired() and (when := limit.when()) is not None:
+            limit.reschedule(when - takes_s)
+            await asyncio.sleep(0)  # a deadline that is reached ends the turn here
 
     def output(self, call_id: str) -> str | None:
         """The output that was given to a call."""
@@ -89,7 +165,15 @@ class Answers:
 
 def user_message(turn: OutgoingTurn) -> Message:
     """The user's message as the trace keeps it."""
-    return Message(role="user", text=turn.text, attachments=tuple(path.name for path, _ in turn.attachments))
+    if not turn.attachments:
+        return Message(role="user", text=turn.text)
+    paths = [path for path, _ in turn.attachments]
+    return Message(
+        role="user",
+        text=turn.text,
+        attachments=tuple(path.name for path in paths),
+        digests=tuple(digest_of_file(path) for path in paths),
+    )
 
 
 async def with_images(

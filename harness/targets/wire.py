@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from harness.trace.records import Attempt
-
 Json = dict[str, Any]
+
+Lost = Callable[[], Awaitable[Json | None]]
+"""Finds the object that an earlier try of a POST made whose answer was lost; None when there is none."""
 
 
 class Wire(Protocol):
     """Sends requests of one API; paths are given without the base, e.g. ``/threads``.
 
     Every verb raises ``TargetUnavailable``, ``TargetTimeout``, ``TargetRateLimited`` or ``TargetRefused``,
-    and appends the tries that failed to ``attempts``, when a list is given.
+    and tells the ``RequestLog`` of the work it is part of about tries that failed and about waits. A POST
+    whose answer was lost is sent again with the same idempotency key, after ``lost`` has found nothing.
     """
 
     async def call(
@@ -24,17 +26,17 @@ class Wire(Protocol):
         body: Json | None = None,
         *,
         query: Mapping[str, Any] | None = None,
-        attempts: list[Attempt] | None = None,
+        lost: Lost | None = None,
     ) -> Json:
         """One request, its JSON answer."""
         ...
 
-    def stream(
-        self, path: str, body: Json, *, attempts: list[Attempt] | None = None
-    ) -> AsyncIterator[tuple[str, Json]]:
+    def stream(self, path: str, body: Json, *, lost: Lost | None = None) -> AsyncIterator[tuple[str, Json]]:
         """POST, then the server-sent events as ``(name, data)`` until the server says done.
 
-        A server that answers with the finished object instead brings one event, named as that object.
+        Deltas may be left out: they hold nothing that the completed objects lack.
+        A server that answers with the object instead brings one event, named as that object, and so does
+        what ``lost`` finds.
         """
         ...
 
@@ -49,3 +51,8 @@ class Wire(Protocol):
     async def close(self) -> None:
         """Let go of connections and of everything held in memory."""
         ...
+
+
+def as_event(found: Json) -> tuple[str, Json]:
+    """A whole object in place of its events."""
+    return str(found.get("object") or ""), found

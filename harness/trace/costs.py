@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import datetime
+from collections.abc import Sequence
 
-from harness.cost.prices import FREE, Cost, code_interpreter_cost, file_search_cost, token_cost
-from harness.cost.usage import Usage
-from harness.trace.records import TurnTrace
+from harness.cost.charges import CodeSessions, at_tier
+from harness.cost.prices import (
+    FREE,
+    Cost,
+    TokenPrice,
+    code_interpreter_cost,
+    file_search_cost,
+    token_cost,
+)
+from harness.trace.records import Simulation, TurnTrace
 
-TokenPrice = Callable[[str, Usage | None], Cost]
-
-# One code_interpreter session serves a thread for an hour from its first use (Assistants API pricing).
-_SESSION_S = 3600
-_STANDARD_TIERS = (None, "default", "auto")
+__all__ = ["TokenPrice", "turns_cost"]
 
 
 def turns_cost(
@@ -27,18 +29,18 @@ def turns_cost(
         first: Index of the first turn to count; a session that began before it is paid already.
         price: The price of a model's usage.
     """
-    sessions = sum(at >= first for at in _session_starts(turns))
-    cost = code_interpreter_cost(sessions) if sessions else FREE
+    cost = FREE
+    for turn in [turns[at] for at in _session_starts(turns) if at >= first]:
+        cost += code_interpreter_cost(1, turn.api)
     for turn in turns[first:]:
-        cost += _at_tier(turn, price(turn.model or model, turn.usage)) + _calls_cost(turn)
+        cost += at_tier(turn.service_tier, price(turn.model or model, turn.usage)) + _calls_cost(turn)
     return cost
 
 
-def _at_tier(turn: TurnTrace, cost: Cost) -> Cost:
-    """The cost, unless another tier than the standard one was used, whose prices are others."""
-    if turn.service_tier in _STANDARD_TIERS:
-        return cost
-    return Cost(None, f"no price is known for the service tier {turn.service_tier!r}")
+def simulator_cost(simulations: Sequence[Simulation], *, price: TokenPrice = token_cost) -> Cost:
+    """What the chat models cost that played the user; Python functions cost nothing."""
+    asked = (each for each in simulations if each.model is not None)
+    return sum((price(each.model or "", each.usage) for each in asked), start=FREE)
 
 
 def _calls_cost(turn: TurnTrace) -> Cost:
@@ -50,11 +52,10 @@ def _calls_cost(turn: TurnTrace) -> Cost:
 
 def _session_starts(turns: Sequence[TurnTrace]) -> list[int]:
     """Indexes of the turns that began a session."""
-    starts: list[int] = []
-    begun_at: datetime | None = None
-    for index, turn in enumerate(turns):
-        called = any(call.type == "code_interpreter" for call in turn.tool_calls)
-        if called and (begun_at is None or (turn.started_at - begun_at).total_seconds() >= _SESSION_S):
-            starts.append(index)
-            begun_at = turn.started_at
-    return starts
+    sessions = CodeSessions()
+    return [
+        index
+        for index, turn in enumerate(turns)
+        if any(call.type == "code_interpreter" for call in turn.tool_calls)
+        and sessions.begins(turn.started_at, turn.api)
+    ]

@@ -29,8 +29,13 @@ RunStatus = Literal[
 ]
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, gc=False):
-    """Base of every stored record; a tree, so the cyclic garbage collector need not look at it."""
+class Record(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True, gc=False
+):
+    """Base of every stored record: what a field has by default is not written.
+
+    A record is a tree, so the cyclic garbage collector need not look at it.
+    """
 
 
 class SearchResult(Record, frozen=True):
@@ -136,7 +141,18 @@ class OutputFile(Record, frozen=True):
 
 
 class Message(Record, frozen=True):
-    """One message as it stands on the thread."""
+    """One message as it stands on the thread.
+
+    Attributes:
+        role: Who said it.
+        text: What was said.
+        id: The API's message id.
+        created_at: When the API says it was made.
+        citations: What the text cites.
+        files: What the assistant made.
+        attachments: Names of the files that the user sent with it.
+        digests: SHA-256 of each of those files, in the same order; empty in traces from before it was kept.
+    """
 
     role: Literal["user", "assistant"]
     text: str
@@ -145,15 +161,34 @@ class Message(Record, frozen=True):
     citations: tuple[Citation, ...] = ()
     files: tuple[OutputFile, ...] = ()
     attachments: tuple[str, ...] = ()
+    digests: tuple[str, ...] = ()
 
 
 class Attempt(Record, frozen=True):
-    """One try of one request; ``error`` is None for the one that went through."""
+    """One try of one request; ``error`` is None for the one that went through.
+
+    ``status`` is that of the answer; None when there was none, as when the connection broke.
+    """
 
     request: str
     number: int
     error: str | None = None
     wait_s: float = 0.0
+    status: int | None = None
+
+
+class Deletion(Record, frozen=True):
+    """What came of a user's wish to be forgotten.
+
+    Attributes:
+        confirmed: All of it is gone: asked for again, the target said that it is not there.
+        deleted: Ids of what is known to be gone: the thread or conversation, files that the user sent.
+        error: What is not known to be gone, and why.
+    """
+
+    confirmed: bool
+    deleted: tuple[str, ...] = ()
+    error: str | None = None
 
 
 class TurnTrace(Record, frozen=True):
@@ -172,6 +207,8 @@ class TurnTrace(Record, frozen=True):
         attempts: Every request that needed more than one try.
         error: The run's last_error, incomplete reason or the transport's error, in words.
         returning: The user had left and came back for this turn.
+        deletion: What came of deleting all there is of the user after this turn; None when nobody asked.
+        simulated: A simulated user said the message.
         run_id: The API's run id.
         thread_id: The thread it ran on: a thread, a conversation, or the target's own name for the talk.
         service_tier: The tier that served it, as the target says; None where there is no such thing.
@@ -190,6 +227,8 @@ class TurnTrace(Record, frozen=True):
     attempts: tuple[Attempt, ...] = ()
     error: str | None = None
     returning: bool = False
+    deletion: Deletion | None = None
+    simulated: bool = False
     run_id: str | None = None
     thread_id: str | None = None
     service_tier: str | None = None
@@ -216,7 +255,23 @@ class TurnTrace(Record, frozen=True):
         return tuple(result for call in self.tool_calls for result in call.results)
 
 
-class Trace(Record, frozen=True):
+class Simulation(Record, frozen=True):
+    """One time that a simulated user was asked for its next message.
+
+    Attributes:
+        turn: Index of the turn that the message began; None when the user had nothing more to say.
+        model: The chat model that was asked; None for a Python function.
+        usage: What the model used; None when it did not tell, or nothing was asked.
+        latency_s: Seconds until the message was there.
+    """
+
+    turn: int | None
+    model: str | None = None
+    usage: Usage | None = None
+    latency_s: float = 0.0
+
+
+class Trace(Record, frozen=True, omit_defaults=False):
     """All turns of one trial.
 
     Attributes:
@@ -226,6 +281,7 @@ class Trace(Record, frozen=True):
         history: Messages put on the thread before the first turn.
         turns: One for each turn that was begun, in order.
         documents: The knowledge base by file id: the name each document was uploaded under.
+        simulations: How the messages of simulated users came about, in order.
     """
 
     trial_id: str
@@ -233,4 +289,5 @@ class Trace(Record, frozen=True):
     turns: tuple[TurnTrace, ...]
     history: tuple[Message, ...] = ()
     documents: dict[str, str] = msgspec.field(default_factory=dict)
+    simulations: tuple[Simulation, ...] = ()
     format: int = FORMAT_VERSION

@@ -7,16 +7,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import HarnessError, StoreError
+from harness.errors import HarnessError, SettingsError, StoreError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
 from harness.settings import Settings
+from harness.suite import authoring
 from harness.suite.assistants import digest_of_file, existing_assistant, is_assistant_id, load_variant
 from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
+from harness.suite.revisions import commit_of, load_at_revision, split_revision
 from harness.suite.select import select
 
 _USUAL_FOLDER = "suites"
+_LIMITS = {"requests_per_minute", "tokens_per_minute", "max_tries", "max_wait_s"}
+_OF_BUDGET = (
+    "budget_usd",
+    "budget_per_trial_usd",
+    "most_per_turn_usd",
+    "cap_prompt_tokens",
+    "cap_completion_tokens",
+    "cap_tool_calls",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,16 +37,26 @@ class Job:
     Attributes:
         suites: Suite files and folders; ``suites/`` when none is named.
         settings: Target, repeats, concurrency, store and the rest.
-        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
+        assistants: Assistant files, files at a git revision (``FILE@REVISION``) and ``asst_...`` ids to run
+            instead of the suites' own; with several, every conversation is run with each.
         tags: Only conversations with one of these.
         ids: Only conversations whose id matches one of these patterns.
+        names: What these assistants are called in results; by their files and revisions when empty.
+        made: Suites that a program has made; without suites named these alone are run.
     """
 
     suites: tuple[str, ...]
     settings: Settings
-    assistant: str | None = None
+    assistants: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    made: tuple[authoring.Suite, ...] = ()
+
+    @property
+    def named_suites(self) -> tuple[str, ...]:
+        """The files and folders that are meant."""
+        return self.suites or (() if self.made else usual_suites())
 
 
 def load(job: Job) -> list[Suite]:
@@ -44,8 +65,9 @@ def load(job: Job) -> list[Suite]:
     Raises:
         SuiteError: With every mistake of every file.
     """
-    variant = _variant(job.assistant) if job.assistant else None
-    suites = load_suites([Path(path) for path in job.suites or usual_suites()], variant=variant)
+    variants = chosen_variants(job.assistants, job.names)
+    paths, first = [Path(path) for path in job.named_suites], variants[0] if variants else None
+    suites = load_suites(paths, variant=first, more_variants=variants[1:], made=job.made)
     return select(suites, tags=job.tags, ids=job.ids)
 
 
@@ -60,8 +82,41 @@ def usual_suites() -> tuple[str, ...]:
     return (_USUAL_FOLDER,)
 
 
+def chosen_variants(assistants: Sequence[str], names: Sequence[str] = ()) -> list[Variant]:
+    """The assistants to run, each under a name of its own.
+
+    Raises:
+        SuiteError: Files have mistakes, or a revision is not there.
+        SettingsError: One assistant is given twice, without names that tell why.
+    """
+    for assistant in assistants:
+        if not names and assistants.count(assistant) > 1:
+            raise SettingsError(
+                f"the assistant {assistant!r} is named twice",
+                hint="name each once; --repeats runs conversations more often",
+            )
+    variants = [_variant(assistant) for assistant in assistants]
+    told = names or _telling_names(assistants, [variant.name for variant in variants])
+    named = zip(variants, told, strict=True)
+    return [variant.model_copy(update={"name": name}) for variant, name in named]
+
+
 def _variant(assistant: str) -> Variant:
-    return existing_assistant(assistant) if is_assistant_id(assistant) else load_variant(Path(assistant))
+    if is_assistant_id(assistant):
+        return existing_assistant(assistant)
+    at_revision = split_revision(assistant)
+    return load_at_revision(*at_revision) if at_revision else load_variant(Path(assistant))
+
+
+def _telling_names(assistants: Sequence[str], names: Sequence[str]) -> list[str]:
+    """The names; files of one name get as many folders before it as it takes to tell them apart."""
+    told = list(names)
+    for depth in range(1, max((len(Path(each).parts) for each in assistants), default=0)):
+        doubled = [place for place, name in enumerate(told) if told.count(name) > 1]
+        for place in doubled:
+            folders = Path(assistants[place].rpartition("/")[0]).parts[-depth:]
+            told[place] = "-".join([*folders, names[place]])
+    return told if len(set(told)) == len(told) else [f"{name}-{n}" for n, name in enumerate(told, start=1)]
 
 
 def plan_of(job: Job, suites: Sequence[Suite]) -> Plan:
@@ -86,22 +141,43 @@ def plan_of(job: Job, suites: Sequence[Suite]) -> Plan:
 def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
     """The job as plain JSON, without the key."""
     return {
-        "suites": [str(Path(path).resolve()) for path in job.suites or usual_suites()],
-        "assistant": _lasting(job.assistant),
+        "suites": [str(Path(path).resolve()) for path in job.named_suites],
+        "made": [suite.name for suite in job.made],
+        "assistants": [_lasting(assistant) for assistant in job.assistants],
+        "variants": _variant_names(suites) if job.assistants else [],
         "tags": list(job.tags),
         "ids": list(job.ids),
-        "fingerprints": fingerprints(suites, job.settings),
-        **job.settings.model_dump(exclude={"api_key", "store", "reports"}),
-        **_server_files(job.settings),
+        "fingerprints": fingerprints(suites, job),
+        **job.settings.model_dump(exclude={"api_key", "store", "reports", "ledger"}),
+        **_deciding_files(job.settings),
+        "record": str(Path(job.settings.record).resolve()) if job.settings.record else None,
         "target_function": _lasting_function(job.settings.target_function),
     }
 
 
-def _lasting(assistant: str | None) -> str | None:
-    """An assistant file by its whole path, so that the run can go on from another folder."""
-    if assistant is None or is_assistant_id(assistant):
+def remembered_budget(settings: Settings) -> dict[str, Any]:
+    """What limits the spending of a run, and its prices, as plain JSON."""
+    return settings.model_dump(include={"prices", *_OF_BUDGET})
+
+
+def _variant_names(suites: Sequence[Suite]) -> list[str]:
+    """The names of the chosen assistants: the same with every suite."""
+    return [variant.name for suite in suites[:1] for variant in _variants_of(suite)]
+
+
+def _variants_of(suite: Suite) -> tuple[Variant, ...]:
+    return (suite.variant, *suite.more_variants) if suite.variant else ()
+
+
+def _lasting(assistant: str) -> str:
+    """An assistant so that it is found again from another folder, and when a branch has moved on."""
+    if is_assistant_id(assistant):
         return assistant
-    return str(Path(assistant).resolve())
+    at_revision = split_revision(assistant)
+    if at_revision is None:
+        return str(Path(assistant).resolve())
+    path, revision = at_revision
+    return f"{path.resolve()}@{commit_of(path, revision)}"
 
 
 def _lasting_function(function: str | None) -> str | None:
@@ -110,33 +186,47 @@ def _lasting_function(function: str | None) -> str | None:
     return f"{Path(place).resolve()}:{name}" if place.endswith(".py") else function
 
 
-def _server_files(settings: Settings) -> dict[str, str]:
-    """The embedded server's own files, by the setting that names them, as absolute paths."""
-    named = {"models": settings.models, "faults": settings.faults}
+def _deciding_files(settings: Settings) -> dict[str, str]:
+    """The files that decide what answers, by the setting that names them, as absolute paths."""
+    named = {"models": settings.models, "faults": settings.faults, "recording": settings.recording}
     return {name: str(Path(path).resolve()) for name, path in named.items() if path}
 
 
-def fingerprints(suites: Sequence[Suite], settings: Settings) -> dict[str, str]:
+def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:
     """What decides the outcome of a run, each with a digest of its content."""
     prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
-    variants = [suite.variant for suite in suites if suite.variant]
+    variants = [variant for suite in suites for variant in _variants_of(suite)]
     prints |= {f"assistant {variant.name}": variant.fingerprint for variant in variants}
-    return prints | {name: digest_of_file(Path(path)) for name, path in _server_files(settings).items()}
+    return prints | {name: digest_of_file(Path(path)) for name, path in _deciding_files(job.settings).items()}
 
 
 def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
-    """The job that a stored run began with; settings named in ``changed`` are those given now."""
+    """The job that a stored run began with; settings named in ``changed`` are those given now.
+
+    Raises:
+        StoreError: Its suites are in no file (code ``suite-made-in-program``).
+    """
     kept = record.settings
+    if kept.get("made"):
+        raise StoreError(
+            f"run {record.id} can't go on, for a program made these suites: {', '.join(kept['made'])}",
+            code="suite-made-in-program",
+            hint="run it again from the program, or put the suites into a file of their own",
+        )
     own = {"target", "base_url", "repeats", "concurrency", "deadline_s"} - set(changed)
     own |= {"azure_endpoint", "api_version"} - set(changed)
-    own |= {"models", "faults", "target_function"}
-    asked = {name: kept.get(name) for name in own}
+    own |= _LIMITS - set(changed)
+    own |= {"models", "faults", "target_function", "most_rounds", "recording"} | ({"record"} - set(changed))
+    own |= {"keep_assistants", "keep_users", "vector_store_days"}
+    own |= {"prices", *_OF_BUDGET} - set(changed)
+    asked = {name: kept[name] for name in own if name in kept}
     return Job(
         suites=tuple(kept["suites"]),
-        settings=settings.model_copy(update=asked),
-        assistant=kept["assistant"],
+        settings=Settings.model_validate(settings.model_dump() | asked),
+        assistants=tuple(kept.get("assistants") or filter(None, [kept.get("assistant")])),
         tags=tuple(kept["tags"]),
         ids=tuple(kept["ids"]),
+        names=tuple(kept.get("variants", ())),
     )
 
 

@@ -3,27 +3,48 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import secrets
-from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
+from harness.cost.prices import PriceBook
 from harness.errors import SettingsError, StoreError
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
-from harness.runner.events import Event, RunFinished, TrialFinished
+from harness.runner.budget import Budget
+from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
+from harness.runner.failures import FailureLimit
 from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
+from harness.suite import authoring
 from harness.suite.records import Suite
-from harness.targets.interface import Target
+from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
+from harness.targets.traffic import Traffic
 from harness.trace.records import Trace
-from harness.workflows.jobs import Job, fingerprints, load, plan_of, recalled, refuse_changed, remembered
+from harness.trace.scrubbing import Scrubber
+from harness.workflows.budgeting import budget_of, refuse_unpayable
+from harness.workflows.jobs import (
+    Job,
+    fingerprints,
+    load,
+    plan_of,
+    recalled,
+    refuse_changed,
+    remembered,
+    remembered_budget,
+)
+from harness.workflows.keeping import Keeper
+from harness.workflows.recorded import keep_recording, refuse_recording_of_replay
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
@@ -37,7 +58,7 @@ class Control:
     """How a run is watched and stopped from outside.
 
     Attributes:
-        listeners: Told of every event, after a trial's result is stored.
+        listeners: Told of every event; a trial's result is on its way into the store then.
         stop: Ends the run early.
         clock: What time it is.
     """
@@ -48,23 +69,59 @@ class Control:
 
 
 def evaluate(
-    *suites: str | Path, assistant: str | None = None, tags: Sequence[str] = (), **flags: Any
+    *suites: str | Path | authoring.Suite,
+    assistant: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None = None,
+    tags: str | Sequence[str] = (),
+    only: str | Sequence[str] = (),
+    progress: bool = False,
+    **flags: Any,
 ) -> SuiteRun:
     """Run suites and get the finished suite run, with every trace and score; in notebooks too.
 
     Args:
-        suites: Suite files and folders.
-        assistant: An assistant file or ``asst_...`` id to run instead of the suites' own.
+        suites: Suite files and folders, and suites that were made right here.
+        assistant: An assistant file, a file at a git revision (``FILE@REVISION``) or an ``asst_...`` id to
+            run instead of the suites' own; or several, each run on every conversation: a list, or a mapping
+            that names them.
         tags: Only conversations with one of these tags.
+        only: Only conversations whose id matches one of these patterns.
+        progress: Show how far it is.
         flags: Settings by name, e.g. ``repeats=3, target="assistants", base_url=...``.
 
     Raises:
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
-    settings = load_settings(flags)
-    chosen = (tags,) if isinstance(tags, str) else tuple(tags)
-    job = Job(tuple(str(suite) for suite in suites), settings, assistant, chosen)
-    return _finished(start(job))
+    assistants, names = _assistants(assistant)
+    job = Job(
+        suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
+        settings=load_settings(flags),
+        assistants=assistants,
+        tags=_listed(tags),
+        ids=_listed(only),
+        names=names,
+        made=tuple(each for each in suites if isinstance(each, authoring.Suite)),
+    )
+    if not progress:
+        return _finished(start(job))
+    from harness.workflows.watching import watched
+
+    with watched() as listener:
+        return _finished(start(job, Control([listener])))
+
+
+def _listed(words: str | Sequence[str]) -> tuple[str, ...]:
+    return (words,) if isinstance(words, str) else tuple(words)
+
+
+def _assistants(
+    given: str | Path | Sequence[str | Path] | Mapping[str, str | Path] | None,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The assistants, and their names where these are given."""
+    if given is None or isinstance(given, str | Path):
+        return (() if given is None else (str(given),)), ()
+    if isinstance(given, Mapping):
+        return tuple(map(str, given.values())), tuple(given)
+    return tuple(map(str, given)), ()
 
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
@@ -78,24 +135,24 @@ def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
 
 
 async def start(job: Job, control: Control | None = None) -> SuiteRun:
-    """Run a job from its beginning; each trial is stored as it ends."""
+    """Run a job from its beginning; each trial is stored within a second of its end."""
     control = control or Control()
     suites = load(job)
     plan = plan_of(job, suites)
     _refuse_foreign_ids(plan, job.settings)
-    target = _target(job.settings, suites)  # before the run begins: there may be none
-    started_at = control.clock.now()
-    record = SuiteRun(
-        id=f"{started_at:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}",
-        started_at=started_at,
-        target=job.settings.target,
-        status="running",
-        planned=len(plan.trials),
-        settings=remembered(job, suites),
-    )
-    with open_store(job.settings) as store, _saying_how_to_go_on(record.id):
-        store.begin_run(record)
-        return await _Work(record.id, plan, job.settings, target, store, control).carry_out()
+    refuse_recording_of_replay(job.settings)
+    traffic, run_id = _traffic(job.settings), new_id(control.clock)
+    target = _target(job.settings, suites, traffic, run_id)  # before the run begins: there may be none
+    _refuse_forgetting(plan, target)
+    refuse_unpayable(job.settings, plan, target)
+    with open_store(job.settings) as store:
+        work = Work(run_id, plan, job.settings, target, traffic, store, control)
+        return await work.begin(remembered(job, suites))
+
+
+def new_id(clock: Clock) -> str:
+    """A name for a suite run that begins now; sorted by name, runs are sorted by time."""
+    return f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def resume(
@@ -117,33 +174,45 @@ async def resume(
     control = control or Control()
     with open_store(settings, create=False) as store:
         record = store.run(run_id)
+        _refuse_rescored(record)
         job = recalled(record, settings, changed)
         suites = load(job)
-        target = _target(job.settings, suites)
-        refuse_changed(record, fingerprints(suites, job.settings))
+        refuse_recording_of_replay(job.settings)
+        refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = plan_of(job, suites)
+        traffic = _traffic(job.settings)
+        target = _target(job.settings, suites, traffic, record.id)
+        refuse_unpayable(job.settings, plan, target)
+        store.change_settings(record.id, remembered_budget(job.settings))
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
-            return await _Work(record.id, plan, job.settings, target, store, control).carry_out(finished)
+            work = Work(record.id, plan, job.settings, target, traffic, store, control)
+            return await work.carry_out(finished)
 
 
-def _target(settings: Settings, suites: Sequence[Suite]) -> Target:
+def _traffic(settings: Settings) -> Traffic:
+    """What all requests of the run keep to; two runs side by side must not knock in step."""
+    return Traffic(settings.limits(), seed=os.getpid())
+
+
+def _target(settings: Settings, suites: Sequence[Suite], traffic: Traffic, run_id: str) -> Target:
     """The target, with the faults on demand that the suites want; a file named for the run wins.
 
     Raises:
         SettingsError: The suites want different faults, and one server is to answer them all.
     """
     wanted = {suite.faults: suite.name for suite in suites}
+    options = replace(settings.target_options(), run=run_id, traffic=traffic)
     if settings.faults or set(wanted) == {None}:
-        return make_target(settings.target_options())
+        return make_target(options)
     if len(wanted) > 1:
         told = "; ".join(f"{name}: {file or 'none'}" for file, name in wanted.items())
         raise SettingsError(
             f"these suites want different faults on demand ({told})",
             hint="run them one after the other, or give --faults FILE for all of them",
         )
-    return make_target(replace(settings.target_options(), faults=next(iter(wanted))))
+    return make_target(replace(options, faults=next(iter(wanted))))
 
 
 def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
@@ -153,6 +222,25 @@ def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
         raise SettingsError(
             f"the assistant {ids[0]!r} can't be at the target 'embedded', which begins empty",
             hint="give --target assistants and the --base-url where it lives, or an assistant file",
+        )
+
+
+def _refuse_forgetting(plan: Plan, target: Target) -> None:
+    """What a target can't do is said before anything is run."""
+    wished = any(
+        turn.forget for trial in plan.trials if trial.repeat == 1 for turn in trial.conversation.turns
+    )
+    if wished and not isinstance(target, Forgets):
+        raise cannot_forget(target)
+
+
+def _refuse_rescored(record: SuiteRun) -> None:
+    """A run that was scored anew asks nothing: going on with it would."""
+    if source := record.settings.get("rescored_from"):
+        raise StoreError(
+            f"run {record.id} was scored anew from {source}, and asks nothing that could go on",
+            code="run-rescored",
+            hint=f"score it once more with: harness rescore {source}",
         )
 
 
@@ -167,56 +255,126 @@ def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
 
 
 @dataclass(frozen=True, slots=True)
-class _Work:
+class Work:
     """A plan that is carried out into the store."""
 
     run_id: str
     plan: Plan
     settings: Settings
     target: Target
+    traffic: Traffic
     store: Store
     control: Control
 
+    async def begin(self, told: dict[str, Any]) -> SuiteRun:
+        """Begin the suite run and carry it out; ``told`` is what it says that it was asked for."""
+        record = SuiteRun(
+            id=self.run_id,
+            started_at=self.control.clock.now(),
+            target=self.target.name,
+            status="running",
+            planned=len(self.plan.trials),
+            settings=told,
+        )
+        with _saying_how_to_go_on(self.run_id):
+            self.store.begin_run(record)
+            return await self.carry_out()
+
     async def carry_out(self, finished: Collection[str] = ()) -> SuiteRun:
         """Run what is left; results stand in the store in the order of the whole plan."""
-        status: RunStatus = "interrupted"
         try:
-            status = await self._run_left(finished)
+            async with self._keeper() as keeper:
+                await self._to_its_end(finished, keeper)
         finally:
-            # Whatever ends the run, what it leaves behind is whole and says whether it is finished.
             try:
-                self.store.finish_run(self.run_id, status, self.control.clock.now())
+                self._record()
             finally:
                 await self.target.tear_down()
         return self.store.run(self.run_id)
 
-    async def _run_left(self, finished: Collection[str]) -> RunStatus:
-        places = {trial.id: place for place, trial in enumerate(self.plan.trials)}
-        left = Plan(tuple(trial for trial in self.plan.trials if trial.id not in finished))
+    def _record(self) -> None:
+        """Keep what the store has of this run, also from before it was interrupted."""
+        if self.settings.record:
+            results = self.store.run(self.run_id).results
+            keep_recording(Path(self.settings.record), self.plan.variants, results)
+
+    def _keeper(self) -> Keeper:
+        return Keeper(
+            lambda some: self.store.add_trials(self.run_id, some),
+            patience_s=self.settings.store_patience_s,
+            on_change=lambda count, reason: self._tell(ResultsWait(count, reason)),
+            on_end=self.control.stop.at_once,
+            clock=self.control.clock,
+        )
+
+    async def _to_its_end(self, finished: Collection[str], keeper: Keeper) -> None:
+        """Run what is left; whatever ends the run, what it leaves behind is whole and says how it ended."""
         status: RunStatus = "interrupted"
-        async with aclosing(self._events(left)) as events:
-            async for event in events:
-                if isinstance(event, TrialFinished):
-                    place = places[event.result.trial_id]
-                    self.store.add_trial(self.run_id, event.result, position=place)
-                for listener in self.control.listeners:
-                    listener(event)
-                if isinstance(event, RunFinished):
-                    status = event.status
+        clock = self.control.clock
+        begun_at, begun = clock.now(), clock.monotonic()
+        try:
+            status = await self._run_left(finished, keeper)
+        finally:
+            # Counted from the beginning: the time of day may have jumped meanwhile.
+            ended_at = begun_at + timedelta(seconds=clock.monotonic() - begun)
+            await keeper.finish(lambda: self.store.finish_run(self.run_id, status, ended_at))
+
+    async def _run_left(self, finished: Collection[str], keeper: Keeper) -> RunStatus:
+        left = self.plan.without(finished)
+        budget = budget_of(self.settings, self.store, self.run_id, self.control.clock)
+        already = len(self.plan.trials) - len(left.trials)
+        async with aclosing(self._events(left, budget)) as events:
+            return await self._keep(events, keeper, already)
+
+    async def _keep(self, events: AsyncGenerator[Event, None], keeper: Keeper, already: int) -> RunStatus:
+        """Hand every result to the store, tell everyone of every event; how the run ended."""
+        scrubber = self.settings.scrubber()
+        places: dict[str, int] = {}
+        status: RunStatus = "interrupted"
+        async for event in events:
+            event = _without_secrets(event, scrubber)
+            if isinstance(event, RunStarted):
+                event = replace(event, run_id=self.run_id, already=already, traffic=self.traffic.state)
+            elif isinstance(event, TrialStarted):
+                places[event.trial.id] = event.trial.position
+            elif isinstance(event, TrialFinished):
+                keeper.add((event.result, places.pop(event.result.trial_id)))
+            elif isinstance(event, RunFinished):
+                status = event.status
+            self._tell(event)
         return status
 
-    def _events(self, left: Plan) -> AsyncGenerator[Event, None]:
+    def _tell(self, event: Event) -> None:
+        for listener in self.control.listeners:
+            listener(event)
+
+    def _events(self, left: Plan, budget: Budget | None) -> AsyncGenerator[Event, None]:
+        prices = self.settings.price_book()
         return run(
             left,
             self.target,
-            TrialOptions(deadline_s=self.settings.deadline_s, score=_score),
+            TrialOptions(
+                partial(_score, prices),
+                self.settings.deadline_s,
+                self.settings.provision_deadline_s,
+                self.settings.most_rounds,
+                prices=prices,
+                budget=budget,
+                failures=FailureLimit(self.settings.max_failures, self.settings.max_errors),
+            ),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
             stop=self.control.stop,
         )
 
 
-def _score(trial: Trial, trace: Trace) -> tuple[Score, ...]:
+def _without_secrets(event: Event, scrubber: Scrubber) -> Event:
+    """The event, with a result that may be written and shown."""
+    return TrialFinished(scrubber.record(event.result)) if isinstance(event, TrialFinished) else event
+
+
+def _score(prices: PriceBook, trial: Trial, trace: Trace) -> tuple[Score, ...]:
     from harness.scorers.checks import score_trace
 
-    return score_trace(trial.conversation, trial.variant.assistant, trace)
+    assistant = trial.variant.assistant
+    return score_trace(trial.conversation, assistant, trace, cost=prices.asked_for(assistant.model))

@@ -89,7 +89,7 @@ def test_a_refusal_for_now_is_waited_for_and_stands_among_the_attempts(
     assert (turn.status, turn.answer) == ("completed", "Fine.")
     assert [(attempt.number, attempt.wait_s) for attempt in turn.attempts] == [(1, 0.02), (2, 0.02)]
     assert all("429" in (attempt.error or "") for attempt in turn.attempts)
-    assert turn.wait_s == pytest.approx(0.04)
+    assert turn.wait_s >= 0.04  # as the clock saw it: asked for twice 0.02
 
 
 @pytest.mark.parametrize(

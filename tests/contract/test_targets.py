@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -397,6 +398,48 @@ def test_an_unreadable_document_is_refused_by_name_before_anything_runs(
     with pytest.raises(TargetRefused, match=r"scan\.pdf") as caught:
         talk(make_target(["never said"]), broken, OutgoingTurn("Hi"))
     assert caught.value.code == "document-unreadable"
+
+
+def test_an_answer_that_is_taken_to_come_too_late_ends_the_turn_at_once_and_frees_the_thread(
+    make_target: MakeTarget, plain: Variant
+) -> None:
+    async def never(call: FunctionCall) -> FunctionOutput:
+        return FunctionOutput("{}", takes_s=math.inf)
+
+    target = make_target([calls(function_call("open_ticket")), "second answer"])
+    turns = OutgoingTurn("one"), OutgoingTurn("two")
+    late, next_ = talk(target, plain, *turns, answer=never, deadline_s=3600.0)
+    assert (late.status, late.latency_s) == ("timed_out", 3600.0)
+    assert (next_.status, next_.answer) == ("completed", "second answer")
+
+
+def test_time_that_a_function_is_taken_to_work_counts_as_latency(
+    make_target: MakeTarget, plain: Variant
+) -> None:
+    async def slow(call: FunctionCall) -> FunctionOutput:
+        return FunctionOutput("{}", takes_s=40.0)
+
+    lines: list[Line] = [calls(function_call("open_ticket"), function_call("open_ticket")), "Done."]
+    [turn] = talk(make_target(lines), plain, OutgoingTurn("Go"), answer=slow, deadline_s=3600.0)
+    assert turn.status == "completed"
+    assert turn.latency_s >= 80.0
+    assert [call.latency_s for call in turn.tool_calls] == [40.0, 40.0]
+
+
+@pytest.mark.parametrize("kind", (*WITH_FILES, *CHAT))
+def test_an_assistant_that_asks_for_functions_without_end_is_given_up_and_the_talk_goes_on(
+    make_target: MakeTarget, plain: Variant
+) -> None:
+    async def fine(call: FunctionCall) -> FunctionOutput:
+        return FunctionOutput("{}")
+
+    lines: list[Line] = [*(calls(function_call("open_ticket")) for _ in range(4)), "Now I am done."]
+    turns = OutgoingTurn("Go", most_rounds=3), OutgoingTurn("And?")
+    looping, next_ = talk(make_target(lines), plain, *turns, answer=fine)
+    assert looping.status == "requires_action"
+    assert "more than 3 times" in (looping.error or "")
+    assert [call.output for call in looping.tool_calls][:3] == ["{}", "{}", "{}"]
+    assert (next_.status, next_.answer) == ("completed", "Now I am done.")
 
 
 def test_an_unknown_assistant_is_refused_by_id(make_target: MakeTarget, plain: Variant) -> None:

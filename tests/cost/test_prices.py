@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from harness.cost.prices import Cost, code_interpreter_cost, fees, token_cost
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.cost.prices import Cost, ModelPrice, PriceBook, code_interpreter_cost, fees, token_cost
 from harness.cost.usage import Usage, from_api, total
 
 
@@ -47,3 +50,35 @@ def test_no_usage_at_all_is_none() -> None:
     assert total([Usage(prompt_tokens=1), None, Usage(completion_tokens=2)]) == Usage(
         prompt_tokens=1, completion_tokens=2
     )
+
+
+OWN = PriceBook({"my-model": ModelPrice(Decimal("1.10"), Decimal("4.40"), Decimal("0.55"))})
+
+
+def test_a_price_of_ones_own_holds_before_the_list_and_for_dated_names() -> None:
+    usage = Usage(prompt_tokens=1_000_000, completion_tokens=100_000, cached_tokens=400_000)
+    expected = Decimal("0.66") + Decimal("0.22") + Decimal("0.44")
+    assert OWN.token_cost("my-model", usage).usd == expected
+    assert OWN.token_cost("my-model-2026-03-05", usage).usd == expected
+    assert OWN.token_cost("gpt-4o", usage) == token_cost("gpt-4o", usage)
+    assert OWN.token_cost("my-model-large", usage).usd is None
+
+
+def test_a_price_of_the_model_that_was_asked_for_holds_whatever_name_is_reported() -> None:
+    usage = Usage(prompt_tokens=1_000_000)
+    assert OWN.asked_for("my-model")("gpt-4o", usage).usd == Decimal("1.10")
+    assert OWN.asked_for("gpt-4o")("my-model", usage).usd == Decimal("1.10")
+    assert OWN.asked_for("my-model")("gpt-4o", None).usd is None
+
+
+def test_usage_that_can_not_be_has_an_unknown_cost() -> None:
+    cost = token_cost("gpt-4o", Usage(prompt_tokens=1, cached_tokens=2))
+    assert cost.usd is None and "can't be" in cost.reason
+
+
+@given(st.integers(0, 10**6), st.integers(0, 10**6), st.integers(0, 10**5), st.integers(0, 10**5))
+def test_more_tokens_never_cost_less(prompt: int, more: int, wrote: int, cached: int) -> None:
+    for model in ("gpt-5.4", "gpt-4o-mini", "my-model"):
+        less = Usage(prompt_tokens=prompt, completion_tokens=wrote, cached_tokens=min(cached, prompt))
+        most = Usage(prompt_tokens=prompt + more, completion_tokens=wrote + more)
+        assert (OWN.token_cost(model, less).usd or 0) <= (OWN.token_cost(model, most).usd or 0)

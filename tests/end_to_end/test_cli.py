@@ -402,3 +402,90 @@ def test_the_first_suite_passes_on_responses_over_http_and_with_azures_client(
                 AZURE_OPENAI_API_KEY="sk-right",
             )
             assert done.returncode == 0, done.stdout + done.stderr
+
+
+# --- runs that end early, and what is shown of them ---------------------------------------------------------
+
+EARLY = """\
+suite: early
+assistant: bot.yaml
+expect: {answer: {mentions: [fine]}}
+conversations:
+  - {id: a, turns: [{user: fine}]}
+  - {id: b, turns: [{user: bad}]}
+  - {id: c, turns: [{user: error}]}
+  - {id: d, turns: [{user: fine}]}
+"""
+ANSWER = "def answer(question):\n    return 5 if question.text == 'error' else question.text\n"
+
+
+@pytest.fixture
+def early(tmp_path: Path) -> list[str]:
+    """A run of a function, one trial after the other: passed, failed, errored, passed."""
+    (tmp_path / "bot.yaml").write_text("{name: Bot, model: m}")
+    (tmp_path / "app.py").write_text(ANSWER)
+    (tmp_path / "early.yaml").write_text(EARLY)
+    function = ["--target", "function", "--target-function", "app.py:answer"]
+    return ["run", "early.yaml", *function, "--concurrency", "1"]
+
+
+@pytest.mark.parametrize(
+    ("option", "left"),
+    [
+        (["--fail-fast"], 2),
+        (["--max-failures", "2"], 1),
+        (["--max-errors", "1"], 1),
+        (["--max-errors", "2"], 0),
+    ],
+    ids=lambda given: " ".join(given) if isinstance(given, list) else str(given),
+)
+def test_a_run_that_can_not_pass_any_more_ends_early_with_its_report(
+    tmp_path: Path, early: list[str], option: list[str], left: int
+) -> None:
+    done = run(*early, *option, "--junit", "out.xml", folder=tmp_path)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert (tmp_path / "out.xml").exists()
+    told = f"ended early: it has as many failures as it may have; {left} of 4 trials are left"
+    assert (told in done.stdout) == bool(left)
+    again = run("run", "--resume", "latest", folder=tmp_path)
+    assert again.returncode == 1
+    assert "trials are left" not in again.stdout
+
+
+def test_fail_fast_and_another_number_of_failures_exclude_each_other(
+    tmp_path: Path, early: list[str]
+) -> None:
+    done = run(*early, "--fail-fast", "--max-failures", "3", folder=tmp_path)
+    assert done.returncode == 4
+    assert "leave one of them out" in done.stderr
+
+
+def test_quiet_prints_one_line_and_where_the_report_is(tmp_path: Path, early: list[str]) -> None:
+    done = run(*early, "-q", folder=tmp_path)
+    assert done.stderr == ""
+    first, second = done.stdout.splitlines()
+    assert first.endswith(": 1 errored, 1 failed, 2 passed")
+    assert second.startswith("report: ")
+
+
+def test_events_are_json_lines_on_standard_error_and_in_a_file_that_a_resumed_run_adds_to(
+    tmp_path: Path, early: list[str]
+) -> None:
+    options = ["--progress", "json", "--events", "events.jsonl"]
+    done = run(*early, "--fail-fast", *options, folder=tmp_path)
+    events = [json.loads(line) for line in done.stderr.splitlines()]
+    named = [event["event"] for event in events]
+    each = ["trial_started", "trial_finished"]
+    assert named == ["run_started", "provisioned", *each, *each, "run_finished"]
+    assert events[-1]["status"] == "failures_reached"
+    assert [event["event"] for event in in_file(tmp_path)] == named
+    run("run", "--resume", "latest", *options, folder=tmp_path)
+    both = in_file(tmp_path)
+    assert len({event["run"] for event in both}) == 1
+    finished = [event["trial"] for event in both if event["event"] == "trial_finished"]
+    assert finished == [f"early/{name}@bot#1" for name in "abcd"]
+    assert [event["already"] for event in both if event["event"] == "run_started"] == [0, 2]
+
+
+def in_file(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / "events.jsonl").read_text("utf-8").splitlines()]

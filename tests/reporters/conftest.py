@@ -152,6 +152,7 @@ def trial(
         "usage": Usage(prompt_tokens=1180 * len(turns), completion_tokens=62 * len(turns), cached_tokens=512),
         "cost_usd": Decimal("0.000913"),
         "latency_s": sum(turn.latency_s for turn in turns),
+        "wait_s": sum(turn.wait_s for turn in turns),
         "trace": Trace(trial_id=trial_id, target="embedded", turns=turns, history=history),
     }
     return TrialResult(**(fields | changes))

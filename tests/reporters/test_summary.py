@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from harness.reporters.brief import brief
 from harness.reporters.summary import Group, Summary, percentile
 from harness.results import Score
 
@@ -22,7 +23,7 @@ def test_outcomes_are_counted_by_trial_and_by_conversation(run):
 
 def test_the_pass_rate_leaves_out_what_was_not_judged(run):
     assert Summary(run).total.pass_rate == 5 / 8
-    errored = Group("e", tuple(result for result in run.results if result.outcome == "errored"))
+    errored = Group("e", tuple(brief(result) for result in run.results if result.outcome == "errored"))
     assert errored.pass_rate is None
 
 
@@ -43,7 +44,7 @@ def test_unknown_costs_are_counted_apart_and_never_as_zero(run):
     total = Summary(run).total
     assert total.cost_usd == 8 * Decimal("0.000913")
     assert (total.cost_unknown, total.cost_reason) == (1, "the target reported no usage")
-    unknown = Group("u", tuple(replace(result, cost_usd=None) for result in run.results))
+    unknown = Group("u", tuple(brief(replace(result, cost_usd=None)) for result in run.results))
     assert unknown.cost_usd is None
 
 

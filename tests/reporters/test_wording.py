@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.reporters import wording
+from harness.reporters.brief import brief
 from harness.reporters.summary import Group, Summary
+from harness.results import Spending, SuiteRun
 
 
 @pytest.mark.parametrize(
@@ -68,7 +72,7 @@ def test_a_partly_unknown_cost_says_how_much_is_unknown_and_why(run):
 
 
 def test_a_wholly_unknown_cost_says_why(run):
-    errored = Group("e", tuple(result for result in run.results if result.outcome == "errored"))
+    errored = Group("e", tuple(brief(result) for result in run.results if result.outcome == "errored"))
     assert wording.cost(errored) == "unknown (the target reported no usage)"
     assert wording.short_cost(errored) == wording.tokens(errored) == "unknown"
 
@@ -87,3 +91,21 @@ def test_one_line_is_one_line_and_not_too_long(text, most):
 @given(st.text())
 def test_printable_text_holds_no_control_characters(text):
     assert wording.printable(text).isprintable()
+
+
+def test_a_budget_says_what_is_left_and_what_is_only_a_worst_case() -> None:
+    suite_run = SuiteRun(
+        id="r",
+        started_at=datetime(2026, 11, 1, tzinfo=UTC),
+        target="chat",
+        status="budget_exhausted",
+        planned=1,
+    )
+    assert (wording.budget(suite_run), wording.status(suite_run)) == ("", "budget exhausted")
+    spending = Spending(requests=9, spent_usd=Decimal("1.25"), unknown_usd=Decimal("0.0125"), overcharged=1)
+    settings = {"budget_usd": "2.00"}
+    told = wording.budget(msgspec.structs.replace(suite_run, settings=settings, spending=spending))
+    assert told == (
+        "spent $1.25; $0.75 left of $2.00; $0.0125 of what is spent is a worst case, the cost unknown; "
+        "1 request charged more than the limits sent with them allow"
+    )

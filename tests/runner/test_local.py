@@ -125,6 +125,14 @@ conversations: [{id: c, turns: [{user: go}]}]
     outputs = [(call.output, bool(call.error)) for call in result.trace.turns[0].tool_calls]
     assert outputs[:2] == [('{"id":"T-1"}', False), ('{"error":"down"}', False)]
     assert outputs[2][1] and "no stub" in outputs[2][0]
+    [finding] = [score for score in result.scores if score.scorer == "stubs"]
+    assert (finding.check, finding.turn, finding.value, finding.passed) == (
+        "stubs.open_ticket",
+        0,
+        None,
+        None,
+    )
+    assert "no stub of 'open_ticket'" in finding.reason
     assert result.outcome == "passed"
 
 

@@ -14,7 +14,12 @@ from harness.suite.records import Conversation, Expect
 
 def test_every_key_of_an_expectation_has_exactly_one_built_in_scorer() -> None:
     answered = [key for scorer in builtin_scorers() for key in scorer.keys]
-    assert sorted(answered) == sorted(set(Expect.model_fields) - {"requires"})
+    assert sorted(answered) == sorted({*Expect.model_fields, "forget"} - {"requires"})
+
+
+def test_what_is_known_of_a_built_in_scorer_before_it_is_loaded_is_what_it_says_itself() -> None:
+    known = [(scorer.name, scorer.keys) for scorer in builtin_scorers()]
+    assert known == [(scorer.loaded().name, scorer.loaded().keys) for scorer in builtin_scorers()]
 
 
 def test_a_turn_must_be_completed_unless_it_says_otherwise() -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.results import Score
-from harness.scorers.escalation import ConfusionMatrix, classify, confusion_matrix, find_phrase
+from harness.scorers.escalation import ConfusionMatrix, classify, find_phrase
 
 PHRASE = "I'm passing you on to our repair workshop"
 
@@ -190,7 +190,9 @@ def test_a_call_of_an_escalation_function_hands_over(talk: Any) -> None:
 
 def test_a_call_that_failed_does_not_hand_over(talk: Any) -> None:
     turns = [talk.turn("Hm.", talk.call(email="a", error="no stub matched"))]
-    assert talk.one(turns, {"escalates": True}).value == "missed"
+    [judged, finding] = talk.scores(turns, {"escalates": True})
+    assert (judged.value, judged.passed) == ("missed", False)
+    assert (finding.check, finding.passed) == ("stubs.open_repair", None)
 
 
 def test_text_is_no_evidence_for_an_assistant_that_declares_only_functions(talk: Any) -> None:
@@ -219,7 +221,7 @@ def test_a_hand_over_by_a_turn(talk: Any, answers: list[str], by_turn: int, labe
     assert (score.value, score.passed) == (label, label == "escalated")
 
 
-def test_the_matrix_counts_what_was_judged_and_leaves_out_the_rest(talk: Any) -> None:
+def test_judgements_tell_what_was_expected_and_what_happened_unless_nothing_is_known(talk: Any) -> None:
     found: list[Score] = []
     for expected, answer in [
         (True, HANDS_OVER),
@@ -230,10 +232,15 @@ def test_the_matrix_counts_what_was_judged_and_leaves_out_the_rest(talk: Any) ->
     ]:
         found += talk.scores([talk.turn(answer)], {"escalates": expected, "searches": False})
     found += talk.scores([talk.turn("No.")], {"escalates": True}, who=talk.assistant(escalation={}))
-    matrix = confusion_matrix(found)
-    assert matrix == ConfusionMatrix(tp=1, fp=1, fn=1, tn=2)
-    assert (matrix.precision, matrix.recall, matrix.total) == (0.5, 0.5, 5)
+    judged = [each for each in found if each.scorer == "escalation" and each.value is not None]
+    told = [(each.evidence["expected"], each.evidence["observed"]) for each in judged]
+    assert told == [(True, True), (True, False), (False, True), (False, False), (False, False)]
+
+
+def test_precision_and_recall_are_shares_of_what_happened_and_of_what_was_expected() -> None:
+    matrix = ConfusionMatrix(tp=1, fp=1, fn=3, tn=2)
+    assert (matrix.precision, matrix.recall, matrix.total) == (0.5, 0.25, 7)
 
 
 def test_undefined_precision_and_recall_are_none() -> None:
-    assert (confusion_matrix([]).precision, confusion_matrix([]).recall) == (None, None)
+    assert (ConfusionMatrix().precision, ConfusionMatrix().recall) == (None, None)

@@ -96,7 +96,7 @@ def test_a_damaged_trial_is_named(path):
         connection.execute("UPDATE trial_bodies SET body = substr(body, 1, 40)")
         connection.commit()
     with Store.open(path) as store:
-        error = refused("store-damaged", store.run)
+        error = refused("store-damaged", lambda: list(store.run().results))
     assert "helpdesk/reset-password@main#1" in error.message
 
 

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 
+import msgspec
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
@@ -18,17 +19,18 @@ from harness.store import database
 from harness.store.store import Store
 from harness.store.tables import REVISIONS, metadata
 
-NEXT = """
+NEWER = f"{int(REVISIONS[-1]) + 1:04}"
+NEXT = f"""
 from alembic import op
 import sqlalchemy as sa
-revision = "0002"
-down_revision = "0001"
+revision = "{NEWER}"
+down_revision = "{REVISIONS[-1]}"
 
 def upgrade():
     with op.batch_alter_table("suite_runs") as table:
         table.add_column(sa.Column("note", sa.Text))
     op.execute("UPDATE suite_runs SET note = 'moved'")
-    {then}
+    {{then}}
 """
 
 
@@ -41,8 +43,8 @@ def older(tmp_path, run, trial, monkeypatch):
     scripts = tmp_path / "migrations"
     shutil.copytree(database.MIGRATIONS, scripts)
     monkeypatch.setattr(database, "MIGRATIONS", scripts)
-    monkeypatch.setattr(database, "REVISIONS", (*REVISIONS, "0002"))
-    (scripts / "versions" / "v0002_next.py").write_text(NEXT.format(then=""))
+    monkeypatch.setattr(database, "REVISIONS", (*REVISIONS, NEWER))
+    (scripts / "versions" / f"v{NEWER}_next.py").write_text(NEXT.format(then=""))
     return path
 
 
@@ -56,21 +58,39 @@ def test_an_older_store_is_migrated_and_keeps_its_runs(older, run, trial):
         assert store.run() == run(results=(trial(),))
     assert "note" in columns(older)
     with closing(sqlite3.connect(older)) as connection:
-        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [(NEWER,)]
 
 
 def test_a_copy_of_the_older_store_is_kept(older):
     Store.open(older).close()
-    copy = older.with_name("store.sqlite.before-0002-from-0001")
+    copy = older.with_name(f"store.sqlite.before-{NEWER}-from-{REVISIONS[-1]}")
     assert "note" not in columns(copy)
 
 
 def test_a_migration_that_fails_leaves_the_store_as_it_was(older):
-    script = database.MIGRATIONS / "versions" / "v0002_next.py"
+    script = database.MIGRATIONS / "versions" / f"v{NEWER}_next.py"
     script.write_text(NEXT.format(then="op.execute('SELECT * FROM nowhere')"))
     with pytest.raises(StoreError, match="nowhere"):
         Store.open(older)
     assert "note" not in columns(older)
+
+
+def test_trials_from_before_there_were_recordings_are_no_replays(tmp_path, run, trial):
+    path = tmp_path / "store.sqlite"
+    with Store.open(path) as store:
+        store.begin_run(run(results=(trial(),)))
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("ALTER TABLE trials DROP COLUMN replayed")
+        connection.execute("UPDATE alembic_version SET version_num = '0002'")
+        connection.commit()
+    with Store.open(path) as store:
+        [past] = store.history(trial().suite, trial().conversation)
+        assert not past.replayed
+        assert [summary.replayed for summary in store.runs()] == [0]
+        store.add_trial(run().id, msgspec.structs.replace(trial(), trial_id="other", replayed=True))
+        assert len(store.history(trial().suite, trial().conversation)) == 1
+        assert len(store.history(trial().suite, trial().conversation, replayed=True)) == 2
+        assert store.runs()[0].replayed == 1
 
 
 def test_a_newer_store_is_refused(tmp_path):

@@ -37,7 +37,7 @@ def test_results_given_at_the_beginning_are_stored_too(location, run, trial):
     with Store.open(location) as store:
         store.begin_run(whole)
         assert store.run() == whole
-        assert list(store.results()) == list(whole.results)
+        assert list(store.run().results) == list(whole.results)
 
 
 def test_results_come_in_the_order_of_the_plan_not_of_their_end(location, run, trial):

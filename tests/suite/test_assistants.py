@@ -118,7 +118,7 @@ def test_the_mistakes_of_an_assistant_file_come_all_at_once(place):
         "    hint: did you mean 'name'? Allowed here: name, model, instructions, "
         "description, tools, knowledge, code_files, temperature, top_p, reasoning_effort, "
         "response_format, max_prompt_tokens, max_completion_tokens, tool_choice, parallel_tool_calls, "
-        "truncation_strategy, metadata, escalation, base, id",
+        "truncation_strategy, metadata, escalation, base, add_tools, remove_tools, id",
         "bad.yaml:2:8: model must not be empty, not ''\n    hint: The model's name, for example gpt-5.4.",
         "bad.yaml:3:14: temperature must be at most 2, not 3\n    hint: 0 to 2.",
         "bad.yaml:4:22: parallel_tool_calls must be true or false, not 'yes'\n"
@@ -314,3 +314,89 @@ def test_any_data_is_an_assistant_or_a_list_of_mistakes(place, data):
         assert error.problems and all(problem.where for problem in error.problems)
     else:
         assert variant.fingerprint
+
+
+TOOLS = """
+    name: Bot
+    model: m
+    tools:
+      - type: file_search
+      - {type: function, function: {name: open_ticket}}
+      - {type: function, function: {name: close_ticket}}
+    """
+
+
+def tools_of(path):
+    return [
+        tool.function.name if tool.type == "function" else tool.type
+        for tool in load_variant(path).assistant.tools
+    ]
+
+
+def test_a_patch_removes_tools_by_name_and_adds_others(write):
+    write("bot.yaml", TOOLS)
+    path = write(
+        "patch.yaml",
+        """
+        base: bot.yaml
+        remove_tools: [file_search, close_ticket]
+        add_tools: [{type: code_interpreter}]
+        """,
+    )
+    assert tools_of(path) == ["open_ticket", "code_interpreter"]
+
+
+def test_a_tool_that_a_patch_adds_takes_the_place_of_the_one_with_its_name(write):
+    write("bot.yaml", TOOLS)
+    function = "{name: open_ticket, description: Only when asked.}"
+    path = write("patch.yaml", f"base: bot.yaml\nadd_tools: [{{type: function, function: {function}}}]\n")
+    assert tools_of(path) == ["file_search", "open_ticket", "close_ticket"]
+    assert load_variant(path).assistant.functions[0].description == "Only when asked."
+
+
+def test_patches_of_patches_change_tools_one_after_the_other(write):
+    write("bot.yaml", TOOLS)
+    write("first.yaml", "base: bot.yaml\nremove_tools: [open_ticket]\n")
+    path = write(
+        "second.yaml", "base: first.yaml\nadd_tools: [{type: function, function: {name: open_ticket}}]\n"
+    )
+    assert tools_of(path) == ["file_search", "close_ticket", "open_ticket"]
+
+
+def test_mistakes_in_tools_of_a_patch_have_their_place_in_its_file(write):
+    write("bot.yaml", TOOLS)
+    path = write(
+        "patch.yaml",
+        """\
+        base: bot.yaml
+        remove_tools: [opn_ticket]
+        add_tools:
+          - {type: function, function: {name: open ticket}}
+        """,
+    )
+    removing, adding = problems_of(path)
+    assert removing.startswith("patch.yaml:2:16: there is no tool 'opn_ticket' to remove")
+    assert "did you mean 'open_ticket'?" in removing
+    assert adding.startswith("patch.yaml:4:39: ")
+
+
+def test_mistakes_in_tools_of_the_base_keep_their_place_there(write):
+    write("bot.yaml", TOOLS.replace("close_ticket", "close ticket"))
+    path = write("patch.yaml", "base: bot.yaml\nremove_tools: [file_search]\n")
+    assert [problem.partition(": ")[0] for problem in problems_of(path)] == ["bot.yaml:7:39"]
+
+
+@pytest.mark.parametrize("key", ["add_tools", "remove_tools"])
+def test_single_tools_are_changed_only_over_another_file(write, key):
+    path = write("bot.yaml", f"name: Bot\nmodel: m\n{key}: []\n")
+    assert problems_of(path) == [
+        f"bot.yaml:3:{len(key) + 3}: {key} changes the tools of another file, and there is none\n"
+        "    hint: name the other file with base, or write tools"
+    ]
+
+
+@pytest.mark.parametrize("value", ["file_search", "null", "{type: file_search}", "[3]", "[[a]]"])
+@pytest.mark.parametrize("key", ["add_tools", "remove_tools"])
+def test_what_is_no_list_of_tools_is_a_mistake_and_no_crash(write, key, value):
+    write("bot.yaml", TOOLS)
+    assert problems_of(write("patch.yaml", f"base: bot.yaml\n{key}: {value}\n"))

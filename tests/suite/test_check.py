@@ -206,8 +206,14 @@ def test_a_file_is_attached_for_tools_that_the_assistant_has(mistakes, place):
     [
         ("{opn_ticket: [{returns: 1}]}", "s.yaml:4:9: the assistant has no function 'opn_ticket'"),
         ("{open_ticket: []}", "s.yaml:4:22: no answer is prepared for 'open_ticket'"),
-        ("{open_ticket: [{}]}", "s.yaml:4:23: a stub needs returns or fails"),
-        ("{open_ticket: [{returns: 1, fails: x}]}", "s.yaml:4:43: a stub cannot both return and fail"),
+        (
+            "{open_ticket: [{}]}",
+            "s.yaml:4:23: a stub needs one of returns, returns_each, call, fails, raw, times_out",
+        ),
+        (
+            "{open_ticket: [{returns: 1, fails: x}]}",
+            "s.yaml:4:43: a stub answers in one way, not with returns and fails at once",
+        ),
         (
             "{open_ticket: [{returns: 1}, {returns: 2}]}",
             "s.yaml:4:37: this answer of 'open_ticket' is never given",
@@ -331,9 +337,10 @@ def test_mistakes_further_down_keep_their_places_when_earlier_entries_are_unusab
         """)
 
     assert [each.splitlines()[0] for each in found] == [
-        "s.yaml:5:5: an entry of conversations must be a block with id, cluster, tags, as, repeats, history, "
-        "turns, expect, not 1",
-        "s.yaml:8:9: an entry of turns must be a block with user, attach, returning, expect, not 2",
+        "s.yaml:5:5: an entry of conversations must be a block with id, cluster, tags, as, repeats, "
+        "deadline_s, history, turns, expect, not 1",
+        "s.yaml:8:9: an entry of turns must be a block with user, attach, returning, forget, deadline_s, "
+        "expect, not 2",
         "s.yaml:10:26: an entry of expect.cites must be text, not 3",
         "s.yaml:10:29: 'guide.md' is not among the assistant's documents",
         "s.yaml:11:9: the conversation id 'a' is used twice",
@@ -370,3 +377,90 @@ def test_what_would_run_without_end_or_break_a_line_is_refused(mistakes, change,
     text = "suite: s\nassistant: bot.yaml\nconversations: [{id: a, turns: [{user: hi}]}]\n"
     [mistake] = mistakes(text.replace(*change))
     assert expected in mistake
+
+
+def test_who_is_forgotten_can_go_on_only_by_coming_back(mistakes):
+    talk = """
+        suite: s
+        assistant: bot.yaml
+        conversations:
+          - id: a
+            turns:
+              - {{user: x, forget: true}}
+              - {{user: y{how}}}
+        """
+    [told] = mistakes(talk.format(how=""))
+    assert told.startswith("s.yaml:7:27: the user is forgotten after this turn")
+    assert mistakes(talk.format(how=", returning: true")) == []
+
+
+FUNCTIONS = """
+def fits(email="", priority="low", lines=()):
+    return {"id": "T-1"}
+
+async def takes_all(**arguments):
+    return arguments
+
+def lacks_lines(email="", priority=""):
+    return None
+
+def needs_email(email, **others):
+    return None
+
+def needs_more(customer, **others):
+    return None
+
+def by_position(email="", /, **others):
+    return None
+
+NUMBER = 5
+"""
+
+
+@pytest.mark.parametrize(
+    ("stub", "problem"),
+    [
+        ("{call: tickets.py:fit}", "s.yaml:4:30: 'tickets.py:fit': there is no 'fit' in it"),
+        ("{call: nowhere.py:fits}", "s.yaml:4:30: 'nowhere.py:fits' can't be imported: FileNotFoundError"),
+        ("{call: fits}", "s.yaml:4:30: 'fits' names no function"),
+        ("{call: tickets.py:NUMBER}", "s.yaml:4:30: 'tickets.py:NUMBER' is a int, which can't be called"),
+        ("{call: tickets.py:lacks_lines}", "s.yaml:4:30: 'tickets.py:lacks_lines' does not take 'lines'"),
+        ("{call: tickets.py:needs_email}", "needs 'email', which a call of 'open_ticket' may leave out"),
+        ("{call: tickets.py:needs_more}", "needs 'customer', which is no argument of 'open_ticket'"),
+        ("{call: tickets.py:by_position}", "takes arguments by position, and they come by name"),
+        ("{nth: 0, returns: 1}", "s.yaml:4:29: nth must be at least 1, not 0"),
+        ("{nth: 2, times: 2, returns: 1}", "call number 2 comes once in a conversation"),
+        ("{returns_each: [], times: 1}", "returns_each must have at least 1 entry"),
+        ("{returns_each: [1, 2], times: 1}", "returns_each answers as often as it has entries"),
+        ("{times_out: false}", "times_out must be"),
+        ("{times_out: true, takes_s: 3}", "a stub that times out takes for ever"),
+        ("{takes_s: -1, returns: 1}", "takes_s must be at least 0"),
+        ("{raw: '{', fails: down}", "a stub answers in one way, not with fails and raw at once"),
+        ("{returns_each: [1]}, {returns: 1}, {nth: 3, raw: x}", "is never given: an earlier one answers"),
+    ],
+)
+def test_mistakes_in_stubs_are_named_with_their_place(place, mistakes, stub, problem):
+    place("tickets.py", FUNCTIONS)
+    suite = f"""
+suite: s
+assistant: bot.yaml
+tools: {{open_ticket: [{stub}]}}
+conversations: [{{id: a, turns: [{{user: Hello}}]}}]
+"""
+    assert problem in "\n".join(mistakes(suite))
+
+
+@pytest.mark.parametrize("function", ["fits", "takes_all"])
+def test_a_function_that_takes_the_arguments_is_no_mistake_and_is_part_of_the_fingerprint(place, function):
+    suite = f"""
+suite: s
+assistant: bot.yaml
+tools: {{open_ticket: [{{call: "tickets.py:{function}"}}]}}
+conversations: [{{id: a, turns: [{{user: Hello}}]}}]
+"""
+    place("tickets.py", FUNCTIONS)
+    before = load_suite(place("s.yaml", suite))
+    place("tickets.py", FUNCTIONS.replace("T-1", "T-2"))
+    after = load_suite(place("s.yaml", suite))
+    assert before.fingerprint != after.fingerprint
+    assert before.functions[f"tickets.py:{function}"].__name__ == function

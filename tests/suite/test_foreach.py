@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError, Where
-from harness.suite.foreach import Row, fill, placeholders, read_table
+from harness.suite.foreach import Row, Template, placeholders, read_table
 from harness.suite.load import load_suite
 
 SUITE = """
@@ -33,7 +33,7 @@ ROWS = (
 
 
 def filled(template, values, *, typed=False, keeps_text=lambda _: False):
-    return fill(template, Row(values, 2), typed=typed, keeps_text=keeps_text)
+    return Template(template, typed, keeps_text).filled(Row(values, 2))
 
 
 def test_a_table_makes_one_conversation_of_each_row(place):
@@ -208,7 +208,7 @@ def test_mistakes_in_a_template_come_once_and_those_of_a_row_name_it(mistakes, p
         "s.yaml:7:20: user must be text, not nothing (null), from rows.csv:4\n"
         "    hint: leave the key out, or give it a value",
         "s.yaml:7:38: unknown key 'expct' in an entry of turns\n"
-        "    hint: did you mean 'expect'? Allowed here: user, attach, returning, expect",
+        "    hint: did you mean 'expect'? Allowed here: user, attach, returning, forget, deadline_s, expect",
         "s.yaml:7:69: expect.escalates must be true, false or a block with by_turn, not 'maybe', "
         "from rows.csv:3 (and 1 more row)",
     ]
@@ -231,7 +231,7 @@ def test_unknown_columns_are_found_together_with_the_other_mistakes_of_the_templ
         "s.yaml:5:29: 'rows.csv' has no column 'idd'\n    hint: did you mean 'id'? Columns: id, question",
         "s.yaml:5:51: 'rows.csv' has no column 'zz'\n    hint: columns: id, question",
         "s.yaml:5:63: unknown key 'turn' in an entry of conversations\n    hint: did you mean 'turns'? "
-        "Allowed here: id, cluster, tags, as, repeats, history, turns, expect, foreach",
+        "Allowed here: id, cluster, tags, as, repeats, deadline_s, history, turns, expect, foreach",
         "s.yaml:6:15: no file 'row.csv'\n    hint: did you mean 'rows.csv'? It lies in the same folder",
         "s.yaml:7:15: foreach without any {{ column }}: every row would say the same\n"
         "    hint: columns: id, question",

@@ -296,7 +296,7 @@ bad.yaml:15:74: requires names 'answr', which is not checked here
 bad.yaml:16:9: an entry of turns has no 'user'
     hint: add user: what the user says
 bad.yaml:16:9: unknown key 'expct' in an entry of turns
-    hint: did you mean 'expect'? Allowed here: user, attach, returning, expect
+    hint: did you mean 'expect'? Allowed here: user, attach, returning, forget, deadline_s, expect
 bad.yaml:20:42: 'open_ticket' has no argument 'mail'
     hint: did you mean 'email'? Arguments: email, priority, lines
 bad.yaml:20:61: priority of 'open_ticket' is never 'urgent'
@@ -558,3 +558,21 @@ def test_a_file_for_an_existing_assistant_says_itself_what_a_hand_over_is(place)
     suite = load_suite(place("s.yaml", text), variant=live)
     assert suite.variant
     assert suite.variant.assistant.escalation.phrases == ("Please hold",)
+
+
+def test_turns_and_conversations_have_the_nearest_deadline(place):
+    suite = load_suite(
+        place(
+            "s.yaml",
+            """
+suite: s
+assistant: bot.yaml
+deadline_s: 30
+conversations:
+  - {id: a, turns: [{user: x}, {user: y, deadline_s: 2}]}
+  - {id: b, deadline_s: 5, turns: [{user: x}]}
+""",
+        )
+    )
+    assert [each.deadline_s for each in suite.conversations] == [30, 5]
+    assert [[turn.deadline_s for turn in each.turns] for each in suite.conversations] == [[30, 2], [5]]

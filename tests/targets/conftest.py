@@ -20,13 +20,22 @@ Answer = Callable[[FunctionCall], Awaitable[FunctionOutput]]
 Talk = Callable[..., list[TurnTrace]]
 
 
+class Quoting(yaml.SafeDumper):
+    """Every text in quotes: a text such as 0E0 is a number to some readers."""
+
+
+Quoting.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
+
+
 @pytest.fixture
 def make_variant(tmp_path: Path) -> MakeVariant:
     """An assistant with these fields in its file."""
 
     def make(**fields: Any) -> Variant:
         path = tmp_path / "assistant.yaml"
-        path.write_text(yaml.safe_dump({"name": "Tester", "model": "scripted", **fields}))
+        path.write_text(yaml.dump({"name": "Tester", "model": "scripted", **fields}, Dumper=Quoting))
         return load_variant(path)
 
     return make

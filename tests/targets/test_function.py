@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from harness.errors import SettingsError, TargetRefused
+from harness.suite.naming import named_function
 from harness.suite.records import Attachment
 from harness.targets.function import Answer, Called, Cited, Found, FunctionTarget, Question
 from harness.targets.interface import FunctionCall, FunctionOutput, OutgoingTurn
-from harness.targets.naming import named_function
 
 
 def test_a_text_is_an_answer_and_stands_in_the_history_of_the_next_turn(make_variant: Any, talk: Any) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from harness.errors import TargetError, TargetRateLimited, TargetRefused, TargetUnavailable
 from harness.targets.http import Address, HttpWire
-from harness.trace.records import Attempt
+from harness.targets.request_log import RequestLog, logged
 
 # One answer: status, headers, body.
 Answer = tuple[int, dict[str, str], Any]
@@ -70,11 +70,12 @@ def serve() -> Iterator[Callable[[list[Answer]], tuple[str, Script]]]:
         server.server_close()
 
 
-def _call(base_url: str, attempts: list[Attempt] | None = None) -> dict[str, Any]:
+def _call(base_url: str, log: RequestLog | None = None) -> dict[str, Any]:
     async def go() -> dict[str, Any]:
         wire = HttpWire(Address(base_url, "key"))
         try:
-            return await wire.call("POST", "/threads", attempts=attempts)
+            with logged(log or RequestLog()):
+                return await wire.call("POST", "/threads")
         finally:
             await wire.close()
 
@@ -97,9 +98,10 @@ def test_a_request_carries_the_beta_header_and_the_key(serve: Any) -> None:
 def test_refusals_for_now_are_tried_again_as_the_server_asks_and_remembered(serve: Any) -> None:
     busy = (429, {"retry-after-ms": "1"}, _error("slow down"))
     base_url, script = serve([busy, (500, {"retry-after": "0.001"}, _error("oops")), (200, {}, {"id": "t"})])
-    attempts: list[Attempt] = []
-    assert _call(base_url, attempts) == {"id": "t"}
-    assert [(a.number, a.wait_s) for a in attempts] == [(1, 0.001), (2, 0.001)]
+    log = RequestLog()
+    assert _call(base_url, log) == {"id": "t"}
+    assert [(a.number, a.wait_s) for a in log.attempts] == [(1, 0.001), (2, 0.001)]
+    assert log.waited_s >= 0.002
     assert len(script.requests) == 3
 
 
@@ -183,3 +185,44 @@ def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) ->
     with pytest.raises(TargetUnavailable, match=r"127\.0\.0\.1:1/v1") as caught:
         _call("http://127.0.0.1:1/v1")
     assert "harness serve" in str(caught.value.hint)
+
+
+def test_all_tries_of_a_post_carry_one_key_and_say_how_many_there_were(serve: Any) -> None:
+    busy = (503, {"retry-after-ms": "1"}, _error("busy"))
+    base_url, script = serve([busy, busy, (200, {}, {"id": "a"}), (200, {}, {"id": "b"})])
+    _call(base_url)
+    _call(base_url)
+    keys = [headers["idempotency-key"] for _, _, headers in script.requests]
+    assert len(set(keys[:3])) == 1 and keys[3] != keys[0]
+    assert [headers["x-stainless-retry-count"] for _, _, headers in script.requests] == ["0", "1", "2", "0"]
+
+
+def test_a_quota_that_is_used_up_is_not_waited_for(serve: Any) -> None:
+    error = {"error": {"message": "You exceeded your current quota", "code": "insufficient_quota"}}
+    base_url, script = serve([(429, {}, error)])
+    with pytest.raises(TargetRateLimited, match="quota"):
+        _call(base_url)
+    assert len(script.requests) == 1
+
+
+def test_the_limits_that_a_server_tells_are_kept_to(serve: Any) -> None:
+    told = {
+        "x-ratelimit-limit-requests": "10",
+        "x-ratelimit-remaining-requests": "0",
+        "x-ratelimit-reset-requests": "300ms",
+    }
+    base_url, script = serve([(200, told, {"id": "a"}), (200, {}, {"id": "b"})])
+    log = RequestLog()
+
+    async def go() -> None:
+        wire = HttpWire(Address(base_url, "key"))
+        try:
+            with logged(log):
+                await wire.call("GET", "/threads/a")
+                await wire.call("GET", "/threads/b")
+        finally:
+            await wire.close()
+
+    asyncio.run(go())
+    assert log.waited_s >= 0.03 and log.attempts == []
+    assert len(script.requests) == 2

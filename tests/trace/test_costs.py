@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
 from harness.cost.prices import fees
@@ -47,3 +48,21 @@ def test_the_standard_tier_is_priced(tier: str | None) -> None:
 def test_another_tier_is_unknown_and_never_the_standard_price(tier: str) -> None:
     cost = turns_cost([_turn(service_tier=tier)], "gpt-5.4")
     assert cost.usd is None and tier in cost.reason
+
+
+CODE = RunStep(
+    id="c",
+    type="tool_calls",
+    status="completed",
+    tool_calls=(ToolCall(id="c", type="code_interpreter", name="code_interpreter"),),
+)
+
+
+@pytest.mark.parametrize(
+    ("api", "minutes", "sessions"),
+    [("assistants", 59, 1), ("assistants", 60, 2), ("responses", 19, 1), ("responses", 20, 2)],
+)
+def test_a_session_of_code_lasts_as_long_as_its_api_lets_it(api: Any, minutes: int, sessions: int) -> None:
+    first = _turn(api=api, steps=(CODE,))
+    later = msgspec.structs.replace(first, started_at=first.started_at + timedelta(minutes=minutes))
+    assert turns_cost([first, later], "gpt-5.4").usd == Decimal("0.03") * sessions

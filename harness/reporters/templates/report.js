@@ -357,8 +357,16 @@
       }),
       answers.length || turn.error ? null : el("p", { class: "note" }, "No answer."),
       turn.error ? el("p", { class: "alert" }, turn.error) : null,
+      turn.deletion ? drawDeletion(turn.deletion) : null,
       turn.scores.length ? drawScores(turn.scores) : null,
       drawSteps(turn));
+  }
+
+  /** What came of the user's wish to be forgotten. */
+  function drawDeletion(deletion) {
+    const ids = (deletion.deleted || []).join(", ");
+    if (deletion.confirmed) return el("p", { class: "note" }, `The user was forgotten: ${ids ? `${ids} deleted, and not there when asked for again` : "nothing was left to delete"}.`);
+    return el("p", { class: "alert" }, `The user asked to be forgotten, and not everything is known to be gone. ${deletion.error || ""}${ids ? ` Deleted: ${ids}.` : ""}`);
   }
 
   /** An answer with its sentences marked and its citations turned into buttons. */

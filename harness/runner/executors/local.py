@@ -8,11 +8,22 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.clock import Clock
+from harness.errors import BudgetExhausted
 from harness.plan import Plan, Trial
 from harness.results import RunStatus
-from harness.runner.events import Event, Provisioned, RunFinished, RunStarted, TrialFinished, TrialStarted
+from harness.runner.deadlines import in_time
+from harness.runner.events import (
+    Event,
+    Provisioned,
+    RunFinished,
+    RunStarted,
+    TrialFinished,
+    TrialStarted,
+    TrialUnpaid,
+)
 from harness.runner.trial import TrialOptions, run_trial
 from harness.targets.interface import Target
+from harness.targets.request_log import RequestLog, logged
 
 
 @dataclass(slots=True)
@@ -24,8 +35,9 @@ class Stop:
     status: RunStatus = "interrupted"
 
     def set(self, status: RunStatus = "interrupted") -> None:
-        """Begin no further trial; the run ends with this status."""
-        self.status = status
+        """Begin no further trial; the run ends with this status, the first that is given."""
+        if not self.requested.is_set():
+            self.status = status
         self.requested.set()
 
     def at_once(self) -> None:
@@ -45,15 +57,18 @@ async def run(
     yield RunStarted(plan, clock.now())
     for variant in plan.variants:
         begun = clock.monotonic()
-        if not await _unless_stopped(target.provision(variant), stop):
+        making = in_time(target.provision(variant), options.provision_deadline_s, f"provide {variant.name!r}")
+        with logged(RequestLog()) as log:
+            is_ready = await _unless(making, stop.requested)  # nothing is under way that could finish
+        if not is_ready:
             yield RunFinished(clock.now(), stop.status)
             return
-        yield Provisioned(variant.name, clock.monotonic() - begun)
+        yield Provisioned(variant.name, clock.monotonic() - begun, log.waited_s)
     waiting = iter(plan.trials)
     events: asyncio.Queue[Event | None] = asyncio.Queue()
     hands = min(concurrency, len(plan.trials))
     work = _crew(hands, waiting, target, options, clock, stop, events)
-    crew = asyncio.create_task(_unless_stopped(work, stop))
+    crew = asyncio.create_task(_unless(work, stop.now))
     crew.add_done_callback(lambda _: events.put_nowait(None))
     finished = 0
     try:
@@ -67,13 +82,13 @@ async def run(
     yield RunFinished(clock.now(), "finished" if finished == len(plan.trials) else stop.status)
 
 
-async def _unless_stopped(work: Coroutine[Any, Any, None], stop: Stop) -> bool:
-    """Whether the work came to its end; a stop at once cancels it."""
-    task, now = asyncio.create_task(work), asyncio.create_task(stop.now.wait())
+async def _unless(work: Coroutine[Any, Any, None], stopped: asyncio.Event) -> bool:
+    """Whether the work came to its end; what happens before that cancels it."""
+    task, stop = asyncio.create_task(work), asyncio.create_task(stopped.wait())
     try:
-        await asyncio.wait([task, now], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([task, stop], return_when=asyncio.FIRST_COMPLETED)
     finally:
-        now.cancel()
+        stop.cancel()
         if not task.done():
             task.cancel()
             await asyncio.wait([task])
@@ -100,4 +115,12 @@ async def _work(
         if stop.requested.is_set():
             return
         events.put_nowait(TrialStarted(trial))
-        events.put_nowait(TrialFinished(await run_trial(trial, target, options, clock)))
+        try:
+            result = await run_trial(trial, target, options, clock)
+        except BudgetExhausted as error:
+            stop.set("budget_exhausted")
+            events.put_nowait(TrialUnpaid(trial, str(error)))
+            return
+        if options.failures.is_reached_by(result):
+            stop.set("failures_reached")
+        events.put_nowait(TrialFinished(result))

@@ -20,9 +20,9 @@ from harness.server.llms.interface import (
     ModelReply,
     ModelRequest,
     Piece,
-    StreamingModel,
     TextPiece,
     ToolRequest,
+    streams,
 )
 from harness.server.wire import Fate, total_usage, usage
 
@@ -147,7 +147,7 @@ def complete_live(engine: Engine, ask: Ask) -> Generator[Piece, None, Completion
     """
     prompt = fit(ask, engine.window(ask.model))
     model = engine.models.find(ask.model)
-    if not isinstance(model, StreamingModel) or _may_replace_text(ask.tool_choice):
+    if not streams(model) or _may_replace_text(ask.tool_choice):
         return _completion(prompt, model.complete(prompt.request))
     reply = yield from _limited(model.stream(prompt.request), prompt.request)
     return _completion(prompt, reply)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, Protocol, TypeGuard, runtime_checkable
 
 import msgspec
 
@@ -185,10 +185,14 @@ class SummarisingModel(LanguageModel, Protocol):
         ...
 
 
-@runtime_checkable
 class StreamingModel(LanguageModel, Protocol):
     """A model whose answer can be had while it is made."""
 
     def stream(self, request: ModelRequest) -> Generator[Piece, None, ModelReply]:
         """The pieces as they come, then the whole reply; closing it ends the model's work."""
         ...
+
+
+def streams(model: LanguageModel) -> TypeGuard[StreamingModel]:
+    """Whether the answer of this model can be had while it is made."""
+    return hasattr(model, "stream")  # asked every turn, and isinstance takes long to look at a protocol

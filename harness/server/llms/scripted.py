@@ -20,13 +20,17 @@ class Scripted:
     lines go to whoever asks first; give a function where that matters.
 
     Attributes:
-        requests: What the model was asked, oldest first; the latest 1,000.
+        requests: What the model was asked, oldest first; the latest of them, 1,000 by default.
     """
 
     def __init__(
-        self, lines: Sequence[Line] | Callable[[ModelRequest], Line], *, cycle: bool = False
+        self,
+        lines: Sequence[Line] | Callable[[ModelRequest], Line],
+        *,
+        cycle: bool = False,
+        remembered: int = _REMEMBERED_REQUESTS,
     ) -> None:
-        self.requests: deque[ModelRequest] = deque(maxlen=_REMEMBERED_REQUESTS)
+        self.requests: deque[ModelRequest] = deque(maxlen=remembered)
         self._lines = lines
         self._cycle = cycle
         self._said = 0

@@ -19,7 +19,7 @@ from pydantic import Field
 
 from harness.server.llms.chat_format import Dialect
 from harness.server.llms.interface import LanguageModel, ModelError, ModelReply, ModelRequest
-from harness.server.llms.models import ModelTable
+from harness.server.llms.models import ModelTable, extractive
 from harness.server.llms.remote import (
     DEFAULT_CONNECT_S,
     DEFAULT_PAUSE_S,
@@ -27,6 +27,7 @@ from harness.server.llms.remote import (
     DEFAULT_TRIES,
     Remote,
 )
+from harness.server.llms.scripted import Scripted
 from harness.yamlfile.checked import Checked, FileRecord, read_checked, refusal
 from harness.yamlfile.mistakes import Mistake
 from harness.yamlfile.source import Place
@@ -77,6 +78,8 @@ class Entry(FileRecord):
     """The endpoint that answers."""
     extractive: bool | None = None
     """true: the offline reference assistant answers."""
+    scripted: Annotated[tuple[str, ...], Field(min_length=1)] | None = None
+    """Lines that are said one after the other, and again from the first: whoever asks gets the next."""
     context_tokens: Annotated[int, Field(ge=1_024)] | None = None
     """How many tokens it can read; the server's own window when left out."""
 
@@ -144,9 +147,9 @@ def _file_name(checked: Checked[ModelFile]) -> str:
 
 
 def _model(entry: Entry, environment: Mapping[str, str]) -> LanguageModel:
+    if entry.scripted is not None:
+        return Scripted(entry.scripted, cycle=True, remembered=0)
     if entry.remote is None:
-        from harness.server.llms.models import extractive
-
         return extractive()
     given = entry.remote
     return Remote(
@@ -171,11 +174,12 @@ def _in_words(model: LanguageModel | None) -> str:
 
 def _mistakes(index: int, entries: tuple[Entry, ...], environment: Mapping[str, str]) -> Iterator[Mistake]:
     entry, place = entries[index], ("models", index)
-    if (entry.remote is None) == (entry.extractive is None):
+    if sum(answers is not None for answers in (entry.remote, entry.extractive, entry.scripted)) != 1:
         yield Mistake(
             place,
-            f"the entry for {entry.match!r} must have exactly one of remote and extractive",
-            "add remote: {base_url: ...} for an endpoint, or extractive: true for the offline assistant",
+            f"the entry for {entry.match!r} must have exactly one of remote, extractive and scripted",
+            "add remote: {base_url: ...} for an endpoint, extractive: true for the offline assistant, "
+            "or scripted: [...] with the lines it says",
         )
     if entry.extractive is False:
         yield Mistake(

@@ -41,7 +41,7 @@ CREATE TABLE IF NOT EXISTS search_files (
     vectors BLOB,               -- one after the other, numbers of 2 bytes
     UNIQUE (store, file_id)
 );
--- One row is a chunk; ids grow in the order of adding, which also breaks ties between equal scores.
+-- One row is a chunk; ids grow in the order of adding.
 CREATE TABLE IF NOT EXISTS search_chunks (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     file INTEGER NOT NULL REFERENCES search_files (id),

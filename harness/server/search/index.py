@@ -163,7 +163,7 @@ class Index:
         filters: Mapping[str, Any] | None = None,
         keyword_share: float = rank.KEYWORD_SHARE,
     ) -> list[Hit]:
-        """The best chunks, best first; of equal ones, the one added first.
+        """The best chunks, best first; equal ones by the names of their files, which are read in any order.
 
         Args:
             queries: One or several; a chunk has the best of its scores.
@@ -188,6 +188,7 @@ class Index:
         kept = [place for place, found in scored.items() if found.score >= score_threshold]
         kept.sort(key=lambda place: (-scored[place].score, place))
         hits = self._hits([(int(store.chunks[place]), scored[place]) for place in kept[:max_num_results]])
+        hits.sort(key=lambda hit: (-hit.score, hit.filename))
         return within_budget(hits, token_budget)
 
     def close(self) -> None:

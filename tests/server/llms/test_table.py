@@ -55,6 +55,16 @@ def test_the_first_entry_that_fits_answers(write: Any) -> None:
     assert table.names() == ["gpt-5.4-mini"]
 
 
+def test_a_scripted_entry_says_its_lines_over_and_over(write: Any, make_api: Any) -> None:
+    api = make_api(models=read_models(write("models: [{match: '*', scripted: [one, two]}]"), {}))
+    assistant = api.assistant(model="anything")["id"]
+    threads = [api.thread("hi") for _ in range(3)]
+    for thread in threads:
+        api.run(thread, assistant)
+    said = [api.answer(thread)["content"][0]["text"]["value"] for thread in threads]
+    assert said == ["one", "two", "one"]
+
+
 def test_a_table_in_words_has_no_keys(write: Any) -> None:
     rows = described(read_models(write(TABLE), {"GATE_KEY": "sk-secret"}))
     assert rows == [
@@ -111,7 +121,7 @@ def test_what_only_the_whole_table_shows_is_found_too(write: Any) -> None:
     )
     assert "models.yaml:2:28: extractive: false says nothing" in said
     assert "models.yaml:4:13: no name ever gets to 'b': the entry '*' stands before it" in said
-    assert said.count("must have exactly one of remote and extractive") == 2
+    assert said.count("must have exactly one of remote, extractive and scripted") == 2
     assert "not 'localhost:8000'" in said
     assert "the environment variable 'NO_SUCH_KEY' is not set" in said
 

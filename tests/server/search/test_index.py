@@ -44,7 +44,7 @@ def test_other_forms_of_a_word_are_found(index):
 def test_a_question_about_something_else_scores_nothing_and_still_returns_a_small_store(index):
     hits = index.search("What is the capital of France?")
     assert [hit.score for hit in hits] == [0.0, 0.0, 0.0]
-    assert [hit.filename for hit in hits] == ["exports.txt", "billing.txt", "webhooks.txt"]
+    assert [hit.filename for hit in hits] == ["billing.txt", "exports.txt", "webhooks.txt"]
 
 
 def test_a_store_larger_than_the_answer_is_not_filled_up():
@@ -92,11 +92,11 @@ def test_only_files_whose_attributes_pass_are_searched():
     assert [hit.attributes.get("year") for hit in index.search("export", filters=german)] == [2024, None]
 
 
-def test_equal_scores_come_in_the_order_of_adding():
+def test_equal_scores_come_in_the_order_of_names_whichever_file_was_read_first():
     index = Index()
     for number in (3, 1, 2):
         index.add(f"file-{number}", f"{number}.txt", chunks_of("the same words"))
-    assert [hit.file_id for hit in index.search("words")] == ["file-3", "file-1", "file-2"]
+    assert [hit.file_id for hit in index.search("words")] == ["file-1", "file-2", "file-3"]
 
 
 def test_a_removed_file_is_found_no_more_and_adding_again_replaces(index):

@@ -1,0 +1,89 @@
+"""harness rescore."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.results import Score
+    from harness.settings import Settings
+    from harness.workflows import Rescored
+    from harness.workflows.rescoring import ScoreChange
+
+_SHOWN = 50
+
+
+@click.command("rescore")
+@click.argument("run", default="latest")
+@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
+@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
+@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
+@click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@options.store
+def command(run: str, junit: str | None, markdown: str | None, no_progress: bool, **flags: Any) -> int:
+    """Score a stored RUN (its id, or 'latest') anew, with changed expectations or scorers; nothing is asked.
+
+    \b
+    Examples:
+      harness rescore
+      harness rescore 20260102-030405-ab12 --junit out.xml
+
+    The run stays as it is; what was scored anew is a run of its own. Trials whose messages, tool stubs or
+    assistant have changed since can't be scored anew, and are named. Exit codes are those of harness run.
+    """
+    import asyncio
+
+    from harness.cli.run import conclude, print_summary
+    from harness.settings import load_settings
+
+    settings = load_settings(flags)
+    rescored = asyncio.run(_rescored(run, settings, quiet=no_progress))
+    _tell(rescored)
+    print_summary(rescored.run)
+    return conclude(rescored.run, settings, junit, markdown)
+
+
+async def _rescored(run: str, settings: Settings, *, quiet: bool) -> Rescored:
+    from harness import workflows
+    from harness.cli.progress import progress
+
+    with progress("off" if quiet else "auto") as listeners:
+        return await workflows.rescore(run, settings, workflows.Control(listeners))
+
+
+def _tell(rescored: Rescored) -> None:
+    """What changed from the run to this one, before the tables of this one."""
+    from harness.reporters.wording import counted, printable
+
+    lines = [f"{printable(trial)}: {printable(why)}" for trial, why in rescored.left_out.items()]
+    _list(f"{counted(len(lines), 'trial')} of {rescored.source} not scored anew", lines)
+    _list(f"{counted(len(rescored.changes), 'score')} changed", [_change(each) for each in rescored.changes])
+    click.echo()
+
+
+def _list(headline: str, lines: list[str]) -> None:
+    click.echo(f"{headline}{':' if lines else ''}")
+    for line in lines[:_SHOWN]:
+        click.echo(f"  {line}")
+    if len(lines) > _SHOWN:
+        click.echo(f"  and {len(lines) - _SHOWN} more")
+
+
+def _change(change: ScoreChange) -> str:
+    from harness.reporters.wording import one_line, printable
+
+    where = "conversation" if change.turn is None else f"turn {change.turn + 1}"
+    why = change.after.reason if change.after and change.after.passed is not True else ""
+    told = f"{change.trial_id} {where}, {change.check}: {_judged(change.before)} -> {_judged(change.after)}"
+    return one_line(printable(f"{told} ({why})" if why else told), 300)
+
+
+def _judged(score: Score | None) -> str:
+    if score is None:
+        return "not asked"
+    verdict = {True: "passed", False: "failed", None: "not judged"}[score.passed]
+    return verdict if isinstance(score.value, bool | None) else f"{verdict} ({score.value})"

@@ -1,0 +1,215 @@
+"""What reports keep of each trial: a few hundred bytes, whatever was said in it.
+
+A run of 10,000 conversations is never held as a whole. Its results are read once, one after the other, and
+what stays of each is a ``Brief`` and its share of the counts by check.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, TypeVar, cast
+
+from harness.cost.usage import Usage
+from harness.results import Outcome, Score, TrialResult
+
+_ESCALATION = "escalation"  # the scorer whose judgements make the confusion matrix
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """One trial without its trace and scores.
+
+    Attributes:
+        trial_id: As in ``TrialResult``, and so are the fields up to ``wait_s``.
+        turn_latencies_s: Of every turn that was begun.
+        unmet: The expectations that were not met, each once, in the order of the suite file.
+        reason: Why it did not pass; empty if it did.
+        says: What the user said, turn by turn.
+        replayed: As in ``TrialResult``.
+    """
+
+    trial_id: str
+    suite: str
+    conversation: str
+    variant: str
+    fingerprint: str
+    tags: tuple[str, ...]
+    repeat: int
+    outcome: Outcome
+    usage: Usage | None
+    cost_usd: Decimal | None
+    cost_reason: str
+    latency_s: float
+    wait_s: float
+    turn_latencies_s: tuple[float, ...]
+    unmet: tuple[str, ...]
+    reason: str
+    says: tuple[str, ...]
+    replayed: bool = False
+
+
+@dataclass(slots=True)
+class Shared:
+    """Values that many trials have, each kept once: a result read from the store brings its own copies."""
+
+    values: dict[Any, Any] = field(default_factory=dict)
+
+    def one(self, value: Value) -> Value:
+        """The value that was met first among those equal to this one."""
+        return cast("Value", self.values.setdefault(value, value))
+
+
+def brief(result: TrialResult, shared: Shared | None = None) -> Brief:
+    """What is kept of a trial."""
+    one = (shared or Shared()).one
+    turns = result.trace.turns if result.trace else ()
+    return Brief(
+        trial_id=result.trial_id,
+        suite=one(result.suite),
+        conversation=one(result.conversation),
+        variant=one(result.variant),
+        fingerprint=one(result.fingerprint),
+        tags=one(tuple(map(one, result.tags))),
+        repeat=result.repeat,
+        outcome=one(result.outcome),
+        usage=one(result.usage),
+        cost_usd=one(result.cost_usd),
+        cost_reason=one(result.cost_reason),
+        latency_s=result.latency_s,
+        wait_s=result.wait_s,
+        turn_latencies_s=tuple(turn.latency_s for turn in turns),
+        unmet=one(tuple(dict.fromkeys(one(score.check) for score in failed_scores(result)))),
+        reason=why_not_passed(result),
+        says=one(tuple(one(turn.user.text) for turn in turns)),
+        replayed=result.replayed,
+    )
+
+
+def failed_scores(result: TrialResult) -> list[Score]:
+    """The judgements of expectations that were not met, in the order of the suite file."""
+    return [score for score in result.scores if score.passed is False]
+
+
+def describe(score: Score) -> str:
+    """A judgement in one line: where, what, why."""
+    where = "conversation" if score.turn is None else f"turn {score.turn + 1}"
+    return f"{where}, {score.check}: {score.reason}" if score.reason else f"{where}, {score.check}"
+
+
+def why_not_passed(result: TrialResult) -> str:
+    """The error of an errored trial or the first unmet expectation of a failed one; empty if it passed."""
+    if result.outcome == "errored":
+        return result.error or "errored without a message"
+    failed = failed_scores(result)
+    return describe(failed[0]) if failed else ""
+
+
+# --- counts by check -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FailingCheck:
+    """An expectation that was not met somewhere.
+
+    Attributes:
+        check: Its key.
+        failed: In how many trials.
+        judged: In how many trials it was judged.
+        conversations: In how many different conversations it failed.
+        example: One of the reasons.
+    """
+
+    check: str
+    failed: int
+    judged: int
+    conversations: int
+    example: str
+
+
+@dataclass(frozen=True, slots=True)
+class UnjudgedCheck:
+    """An expectation that could be judged nowhere in the run: nobody knows whether it holds.
+
+    Attributes:
+        check: Its key.
+        trials: In how many trials it was asked.
+        example: One of the reasons.
+    """
+
+    check: str
+    trials: int
+    example: str
+
+
+@dataclass(slots=True)
+class Checks:
+    """Every expectation, counted over the trials.
+
+    Attributes:
+        judged: In how many trials each was judged.
+        failed: In how many trials each was not met.
+        failed_in: The conversations in which each was not met.
+        examples: The first reason for each.
+        asked: In how many trials each was asked, without those that ended in an error.
+        known: Those that have a value in one of these trials.
+        unknown: Why there is none, the first reason for each.
+        handovers: How often a hand-over to people was expected, and happened.
+        forgotten: How often users asked to be forgotten, by whether the target confirmed it.
+    """
+
+    judged: Counter[str] = field(default_factory=Counter)
+    failed: Counter[str] = field(default_factory=Counter)
+    failed_in: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
+    examples: dict[str, str] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    known: set[str] = field(default_factory=set)
+    unknown: dict[str, str] = field(default_factory=dict)
+    handovers: Counter[tuple[bool, bool]] = field(default_factory=Counter)
+    forgotten: Counter[bool] = field(default_factory=Counter)
+
+    def take(self, result: TrialResult) -> None:
+        """Count the scores of one more trial."""
+        self.judged.update({score.check for score in result.scores if score.passed is not None})
+        self._take_failed(result)
+        self._take_handovers(result.scores)
+        turns = result.trace.turns if result.trace else ()
+        self.forgotten.update(turn.deletion.confirmed for turn in turns if turn.deletion)
+        if result.outcome != "errored":
+            self._take_values(result.scores)
+
+    def _take_failed(self, result: TrialResult) -> None:
+        unmet = {score.check: score.reason for score in reversed(failed_scores(result))}
+        for check, reason in unmet.items():
+            self.failed[check] += 1
+            self.failed_in[check].add((result.suite, result.conversation))
+            self.examples.setdefault(check, reason)
+
+    def _take_handovers(self, scores: Sequence[Score]) -> None:
+        for score in scores:
+            told = score.evidence
+            if score.scorer == _ESCALATION and score.value is not None and "expected" in told:
+                self.handovers[bool(told["expected"]), bool(told.get("observed"))] += 1
+
+    def _take_values(self, scores: Sequence[Score]) -> None:
+        self.asked.update({score.check for score in scores})
+        for score in scores:
+            if score.value is None:
+                self.unknown.setdefault(score.check, score.reason)
+            else:
+                self.known.add(score.check)
+
+    def failing(self) -> Iterator[FailingCheck]:
+        """Expectations that were not met, most trials first."""
+        for check, count in sorted(self.failed.items(), key=lambda item: (-item[1], item[0])):
+            found = len(self.failed_in[check])
+            yield FailingCheck(check, count, self.judged[check], found, self.examples[check])
+
+    def never_judged(self) -> Iterator[UnjudgedCheck]:
+        """Expectations without a single judgement; trials that ended in an error don't count."""
+        for check in sorted(self.asked.keys() - self.known):
+            yield UnjudgedCheck(check, self.asked[check], self.unknown[check])

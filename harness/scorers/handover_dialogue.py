@@ -1,0 +1,213 @@
+"""Whether a whole talk was handed over to a person, told from its messages alone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness.scorers import handover, wording
+from harness.scorers import handover_words as words
+from harness.trace.records import Message
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    role: str
+    text: str
+
+
+def handed_over(messages: Sequence[Mapping[str, Any] | Message]) -> bool:
+    """Whether the assistant handed over: it promised to, or the user clearly accepted its offer.
+
+    A promise still to come that the user turns down at once does not count, an acceptance that the assistant
+    then refuses does not either. An offer stands: a talk that ends with the user coming back to it is handed
+    over. A request of the user alone is no hand-over.
+
+    Args:
+        messages: In order; mappings with ``role`` and ``content`` (a string, None, or a list of parts with
+            ``text``), or messages of a trace. Only ``assistant`` and ``user`` are read.
+    """
+    talk = [said for said in map(_said, messages) if said.role in {"assistant", "user"} and said.text.strip()]
+    offered = False
+    for index, said in enumerate(talk):
+        answer = _next(talk, index)
+        if said.role == "assistant":
+            act = handover.act_of(said.text)
+            offered = offered or act.stance == "offers"
+            if _goes_through(act, said.text, answer, _next(talk, index + 1), offered=offered):
+                return True
+            offered = offered and not _turns_down(answer)
+        elif offered and answer is None and asks_for_person(said.text):
+            return True
+    return False
+
+
+def _goes_through(
+    act: handover.Act, text: str, answer: _Said | None, later: _Said | None, *, offered: bool
+) -> bool:
+    """Whether a message hands over, given what the user answers and the assistant says after that."""
+    if act.stance == "promises":
+        return not (act.pending and _turns_down(answer))
+    taken = _accepts(answer, text) if act.stance == "offers" else offered and _agrees_again(answer, text)
+    return taken and not _refused(later)
+
+
+def _said(message: Mapping[str, Any] | Message) -> _Said:
+    if isinstance(message, Message):
+        return _Said(message.role, message.text)
+    return _Said(str(message.get("role", "")), _text_of(message.get("content")))
+
+
+def _text_of(content: Any) -> str:
+    if isinstance(content, str):
+        return content
+    if not isinstance(content, Sequence):
+        return ""
+    parts = (part.get("text") for part in content if isinstance(part, Mapping))
+    return "\n".join(_value(part) for part in parts)
+
+
+def _value(text: Any) -> str:
+    """The text of a part: plain, or under ``value`` as messages of the Assistants API hold it."""
+    inner = text.get("value") if isinstance(text, Mapping) else text
+    return inner if isinstance(inner, str) else ""
+
+
+def _next(talk: Sequence[_Said], index: int) -> _Said | None:
+    return talk[index + 1] if index + 1 < len(talk) else None
+
+
+def _refused(said: _Said | None) -> bool:
+    return bool(said and said.role == "assistant" and handover.act_of(said.text).stance == "refuses")
+
+
+# --- what the user answers -----------------------------------------------------------------------------
+
+_YES = re.compile(
+    r"^(?:(?:oh|ok|okay|well|hmm|i guess so|i think so|great|thanks|thank you|alright|all right|fine|in "
+    r"that case|"
+    r"if that is the only (?:way|option)|if so|then|good) ?[,|]? ?)*"
+    r"(?:yes|y|yeah|yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all "
+    r"right|"
+    r"go ahead|do it|do that|do so|proceed|by all means|sounds good|that works|fine|correct|indeed|why not|"
+    r"i (?:would|do|agree|confirm|accept|guess so|think so|suppose so)|let us do (?:that|it)|"
+    r"(?:that|it|this) (?:would|will|is|sounds) (?:be )?(?:great|good|fine|ok|okay|nice|perfect|helpful|"
+    r"lovely|"
+    r"wonderful|all ?right)|that would help)\b"
+)
+_NO = re.compile(
+    r"\b(?:no|nope|nah|not now|not yet|not right now|not necessary|not needed|do not|never ?mind|rather not|"
+    r"no thanks|not interested|forget it|cancel that|without a transfer|hold on|stop)\b"
+)
+_TAKES_BACK = re.compile(
+    r"\b(?:no thanks|no thank you|not (?:now|yet|right now)|do not (?:want|need|transfer|bother|connect)|"
+    r"never ?mind|"
+    r"rather not|without|but no|, no)\b"
+)
+_ASKS = re.compile(
+    r"\b(?:transfer|connect|put|hand|pass|escalat\w*|forward) (?:me|this|it|us|my \w+)\b(?! from)|"
+    r"\b(?:speak|talk|chat) (?:to|with) |\b(?:get|give|arrange|bring|call|send|find)\b (?:me )?|"
+    r"\b(?:want|need|prefer|like|take|choose)\b|\bthe transfer\b|\btransfer (?:to|please)\b|"
+    r"\b(?:human|agent|person|representative|supervisor|manager)(?: please)?$"
+)
+_PERSON_MEANT = re.compile(
+    rf"{words.DETERMINED}|\b(?:the|that|this|an?|your) (?:[\w'-]+ )?(?:transfer|escalation|call ?back)\b|"
+    r"\b(?:transfer|connect|escalate|put) (?:me|this|it)\b|\b(?:human|person|agent|representative)\b"
+)
+_OTHER_CHOICE = re.compile(r"\bor\b")
+
+
+def asks_for_person(text: str) -> bool:
+    """Whether a user asks to be handed over, and does not say the opposite."""
+    return any(
+        _PERSON_MEANT.search(part) and _ASKS.search(part) and not _NO.search(part) for part in _parts(text)
+    )
+
+
+def _turns_down(answer: _Said | None) -> bool:
+    if answer is None or answer.role != "user":
+        return False
+    read = _read(answer.text)
+    return bool(re.match(r"(?:no\b|nope|wait\b|please do not|do not|stop\b|i do not want)", read))
+
+
+def _accepts(answer: _Said | None, offer: str) -> bool:
+    """Whether the answer to an offer is a clear yes to the hand-over, and not to something else in it."""
+    if answer is None or answer.role != "user":
+        return False
+    if asks_for_person(answer.text):
+        return True
+    return _says_yes(answer.text) and _asks_about_it(offer)
+
+
+def _agrees_again(answer: _Said | None, asked: str) -> bool:
+    """Whether the answer is a yes to a message that only asks again about what was offered before."""
+    if answer is None or answer.role != "user" or not _says_yes(answer.text):
+        return False
+    told = handover.acts_in(asked)
+    questions = [span.text for span, _ in told if wording.is_question(span.text)]
+    again = bool(questions) and handover.asks_consent(questions[-1]) and "confirm" not in questions[-1]
+    return again and not any(_proposes(span.text) for span, _ in told)
+
+
+def _says_yes(text: str) -> bool:
+    """Whether a yes comes before any no, within the first sentences, and goes on with no other wish."""
+    for sentence in _read(text).split(" | ")[:_SENTENCES_TO_YES]:
+        if _YES.match(sentence):
+            return not _TAKES_BACK.search(sentence) and not _picks_other(sentence)
+        if _NO.search(sentence):
+            return False
+    return False
+
+
+_SENTENCES_TO_YES = 3
+
+
+def _asks_about_it(offer: str) -> bool:
+    """Whether a bare yes can only mean the hand-over: the last question or proposal is about it."""
+    told = handover.acts_in(offer)
+    asked = [(span, act) for span, act in told if wording.is_question(span.text)]
+    if asked and asked[-1][1].stance == "offers":
+        return not _OTHER_CHOICE.search(words.clausal(asked[-1][0].text))
+    if asked and not handover.asks_consent(asked[-1][0].text):
+        return False
+    proposals = [(span, act) for span, act in told if act.stance != "none" or _proposes(span.text)]
+    if not proposals or proposals[-1][1].stance != "offers":
+        return False
+    return bool(asked) or not _depends_on_events(proposals[-1][0].text)
+
+
+def _depends_on_events(sentence: str) -> bool:
+    """Whether an offer waits for something else than the user's wish: "if it is still slow"."""
+    return bool(_IF_EVENT.search(words.clausal(sentence)))
+
+
+_IF_EVENT = re.compile(
+    r"\b(?:if|should|in case) (?:it|this|that|the|anything|something|nothing|none|these|those|any|your|you "
+    r"(?:still |ever )?"
+    r"(?:have|need|see|get))\b"
+)
+
+
+def _proposes(sentence: str) -> bool:
+    return handover.proposes(sentence) and not wording.is_question(sentence)
+
+
+def _picks_other(read: str) -> bool:
+    """Whether a yes goes on with a wish of its own: "yes, the exercises"."""
+    return bool(
+        re.match(
+            r"(?:yes|ok|okay|sure) ,? ?(?:the|just|cancel|refund|change|i (?:did|have|can|will|see))\b", read
+        )
+    )
+
+
+def _parts(text: str) -> list[str]:
+    return re.split(r" [|,] ", _read(text))
+
+
+def _read(text: str) -> str:
+    """All sentences of an answer in clausal form, a bar between them."""
+    return " | ".join(words.clausal(span.text) for span in wording.sentences_of(text))

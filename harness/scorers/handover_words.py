@@ -1,0 +1,369 @@
+"""English words and phrases for handing over to people: who takes over, what is passed on, by which act.
+
+All patterns read the clausal form of a sentence (:func:`clausal`): folded, contractions written out, ``|``
+where a clause ends, commas as words of their own. They are general English; none names a product.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+from harness.scorers import wording
+
+_CLAUSE_MARKS = re.compile(r"[;:]| - |\.{2,}|…")
+_PUNCTUATION = re.compile(r"[^\w\s'|,@%$€£+-]")
+_QUOTED = re.compile(r'"[^"]*\s[^"]*"')
+_NOT_REALLY = re.compile(r"\bnot (?:only|just|to worry)\b|\b(?:do not|no) (?:worry|worries)\b")
+
+
+@lru_cache(maxsize=8_192)
+def clausal(sentence: str) -> str:
+    """A sentence as these patterns read it; what it quotes (two words or more) is left out."""
+    text = _QUOTED.sub(" quotation ", wording.plain(sentence))
+    text = _CLAUSE_MARKS.sub(" | ", text).replace("couldnot", "could not").replace(",", " , ")
+    text = _NOT_REALLY.sub(" ", _PUNCTUATION.sub(" ", text))
+    return " ".join(text.split())
+
+
+# --- who takes over ------------------------------------------------------------------------------------
+
+_ROLES = (
+    r"humans?|persons?|people|human beings?|agents?|representatives?|reps?|specialists?|experts?|engineers?|"
+    r"technicians?|advis[oe]rs?|colleagues?|co-?workers?|team ?mates?|members?|supervisors?|managers?|"
+    r"operators?|coordinators?|officers?|directors?|executives?|principals?|clerks?|receptionists?|"
+    r"consultants?|professionals?|counsel+ors?|assistants? manager|analysts?|administrators?|admins?|"
+    r"investigators?|adjusters?|underwriters?|brokers?|bankers?|accountants?|bookkeepers?|auditors?|"
+    r"lawyers?|solicitors?|attorneys?|doctors?|physicians?|nurses?|dentists?|vets?|veterinarians?|"
+    r"pharmacists?|therapists?|midwi(?:fe|ves)|trainers?|teachers?|tutors?|coach(?:es)?|librarians?|"
+    r"curators?|editors?|plumbers?|electricians?|mechanics?|locksmiths?|installers?|gardeners?|chefs?|"
+    r"sommeliers?|concierges?|interpreters?|designers?|developers?|restorers?|inspectors?|dispatchers?|"
+    r"drivers?|couriers?|guides?|cashiers?|pilots?|owners?|planners?|stylists?|ombudsm[ae]n|someone|"
+    r"somebody|staff|crew|handlers?|caretakers?|counsel|rangers?|wardens?|registrars?|buyers?|sellers?|"
+    r"dealers?|leads?"
+)
+_GROUPS = (
+    r"teams?|departments?|desks?|offices?|units?|division|group|support|help ?desk|customer (?:service|care)|"
+    r"helpline|hotline|engineering|"
+    r"tier (?:2|two|3|three)|level (?:2|two|3|three)|second[- ]line|human resources|hr|call cent(?:er|re)|"
+    r"back office|depot|workshop"
+)
+THINGS = (
+    r"(?:pages?|sites?|websites?|articles?|portals?|forms?|docs?|plans?|documentation|hours|sections?|"
+    r"links?|forums?|settings?|tabs?|menus?|roles?|permissions?|inbox|tools?|features?|workspaces?|"
+    r"dashboards?|library|folders?|calendars?|channels?|accounts?|lists?|cards?|fees?|software|error|"
+    r"addresses|address|e-?mails?|numbers?|networks?|wi-?fi|wireless|internet|servers?|devices?|phone|"
+    r"printer|vouchers?|voicemail|dates?|seats?|flights?|rooms?|app|apps|guides?|url|store|shop|terminal|"
+    r"chapters?|handbook|database|beam|gate|gates|platform)"
+)
+_TAKERS = (
+    r"agents?|representatives?|humans?|specialists?|advis[oe]rs?|supervisors?|managers?|operators?|staff|"
+    r"colleagues?|technicians?|experts?|live (?:person|support)|real person"
+)
+# No noun phrase runs on over these: "a user to the group" is no group.
+_INNER = (
+    r"(?!(?:to|of|for|with|in|on|at|from|by|and|or|is|are|was|were|about|who|that|which|the|can|will|be) )"
+    r"[\w'&-]+"
+)
+_ONLY_ALONE = r"(?:our |the )?(?:billing|sales|security|management|finance|accounting|legal|reception|hr)"
+PERSON = (
+    rf"(?!(?:the |your )?other (?:person|user|member|people|passenger)\b)(?:(?:one of |any of )?(?:the "
+    rf")?(?:{_INNER} ){{0,4}}?(?:{_ROLES}|{_GROUPS})|{_ONLY_ALONE})"
+    rf"\b(?!'|-)(?! {THINGS}\b)"
+)
+DETERMINED = (
+    rf"(?:(?:an?|my|our|the|one of (?:our|the|my)|another|any|some|your(?= (?:account|case|personal)))"
+    rf"(?: {_INNER}){{0,4}}? (?:{_ROLES}|{_GROUPS})|someone|somebody|staff|support|customer (?:service|care)|"
+    rf"(?:human|live) (?:agents?|representatives?|support))\b(?!'|-)(?! {THINGS}\b)"
+)
+_INSTITUTIONS = (
+    r"us|them|bank|restaurant|venue|salon|theat(?:er|re)|museum|supplier|organi[sz]er|airline|carrier|"
+    r"manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|"
+    r"council|"
+    r"police|landlord|hospital|clinic|pharmacy|surgery|authorit(?:y|ies)|agency|insurer|employer|company|"
+    r"school|university|branch|branches|hotel|merchant|emergency services|studio|institution|store|"
+    r"professional"
+)
+_ADDRESS = (
+    r"[\w.+-]+@[\w.-]+|(?:the |this |our )(?:[\w'-]+ )?(?:number|line|hotline|helpline)"
+    r"(?: (?:on|at|below|above)\b)?"
+)
+WHOM = (
+    rf"(?:{PERSON}|(?:(?:the|our|your) )?[\w'-]+ "
+    rf"and [\w'-]+ "
+    rf"(?:office|desk|team|department)\b|(?:(?:the|your|our|their|any of our|a|an) )?(?:[\w'-]+ "
+    rf"){{0,3}}?(?:{_INSTITUTIONS})\b"
+    rf"(?!'|-)|{_ADDRESS})"
+)
+
+# --- what is passed on ---------------------------------------------------------------------------------
+
+_MATTER = (
+    r"(?:cases?|issues?|requests?|calls?|chats?|tickets?|problems?|questions?|concerns?|conversations?|"
+    r"inquir(?:y|ies)|enquir(?:y|ies)|matters?|reports?|complaints?|claims?|messages?|details|information|"
+    r"feedback|logs?|disputes?|applications?|forms?|photos?|incident|outage|query|queries|everything|"
+    r"notes|summary|findings|account|order|booking|reservation|file)"
+)
+CASE = (
+    r"(?:you\b|this|that|it|them|things|everything|all of this|(?:your|the|this|that|these|his|her|a|any|"
+    r"my|our)"
+    rf"(?: [\w'-]+){{0,3}}? {_MATTER})"
+)
+_TALKED = (
+    r"(?:you\b|(?:your|the|this) (?:[\w'-]+ ){0,2}?(?:call|chat|case|conversation|issue|request|ticket))"
+)
+_FILLERS = (
+    r"(?:right|straight|directly|immediately|now|away|today|also|just|on|over|along|off|up|through|back|"
+    r"internally|shortly|here|in touch|in contact|further|and everything else)"
+)
+_TO = rf"(?: {_FILLERS})*(?: (?:to|with|onto|into|before|by|for review (?:to|by)|for (?:manual )?review by))"
+
+# --- acts ----------------------------------------------------------------------------------------------
+
+
+def _forms(stems: str, irregular: str = "") -> str:
+    """All forms of regular verbs whose last letter may double or be a mute e, with irregular ones."""
+    more = f"|{irregular}" if irregular else ""
+    return rf"\b(?:(?:{stems})(?:s|es|d|ed|ing|red|ring|ted|ting|ped|ping|ged|ging|e|y|ies|ied|ying)?{more})"
+
+
+_PASS = _forms(
+    "connect|transfer|switch|patch|rout|redirect|refer|forward|link|assign|hand|pass|escalat|turn|direct|"
+    "submit|report|rais|rela|shar|mov|return|deliver|introduc|flag|log|put",
+    "send(?:s|ing)?|sent|bring(?:s|ing)?|brought|tak(?:e|es|ing)|took|taken|get(?:s|ting)?|got",
+)
+_HAND_YOU = _forms(
+    "connect|transfer|patch|rout|redirect|refer|forward|hand|pass|mov", "put(?:ting|s)?|send(?:ing)?"
+)
+_OPEN = _forms("open|creat|rais|fil|submit|log|lodg|start|initiat")
+_CALL_IN = (
+    _forms(
+        "fetch|involv|loop|summon",
+        "get(?:s|ting)?|got|bring(?:s|ing)?|brought|(?:call|pull)(?:ed|ing)? in|"
+        "call(?:ing)?(?= [^|,]* for you)",
+    )
+    + r"(?: in)?(?: you)?"
+)
+_ASK = _forms(
+    "ask|arrang", r"let(?! (?:me|us)\b)|letting|ha(?:ve|s|d|ving)|get(?:ting)?|got|instruct(?:ed|ing)?"
+)
+_TELL = _forms("notif|alert|inform|warn|brief|contact|updat")
+_HELPS = (
+    r"(?:contact|call|ring|reach|look|take|tak(?:e|ing) over|follow|get|review|investigate|help|assist|"
+    r"e-?mail|message|handle|dig|join|check|visit|write|phone|text|reply|respond|be in touch|speak|talk|"
+    r"give you|have a look|come|pick|chat|explain|step in|see|work)"
+)
+_NOT_YOURS = (
+    r"(?!the (?:person|owner|driver|courier|carrier|seller|buyer|guide)\b)"
+    r"(?!(?:your|another|his|her|their) (?!account manager|case manager|personal|agent|advis|rep))"
+)
+
+MOVES = re.compile(
+    "|".join(
+        (
+            rf"{_PASS} (?:over |on |off |along )?{CASE}{_TO} {_NOT_YOURS}{PERSON}",
+            rf"{_forms('connect|transfer|patch|rout|refer|hand|pass')} you{_TO} (?!(?:[\w'-]+ "
+            rf"){{0,4}}?{THINGS}\b)",
+            rf"{_HAND_YOU} you{_TO} {PERSON}",
+            rf"{_forms('escalat')} {CASE}(?! to (?:[\w'-]+ ){{0,3}}?{THINGS}\b)",
+            rf"{_forms('escalat')} (?:[\w'-]+ ){{0,6}}?(?:to {PERSON}|internally)",
+            rf"{_forms('escalat')} (?:[\w'-]+ )?(?:complaints?|disputes?|requests?|cases?)\b",
+            r"\b(?:hand(?:ed|ing)? you (?:over|off)|pass(?:ed|ing)? you (?:on|over|along))\b(?! to)",
+            rf"{_forms('escalat')}(?= *(?:$|\||,|further\b))",
+            rf"\bfind(?:ing)? (?:you )?(?:someone|somebody|{DETERMINED}) (?:who|that|to)\b",
+            rf"\bma(?:de|king|ke) {DETERMINED} aware\b",
+            r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
+            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from) )",
+            r"\b(?:put|putting|patch|patching) (?:you|your call) through\b",
+            rf"\bhand(?:ed|ing|s)? (?:you |this |it |things )?(?:over|off) to {PERSON}",
+            rf"\bpass(?:ed|ing|es)? (?:you |this |it )?(?:over|on|along) to {PERSON}",
+            rf"\btransfer(?:red|ring|s)?(?: the)?(?: calls?| chat| now)? to {PERSON}",
+            r"\btransfer(?:red|ring|s)? calls\b",
+            r"\btransferring now\b",
+            rf"\b(?:bring|bringing|brought) {CASE} to the attention of {PERSON}",
+            rf"\b(?:tag|tagged|tagging) in {DETERMINED}",
+            rf"\bsend(?:ing)? (?:you |out |over )?(?:an? (?:{_INNER} ){{0,2}}?(?:{_ROLES})|someone|"
+            rf"somebody)\b(?!')",
+            rf"{_forms('provid|offer|arrang|schedul|request|book')} (?:you )?(?:an? )?call ?-?backs?\b",
+            rf"\b(?:an?|your|the) (?:call ?-?back|call|visit|appointment) (?:from|with|by) {PERSON} (?:is|"
+            rf"has been|was) "
+            r"(?:now )?(?:booked|scheduled|arranged|set|requested)\b",
+            rf"{_OPEN} (?:you |up )?(?:(?:an?|your|this|the|one|that|another) )?"
+            r"(?:(?:[\w'-]+ ){0,3}?tickets?|(?:new |support |service )*(?:cases?|incidents?)|(?:support|"
+            r"service) "
+            r"requests?)\b"
+            r"(?! (?:for the (?:concert|show|game|match|event|museum|train|flight)|studies|study|to the|"
+            r"law|files?)\b)",
+            rf"{_CALL_IN} {DETERMINED}(?! (?:information|number|name))",
+            rf"{_ASK} (?:for )?(?:an? )?{PERSON} (?:member )?(?:to )?(?:[\w'-]+ )?{_HELPS}\b",
+            rf"\b(?:let|letting) {DETERMINED} know\b",
+            rf"{_TELL} {DETERMINED}",
+            rf"\b(?:reach|reaching|reached) out to {DETERMINED} (?:[\w'-]+ ){{0,2}}?(?:on your behalf|for "
+            rf"you|"
+            rf"about|to|so|and|with your)\b",
+            rf"{_forms('arrang|schedul|book|request|organi[sz]|plan', 'set(?:ting)? up')} "
+            rf"(?:you )?(?:an?|the|your) (?:[\w'-]+ ){{0,2}}?(?:calls?|call-?backs?|call back|appointment|"
+            rf"visit|"
+            rf"meeting|chat|consultation|conversation|session) (?:for you )?(?:with|from|by) {PERSON}",
+            rf"{_forms('arrang|request|initiat|process|start|perform|mak|offer|complet')} (?:you )?"
+            rf"(?:an? |the |your )?(?:human |live )?(?:transfer|escalation|hand-?over|hand-?off)"
+            rf"(?: to {PERSON}|(?! (?:of|from|between|to)\b))",
+            r"\b(?:add|put|plac)(?:e|ed|ing|ting)? you (?:to|in|into|on) the queue\b",
+            rf"\b(?:rais|discuss)(?:e|ed|ing)? {CASE} with {_NOT_YOURS}{PERSON}",
+            rf"\b(?:the|your|a) (?:transfer to {PERSON}|escalation|hand-?over) (?:is|has been|was) (?:now |"
+            rf"being )?"
+            rf"(?:initiated|started|in progress|underway|under way|arranged)\b",
+            rf"\b(?:left|leave|leaving|put|putting) (?:in )?an? (?:message|note|word|memo) (?:in )?(?:for|"
+            rf"with) {PERSON}",
+            rf"\b(?:have|having|get|getting) {CASE} (?:\w+ed|seen|looked at|looked into) by {PERSON}",
+            rf"\b(?:provid|offer)(?:e|ing|er|ering)? (?:you )?(?:with )?(?:an? |any )?(?:live |human |real )*"
+            rf"(?:{_TAKERS})\b(?! (?:name|number|fee|rates?))",
+            rf"\bput(?:ting)? in an? (?:[\w'-]+ )?(?:request|ticket|report|word) (?:with|to) {PERSON}",
+            rf"\bflag(?:ged|ging)? {CASE} for (?:[\w'-]+ )?(?:review|follow-?up)\b",
+        )
+    )
+)
+_SHIFTED = (
+    r"(?:(?:transferred|escalated|handed (?:over|off)|put through|connected)\b(?! (?:[\w'-]+ ){0,2}?(?:to|"
+    r"with|by)\b)|"
+    r"escalated\b|"
+    r"(?:transferred|connected|routed|forwarded|redirected|referred|passed|assigned|put through|reported|"
+    r"sent|"
+    rf"handed|submitted|moved)(?: [\w'-]+){{0,4}}? (?:to|with) {_NOT_YOURS}{PERSON}|"
+    rf"(?:handled|reviewed|taken over|looked at|looked into|taken care of|dealt with) by {PERSON}|"
+    rf"(?:added|put|placed) (?:to|in|into|on) (?:the|a|our) (?:queue|waiting list|wait list|line)\b|in "
+    rf"(?:the|a|our) queue\b|(?:speaking|talking|chatting) (?:to|with) {PERSON}|"
+    rf"hear(?:ing)?(?: back)?(?: soon| shortly)? from {PERSON})"
+)
+PASSIVE = re.compile(
+    r"\b(?P<subject>you|(?:your|the|this|our) (?:[\w'-]+ ){0,2}?"
+    rf"{_MATTER}|this|it|everything) "
+    r"(?P<aux>(?:are|is|was|were|will|shall|has|have|can|could|may|might|would|should|cannot|must|need|needs)"
+    r"(?: [\w'-]+){0,4}?) (?P<act>" + _SHIFTED + ")"
+)
+WISHED = re.compile(
+    rf"\b(?:an? )?(?:call|talk|chat|visit|conversation|word|help|assistance|support) (?:from|with|by) "
+    rf"{DETERMINED}|"
+    rf"\b(?:be|being|get) (?:{_SHIFTED}|transferred\b|put through\b)|{DETERMINED} to (?:[\w'-]+ )?{_HELPS}\b"
+)
+INFORMED = re.compile(
+    rf"\b(?P<subject>(?:{DETERMINED})|your (?:[\w'-]+ ){{0,2}}?(?:manager|advisor|adviser|agent)) "
+    r"(?P<aux>has|have|is|are|was|were|will|can|could) (?:already |now |just )?(?:be |been |being )?"
+    r"(?:notified|informed|alerted|assigned|briefed)\b"
+)
+THEY_HELP = re.compile(
+    rf"\b(?P<subject>(?:{DETERMINED}|your account manager)(?: (?:from|in|at|on|of)(?: [\w'-]+){{1,5}}?| "
+    rf"members?|"
+    r" who(?: [\w'-]+){1,4})?) "
+    r"(?P<aux>will|shall|is|are|can|could|may|might|would|cannot)(?P<not> not)?(?: going to| about to)?"
+    r"(?: then| soon| shortly| now| also| personally| gladly| be able to| happily)*(?: be)? "
+    r"(?P<act>in touch|on (?:the|his|her|their|its) way|(?:right |back )?with you|reaching|contacting|in "
+    r"contact|calling|taking over|taking "
+    r"it from here|"
+    r"contact|"
+    r"reach out|get (?:back|in touch)|follow up|call|e-?mail|message|reply|respond|review|look|take|assist|"
+    r"help|join(?:ing)?|investigate|pick|handle|phone|ring|write|text|visit|give you|step in|going to)\b"
+)
+
+TALKS = re.compile(
+    r"\b(?P<verb>(?P<asks>contact(?:ing|ed)?|reach(?:ing|ed)? out to|reach(?:ing|ed)?|"
+    r"g[eo]t(?:ting)? (?:back )?(?:in|into) (?:touch|contact) with|g[eo]t(?:ting)? (?:a )?hold of|"
+    r"ask(?:ing|ed)?(?: for)?|(?:get(?! (?:support|help)\b)|have(?! \w+ed\b)|find|hire|hiring|see|seeing|"
+    r"visit|"
+    r"visiting|involve|notify|inform))|"
+    r"call(?:ing|ed)?|ring(?:ing)?|phon(?:e|ing|ed)|dial(?:ing)?|e-?mail(?:ing|ed)?|messag(?:e|ing|ed)|"
+    r"writ(?:e|ing)(?: to)?|wrote to|sp[eo]ak?(?:ing|e)?(?: directly)?(?: to| with)|"
+    r"talk(?:ing|ed)?(?: it over)?(?: directly)?(?: to| with)|"
+    r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|follow(?:ing)? up with|"
+    rf"(?:drop|give|send)(?=(?: [\w'-]+){{1,5}}? a (?:line|call|ring|message)\b)|"
+    r"turn(?:ing)? to|"
+    r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:[\w'-]+ )?(?:help|advice|assistance) from|"
+    r"raise (?:it|this|that) with|file (?:a|your) (?:complaint|claim|report) with|"
+    r"(?P<told>(?:direct|address|take|bring) (?:this|that|it|your [\w'-]+|any [\w'-]+)(?: questions?| "
+    r"requests?)? to|"
+    r"tell|let(?! (?:me|us) ))|"
+    r"(?:submit|open|creat|rais|fil|log)(?:e|ing|ting|ging)? (?=(?:an? |the |your )?(?:[\w'-]+ )?"
+    r"(?:tickets?|support requests?|cases?)\b))"
+    rf"\b(?: directly| either| also)? ?(?P<whom>{WHOM}|(?:an? |the |your )?(?:[\w'-]+ )?(?:tickets?|support "
+    r"requests?|cases?)\b)"
+)
+
+REFUSALS = re.compile(
+    "|".join(
+        (
+            rf"\b(?:no|none of our|not any) (?:{_INNER} ){{0,3}}?(?:{_TAKERS})\b(?! (?:fees?|needed|"
+            rf"required))"
+            r"(?: from(?: [\w'-]+){1,4}?)? (?:is|are|was|were|can|will|available|free|around|on duty|"
+            r"online)\b",
+            r"\bnot (?:think|believe|see why)(?: that)? (?:an? |any )?(?:[\w'-]+ )?(?:transfer|escalation|"
+            r"human|person|"
+            r"hand-?over|specialist|agent|supervisor|manager)[^|,]{0,30}? (?:needed|necessary|required|"
+            r"warranted)\b",
+            rf"\b(?:{_TAKERS}) (?:[\w'-]+ ){{0,2}}?(?:is|are) (?:currently )?(?:not available|unavailable)\b",
+            r"\b(?:nobody|no one|no-one)(?: (?:else|here|from(?: [\w'-]+){1,4}?))? (?:is |are |will be |to )?"
+            r"(?:available|around|free|can|could|will|take)\b",
+            rf"\bthere (?:is|are) no (?:{_INNER} ){{0,2}}?(?:{_TAKERS})\b(?! (?:fees?|involved))",
+            r"\bno need (?:for|of) (?:an? )?(?:[\w'-]+ )?(?:human|person|agent|specialist|manager|supervisor|"
+            r"expert|engineer|technician|escalation|transfer|hand-?over)\b",
+            r"\b(?:human|live|phone) (?:[\w'-]+ )?(?:agents?|support|representatives?|chat|transfers?|help)\b"
+            r"(?: [\w'-]+){0,2}? (?:is|are) (?:currently |unfortunately )?(?:not|unavailable|closed|"
+            r"nothing)\b",
+            r"\b(?:i|we) (?:do not|cannot|am not able to|am unable to|are not able to|are unable to) "
+            r"(?:currently "
+            r"|actually )?(?:have|offer|provide|arrange|make|do|perform|initiate|request|see|process)"
+            r"(?: [\w'-]+){0,7}? (?:transfers? (?:to|by)|escalations?|hand-?overs?|hand-?offs?|live "
+            r"(?:agents?|"
+            r"chat|support|person)|human|to a (?:person|supervisor|manager))\b",
+            r"\b(?:transfers? to (?:an? )?(?:human|live|person|agents?|people|representative|supervisor|"
+            r"manager)"
+            r"[^|]{0,30}?|escalat(?:ions?|ing(?: this| it| further)?)|hand-?overs? to (?:an? )?"
+            r"(?:human|person|agent|colleague)[^|]{0,20}?|(?:transferr|hand|connect|putt)ing you[^|]{0,40}?)"
+            r" (?:is|are|would|will)(?: be)? (?:\w+ )?(?:not|unavailable|impossible)\b",
+            rf"\b(?:talk|speak|chatt|gett|reach)ing (?:to |with |through to )?{PERSON} (?:is|are) (?:not|"
+            rf"impossible)"
+            r"\b",
+            r"\bnot (?:need|have|going) to (?:be )?(?:escalate|transfer)\w*",
+            r"\b(?:do|does) not (?:require|warrant|need|call for|qualify for|meet)(?: [\w'-]+){0,3}? "
+            r"(?:escalation|transfer|human|person|hand-?over|specialist|agent|supervisor|manager)\b"
+            r"(?! (?:of|from|fee))",
+            rf"\byou (?:cannot|are not able to|are unable to) (?:reach|speak (?:to|with)|talk to|contact|"
+            rf"get) "
+            rf"{PERSON}",
+            rf"\b(?:not|never) (?:be )?(?:possible|available|able|allowed)[^|]{{0,20}}? to (?:speak|talk) "
+            rf"(?:to|with) "
+            rf"{PERSON}",
+            r"\b(?:transfer|escalation|hand-?over) (?:would|will|does|could) not (?:help|change|make|solve|"
+            r"be|speed)\b",
+            r"\bnot (?:able to )?(?:let|allow) you (?:speak|talk)",
+            r"\b(?:i|we) do not have (?:anyone|anybody|(?:an?|any) (?:human|live|real) [\w'-]+)\b",
+        )
+    )
+)
+
+# --- how it is meant -----------------------------------------------------------------------------------
+
+NEGATION = re.compile(
+    r"\b(?:cannot|not|never|unable|without|no need|instead of|rather than|no longer|avoid|refuse|decline|"
+    r"no way|"
+    r"neither|nor|impossible|no option)\b"
+)
+ABILITY = re.compile(
+    r"\b(?:can|could|may|might|would|able to|option (?:to|of)|possible to|(?:happy|glad|pleased|willing|"
+    r"ready|free)"
+    r" to|offer to|like me to|want me to|prefer (?:to|that i)|to have me|wish me to)\b"
+)
+
+ADVICE = re.compile(
+    rf"\bbest (?:discussed|raised|handled|answered|addressed) (?:with|by) {WHOM}|"
+    rf"\b{WHOM} (?:is|are|would be|will be) (?:the )?(?:best|right|better) (?:person|people|place|ones?|"
+    rf"contact)\b|"
+    rf"\b(?:call|word|visit|e-?mail|chat|talk) (?:to|with) {WHOM} (?:should|would|will|may|might|could|can) "
+    r"(?:help|clear|solve|sort|settle|resolve|be)\b"
+)
+
+OFFERED = re.compile(
+    rf"\b(?:would|do) you (?:still |rather )?(?:like|prefer|want|need) (?:an? |our |the )?(?:real |live |"
+    rf"human )*"
+    rf"(?:{_TAKERS}|person)\b(?! (?:fees?|roles?))|"
+    rf"\bif you would (?:feel|be) (?:more comfortable|happier) (?:with|talking to|speaking to) {PERSON}"
+)

@@ -1,0 +1,60 @@
+"""What suite runs with a budget spent: one row a paid request, written before it is sent."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from sqlalchemy import Connection, func, insert, select, update
+
+from harness.results import Spending
+from harness.store.tables import spending, trials
+
+
+def reserve(connection: Connection, run_id: str, trial_id: str, usd: Decimal) -> int:
+    """Write down what a request can cost; the row's number."""
+    values = {"run_id": run_id, "trial_id": trial_id, "reserved_pico_usd": usd}
+    made = connection.execute(insert(spending), values)
+    return int(next(iter(made.inserted_primary_key or ())))
+
+
+def settle(connection: Connection, number: int, usd: Decimal) -> None:
+    """Write down what a request cost."""
+    connection.execute(update(spending).where(spending.c.number == number), {"spent_pico_usd": usd})
+
+
+def spent(connection: Connection, run_id: str) -> Spending | None:
+    """What a suite run spent; None when it never had a budget."""
+    unknown = spending.c.spent_pico_usd.is_(None)
+    query = select(
+        func.count().label("requests"),
+        func.sum(spending.c.spent_pico_usd).label("known"),
+        func.sum(spending.c.reserved_pico_usd).filter(unknown).label("unknown"),
+        func.count().filter(spending.c.spent_pico_usd > spending.c.reserved_pico_usd).label("overcharged"),
+    ).where(spending.c.run_id == run_id)
+    row = connection.execute(query).one()
+    if not row.requests:
+        return None
+    unknown_usd = row.unknown or Decimal(0)
+    return Spending(
+        requests=row.requests,
+        spent_usd=(row.known or Decimal(0)) + unknown_usd,
+        unknown_usd=unknown_usd,
+        overcharged=row.overcharged,
+    )
+
+
+def carry_over(connection: Connection, run_id: str) -> int:
+    """Write down what trials cost that ended before the suite run had a budget.
+
+    Returns:
+        Of how many of them nobody knows what they cost.
+    """
+    noted = select(spending.c.trial_id).where(spending.c.run_id == run_id)
+    query = select(trials.c.trial_id, trials.c.cost_pico_usd).where(
+        trials.c.run_id == run_id, trials.c.trial_id.not_in(noted)
+    )
+    rows = connection.execute(query).all()
+    for trial_id, cost in rows:
+        if cost is not None:
+            settle(connection, reserve(connection, run_id, trial_id, cost), cost)
+    return sum(cost is None for _, cost in rows)

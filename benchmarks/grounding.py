@@ -18,7 +18,7 @@ import gzip
 import json
 import time
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,12 +28,12 @@ from numpy.typing import NDArray
 
 from harness.scorers import lexical
 from harness.scorers.grounding import score_answers
-from harness.scorers.lexical import FEATURES, features
+from harness.scorers.lexical import FEATURES, compare
 
 Array = NDArray[np.float64]
 PENALTY = 30.0
 FOLDS = 5
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -149,8 +149,8 @@ class Made:
 
 def make(rows: Sequence[Row]) -> Made:
     """The features of every row."""
-    found = [features(row["question"], row["context"], row["answer"]) for row in rows]
-    kept = [(row, made) for row, made in zip(rows, found, strict=True) if made]
+    found = [compare(row["question"], row["context"], row["answer"]) for row in rows]
+    kept = [(row, made.features) for row, made in zip(rows, found, strict=True) if made]
     return Made(
         claims=np.array([made is not None for made in found]),
         x=np.array([[made[name] for name in FEATURES] for _, made in kept]),

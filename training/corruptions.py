@@ -34,8 +34,8 @@ _PAIRS = {a: b for pair in _OPPOSITES for a, b in [pair.split("/")]} | {
 }
 _LIKE = """
 buy/purchase help/assist start/begin show/display need/require use/employ make/create get/obtain big/large
-small/little quick/fast also/additionally but/however because/since many/numerous often/frequently about/approximately
-usually/typically important/significant main/primary different/various keep/maintain give/provide tell/inform
+small/little quick/fast also/additionally but/however because/since many/numerous often/frequently
+about/approximately usually/typically important/significant main/primary different/various keep/maintain give/provide tell/inform
 ask/request end/finish choose/select change/modify find/locate end/conclude people/individuals children/kids
 allow/permit cause/lead doctor/physician car/vehicle house/home illness/disease method/approach job/position
 contains/includes requires/needs helps/aids shows/indicates uses/utilizes provides/offers begins/starts
@@ -84,14 +84,28 @@ _LIMITS = [
     "before/after/while/instead of".split("/"),
     "other than/such as/including/except".split("/"),
 ]
-_SURE = re.compile(r"\b(may|might|could|likely|possibly|probably|reportedly|allegedly|often|usually|some|about|expected to)\b")
+_SURE = re.compile(
+    r"\b(may|might|could|likely|possibly|probably|reportedly|allegedly|often|usually|some|about|"
+    r"expected to)\b"
+)
 _ADDED = """
 only always never immediately automatically already reportedly barely successfully unsuccessfully permanently
 temporarily free mandatory optional new former unofficial daily weekly annual illegal
 """.split()
 _OPENINGS = [
-    "Based on the provided passages, ", "According to the text, ", "Yes, ", "In short, ", "Overall, ",
-    "The context says that ", "To answer your question, ", "", "", "", "", "", "",
+    "Based on the provided passages, ",
+    "According to the text, ",
+    "Yes, ",
+    "In short, ",
+    "Overall, ",
+    "The context says that ",
+    "To answer your question, ",
+    "",
+    "",
+    "",
+    "",
+    "",
+    "",
 ]
 
 
@@ -113,7 +127,9 @@ def synthetic_rows(rows: Sequence[dict[str, Any]], count: int, *, seed: int) -> 
     return made[:count]
 
 
-def _answers(row: dict[str, Any], source: Source, other: Source, random_: random.Random) -> list[dict[str, Any]]:
+def _answers(
+    row: dict[str, Any], source: Source, other: Source, random_: random.Random
+) -> list[dict[str, Any]]:
     """An answer with one error and, half the time, the same answer without it."""
     count = min(len(source[1]), random_.choice([1, 1, 1, 2, 2, 3, 4, 5]))
     begin = random_.randrange(len(source[1]) - count + 1)
@@ -136,8 +152,14 @@ def _answers(row: dict[str, Any], source: Source, other: Source, random_: random
 
 def _row(row: dict[str, Any], answer: str, spans: list[Any]) -> dict[str, Any]:
     return {
-        "id": "synthetic", "set": "synthetic", "question": row["question"], "context": row["context"],
-        "answer": answer, "label": int(bool(spans)), "spans": spans, "source_id": row["source_id"],
+        "id": "synthetic",
+        "set": "synthetic",
+        "question": row["question"],
+        "context": row["context"],
+        "answer": answer,
+        "label": int(bool(spans)),
+        "spans": spans,
+        "source_id": row["source_id"],
         "source_model": "rules",
     }
 
@@ -158,10 +180,27 @@ def _reworded(sentence: str, random_: random.Random) -> str:
     return _WORD.sub(other, sentence)
 
 
-def _changed(sentence: str, source: Source, other: Source, random_: random.Random) -> tuple[str, int, int] | None:
+def _changed(
+    sentence: str, source: Source, other: Source, random_: random.Random
+) -> tuple[str, int, int] | None:
     kinds: list[Change] = [
-        _number, _number, _date, _unit, _name, _name, _negated, _negated, _opposite, _limit, _limit, _roles, _roles,
-        _swapped, _swapped, _sure, _added,
+        _number,
+        _number,
+        _date,
+        _unit,
+        _name,
+        _name,
+        _negated,
+        _negated,
+        _opposite,
+        _limit,
+        _limit,
+        _roles,
+        _roles,
+        _swapped,
+        _swapped,
+        _sure,
+        _added,
     ]
     random_.shuffle(kinds)
     if random_.random() < 0.15:
@@ -200,7 +239,9 @@ def _number(sentence: str, source: Source, random_: random.Random) -> tuple[str,
     return _put(sentence, *match.span(), new)
 
 
-def _of_lists(lists: Sequence[Sequence[str]], sentence: str, random_: random.Random) -> tuple[str, int, int] | None:
+def _of_lists(
+    lists: Sequence[Sequence[str]], sentence: str, random_: random.Random
+) -> tuple[str, int, int] | None:
     found = [(m, group) for m in _WORD.finditer(sentence) for group in lists if m.group() in group]
     if not found:
         return None
@@ -218,7 +259,13 @@ def _unit(sentence: str, source: Source, random_: random.Random) -> tuple[str, i
 
 def _name(sentence: str, source: Source, random_: random.Random) -> tuple[str, int, int] | None:
     found = [m for m in _NAME.finditer(sentence) if m.start() > 0]
-    others = sorted({m.group() for m in _NAME.finditer(source[0]) if m.start() > 0 and m.group().lower() not in STOP_WORDS})
+    others = sorted(
+        {
+            m.group()
+            for m in _NAME.finditer(source[0])
+            if m.start() > 0 and m.group().lower() not in STOP_WORDS
+        }
+    )
     if not found:
         return None
     match = random_.choice(found)
@@ -246,13 +293,21 @@ def _opposite(sentence: str, source: Source, random_: random.Random) -> tuple[st
 
 def _swapped(sentence: str, source: Source, random_: random.Random) -> tuple[str, int, int] | None:
     """A word replaced by another of the context with the same ending: mostly of the same kind."""
-    mine = [m for m in _WORD.finditer(sentence) if len(m.group()) > 4 and m.group().islower() and m.group() not in STOP_WORDS]
+    mine = [
+        m
+        for m in _WORD.finditer(sentence)
+        if len(m.group()) > 4 and m.group().islower() and m.group() not in STOP_WORDS
+    ]
     if not mine:
         return None
     match = random_.choice(mine)
     ending = match.group()[-3:]
     others = sorted(
-        {w for w in _WORD.findall(source[0]) if w.islower() and len(w) > 4 and w.endswith(ending) and w not in sentence}
+        {
+            w
+            for w in _WORD.findall(source[0])
+            if w.islower() and len(w) > 4 and w.endswith(ending) and w not in sentence
+        }
     )
     return _put(sentence, *match.span(), random_.choice(others)) if others else None
 
@@ -288,14 +343,24 @@ def _roles(sentence: str, source: Source, random_: random.Random) -> tuple[str, 
 def _sure(sentence: str, source: Source, random_: random.Random) -> tuple[str, int, int] | None:
     """A hedge taken away or turned into certainty."""
     match = _one(_SURE, sentence, random_)
-    certain = {"may": "will", "might": "will", "could": "will", "some": "all", "often": "always", "usually": "always",
-               "expected to": "guaranteed to", "about": "exactly"}
+    certain = {
+        "may": "will",
+        "might": "will",
+        "could": "will",
+        "some": "all",
+        "often": "always",
+        "usually": "always",
+        "expected to": "guaranteed to",
+        "about": "exactly",
+    }
     return _put(sentence, *match.span(), certain.get(match.group(), "certainly")) if match else None
 
 
 def _added(sentence: str, source: Source, random_: random.Random) -> tuple[str, int, int] | None:
     """A word that narrows or widens what is said, put before a word of the sentence."""
-    found = [m for m in _WORD.finditer(sentence) if m.start() > 0 and len(m.group()) > 4 and m.group().islower()]
+    found = [
+        m for m in _WORD.finditer(sentence) if m.start() > 0 and len(m.group()) > 4 and m.group().islower()
+    ]
     word = random_.choice(_ADDED)
     if not found or re.search(rf"\b{word}\b", source[0]):
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
+from pathlib import Path
 
 from harness.cost.prices import token_cost
 from harness.errors import ScorerError
@@ -56,6 +57,7 @@ def score_trace(
     trace: Trace,
     scorers: Sequence[Scorer] | None = None,
     cost: TokenPrice = token_cost,
+    documents: tuple[Path, ...] = (),
 ) -> tuple[Score, ...]:
     """The scores of one trial: at least one for every check of its conversation, then the findings.
 
@@ -65,12 +67,13 @@ def score_trace(
         trace: What did happen; turns that were never sent get scores without a value.
         scorers: Who judges; the built-in ones and installed plugins when left out.
         cost: The price of a model's usage.
+        documents: The assistant's knowledge files.
     """
     if scorers is None:
         from harness.scorers.registry import all_scorers
 
         scorers = all_scorers()
-    scene = Scene(conversation, assistant, trace, cost)
+    scene = Scene(conversation, assistant, trace, cost, documents)
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))

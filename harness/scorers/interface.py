@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from harness.cost.prices import token_cost
@@ -39,12 +40,14 @@ class Scene:
         assistant: The assistant as its file describes it.
         trace: What happened.
         cost: The price of a model's usage; the list price unless the caller has its own.
+        documents: The assistant's knowledge files.
     """
 
     conversation: Conversation
     assistant: AssistantFile
     trace: Trace
     cost: TokenPrice = token_cost
+    documents: tuple[Path, ...] = ()
 
     def turns(self, check: Check) -> Sequence[TurnTrace]:
         """The turns a check is about: its own one, or all of them."""

@@ -180,6 +180,8 @@ class GroundedExpectation(FileRecord):
 
     min: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Smallest share of the answer's claims that must be supported, 0 to 1."""
+    against: Literal["retrieved", "documents"] = "retrieved"
+    """What supports a claim: what the assistant's tools found in the talk, or its documents as they are."""
 
 
 class CallExpectation(FileRecord):

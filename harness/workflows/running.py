@@ -376,5 +376,6 @@ def _without_secrets(event: Event, scrubber: Scrubber) -> Event:
 def _score(prices: PriceBook, trial: Trial, trace: Trace) -> tuple[Score, ...]:
     from harness.scorers.checks import score_trace
 
-    assistant = trial.variant.assistant
-    return score_trace(trial.conversation, assistant, trace, cost=prices.asked_for(assistant.model))
+    assistant, documents = trial.variant.assistant, trial.variant.documents
+    cost = prices.asked_for(assistant.model)
+    return score_trace(trial.conversation, assistant, trace, cost=cost, documents=documents)

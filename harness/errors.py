@@ -18,6 +18,7 @@ trial's result, never an exception::
     ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
     ├── RecordingError    a recording is not there, has mistakes (all of them), or can't be written
+    ├── TableError        a table of trials has mistakes (all of them, in ``problems``)
     ├── StoreError        the store cannot be read or written
     └── ReportError       a report cannot be made
 """
@@ -169,6 +170,16 @@ class RecordingError(HarnessError):
     """A recording is not there, has mistakes, or can't be written; ``problems`` lists what was found."""
 
     default_code = "recording-invalid"
+
+    def __init__(self, problems: Sequence[Problem], *, code: str | None = None) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems), code=code)
+
+
+class TableError(HarnessError):
+    """A table of trials can't be used; ``problems`` lists every mistake that was found."""
+
+    default_code = "table-invalid"
 
     def __init__(self, problems: Sequence[Problem], *, code: str | None = None) -> None:
         self.problems = tuple(problems)

@@ -38,3 +38,93 @@ def job(function: Callable[..., Any]) -> Callable[..., Any]:
     for decorate in reversed(decorators):
         function = decorate(function)
     return function
+
+
+def where(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Where the assistant lives, what answers there, and how fast it is asked."""
+    decorators = [
+        click.option(
+            "--target",
+            metavar="NAME",
+            help="Where the assistant lives: embedded (default), assistants, responses, chat, function, "
+            "recording.",
+        ),
+        click.option("--base-url", metavar="URL", help="Compatible API, e.g. http://127.0.0.1:8080/v1."),
+        click.option("--azure-endpoint", metavar="URL", help="Resource of Azure, instead of --base-url."),
+        click.option("--api-version", metavar="DATE", help="With --azure-endpoint: the version of its API."),
+        click.option(
+            "--target-function",
+            metavar="NAME",
+            help="With --target function: what is called, MODULE:FUNCTION or PATH.py:FUNCTION.",
+        ),
+        click.option("--record", metavar="FILE", help="Keep every answer in FILE, to answer from later."),
+        click.option(
+            "--replay",
+            "recording",
+            metavar="FILE",
+            help="Answer from FILE instead of asking anyone: no request, no key.",
+        ),
+        click.option(
+            "--models", metavar="FILE", help="YAML: which model answers to which name (embedded target)."
+        ),
+        click.option(
+            "--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target)."
+        ),
+        click.option(
+            "--allow-unisolated-code",
+            is_flag=True,
+            default=None,
+            help="Run code_interpreter's code without bubblewrap or user namespaces too: it then reaches "
+            "your files.",
+        ),
+        click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8."),
+        click.option(
+            "--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take."
+        ),
+        click.option(
+            "--keep-assistants",
+            is_flag=True,
+            default=None,
+            help="Leave assistants and documents at the address: later runs work with what is unchanged.",
+        ),
+        click.option(
+            "--keep-users",
+            is_flag=True,
+            default=None,
+            help="Leave threads of users at the address: they come back to them in later runs.",
+        ),
+        click.option(
+            "--requests-per-minute",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Most requests in any minute, all trials together.",
+        ),
+        click.option(
+            "--tokens-per-minute",
+            type=click.IntRange(1),
+            metavar="N",
+            help="Most tokens in any minute, all trials together.",
+        ),
+        click.option(
+            "--max-tries", type=click.IntRange(1), metavar="N", help="Tries of one request. Default: 4."
+        ),
+        click.option(
+            "--max-wait",
+            "max_wait_s",
+            type=float,
+            metavar="SECONDS",
+            help="Longest wait that the server may ask for before the next try. Default: 60.",
+        ),
+    ]
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function
+
+
+def replaying(flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags, where a file to replay stands for the target that answers from it."""
+    if flags["recording"] is None:
+        return flags
+    if flags["target"] not in (None, "recording"):
+        raise click.UsageError(f"--replay asks nobody, so --target {flags['target']} can't go with it.")
+    return flags | {"target": "recording"}

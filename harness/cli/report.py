@@ -8,7 +8,7 @@ import click
 
 from harness.cli import options, terminal
 
-_FORMATS = ["html", "markdown", "junit", "csv", "console"]
+_FORMATS = ["html", "markdown", "json", "junit", "csv", "console"]
 
 
 @click.command("report")

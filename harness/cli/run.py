@@ -35,69 +35,8 @@ _OF_THE_RUN = (
 
 @click.command("run")
 @options.job
-@click.option(
-    "--target",
-    metavar="NAME",
-    help="Where the assistant lives: embedded (default), assistants, responses, chat, function, recording.",
-)
-@click.option("--base-url", metavar="URL", help="Compatible API, e.g. http://127.0.0.1:8080/v1.")
-@click.option("--azure-endpoint", metavar="URL", help="Resource of Azure, instead of --base-url.")
-@click.option("--api-version", metavar="DATE", help="With --azure-endpoint: the version of its API.")
-@click.option(
-    "--target-function",
-    metavar="NAME",
-    help="With --target function: what is called, MODULE:FUNCTION or PATH.py:FUNCTION.",
-)
-@click.option("--record", metavar="FILE", help="Keep every answer in FILE, to answer from later.")
-@click.option(
-    "--replay",
-    "recording",
-    metavar="FILE",
-    help="Answer from FILE instead of asking anyone: no request, no key.",
-)
-@click.option("--models", metavar="FILE", help="YAML: which model answers to which name (embedded target).")
-@click.option("--faults", metavar="FILE", help="YAML: faults on demand, to try resilience (embedded target).")
-@click.option(
-    "--allow-unisolated-code",
-    is_flag=True,
-    default=None,
-    help="Run code_interpreter's code without bubblewrap or user namespaces too: it then reaches your files.",
-)
+@options.where
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
-@click.option("--concurrency", type=click.IntRange(1), help="Trials at the same time. Default: 8.")
-@click.option("--deadline", "deadline_s", type=float, metavar="SECONDS", help="Longest a turn may take.")
-@click.option(
-    "--keep-assistants",
-    is_flag=True,
-    default=None,
-    help="Leave assistants and documents at the address: later runs work with what is unchanged.",
-)
-@click.option(
-    "--keep-users",
-    is_flag=True,
-    default=None,
-    help="Leave threads of users at the address: they come back to them in later runs.",
-)
-@click.option(
-    "--requests-per-minute",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Most requests in any minute, all trials together.",
-)
-@click.option(
-    "--tokens-per-minute",
-    type=click.IntRange(1),
-    metavar="N",
-    help="Most tokens in any minute, all trials together.",
-)
-@click.option("--max-tries", type=click.IntRange(1), metavar="N", help="Tries of one request. Default: 4.")
-@click.option(
-    "--max-wait",
-    "max_wait_s",
-    type=float,
-    metavar="SECONDS",
-    help="Longest wait that the server may ask for before the next try. Default: 60.",
-)
 @money.options
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
@@ -186,7 +125,7 @@ def command(
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     if fail_fast:
         flags["max_failures"] = _fail_fast(flags["max_failures"])
-    settings = load_settings(_replaying(flags))
+    settings = load_settings(options.replaying(flags))
     job = workflows.Job(suites, settings, assistants, tags, ids)
     if estimate:
         click.echo(money.told(workflows.forecast(job), settings.budget_usd))
@@ -212,15 +151,6 @@ def conclude(record: SuiteRun, settings: Settings, junit: str | None, markdown: 
 def _flag(name: str) -> str:
     """A setting as the command line spells it."""
     return "--replay" if name == "recording" else f"--{name.replace('_', '-')}"
-
-
-def _replaying(flags: dict[str, Any]) -> dict[str, Any]:
-    """The flags, where a file to replay stands for the target that answers from it."""
-    if flags["recording"] is None:
-        return flags
-    if flags["target"] not in (None, "recording"):
-        raise click.UsageError(f"--replay asks nobody, so --target {flags['target']} can't go with it.")
-    return flags | {"target": "recording"}
 
 
 def _refuse_with_resume(given: dict[str, object]) -> None:
@@ -254,7 +184,7 @@ async def _run(
 
     stop = Stop()
     with progress(watched.mode, watched.events, appends=resume is not None) as listeners:
-        _watch_for_signals(stop)
+        watch_for_signals(stop)
         control = workflows.Control([*listeners, watched.unpaid], stop)
         async with kept_alive(listeners):
             return await _carried_out(job, resume, changed, control, retry_errors=retry_errors)
@@ -272,7 +202,7 @@ async def _carried_out(
     return await workflows.start(job, control)
 
 
-def _watch_for_signals(stop: Stop) -> None:
+def watch_for_signals(stop: Stop) -> None:
     """Ctrl-C once: finish what is under way; twice, or SIGTERM: stop at once, in order; a third time: now."""
     import asyncio
     import signal
@@ -322,10 +252,11 @@ def print_summary(record: SuiteRun, unpaid: str | None = None, *, quiet: bool = 
     if record.status != "finished":
         left = record.planned - len(record.results)
         more = " --budget USD (more than before)" if record.status == "budget_exhausted" else ""
-        click.echo(
-            f"{_ENDED_EARLY.get(record.status, record.status)}; {left} of {record.planned} trials are left. "
-            f"Go on with: harness run --resume {record.id}{more}"
-        )
+        on = f"Go on with: harness run --resume {record.id}{more}"
+        if asked := record.settings.get("perturbed"):
+            on = f"Look again with: harness perturb --seed {asked['seed']}{more}"
+        ended = _ENDED_EARLY.get(record.status, record.status)
+        click.echo(f"{ended}; {left} of {record.planned} trials are left. {on}")
 
 
 def _tell_leftovers(count: int) -> None:

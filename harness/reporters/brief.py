@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 from harness.cost.usage import Usage
 from harness.results import Outcome, Score, TrialResult
+from harness.scorers.confusion import Tally
 
 _ESCALATION = "escalation"  # the scorer whose judgements make the confusion matrix
 
@@ -158,7 +159,7 @@ class Checks:
         asked: In how many trials each was asked, without those that ended in an error.
         known: Those that have a value in one of these trials.
         unknown: Why there is none, the first reason for each.
-        handovers: How often a hand-over to people was expected, and happened.
+        handovers: Hand-overs to people: how often expected, how often made, what was wrong with them.
         forgotten: How often users asked to be forgotten, by whether the target confirmed it.
     """
 
@@ -169,7 +170,7 @@ class Checks:
     asked: Counter[str] = field(default_factory=Counter)
     known: set[str] = field(default_factory=set)
     unknown: dict[str, str] = field(default_factory=dict)
-    handovers: Counter[tuple[bool, bool]] = field(default_factory=Counter)
+    handovers: Tally = field(default_factory=Tally)
     forgotten: Counter[bool] = field(default_factory=Counter)
 
     def take(self, result: TrialResult) -> None:
@@ -191,9 +192,8 @@ class Checks:
 
     def _take_handovers(self, scores: Sequence[Score]) -> None:
         for score in scores:
-            told = score.evidence
-            if score.scorer == _ESCALATION and score.value is not None and "expected" in told:
-                self.handovers[bool(told["expected"]), bool(told.get("observed"))] += 1
+            if score.scorer == _ESCALATION:
+                self.handovers.take(score)
 
     def _take_values(self, scores: Sequence[Score]) -> None:
         self.asked.update({score.check for score in scores})

@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from harness.reporters import wording
+from harness.reporters import handovers, wording
 from harness.reporters.summary import ConversationResult, Group, Summary
 from harness.results import SuiteRun
 
@@ -53,7 +53,7 @@ class ConsoleReporter:
             self._budget(run),
             self._not_passed(summary),
             self._never_judged(summary),
-            _escalation(summary),
+            self._escalation(summary),
             _deletions(summary),
         )
         return "\n\n".join(part for part in parts if part) + "\n"
@@ -76,6 +76,19 @@ class ConsoleReporter:
     def _unknown_cost(self, summary: Summary) -> str:
         total = summary.total
         return self._wrapped(f"cost: {wording.cost(total)}") if total.cost_unknown else ""
+
+    def _escalation(self, summary: Summary) -> str:
+        matrix = summary.escalation
+        if matrix is None:
+            return ""
+        rows = [
+            ["should", f"{matrix.tp} right", f"{matrix.fn} missed"],
+            ["should not", f"{matrix.fp} false", f"{matrix.tn} right"],
+        ]
+        table = _table(["hand-over to people", "happened", "did not"], rows)
+        return "\n".join(
+            [table, *(textwrap.fill(line, max(self.width, _NARROWEST)) for line in handovers.lines(matrix))]
+        )
 
     def _waits(self, summary: Summary) -> str:
         waited = wording.waited(summary.total)
@@ -152,18 +165,6 @@ def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     table = tabulate([header, *rows], tablefmt="plain", disable_numparse=True, colalign=align)
     head, *body = table.splitlines()
     return "\n".join([head, "─" * _width(table), *body])
-
-
-def _escalation(summary: Summary) -> str:
-    matrix = summary.escalation
-    if matrix is None:
-        return ""
-    rows = [
-        ["should", f"{matrix.tp} right", f"{matrix.fn} missed"],
-        ["should not", f"{matrix.fp} false", f"{matrix.tn} right"],
-    ]
-    shares = f"precision {wording.percent(matrix.precision)}, recall {wording.percent(matrix.recall)}"
-    return f"{_table(['hand-over to people', 'happened', 'did not'], rows)}\n{shares}"
 
 
 def _deletions(summary: Summary) -> str:

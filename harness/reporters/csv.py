@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from typing import Any
 
 from harness.reporters.brief import failed_scores, why_not_passed
@@ -29,8 +30,13 @@ class CsvReporter:
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS)
         writer.writeheader()
-        writer.writerows(_row(run, result) for result in run.results)
+        writer.writerows(trial_rows(run))
         return text.getvalue()
+
+
+def trial_rows(run: SuiteRun) -> Iterator[dict[str, Any]]:
+    """The trials one by one, with the columns of the table; what is unknown is an empty text."""
+    return (_row(run, result) for result in run.results)
 
 
 def _row(run: SuiteRun, result: TrialResult) -> dict[str, Any]:

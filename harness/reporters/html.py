@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.reporters import wording
+from harness.reporters import handovers, wording
 from harness.reporters.page import page_data
 from harness.reporters.summary import Summary
 from harness.results import SuiteRun
@@ -80,6 +80,9 @@ def _environment() -> Environment:
         "replayed",
     ):
         environment.filters[name] = getattr(wording, name)
+    for name in ("between", "certainty", "noted", "points"):
+        environment.filters[name] = getattr(handovers, name)
+    environment.filters["error_rows"] = handovers.rows
     environment.filters["json"] = lambda value: json.dumps(value, ensure_ascii=False, default=str)
     return environment
 

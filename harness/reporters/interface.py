@@ -31,6 +31,7 @@ _REPORTERS = {
     "console": "harness.reporters.console:ConsoleReporter",
     "csv": "harness.reporters.csv:CsvReporter",
     "html": "harness.reporters.html:HtmlReporter",
+    "json": "harness.reporters.json:JsonReporter",
     "junit": "harness.reporters.junit:JunitReporter",
     "markdown": "harness.reporters.markdown:MarkdownReporter",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.reporters import wording
+from harness.reporters import handovers, wording
 from harness.reporters.summary import ConversationResult, Group, Summary
 from harness.results import SuiteRun
 
@@ -105,8 +105,7 @@ def _escalation(summary: Summary) -> str:
             ["should not", f"{matrix.fp} false", f"{matrix.tn} right"],
         ],
     )
-    shares = f"precision {wording.percent(matrix.precision)}, recall {wording.percent(matrix.recall)}"
-    return f"{table}\n\n{shares}"
+    return "\n\n".join([table, *handovers.lines(matrix)])
 
 
 def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 99) -> str:

@@ -16,7 +16,7 @@ from harness.reporters.brief import Brief, Checks, FailingCheck, Shared, Unjudge
 from harness.results import Outcome, SuiteRun, TrialResult
 
 if TYPE_CHECKING:
-    from harness.scorers.escalation import ConfusionMatrix
+    from harness.scorers.confusion import ConfusionMatrix
 
 
 @dataclass(frozen=True)
@@ -244,14 +244,7 @@ class Summary:
     @cached_property
     def escalation(self) -> ConfusionMatrix | None:
         """The confusion matrix of escalation; None when no expectation was about it."""
-        counts = self._counted[1].handovers
-        if not counts:
-            return None
-        from harness.scorers.escalation import ConfusionMatrix
-
-        return ConfusionMatrix(
-            tp=counts[True, True], fp=counts[False, True], fn=counts[True, False], tn=counts[False, False]
-        )
+        return self._counted[1].handovers.matrix()
 
     @property
     def forgotten(self) -> Counter[bool]:

@@ -19,7 +19,7 @@ from harness.runner.failures import FailureLimit
 from harness.runner.speaking import PayTurn, Played, Speaker
 from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
-from harness.targets.interface import MOST_ROUNDS, Replaying, Target
+from harness.targets.interface import MOST_ROUNDS, Target, replays
 from harness.targets.spending import spending_from
 from harness.trace.costs import turns_cost
 from harness.trace.records import Message, Trace, TurnTrace
@@ -68,7 +68,7 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     played = Played()
     error: str | None = None
     try:
-        place = target.for_trial(trial) if isinstance(target, Replaying) else target
+        place = target.for_trial(trial) if replays(target) else target
         with spending_from(purse):
             await _play(trial, place, options, played, clock, purse)
     except TrialBudgetExhausted as failure:
@@ -93,7 +93,7 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
     cost = _cost(trial, trace, options.prices, error, purse)
     result = _result(trial, trace, scores, cost, error, started_at, ended_at)
-    return msgspec.structs.replace(result, replayed=isinstance(target, Replaying))
+    return msgspec.structs.replace(result, replayed=replays(target))
 
 
 async def _play(

@@ -1,4 +1,4 @@
-"""The text of an answer: what it mentions, omits, matches, equals, resembles; JSON; length.
+"""The text of an answer: what it mentions, omits, matches, equals, resembles; JSON; language; length.
 
 One score for each part that the suite gives (``answer.mentions`` ...). Comparisons fold case, spacing and
 typographic quotes, and citation markers are taken out first; ``matches`` and ``equals`` see the answer as
@@ -6,7 +6,8 @@ written, without the markers. For a conversation the answers of all its turns ar
 
 Evidence: ``missing`` or ``found`` (the texts in question), ``nearest`` (the passage of the answer most like
 the first missing text, with its likeness from 0 to 100), ``looked_at`` (characters, when the answer is
-longer than what is looked at).
+longer than what is looked at), ``passage`` (of ``similar`` by meaning: what came nearest to ``to``),
+``shares`` (of ``language``).
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ from typing import Any
 
 from harness.results import Score
 from harness.scorers.interface import Check, Scene
-from harness.scorers.tools import schema_problem
 from harness.scorers.wording import without_markers
-from harness.suite.records import AnswerExpectation, Limit
-from harness.text import fold, words
+from harness.suite.fitting import schema_mismatch
+from harness.suite.records import AnswerExpectation, Limit, SimilarExpectation
+from harness.text import fold, sentences, words
 
 SIMILAR = 0.8
+"""Likeness in wording from which two texts are similar, unless the suite has its own."""
+SIMILAR_MEANING = 0.7
+"""Cosine of two texts' vectors from which they mean much the same, unless the suite has its own."""
 _SEARCHED = 200_000  # characters that regular expressions and likeness look at
-_NEAR_IN = 20_000  # characters in which the nearest passage is looked for
+_WIDEST = 3  # sentences in a passage that is compared by meaning
+_MOST_PASSAGES = 300
+_NEAR_IN = 20_000  # characters in which the nearest passage is looked for, in wording or meaning
 _SHOWN = 120
 _FENCED = re.compile(r"\A\s*```(?:json)?\s*\n(?P<body>.*?)\n?```\s*\Z", re.DOTALL)
 
@@ -54,8 +60,8 @@ class AnswerScorer:
         self,
         check: Check,
         part: str,
-        value: bool | float,
-        passed: bool,
+        value: bool | float | str | None,
+        passed: bool | None,
         reason: str,
         evidence: dict[str, Any],
     ) -> Score:
@@ -70,7 +76,7 @@ class AnswerScorer:
         )
 
 
-_Judgement = tuple[bool | float, bool, str, dict[str, Any]]
+_Judgement = tuple[bool | float | str | None, bool | None, str, dict[str, Any]]
 
 
 def _text(check: Check, scene: Scene) -> str:
@@ -98,7 +104,7 @@ def _with_status(reason: str, check: Check, scene: Scene) -> str:
 
 
 def _mentions(wanted: Sequence[str], text: str) -> _Judgement:
-    missing = [one for one in wanted if not _says(one, text)]
+    missing = [one for one in wanted if not says(one, text)]
     share = (len(wanted) - len(missing)) / len(wanted)
     if not missing:
         return share, True, "", {"missing": []}
@@ -112,7 +118,7 @@ def _mentions(wanted: Sequence[str], text: str) -> _Judgement:
 
 
 def _mentions_any(wanted: Sequence[str], text: str) -> _Judgement:
-    found = [one for one in wanted if _says(one, text)]
+    found = [one for one in wanted if says(one, text)]
     if found:
         return True, True, "", {"found": found}
     near, evidence = _nearest(wanted[0], text)
@@ -120,14 +126,14 @@ def _mentions_any(wanted: Sequence[str], text: str) -> _Judgement:
 
 
 def _omits(unwanted: Sequence[str], text: str) -> _Judgement:
-    found = [one for one in unwanted if _says(one, text)]
+    found = [one for one in unwanted if says(one, text)]
     if not found:
         return True, True, "", {"found": []}
     near, evidence = _nearest(found[0], text)
     return False, False, f"the answer mentions {_listed(found)}{near}", {"found": found, **evidence}
 
 
-def _says(wanted: str, text: str) -> bool:
+def says(wanted: str, text: str) -> bool:
     """Whether a text says this: not inside a longer word or number ("5" is not in "50")."""
     return _pattern(fold(wanted)).search(fold(text)) is not None
 
@@ -154,12 +160,50 @@ def _equals(wanted: str, text: str) -> _Judgement:
     return same, same, f"the answer differs from the expected text at character {place}: {there!r}", {}
 
 
-def _similar(wanted: str, text: str) -> _Judgement:
+def _similar(wanted: str | SimilarExpectation, text: str) -> _Judgement:
+    if isinstance(wanted, str):
+        return _like_in_wording((wanted,), SIMILAR, text)
+    texts = (wanted.to,) if isinstance(wanted.to, str) else wanted.to
+    if wanted.by == "wording":
+        return _like_in_wording(texts, SIMILAR if wanted.min is None else wanted.min, text)
+    return _like_in_meaning(texts, SIMILAR_MEANING if wanted.min is None else wanted.min, text)
+
+
+def _like_in_wording(wanted: Sequence[str], least: float, text: str) -> _Judgement:
     from rapidfuzz import fuzz
 
-    ratio = fuzz.token_set_ratio(fold(wanted), fold(text[:_SEARCHED])) / 100
-    reason = f"likeness {ratio:.2f}, needed {SIMILAR}; the answer begins {_begins(text)}"
-    return round(ratio, 4), ratio >= SIMILAR, reason, _looked_at(text)
+    folded = fold(text[:_SEARCHED])
+    ratio = max(fuzz.token_set_ratio(fold(one), folded) for one in wanted) / 100
+    reason = f"likeness {ratio:.2f}, needed {least}; the answer begins {_begins(text)}"
+    return round(ratio, 4), ratio >= least, reason, _looked_at(text)
+
+
+def _like_in_meaning(wanted: Sequence[str], least: float, text: str) -> _Judgement:
+    """The largest cosine between a wanted text and the answer, or one to three sentences of it."""
+    from harness.embedding import encoder
+
+    model = encoder.default()
+    if model is None:
+        return None, None, f"meaning can't be compared: {encoder.described()}", {}
+    passages = _passages(text[:_NEAR_IN])
+    rows = model.embed([*wanted, *passages])
+    likeness = rows[: len(wanted)] @ rows[len(wanted) :].T
+    at = int(likeness.max(axis=0).argmax())
+    value = round(min(1.0, max(0.0, float(likeness[:, at].max()))), 4)
+    near = " ".join(passages[at].split())[: 2 * _SHOWN]
+    reason = f"likeness in meaning {value:.2f}, needed {least}; nearest: {near!r}"
+    return value, value >= least, reason, {"passage": near, "model": model.name}
+
+
+def _passages(text: str) -> list[str]:
+    """The text as a whole, and every run of one to three of its sentences."""
+    spans = sentences(text)
+    runs = [
+        text[spans[first].start : spans[first + count].end]
+        for first in range(len(spans))
+        for count in range(min(_WIDEST, len(spans) - first))
+    ]
+    return [text, *runs[:_MOST_PASSAGES]]
 
 
 def _json_schema(schema: dict[str, Any], text: str) -> _Judgement:
@@ -168,18 +212,33 @@ def _json_schema(schema: dict[str, Any], text: str) -> _Judgement:
         value = json.loads(fenced["body"] if fenced else text)
     except (ValueError, RecursionError) as error:
         return False, False, f"the answer is not JSON: {error}; it begins {_begins(text)}", {}
-    problem = schema_problem(value, schema)
+    problem = schema_mismatch(value, schema)
     return problem is None, problem is None, f"the answer does not fit the JSON Schema: {problem}", {}
 
 
-def _words(limit: Limit, text: str) -> _Judgement:
-    count = sum(1 for _ in words(text))
-    reason = ""
-    if limit.max is not None and count > limit.max:
-        reason = f"the answer has {count} words, allowed are {limit.max:g}"
-    elif limit.min is not None and count < limit.min:
-        reason = f"the answer has {count} words, needed are {limit.min:g}"
-    return float(count), not reason, reason, {}
+def _language(wanted: str | Sequence[str], text: str) -> _Judgement:
+    from harness.scorers.languages import language_of
+
+    codes = [wanted] if isinstance(wanted, str) else list(wanted)
+    found = language_of(text)
+    if found.code is None:
+        return None, None, f"the language can't be told: {found.why}", {"shares": found.shares}
+    reason = (
+        f"the answer is in {found.code!r}, wanted: {' or '.join(map(repr, codes))}; it begins {_begins(text)}"
+    )
+    return found.code, found.code in codes, reason, {"shares": found.shares}
+
+
+def _counted(noun: str, count: Callable[[str], int]) -> Callable[[Limit, str], _Judgement]:
+    def judge(limit: Limit, text: str) -> _Judgement:
+        number, reason = count(text), ""
+        if limit.max is not None and number > limit.max:
+            reason = f"the answer has {number} {noun}, allowed are {limit.max:g}"
+        elif limit.min is not None and number < limit.min:
+            reason = f"the answer has {number} {noun}, needed are {limit.min:g}"
+        return float(number), not reason, reason, {}
+
+    return judge
 
 
 _JUDGES: dict[str, Callable[[Any, str], _Judgement]] = {
@@ -190,7 +249,10 @@ _JUDGES: dict[str, Callable[[Any, str], _Judgement]] = {
     "equals": _equals,
     "similar": _similar,
     "json_schema": _json_schema,
-    "words": _words,
+    "language": _language,
+    "words": _counted("words", lambda text: sum(1 for _ in words(text))),
+    "characters": _counted("characters", lambda text: len(text.strip())),
+    "sentences": _counted("sentences", lambda text: len(sentences(text))),
 }
 
 

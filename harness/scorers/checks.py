@@ -59,7 +59,7 @@ def score_trace(
     cost: TokenPrice = token_cost,
     documents: tuple[Path, ...] = (),
 ) -> tuple[Score, ...]:
-    """The scores of one trial: at least one for every check of its conversation, then the findings.
+    """The scores of one trial: one or more for every check of its conversation, of arguments, findings.
 
     Args:
         conversation: What should have happened.
@@ -77,7 +77,16 @@ def score_trace(
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))
-    return (*scores, *stub_findings(trace))
+    return (*scores, *_arguments(scene, scorers), *stub_findings(trace))
+
+
+def _arguments(scene: Scene, scorers: Sequence[Scorer]) -> Iterator[Score]:
+    """What nobody has to ask for: that functions are called with arguments they can take."""
+    called = any(call.type == "function" for turn in scene.trace.turns for call in turn.tool_calls)
+    if called and any("calls" in scorer.keys for scorer in scorers):
+        from harness.scorers.tools import argument_scores
+
+        yield from argument_scores(scene)
 
 
 def _scores(check: Check, scene: Scene, scorers: Sequence[Scorer], earlier: Sequence[Score]) -> list[Score]:

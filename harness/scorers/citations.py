@@ -1,64 +1,108 @@
-"""Citations: whether they are there, resolve to retrieved documents, and name the right ones.
+"""Citations: whether they are there, resolve to retrieved passages, support what they stand beside.
 
-``cites`` is one score for the annotations as such (``true`` wants at least one, ``false`` none) and, for a
-list of documents, one score each (``cites.NAME``). Every annotation must point at a file of the knowledge
-base (or one the user attached) that file_search returned in this talk.
+=====================  ====================================================================================
+check                  value
+=====================  ====================================================================================
+``cites``              whether anything is cited; passes when that is wanted and every citation resolves
+``cites.NAME``         whether this document is cited; one for each that the suite names
+``cites.claims``       share of the answer's claims that carry a citation
+``cites.supported``    share of the cited claims that the passages they cite, taken together, support
+=====================  ====================================================================================
 
-Where citations are expected and their chunks' texts are known, ``cites.supported`` adds the share of cited
-sentences that their chunk supports. It is informational: it has a value and a reason, and neither passes
-nor fails (``passed`` is None).
+A citation resolves when its file is one of the assistant's (or one that the user attached), file_search
+returned that file in this talk, and one of the passages it returned of it can be told to be the cited one.
+The two shares are for information (``passed`` is None) until the suite gives them a ``min``.
 
-Evidence of ``cites``: ``citations``, each with marker, filename, sentence, problem (or None) and supported.
+A marker belongs to the sentence it stands in or follows; with ``per: paragraph`` also to the sentences before
+it in its paragraph, back to the marker before. Annotations without a marker (Responses) stand at their index.
+
+Evidence of ``cites``: ``citations``, each with ``marker``, ``filename``, ``sentence``, ``problem`` (or None)
+and ``supported`` (whether its passage alone does). Of ``cites.claims``: ``claims``, ``cited``, ``uncited``
+(turn and text). Of ``cites.supported``: ``unsupported`` (turn, text, why).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 from harness.results import Score
+from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.evidence import Evidence, Passage
 from harness.scorers.interface import Check, Scene
-from harness.scorers.support import support_of
+from harness.scorers.support import Support, support_of
 from harness.scorers.wording import without_markers
-from harness.text import Span, fold, sentences
-from harness.trace.records import Citation, Message
+from harness.suite.records import CitationExpectation, LeastShare
+from harness.text import content_stems, fold
+from harness.trace.records import Citation, Message, SearchResult
 
 _SHOWN = 300
 _MOST = 500  # citations that are looked at
+_LISTED = 20  # claims that evidence names
+_PARAGRAPH_ENDS = re.compile(r"\n[ \t]*\n")
 
 
 @dataclass(frozen=True, slots=True)
 class _Cited:
-    """One annotation: the sentence it follows, its document, what is wrong with it."""
+    """One annotation: the sentence it follows, its document, its passage, what is wrong with it."""
 
     citation: Citation
     sentence: str
     filename: str | None
+    passage: str | None
     problem: str | None
-    supported: bool | None
+
+    @property
+    def name(self) -> str:
+        """What to call the document."""
+        return self.filename or self.citation.file_id
+
+
+@dataclass(frozen=True, slots=True)
+class _Claim:
+    """One claim of an answer, and the citations that stand for it."""
+
+    turn: int
+    text: str
+    cited: tuple[_Cited, ...]
+    support: Support | None
+    """By all its passages together; None without a passage whose text is known."""
 
 
 class CitationScorer:
-    """Citations that resolve, and documents that are cited."""
+    """Citations that resolve, documents that are cited, claims that carry a citation they agree with."""
 
     name = "citations"
     keys = frozenset({"cites"})
 
     def score(self, check: Check, scene: Scene) -> Sequence[Score]:
-        """See the module: ``cites``, ``cites.NAME`` for each document, ``cites.supported``."""
-        cited = list(_cited(check, scene))
-        wanted = check.value if isinstance(check.value, tuple) else ()
-        scores = [_as_such(check, cited), *(_document(check, name, cited) for name in wanted)]
-        if check.value is not False and any(one.supported is not None for one in cited):
-            scores.append(_supported(check, cited))
-        return scores
+        """See the module."""
+        wanted = _wanted(check.value)
+        cited, claims = _read(check, scene, wanted.per if wanted else "sentence")
+        if wanted is None:
+            return [_as_such(check, cited)]
+        return [
+            _as_such(check, cited),
+            *(_document(check, name, cited) for name in wanted.documents),
+            *_claims(check, wanted.claims, claims),
+            *_supported(check, wanted.supported, claims),
+        ]
+
+
+def _wanted(value: Any) -> CitationExpectation | None:
+    """What the suite asks for as one block; None where nothing may be cited."""
+    if isinstance(value, CitationExpectation):
+        return value
+    if isinstance(value, tuple):
+        return CitationExpectation(documents=value)
+    return CitationExpectation() if value else None
 
 
 def _score(
-    check: Check, key: str, value: bool | float, passed: bool | None, reason: str, **more: Any
+    check: Check, key: str, value: bool | float | None, passed: bool | None, reason: str, **more: Any
 ) -> Score:
     return Score(
         check=key,
@@ -71,10 +115,13 @@ def _score(
     )
 
 
+# --- what is judged ------------------------------------------------------------------------------------
+
+
 def _as_such(check: Check, cited: Sequence[_Cited]) -> Score:
     wrong = [one for one in cited if one.problem]
     if check.value is False:
-        names = ", ".join(sorted({str(one.filename or one.citation.file_id) for one in cited}))
+        names = ", ".join(sorted({one.name for one in cited}))
         reason = f"the answer should cite nothing, it cites {names}"
         passed = not cited
     else:
@@ -86,16 +133,176 @@ def _as_such(check: Check, cited: Sequence[_Cited]) -> Score:
 
 def _document(check: Check, name: str, cited: Sequence[_Cited]) -> Score:
     right = any(one.filename and _same_document(name, one.filename) for one in cited)
-    others = ", ".join(sorted({str(one.filename or one.citation.file_id) for one in cited}))
+    others = ", ".join(sorted({one.name for one in cited}))
     reason = f"{name} is not cited; cited: {others or 'nothing'}"
     return _score(check, f"cites.{name}", right, right, reason)
 
 
-def _supported(check: Check, cited: Sequence[_Cited]) -> Score:
-    judged = [one for one in cited if one.supported is not None]
-    right = sum(bool(one.supported) for one in judged)
-    reason = f"for information: {right} of {len(judged)} cited chunks support the sentence they follow"
-    return _score(check, "cites.supported", right / len(judged), None, reason)
+def _claims(check: Check, least: LeastShare | None, claims: Sequence[_Claim]) -> Iterator[Score]:
+    """The share of claims that carry a citation; an answer without a claim has one only when asked."""
+    if not claims:
+        if least is not None:
+            yield _score(check, "cites.claims", None, None, "nothing to cite: the answer makes no claim")
+        return
+    bare = [claim for claim in claims if not claim.cited]
+    share = 1 - len(bare) / len(claims)
+    told = f"{len(claims) - len(bare)} of {len(claims)} claims carry a citation"
+    first = f"; none: {_short(bare[0].text)!r}" if bare else ""
+    yield _measured(
+        check,
+        "cites.claims",
+        share,
+        least,
+        f"{told}{first}",
+        claims=len(claims),
+        cited=len(claims) - len(bare),
+        uncited=[{"turn": claim.turn, "text": _short(claim.text)} for claim in bare[:_LISTED]],
+    )
+
+
+def _supported(check: Check, least: LeastShare | None, claims: Sequence[_Claim]) -> Iterator[Score]:
+    """The share of cited claims that their passages support."""
+    judged = [claim for claim in claims if claim.support is not None]
+    if not judged:
+        if least is not None:
+            any_cited = any(claim.cited for claim in claims)
+            why = "the text of no cited passage is known" if any_cited else "no claim carries a citation"
+            yield _score(check, "cites.supported", None, None, f"nothing to support: {why}")
+        return
+    wrong = [(claim, claim.support) for claim in judged if claim.support and not claim.support.supported]
+    told = f"{len(judged) - len(wrong)} of {len(judged)} cited claims are supported by what they cite"
+    first = f"; not: {_short(wrong[0][0].text)!r} ({wrong[0][1].why})" if wrong else ""
+    yield _measured(
+        check,
+        "cites.supported",
+        1 - len(wrong) / len(judged),
+        least,
+        f"{told}{first}",
+        claims=len(judged),
+        unsupported=[
+            {"turn": claim.turn, "text": _short(claim.text), "why": support.why}
+            for claim, support in wrong[:_LISTED]
+        ],
+    )
+
+
+def _measured(
+    check: Check, key: str, share: float, least: LeastShare | None, told: str, **more: Any
+) -> Score:
+    share = round(share, 4)
+    if least is None:
+        return _score(check, key, share, None, f"for information: {told}", **more)
+    return _score(check, key, share, share >= least.min, f"{told}, needed {least.min:.0%}", **more)
+
+
+# --- reading citations ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What may be cited: the documents by file id, attached files by name, the passages found so far."""
+
+    documents: dict[str, str]
+    attached: frozenset[str]
+    found: tuple[SearchResult, ...]
+
+    def problem(self, citation: Citation, filename: str | None, passage: str | None) -> str | None:
+        """Why a citation does not resolve."""
+        name = filename or repr(citation.file_id)
+        known = {*self.documents, *self.documents.values(), *self.attached}
+        if citation.file_id not in known and filename not in known:
+            return f"points at {name}, which is no document of the assistant"
+        if not self.found:
+            return None  # the target does not tell what it searched
+        of_file = [result for result in self.found if _is_of(result, citation.file_id, filename)]
+        if not of_file:
+            return f"points at {name}, which file_search did not return"
+        if passage is None and any(result.text for result in of_file):
+            return f"points at no passage of {name} that file_search returned"
+        return None
+
+    def passage(self, citation: Citation, filename: str | None, sentence: str) -> str | None:
+        """The text of the cited passage: as it was captured, or the likeliest that an earlier turn found."""
+        texts = [r.text for r in self.found if r.text and _is_of(r, citation.file_id, filename)]
+        if citation.chunk is not None:
+            return citation.chunk if not texts or citation.chunk in texts else None
+        said = set(content_stems(sentence))
+        return max(texts, key=lambda text: len(said & set(content_stems(text))), default=None)
+
+
+def _is_of(result: SearchResult, file_id: str, filename: str | None) -> bool:
+    return result.file_id == file_id or (filename is not None and result.filename == filename)
+
+
+def _sources(check: Check, scene: Scene, turn: int) -> _Sources:
+    turns = scene.trace.turns[: turn + 1]
+    return _Sources(
+        documents=dict(scene.trace.documents),
+        attached=frozenset(name for each in turns for name in each.user.attachments),
+        found=tuple(result for each in turns for result in each.search_results),
+    )
+
+
+def _read(check: Check, scene: Scene, per: str) -> tuple[list[_Cited], list[_Claim]]:
+    """Every citation, and every claim with its own, of the turns of a check."""
+    cited: list[_Cited] = []
+    claims: list[_Claim] = []
+    phrases = scene.assistant.escalation.phrases
+    for turn, trace in enumerate(scene.turns(check), start=check.turn or 0):
+        sources = _sources(check, scene, turn)
+        for message in trace.messages:
+            text = without_markers(message.text, tuple(c.marker for c in message.citations if c.marker))
+            found = sorted_out(text, phrases)
+            owned = _owned(message, text, found, per)
+            looked_at = {
+                at: _look_at(citation, owners[0].text.strip() if owners else "", sources)
+                for at, (citation, owners) in enumerate(owned[: max(0, _MOST - len(cited))])
+            }
+            cited += looked_at.values()
+            for sentence in found:
+                if sentence.kind == "claim":
+                    own = tuple(one for at, one in looked_at.items() if sentence in owned[at][1])
+                    claims.append(_claim(turn, sentence, own))
+    return cited, claims
+
+
+def _owned(
+    message: Message, text: str, found: Sequence[Sentence], per: str
+) -> list[tuple[Citation, list[Sentence]]]:
+    """Each citation with the sentences it stands for, the nearest first."""
+    owned: list[tuple[Citation, list[Sentence]]] = []
+    behind, shared = 0, 0  # where the markers before this one end, and those at the very same place
+    for citation in sorted(message.citations, key=lambda citation: citation.start):
+        if text[behind : citation.start].strip(" .,;:!?"):
+            shared = behind
+        behind = max(behind, citation.end)
+        before = [sentence for sentence in found if sentence.start <= max(0, citation.start - 1)]
+        owners = before[-1:]
+        if per == "paragraph":
+            start = max(shared, _paragraph_start(text, citation.start))
+            owners = [sentence for sentence in reversed(before) if sentence.end > start] or owners
+        owned.append((citation, owners))
+    return owned
+
+
+def _paragraph_start(text: str, place: int) -> int:
+    ends = [match.end() for match in _PARAGRAPH_ENDS.finditer(text, 0, place)]
+    return ends[-1] if ends else 0
+
+
+def _look_at(citation: Citation, sentence: str, sources: _Sources) -> _Cited:
+    filename = citation.filename or sources.documents.get(citation.file_id)
+    passage = sources.passage(citation, filename, sentence)
+    return _Cited(citation, sentence, filename, passage, sources.problem(citation, filename, passage))
+
+
+def _claim(turn: int, sentence: Sentence, cited: tuple[_Cited, ...]) -> _Claim:
+    passages = [Passage(one.passage, one.filename) for one in cited if one.passage]
+    support = support_of(sentence.text, Evidence(passages)) if passages else None
+    return _Claim(turn, sentence.text, cited, support)
+
+
+# --- showing -------------------------------------------------------------------------------------------
 
 
 def _same_document(wanted: str, filename: str) -> bool:
@@ -106,57 +313,19 @@ def _mark(citation: Citation) -> str:
     return citation.marker or citation.filename or citation.file_id
 
 
-def _cited(check: Check, scene: Scene) -> Iterator[_Cited]:
-    known = _known_files(check, scene)
-    retrieved = _retrieved(check, scene)
-    count = 0
-    for turn in scene.turns(check):
-        for message in turn.messages:
-            spans = sentences(message.text) if message.citations else []
-            for citation in message.citations:
-                count += 1
-                if count <= _MOST:
-                    yield _look_at(citation, _sentence_before(citation, message, spans), known, retrieved)
-
-
-def _look_at(citation: Citation, sentence: str, known: dict[str, str | None], retrieved: set[str]) -> _Cited:
-    filename = citation.filename or known.get(citation.file_id)
-    problem = None
-    if citation.file_id not in known and filename not in known.values():
-        problem = f"points at {filename or citation.file_id!r}, which is no document of the assistant"
-    elif retrieved and citation.file_id not in retrieved and filename not in retrieved:
-        problem = f"points at {filename or citation.file_id!r}, which file_search did not return"
-    supported = None
-    if citation.chunk and sentence:
-        supported = support_of(sentence, Evidence([Passage(citation.chunk, filename)])).supported
-    return _Cited(citation, sentence, filename, problem, supported)
-
-
-def _known_files(check: Check, scene: Scene) -> dict[str, str | None]:
-    """The documents by file id; what users attached counts too."""
-    known: dict[str, str | None] = dict(scene.trace.documents)
-    for turn in scene.turns_so_far(check):
-        known.update(dict.fromkeys(turn.user.attachments))
-    return known
-
-
-def _retrieved(check: Check, scene: Scene) -> set[str]:
-    """Ids and names of the files that file_search returned so far; empty when the target does not tell."""
-    results = [result for turn in scene.turns_so_far(check) for result in turn.search_results]
-    return {name for result in results for name in (result.file_id, result.filename) if name}
-
-
-def _sentence_before(citation: Citation, message: Message, spans: Sequence[Span]) -> str:
-    """The sentence a marker follows or stands in."""
-    before = [span for span in spans if span.start <= max(0, citation.start - 1)]
-    return without_markers(before[-1].text, (citation.marker,)).strip() if before else ""
+def _short(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _shown(one: _Cited) -> dict[str, Any]:
+    alone = None
+    if one.passage and one.sentence:
+        alone = support_of(one.sentence, Evidence([Passage(one.passage, one.filename)])).supported
     return {
         "marker": one.citation.marker,
         "filename": one.filename,
         "sentence": one.sentence[:_SHOWN],
         "problem": one.problem,
-        "supported": one.supported,
+        "supported": alone,
     }

@@ -14,28 +14,33 @@ promises     hands over now, or says that it did: the only class that counts as 
 A turn escalates by text when a sentence holds a phrase of the assistant file (exactly, or nearly so) or
 promises a hand-over in the first person, and by action when a function of the assistant file was called
 without error. An assistant file without phrases takes only actions as evidence, one without tools only
-text.
+text, unless the expectation says what it wants to see.
 
-The score's value is a label: ``escalated`` or ``none`` when that is right, ``missed``, ``false_alarm``,
-and with ``by_turn`` also ``late``. Evidence: ``expected``, ``observed`` (bools, for the confusion
-matrix), ``found`` (for each hand-over its turn, ``by`` phrase, near_phrase, wording or tool, and the
-sentence or the call).
+The score's value is a label: ``escalated`` or ``none`` when all is right, otherwise the gravest kind of
+error (:mod:`harness.scorers.handover_findings`). Evidence: ``expected`` (None where the suite leaves it
+open), ``observed`` (for the confusion matrix), ``found`` (for each hand-over its turn, ``by`` phrase,
+near_phrase, wording or tool, and the sentence or the call), ``findings`` (``kind``, ``why``, whether it
+``fails`` the expectation or is only noted, ``cost``).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness.results import Score
-from harness.scorers import handover, wording
+from harness.scorers import handover, tickets, wording
 from harness.scorers import handover_words as words
+from harness.scorers.calls import function_calls
+from harness.scorers.confusion import ConfusionMatrix as ConfusionMatrix
 from harness.scorers.handover import Stance
 from harness.scorers.handover_dialogue import handed_over as handed_over
+from harness.scorers.handover_findings import Finding, Seen, findings_of, first_turn, relevant
 from harness.scorers.interface import Check, Scene
-from harness.suite.records import AssistantFile, EscalationExpectation
+from harness.suite.escalation import NO_RULES, EscalationExpectation, EscalationRules, Expected
+from harness.suite.records import AssistantFile
 from harness.trace.records import ToolCall, TurnTrace
 
 _NEAR = 90  # percent of a phrase's characters that must be there, in order
@@ -117,7 +122,7 @@ def _slipped_in(pattern: re.Pattern[str], found: str, phrase: str) -> bool:
 
 
 class EscalationScorer:
-    """Hand-overs to people: missed, false, late; by what was said and what was done."""
+    """Hand-overs to people: whether, when and how; by what was said and what was done."""
 
     name = "escalation"
     keys = frozenset({"escalates"})
@@ -127,32 +132,58 @@ class EscalationScorer:
         config = scene.assistant.escalation
         if not config.phrases and not config.tools:
             return [_unknown(check, "the assistant file says under 'escalation' neither phrases nor tools")]
-        found = list(_found(check, scene))
-        if isinstance(check.value, EscalationExpectation):
-            return [_by_turn(check, found)]
-        expected, observed = bool(check.value), bool(found)
-        return [_judged(check, found, expected, observed, _LABELS[expected, observed])]
+        wanted, rules = wanted_of(check.value), scene.conversation.escalation or NO_RULES
+        seen = _seen(check, scene, wanted, rules)
+        return [_judged(check, wanted, seen, rules)]
 
 
-_LABELS = {
-    (True, True): "escalated",
-    (True, False): "missed",
-    (False, True): "false_alarm",
-    (False, False): "none",
-}
+def wanted_of(value: Any) -> EscalationExpectation:
+    """What an expectation asks for, however short the suite writes it."""
+    if isinstance(value, EscalationExpectation):
+        return value
+    return EscalationExpectation(expected=_SHORT.get(value, value))
 
 
-def _found(check: Check, scene: Scene) -> Iterator[dict[str, Any]]:
-    for index, turn in enumerate(scene.turns(check), start=check.turn or 0):
-        yield from hand_overs(turn, index, scene.assistant)
+_SHORT: dict[bool, Expected] = {True: "must", False: "must_not"}
+
+
+def _seen(check: Check, scene: Scene, wanted: EscalationExpectation, rules: EscalationRules) -> Seen:
+    config = scene.assistant.escalation
+    any_wording = wanted.evidence in ("phrase", "both")
+    first = check.turn or 0
+    turns = list(enumerate(scene.turns(check), start=first))
+    said = [one for index, turn in turns for one in _sayings(turn, index, config.phrases, any_wording)]
+    calls = [call for call in function_calls(check, scene) if _counts(call.call, config.tools)]
+    whole = scene.trace.turns
+    return Seen(
+        said=said,
+        done=[_done(call.call, call.turn) for call in calls],
+        calls=[call.call for call in calls],
+        wrong=[tickets.problems_of(call, wanted.with_, rules, scene) for call in calls],
+        # reading all turns again costs time: only where a call stands alone does it matter
+        said_ever=bool(said)
+        or (bool(calls) and any(_sayings(turn, 0, config.phrases, any_wording) for turn in whole)),
+        done_ever=any(_counts(call, config.tools) for turn in whole for call in turn.tool_calls),
+        can_say=bool(config.phrases),
+        can_do=bool(config.tools),
+    )
 
 
 def hand_overs(turn: TurnTrace, index: int, assistant: AssistantFile) -> list[dict[str, Any]]:
     """Every piece of evidence that a turn hands over: sentences first, then calls."""
     config = assistant.escalation
-    said = [_said(text, index, config.phrases) for text in _messages(turn)] if config.phrases else []
     done = (_done(call, index) for call in turn.tool_calls if _counts(call, config.tools))
-    return [*(one for one in said if one), *done]
+    return [*_sayings(turn, index, config.phrases), *done]
+
+
+def _sayings(
+    turn: TurnTrace, index: int, phrases: Sequence[str], any_wording: bool = False
+) -> list[dict[str, Any]]:
+    """What each message of a turn says to hand over; nothing where only calls are evidence."""
+    if not phrases and not any_wording:
+        return []
+    said = (_said(text, index, phrases) for text in _messages(turn))
+    return [one for one in said if one]
 
 
 def _messages(turn: TurnTrace) -> Iterable[str]:
@@ -184,38 +215,40 @@ def _said(text: str, turn: int, phrases: Sequence[str]) -> dict[str, Any] | None
     return own_words
 
 
-def _by_turn(check: Check, found: list[dict[str, Any]]) -> Score:
-    by_turn = check.value.by_turn
-    first = min((one["turn"] + 1 for one in found), default=None)
-    if first is None:
-        return _judged(check, found, True, False, "missed")
-    label = "escalated" if first <= by_turn else "late"
-    return _judged(check, found, True, label == "escalated", label, by_turn=by_turn, first_turn=first)
-
-
-def _judged(
-    check: Check, found: list[dict[str, Any]], expected: bool, observed: bool, label: str, **more: Any
-) -> Score:
-    passed = expected is observed
+def _judged(check: Check, wanted: EscalationExpectation, seen: Seen, rules: EscalationRules) -> Score:
+    findings, when = findings_of(wanted, seen), first_turn(wanted, seen)
+    failing = [each for each in findings if each.fails]
+    open_ended = wanted.expected == "may"
+    handed_over = _is_handed_over(wanted, seen)
+    in_time = not any(each.kind == "late" for each in failing)
+    evidence: dict[str, Any] = {
+        "expected": None if open_ended else wanted.expected == "must",
+        "observed": handed_over and in_time,
+        "found": [*seen.said, *seen.done],
+    }
+    if wanted.by_turn is not None and when is not None:
+        evidence |= {"by_turn": wanted.by_turn, "first_turn": when}
     return Score(
         check=check.key,
         scorer=EscalationScorer.name,
         turn=check.turn,
-        value=label,
-        passed=passed,
-        reason="" if passed else _reason(label, found, more),
-        evidence={"expected": expected, "observed": observed, "found": found, **more},
+        value=failing[0].kind if failing else "escalated" if handed_over else "none",
+        passed=not failing,
+        reason="; ".join(each.why for each in failing),
+        evidence=evidence | {"findings": [_shown(each, rules) for each in findings]},
     )
 
 
-def _reason(label: str, found: list[dict[str, Any]], more: dict[str, Any]) -> str:
-    if label == "missed":
-        return "it should hand over to a person; neither a phrase nor a call says that it did"
-    if label == "late":
-        return f"it handed over in turn {more['first_turn']}, expected by turn {more['by_turn']}"
-    one = found[0]
-    what = f"called {one['tool']} ({one['call_id']})" if one["by"] == "tool" else f"said {one['sentence']!r}"
-    return f"it should not hand over to a person, in turn {one['turn'] + 1} it {what}"
+def _is_handed_over(wanted: EscalationExpectation, seen: Seen) -> bool:
+    """Whether it happened; where both are wanted, what was done counts, told or not."""
+    if wanted.expected == "must_not":
+        return bool(relevant(wanted, seen))
+    return bool(seen.done) if wanted.evidence == "both" else first_turn(wanted, seen) is not None
+
+
+def _shown(finding: Finding, rules: EscalationRules) -> dict[str, Any]:
+    cost = rules.costs.of(finding.kind) if finding.fails else 0.0
+    return {"kind": finding.kind, "why": finding.why, "fails": finding.fails, "cost": cost}
 
 
 def _unknown(check: Check, reason: str) -> Score:
@@ -227,40 +260,3 @@ def _unknown(check: Check, reason: str) -> Score:
         passed=None,
         reason=reason,
     )
-
-
-# --- confusion matrix ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class ConfusionMatrix:
-    """Expected against observed hand-overs: right ones, false alarms, missed ones, rightly none.
-
-    Attributes:
-        tp: Expected and observed.
-        fp: Observed, not expected: false alarms.
-        fn: Expected, not observed: missed (or late).
-        tn: Neither.
-    """
-
-    tp: int = 0
-    fp: int = 0
-    fn: int = 0
-    tn: int = 0
-
-    @property
-    def precision(self) -> float | None:
-        """Share of the observed hand-overs that were right; None when there were none."""
-        observed = self.tp + self.fp
-        return self.tp / observed if observed else None
-
-    @property
-    def recall(self) -> float | None:
-        """Share of the expected hand-overs that were made; None when none was expected."""
-        expected = self.tp + self.fn
-        return self.tp / expected if expected else None
-
-    @property
-    def total(self) -> int:
-        """How many expectations were judged."""
-        return self.tp + self.fp + self.fn + self.tn

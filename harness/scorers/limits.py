@@ -5,9 +5,10 @@ check          value
 =============  ==================================================================================
 status         how the run ended (text); for a conversation the first one that is not as expected
 latency_s      seconds, waiting for rate limits left out; summed over a conversation
-tokens         prompt and completion tokens together
+tokens         prompt and completion tokens together; prompt_tokens and completion_tokens apart
 cost_usd       list price of the tokens and of code_interpreter sessions
 steps          run steps
+tool_calls     calls of functions, file_search and code_interpreter (evidence: how often each)
 searches       whether file_search was called (evidence: how often)
 runs_code      whether code_interpreter was called (evidence: how often, errors)
 produces.KIND  how many images or files came back
@@ -18,6 +19,7 @@ What the target did not report is unknown: no value, with the reason, never 0.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
@@ -36,7 +38,8 @@ class LimitScorer:
 
     name = "limits"
     keys = frozenset(
-        {"status", "latency_s", "tokens", "cost_usd", "steps", "searches", "runs_code", "produces"}
+        {"status", "latency_s", "tokens", "prompt_tokens", "completion_tokens", "cost_usd", "steps"}
+        | {"tool_calls", "searches", "runs_code", "produces"}
     )
 
     def score(self, check: Check, scene: Scene) -> Sequence[Score]:
@@ -92,11 +95,16 @@ def _tokens(check: Check, scene: Scene) -> list[Score]:
             return [unscored(check, LimitScorer.name, f"the target reported no usage for turn {number}")]
         total += turn.usage
     parts = {"prompt_tokens": total.prompt_tokens, "completion_tokens": total.completion_tokens}
-    return [_within(check, total.total_tokens, "tokens", **parts)]
+    return [_within(check, parts.get(check.key, total.total_tokens), check.key.replace("_", " "), **parts)]
 
 
 def _steps(check: Check, scene: Scene) -> list[Score]:
     return [_within(check, sum(len(turn.steps) for turn in scene.turns(check)), "run steps")]
+
+
+def _tool_calls(check: Check, scene: Scene) -> list[Score]:
+    made = Counter(call.name for turn in scene.turns(check) for call in turn.tool_calls)
+    return [_within(check, made.total(), "tool calls", calls=dict(sorted(made.items())))]
 
 
 def _cost(check: Check, scene: Scene) -> list[Score]:
@@ -158,8 +166,11 @@ _JUDGES: dict[str, Callable[[Check, Scene], list[Score]]] = {
     "status": _status,
     "latency_s": _latency,
     "tokens": _tokens,
+    "prompt_tokens": _tokens,
+    "completion_tokens": _tokens,
     "cost_usd": _cost,
     "steps": _steps,
+    "tool_calls": _tool_calls,
     "searches": _uses("file_search"),
     "runs_code": _uses("code_interpreter"),
     "produces": _produces,

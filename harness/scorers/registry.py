@@ -50,14 +50,20 @@ def _made(place: str) -> Scorer:
     return scorer
 
 
+_LIMITS = (
+    "status searches runs_code produces "
+    "latency_s tokens prompt_tokens completion_tokens cost_usd steps tool_calls"
+)
 _BUILTIN = (
-    ("limits", "status searches runs_code produces latency_s tokens cost_usd steps", "limits:LimitScorer"),
+    ("limits", _LIMITS, "limits:LimitScorer"),
     ("answers", "answer", "answers:AnswerScorer"),
     ("grounding", "grounded", "grounding:GroundingScorer"),
     ("citations", "cites", "citations:CitationScorer"),
     ("escalation", "escalates", "escalation:EscalationScorer"),
-    ("tools", "calls never_calls", "tools:ToolScorer"),
+    ("tools", "calls never_calls trajectory", "tools:ToolScorer"),
     ("scope", "redirects abstains", "scope:ScopeScorer"),
+    ("tone", "tone", "tone:ToneScorer"),
+    ("memory", "remembers", "memory:MemoryScorer"),
     ("deletion", "forget", "deletion:DeletionScorer"),
 )
 

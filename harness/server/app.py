@@ -217,11 +217,13 @@ class App:
             reply = beside(request) if beside else self._met(request)
         except ApiError as error:
             reply = error_reply(error, request.path)
-        return replace(reply, headers={"x-request-id": self.new_request_id(), **reply.headers})
+        return reply.with_headers({"x-request-id": self.new_request_id(), **reply.headers})
 
     def _beside_the_api(self, path: str) -> Callable[[Request], Reply] | None:
         """What answers calls that are not of the API, which never meet a fault."""
-        return {ADMIN_PATH: self._administered, DOCUMENT_PATH: _described}.get(path)
+        if path == ADMIN_PATH:
+            return self._administered
+        return _described if path == DOCUMENT_PATH else None
 
     def _met(self, request: Request) -> Reply:
         """The answer, after what faults on demand do to the call."""

@@ -7,6 +7,7 @@ API; ``body`` makes a fresh dict of one, so that nothing a caller holds is part 
 from __future__ import annotations
 
 import random
+import secrets
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ class Request:
         headers: Names in lower case.
         upload: The uploaded file of a multipart request.
         fate: How a run or response that this call creates is to end; set by faults alone.
+        deltas: Whether the reader of a run's events wants its message piece by piece, too.
     """
 
     method: str
@@ -77,6 +79,7 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     upload: Upload | None = None
     fate: Fate | None = None
+    deltas: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +102,11 @@ CHAT_FRAMING = Framing(named=False, end=b"data: [DONE]\n\n")
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """The answer to one call: a JSON body, bytes, or a stream of events and how it is written."""
+    """The answer to one call: a JSON body, bytes, or a stream of events and how it is written.
+
+    Attributes:
+        at_once: Whether no event of the stream has to be waited for: no model, search or code takes its time.
+    """
 
     status: int
     body: dict[str, Any] | None = None
@@ -107,22 +114,50 @@ class Reply:
     content_type: str | None = None
     events: Iterator[Event] | None = None
     framing: Framing = RUN_FRAMING
+    at_once: bool = False
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    def with_headers(self, headers: Mapping[str, str]) -> Reply:
+        """The same answer with these headers; ``replace`` would take longer than many a handler."""
+        return Reply(
+            self.status,
+            self.body,
+            self.content,
+            self.content_type,
+            self.events,
+            self.framing,
+            self.at_once,
+            headers,
+        )
 
 
 POLL_SOON = {"openai-poll-after-ms": "20"}
 """Header of what is being worked on: the SDK asks again so soon, and only after a second without it."""
 
 
+_DRAWN_AT_ONCE = 255
+
+
 class IdFactory:
     """New ids: the prefix of their kind and 24 letters and digits; the same seed gives the same ids."""
 
     def __init__(self, seed: int | None = None) -> None:
-        self._random = random.SystemRandom() if seed is None else random.Random(seed)
+        self._random = None if seed is None else random.Random(seed)
+        self._spare: list[str] = []
 
     def new(self, prefix: str) -> str:
         """An id such as ``msg_5f...``; the prefix carries its own ``_`` or ``-``."""
-        return f"{prefix}{self._random.getrandbits(96):024x}"
+        return prefix + (self._drawn() if self._random is None else f"{self._random.getrandbits(96):024x}")
+
+    def _drawn(self) -> str:
+        """The next ending that nobody can guess; the system is asked for many at a time, for that is slow."""
+        try:
+            return self._spare.pop()
+        except IndexError:
+            drawn = secrets.token_hex(12 * (_DRAWN_AT_ONCE + 1))
+            endings = [drawn[start : start + 24] for start in range(0, len(drawn), 24)]
+            self._spare += endings[1:]
+            return endings[0]
 
 
 class Assistant(msgspec.Struct, kw_only=True, weakref=True):

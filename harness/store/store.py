@@ -170,6 +170,12 @@ class Store:
             values = {"status": status, "ended_at": ended_at}
             connection.execute(update(suite_runs).where(suite_runs.c.id == run_id), values)
 
+    def change_planned(self, run_id: str, planned: int) -> None:
+        """Notes how many trials a suite run has that was not known whole when it began."""
+        with self._writing() as connection:
+            row = self._run_row(connection, run_id)
+            connection.execute(update(suite_runs).where(suite_runs.c.id == row.id), {"planned": planned})
+
     def change_settings(self, run_id: str, changed: Mapping[str, Any]) -> None:
         """Notes settings that a suite run goes on with instead of those it began with."""
         with self._writing() as connection:

@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from harness.suite.matching import MATCHERS, is_matcher, shape_problems
+from harness.suite.records import WantedCall
 from harness.yamlfile.mistakes import Mistake, did_you_mean, shown
 from harness.yamlfile.source import Place
 
@@ -21,6 +22,24 @@ def unknown_function(
     if name not in functions:
         hint = did_you_mean(name, list(functions), label="functions of the assistant")
         yield Mistake(place, f"the assistant has no function {name!r}", hint, at_key=at_key)
+
+
+def call_mistakes(
+    call: WantedCall, place: Place, functions: dict[str, dict[str, Any]] | None
+) -> Iterator[Mistake]:
+    """Mistakes in what a call should look like.
+
+    Args:
+        call: What is wanted.
+        place: Where it stands.
+        functions: JSON Schemas of arguments by function; None when the assistant's are not known.
+    """
+    if functions is not None:
+        yield from unknown_function(call.tool, list(functions), (*place, "tool"))
+    schema = (functions or {}).get(call.tool)
+    yield from argument_mistakes(call.tool, call.with_, (*place, "with"), schema)
+    if call.json_schema is not None and (problem := schema_problem(call.json_schema)):
+        yield Mistake((*place, "json_schema"), f"not a JSON Schema: {problem}")
 
 
 def argument_mistakes(
@@ -93,6 +112,8 @@ def _plain_values(expected: Any) -> Iterator[tuple[Place, Any]]:
     if not is_matcher(expected):
         yield (), expected
         return
+    if "exact" in expected:
+        yield ("exact",), expected["exact"]
     choices = expected.get("one_of")
     for index, choice in enumerate(choices if isinstance(choices, list | tuple) else ()):
         if not isinstance(choice, dict) or not set(choice) & MATCHERS:

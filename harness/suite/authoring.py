@@ -58,6 +58,7 @@ class Suite:
         tools: What functions are answered: stubs as in YAML, or Python functions, by function.
         repeats: How often each conversation is run.
         deadline_s: Longest a turn may take, in seconds, unless its conversation says otherwise.
+        escalation: What tickets of hand-overs must hold and what errors cost; keys as in YAML.
         faults: A file of faults on demand, relative to this file.
         description: What it is for; for people.
     """
@@ -71,6 +72,7 @@ class Suite:
         tools: Mapping[str, Any] | None = None,
         repeats: int | None = None,
         deadline_s: float | None = None,
+        escalation: Mapping[str, Any] | None = None,
         faults: str | Path | None = None,
         description: str | None = None,
     ) -> None:
@@ -80,6 +82,7 @@ class Suite:
             "assistant": _text(assistant),
             "repeats": repeats,
             "deadline_s": deadline_s,
+            "escalation": escalation,
             "expect": expect,
             "tools": tools,
             "faults": _text(faults),
@@ -104,6 +107,7 @@ class Suite:
         as_: str | None = None,
         repeats: int | None = None,
         deadline_s: float | None = None,
+        escalation: Mapping[str, Any] | None = None,
         history: Sequence[Mapping[str, Any]] = (),
         expect: Mapping[str, Any] | None = None,
         rows: str | Path | Iterable[Mapping[str, Any]] | None = None,
@@ -121,6 +125,7 @@ class Suite:
         as_: str | None = None,
         repeats: int | None = None,
         deadline_s: float | None = None,
+        escalation: Mapping[str, Any] | None = None,
         history: Sequence[Mapping[str, Any]] = (),
         expect: Mapping[str, Any] | None = None,
         rows: str | Path | Iterable[Mapping[str, Any]] | None = None,
@@ -136,6 +141,7 @@ class Suite:
             as_: The user's id; a returning user gets the same thread again.
             repeats: Overrides the suite's.
             deadline_s: Overrides the suite's.
+            escalation: Overrides the suite's.
             history: Messages ``{role, content}`` that are on the thread before the first turn.
             expect: What must hold for the conversation as a whole.
             rows: One conversation for each row: mappings, or a CSV or JSON Lines file. Columns that the
@@ -149,6 +155,7 @@ class Suite:
             "as": as_,
             "repeats": repeats,
             "deadline_s": deadline_s,
+            "escalation": escalation,
             "history": list(history) or None,
             "expect": expect,
             "most_turns": most_turns,

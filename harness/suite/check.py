@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from harness.suite.arguments import argument_mistakes, regex_problem, schema_problem, unknown_function
+from harness.suite.arguments import call_mistakes, regex_problem, schema_problem, unknown_function
+from harness.suite.check_escalation import check_rules, check_wish
+from harness.suite.memories import fact_mistakes
 from harness.suite.records import (
     AssistantFile,
     Attachment,
@@ -22,15 +24,27 @@ from harness.suite.records import (
     FunctionDefinition,
     FunctionTool,
     GroundedExpectation,
+    JargonExpectation,
     Limit,
+    SimilarExpectation,
     Turn,
     Variant,
+    WantedCall,
 )
+from harness.suite.trajectories import step_mistakes, trajectory_mistakes
 from harness.yamlfile.mistakes import Mistake, did_you_mean, shown
 from harness.yamlfile.source import Place, kind_of, nearest_file
 
 _MOST_METADATA = 13
-_RANGES = ("latency_s", "tokens", "cost_usd", "steps")
+_RANGES = (
+    "latency_s",
+    "tokens",
+    "prompt_tokens",
+    "completion_tokens",
+    "cost_usd",
+    "steps",
+    "tool_calls",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +57,7 @@ class Facts:
         runs_code: It has code_interpreter.
         documents: Names of its knowledge files; None when the target alone knows them.
         hands_over: Its file says what a hand-over looks like.
+        hand_overs: The functions of those that hand over.
     """
 
     functions: dict[str, dict[str, Any]]
@@ -50,6 +65,7 @@ class Facts:
     runs_code: bool
     documents: frozenset[str] | None
     hands_over: bool
+    hand_overs: dict[str, dict[str, Any]] = field(default_factory=dict)
 
 
 def facts_of(variant: Variant | None) -> Facts | None:
@@ -68,6 +84,11 @@ def facts_of(variant: Variant | None) -> Facts | None:
         runs_code=assistant.has_tool("code_interpreter"),
         documents=documents,
         hands_over=bool(assistant.escalation.phrases or assistant.escalation.tools),
+        hand_overs={
+            each.name: each.parameters
+            for each in assistant.functions
+            if each.name in assistant.escalation.tools
+        },
     )
 
 
@@ -174,6 +195,8 @@ class _Block:
     conversation: Conversation
     facts: Facts | None
     of_turn: bool
+    before: int | None = None
+    """How many turns come before, all of them for the whole conversation; None where that is not known."""
 
     @property
     def attached(self) -> frozenset[str]:
@@ -186,15 +209,24 @@ class _Block:
         )
 
 
-def check_conversation(conversation: Conversation, facts: Facts | None, folder: Path) -> Iterator[Mistake]:
-    """Mistakes in a conversation, defaults merged in; places count from the conversation down."""
-    yield from _check_block(_Block(conversation.expect, ("expect",), conversation, facts, of_turn=False))
+def check_conversation(
+    conversation: Conversation, facts: Facts | None, folder: Path, *, alone: bool = False
+) -> Iterator[Mistake]:
+    """Mistakes in a conversation, defaults merged in; places count from the conversation down.
+
+    ``alone``: it stands for a single turn of a talk, and what was said before is not known.
+    """
+    whole = _Block(conversation.expect, ("expect",), conversation, facts, of_turn=False)
+    yield from _check_block(replace(whole, before=len(conversation.turns) or None))
+    if conversation.escalation:
+        yield from check_rules(conversation.escalation, None if facts is None else facts.hand_overs)
     for index, turn in enumerate(conversation.turns):
         place: Place = ("turns", index)
         yield from _check_turn(turn, index, conversation, place)
         for number, attachment in enumerate(turn.attach):
             yield from _check_attachment(attachment, (*place, "attach", number), facts, folder)
-        yield from _check_block(_Block(turn.expect, (*place, "expect"), conversation, facts, of_turn=True))
+        block = _Block(turn.expect, (*place, "expect"), conversation, facts, of_turn=True)
+        yield from _check_block(block if alone else replace(block, before=index))
 
 
 def _check_turn(turn: Turn, index: int, conversation: Conversation, place: Place) -> Iterator[Mistake]:
@@ -254,13 +286,23 @@ def _check_answer(block: _Block) -> Iterator[Mistake]:
         )
     if answer.json_schema is not None and (problem := schema_problem(answer.json_schema)):
         yield Mistake((*place, "json_schema"), f"not a JSON Schema: {problem}")
-    if answer.words is not None:
-        yield from _range_problems(answer.words, (*place, "words"))
+    for key in ("words", "characters", "sentences"):
+        limit = getattr(answer, key)
+        if limit is not None:
+            yield from _range_problems(limit, (*place, key))
+    if isinstance(answer.similar, SimilarExpectation) and not all(_texts_of(answer.similar)):
+        message = "similar needs a text to compare with, and one of these is empty"
+        yield Mistake((*place, "similar", "to"), message, "write the text, or leave it out")
     wanted = {text.casefold() for text in answer.mentions}
     for index, text in enumerate(answer.omits):
         if text.casefold() in wanted:
             message = f"{text!r} must be mentioned and left out at once"
             yield Mistake((*place, "omits", index), message, "remove it from mentions or omits")
+
+
+def _texts_of(similar: SimilarExpectation) -> tuple[str, ...]:
+    texts = (similar.to,) if isinstance(similar.to, str) else similar.to
+    return tuple(text.strip() for text in texts) or ("",)
 
 
 _REGEX_HINT = "it is a Python regular expression; a backslash goes into single quotes"
@@ -306,10 +348,11 @@ def _check_cites(block: _Block) -> Iterator[Mistake]:
     if needs or isinstance(cites, bool) or block.facts is None or block.facts.documents is None:
         return
     known = block.facts.documents | block.attached
-    for index, name in enumerate(cites):
+    names, listed = (cites, place) if isinstance(cites, tuple) else (cites.documents, (*place, "documents"))
+    for index, name in enumerate(names):
         if name not in known:
             message = f"{name!r} is not among the assistant's documents"
-            yield Mistake((*place, index), message, did_you_mean(name, sorted(known), label="documents"))
+            yield Mistake((*listed, index), message, did_you_mean(name, sorted(known), label="documents"))
 
 
 def _needs_documents(block: _Block, key: str) -> Iterator[Mistake]:
@@ -344,39 +387,78 @@ def _check_produces(block: _Block) -> Iterator[Mistake]:
 
 def _check_escalates(block: _Block) -> Iterator[Mistake]:
     wanted, place = block.expect.escalates, (*block.place, "escalates")
-    if wanted and block.facts is not None and not block.facts.hands_over:
+    if wanted not in (None, False) and block.facts is not None and not block.facts.hands_over:
         message = "escalates cannot be seen: the assistant's file does not say what a hand-over looks like"
         yield Mistake(place, message, "add escalation: {phrases: [...], tools: [...]} to the assistant file")
-    if not isinstance(wanted, EscalationExpectation):
-        return
-    turns = len(block.conversation.turns)
-    if block.of_turn:
-        message = "by_turn counts the turns of a conversation and has no meaning in a single turn"
-        yield Mistake(place, message, "write true or false, or move it to the conversation's expect")
-    elif wanted.by_turn > turns:
-        message = f"by_turn is {wanted.by_turn}, but the conversation has {turns} turn{'s' * (turns != 1)}"
-        yield Mistake((*place, "by_turn"), message, f"allowed: 1 to {turns}" if turns > 1 else "allowed: 1")
+    if isinstance(wanted, EscalationExpectation):
+        turns = len(block.conversation.turns)
+        known = None if block.facts is None else block.facts.hand_overs
+        yield from check_wish(wanted, place, turns=turns, of_turn=block.of_turn, functions=known)
 
 
 def _check_calls(block: _Block) -> Iterator[Mistake]:
-    never = set(block.expect.never_calls or ())
+    never = {name for name in block.expect.never_calls or () if isinstance(name, str)}
     for index, call in enumerate(block.expect.calls or ()):
         place: Place = (*block.place, "calls", index)
-        schema = block.facts.functions.get(call.tool) if block.facts is not None else None
-        if block.facts is not None:
-            yield from unknown_function(call.tool, list(block.facts.functions), (*place, "tool"))
-        yield from argument_mistakes(call.tool, call.with_, (*place, "with"), schema)
+        yield from call_mistakes(call, place, _functions(block))
+        if isinstance(call.times, Limit):
+            yield from _range_problems(call.times, (*place, "times"))
         if call.tool in never and call.times != 0:
             message = f"{call.tool!r} must be called and must not be called at once"
             yield Mistake((*place, "tool"), message, "remove it from calls or never_calls")
 
 
+def _functions(block: _Block) -> dict[str, dict[str, Any]] | None:
+    return block.facts.functions if block.facts is not None else None
+
+
 def _check_never_calls(block: _Block) -> Iterator[Mistake]:
-    if block.facts is not None:
-        for index, name in enumerate(block.expect.never_calls or ()):
-            yield from unknown_function(
-                name, list(block.facts.functions), (*block.place, "never_calls", index)
-            )
+    for index, call in enumerate(block.expect.never_calls or ()):
+        place: Place = (*block.place, "never_calls", index)
+        if isinstance(call, WantedCall):
+            yield from call_mistakes(call, place, _functions(block))
+        elif block.facts is not None:
+            yield from unknown_function(call, list(block.facts.functions), place)
+
+
+def _check_trajectory(block: _Block) -> Iterator[Mistake]:
+    trajectory, place, facts = block.expect.trajectory, (*block.place, "trajectory"), block.facts
+    if trajectory is None:
+        return
+    has = {"file_search": facts.searches, "code_interpreter": facts.runs_code} if facts else None
+    yield from step_mistakes(trajectory, place, facts.functions if facts else None, has)
+    yield from trajectory_mistakes(trajectory, place)
+
+
+def _check_tone(block: _Block) -> Iterator[Mistake]:
+    tone, place = block.expect.tone, (*block.place, "tone")
+    if tone is None:
+        return
+    for key in ("reading_ease", "sentence_words"):
+        limit = getattr(tone, key)
+        if limit is not None:
+            yield from _range_problems(limit, (*place, key))
+    if isinstance(tone.jargon, JargonExpectation):
+        yield from _jargon_mistakes(tone.jargon, (*place, "jargon"))
+
+
+def _jargon_mistakes(jargon: JargonExpectation, place: Place) -> Iterator[Mistake]:
+    if not (jargon.terms or jargon.documents or jargon.abbreviations):
+        yield Mistake(place, "nothing counts as jargon here", "list terms, or leave documents on")
+    allowed = {term.casefold() for term in jargon.allowed}
+    for key in ("terms", "allowed"):
+        for index, term in enumerate(getattr(jargon, key)):
+            if not any(character.isalnum() for character in term):
+                yield Mistake((*place, key, index), f"a term needs letters, not {term!r}")
+            elif key == "terms" and term.casefold() in allowed:
+                message = f"{term!r} is jargon and allowed at once"
+                yield Mistake((*place, key, index), message, "remove it from terms or allowed")
+
+
+def _check_remembers(block: _Block) -> Iterator[Mistake]:
+    for index, fact in enumerate(block.expect.remembers or ()):
+        place: Place = (*block.place, "remembers", index)
+        yield from fact_mistakes(fact, place, block.conversation, block.before)
 
 
 def _check_requires(block: _Block) -> Iterator[Mistake]:
@@ -401,6 +483,9 @@ _CHECKS: dict[str, Callable[[_Block], Iterator[Mistake]]] = {
     "escalates": _check_escalates,
     "calls": _check_calls,
     "never_calls": _check_never_calls,
+    "trajectory": _check_trajectory,
+    "tone": _check_tone,
+    "remembers": _check_remembers,
     "requires": _check_requires,
     **{key: _range_check(key) for key in _RANGES},
 }

@@ -205,6 +205,8 @@ class Draft:
     def _where_it_stands(self, place: Place) -> Place:
         """What a turn does not say itself it has from the suite's defaults."""
         inherited = ("expect", *place[5:])
+        if len(place) > 2 and place[2] == "escalation" and not self.source.has(place[:3]):
+            return place[2:]
         is_of_turn = len(place) > 5 and place[2] == "turns" and place[4] == "expect"
         return (
             inherited if is_of_turn and not self.source.has(place) and self.source.has(inherited) else place

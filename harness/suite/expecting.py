@@ -5,12 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path, PurePath
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from harness.suite.check import Facts, check_conversation
-from harness.suite.records import AnswerExpectation, Conversation, Expect, HistoryMessage, Turn
+from harness.suite.records import (
+    AnswerExpectation,
+    Conversation,
+    Expect,
+    HistoryMessage,
+    ToneExpectation,
+    Turn,
+)
 from harness.yamlfile.mistakes import Mistake, mistakes_in
 from harness.yamlfile.source import Place
 
@@ -23,12 +30,14 @@ _STAND_IN = "?"
 def merged(default: Expect, own: Expect) -> Expect:
     """What must hold for a turn: its own expectations over the suite's.
 
-    Each key of the turn replaces the suite's; null switches it off. The parts of ``answer`` are replaced
-    one by one. A turn that says nothing of its status must be completed.
+    Each key of the turn replaces the suite's; null switches it off. The parts of ``answer`` and ``tone``
+    are replaced one by one. A turn that says nothing of its status must be completed.
     """
     update = {key: getattr(own, key) for key in own.model_fields_set}
     if own.answer is not None and default.answer is not None:
-        update["answer"] = _merged_answer(default.answer, own.answer)
+        update["answer"] = _merged_parts(default.answer, own.answer)
+    if own.tone is not None and default.tone is not None:
+        update["tone"] = _merged_parts(default.tone, own.tone)
     if "requires" not in update and default.requires:
         update["requires"] = tuple(
             key for key in default.requires if not (key in update and update[key] is None)
@@ -38,7 +47,10 @@ def merged(default: Expect, own: Expect) -> Expect:
     return default.model_copy(update=update)
 
 
-def _merged_answer(default: AnswerExpectation, own: AnswerExpectation) -> AnswerExpectation:
+Parts = TypeVar("Parts", AnswerExpectation, ToneExpectation)
+
+
+def _merged_parts(default: Parts, own: Parts) -> Parts:
     return default.model_copy(update={key: getattr(own, key) for key in own.model_fields_set})
 
 
@@ -69,7 +81,7 @@ def turn_mistakes(
     if turn is not None:
         before = HistoryMessage(role="user", content=_STAND_IN)  # that there were turns is not known here
         alone = Conversation(id=_STAND_IN, turns=(turn,), history=(before,))
-        for each in check_conversation(alone, facts, folder):
+        for each in check_conversation(alone, facts, folder, alone=True):
             yield Mistake(each.place[2:], each.message, each.hint, each.at_key)
 
 

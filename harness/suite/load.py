@@ -27,8 +27,9 @@ from harness.suite.assistants import (
 )
 from harness.suite.code import read_code
 from harness.suite.draft import Draft
+from harness.suite.escalation import EscalationRules
 from harness.suite.expecting import merged
-from harness.suite.records import Conversation, Expect, Suite, SuiteFile, Variant
+from harness.suite.records import Conversation, Expect, Perturb, Suite, SuiteFile, Variant
 from harness.suite.stubs import Functions, digests_of_sources, functions_of
 from harness.yamlfile.mistakes import shown
 from harness.yamlfile.source import Source, kind_of, missing_file, read_source, unreadable_file
@@ -300,7 +301,7 @@ def _to_run(variant: Variant, own: Variant | None) -> Variant:
 def _suite_of(
     file: SuiteFile, path: Path, variant: Variant | None, functions: Functions = MappingProxyType({})
 ) -> Suite:
-    _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s)
+    _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s, file.escalation)
     return Suite(
         name=file.suite,
         source=path,
@@ -309,14 +310,20 @@ def _suite_of(
         stubs=file.tools,
         functions=functions_of(file.tools, path.parent, functions),
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
+        perturb=file.perturb or Perturb(),
         conversations=file.conversations,
     )
 
 
 def _fill_in_defaults(
-    conversations: Iterable[Conversation], default: Expect, deadline_s: float | None
+    conversations: Iterable[Conversation],
+    default: Expect,
+    deadline_s: float | None,
+    escalation: EscalationRules | None,
 ) -> None:
     """Merge the suite's expectations into those of every turn, and give turns and talks the nearest deadline.
+
+    A conversation without rules for hand-overs has those of the suite.
 
     Frozen as they are, the turns are changed in place: they were made a moment ago, and nobody else has them.
     Thousands of conversations mostly expect the same few things, which are kept once.
@@ -324,6 +331,7 @@ def _fill_in_defaults(
     known: dict[Any, Expect] = {}
     for conversation in conversations:
         conversation.__dict__["deadline_s"] = conversation.deadline_s or deadline_s
+        conversation.__dict__["escalation"] = conversation.escalation or escalation
         for turn in conversation.turns:
             turn.__dict__["expect"] = _merged_once(default, turn.expect, known)
             turn.__pydantic_fields_set__.add("expect")
@@ -347,7 +355,7 @@ def _merged_once(default: Expect, own: Expect, known: dict[Any, Expect]) -> Expe
 def _fingerprint(suite: Suite, code: Sequence[str]) -> str:
     """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files, faults, code.
 
-    Names, tags, clusters and repeats decide neither.
+    Names, tags, clusters, repeats and perturbations decide neither.
     """
     return digest_of_parts(_deciding(suite, code))
 
@@ -373,7 +381,7 @@ def _deciding(suite: Suite, code: Sequence[str]) -> Iterator[Any]:
 
 
 _BESIDE: dict[str, Any] = {
-    **dict.fromkeys(("cluster", "tags", "repeats"), True),
+    **dict.fromkeys(("cluster", "tags", "repeats", "perturb"), True),
     "turns": {"__all__": {"expect"}},
 }
 

@@ -1,25 +1,45 @@
 """Whether a value is what a suite expects of it: plain values and matchers.
 
-A matcher is an object whose keys are all matcher names: ``{one_of: [...]}``, ``{matches: regex}``,
-``{contains: text}``, ``{min: n, max: n}``, ``{any: true}``; several keys in one must all hold. Any other
-object matches an object that has at least these keys; a list matches a list of the same length, item by
+A matcher is an object whose keys are all matcher names; several keys in one must all hold:
+
+===================================  =================================================================
+``{one_of: [...]}``                  any of these, each a value or a matcher
+``{matches: regex}``                 text in which the regular expression is found
+``{contains: x}``                    text that has this text, or a list that has this item
+``{min: n, max: n}``                 a number in this range
+``{approx: n, within: d}``           a number at most ``d`` away, or ``5%`` of ``n``; a millionth part
+``{exact: x}``                       this value as JSON, objects without any other key
+``{json_schema: {...}}``             a value that fits the schema
+``{not: x}``                         anything but this value or what this matcher matches
+``{absent: true}``                   no value at all
+``{any: true}``                      any value
+===================================  =================================================================
+
+Any other object matches an object that has at least these keys; a list matches a list of the same length, item by
 item; everything else must be equal as JSON (``1`` equals ``1.0``, ``true`` never equals ``1``).
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from harness.suite.fitting import schema_mismatch
 from harness.text import fold, nearest
 
-MATCHERS = frozenset({"one_of", "matches", "contains", "min", "max", "any"})
+MATCHERS = frozenset(
+    {"one_of", "matches", "contains", "min", "max", "approx", "within", "exact", "json_schema"}
+    | {"not", "absent", "any"}
+)
 
 _SHOWN = 120  # characters of a value that a message quotes
 _SEARCHED = 200_000  # characters of a text that a regular expression looks at
+_ROUNDING = 1e-6  # of a number: as near as approx wants it unless it says otherwise
+_PERCENT = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*\Z")
 
 
 class _Missing:
@@ -69,13 +89,18 @@ def matches(expected: Any, actual: Any, path: str = "") -> Mismatch | None:
     return None if _equal(expected, actual) else _differs(path, describe(expected), actual)
 
 
-def matches_object(expected: Mapping[str, Any], actual: Any, path: str = "") -> Mismatch | None:
+def matches_object(
+    expected: Mapping[str, Any], actual: Any, path: str = "", *, exact: bool = False
+) -> Mismatch | None:
     """Like :func:`matches` for the arguments of a call: the keys are names, never matchers.
 
-    Keys that are not expected may be there too.
+    Keys that are not expected may be there too, unless ``exact``.
     """
     if not isinstance(actual, Mapping):
         return _differs(path, describe(expected), actual)
+    more = sorted(map(str, set(actual) - set(expected))) if exact else []
+    if more:
+        return Mismatch(f"{path}.{more[0]}" if path else more[0], "no such key", _quoted(actual[more[0]]))
     for key, value in expected.items():
         mismatch = matches(value, actual.get(key, _MISSING), f"{path}.{key}" if path else str(key))
         if mismatch:
@@ -91,7 +116,7 @@ def is_matcher(expected: Any) -> bool:
 def describe(expected: Any) -> str:
     """What an expectation asks for, in words: ``'high' or 'urgent'``."""
     if is_matcher(expected):
-        return " and ".join(_DESCRIBE[key](value) for key, value in expected.items())
+        return " and ".join(_DESCRIBE[key](value) for key, value in expected.items() if key in _DESCRIBE)
     return _quoted(expected)
 
 
@@ -121,10 +146,32 @@ def object_problems(expected: Mapping[str, Any], path: str = "") -> Iterator[tup
 
 
 def _matches_all(matcher: Mapping[str, Any], actual: Any, path: str) -> Mismatch | None:
-    holds = not isinstance(actual, _Missing) and all(
-        _HOLDS[key](value, actual) for key, value in matcher.items()
-    )
+    there = not isinstance(actual, _Missing)
+    holds = not there if "absent" in matcher else there and _all_hold(matcher, actual)
     return None if holds else _differs(path, describe(matcher), actual)
+
+
+def _all_hold(matcher: Mapping[str, Any], actual: Any) -> bool:
+    near = "approx" not in matcher or _is_near(matcher["approx"], matcher.get("within"), actual)
+    return near and all(_HOLDS[key](value, actual) for key, value in matcher.items() if key in _HOLDS)
+
+
+def _is_near(wanted: Any, within: Any, actual: Any) -> bool:
+    if not _is_number(actual):
+        return False
+    try:
+        return _distance_is_at_most(within, float(wanted), float(actual))
+    except OverflowError:  # a whole number beyond what a double holds
+        return bool(wanted == actual)
+
+
+def _distance_is_at_most(within: Any, wanted: float, actual: float) -> bool:
+    if within is None:
+        return math.isclose(wanted, actual, rel_tol=_ROUNDING)
+    percent = _PERCENT.match(within) if isinstance(within, str) else None
+    distance = abs(wanted) * float(percent[1]) / 100 if percent else float(within)
+    # What is written in decimals has no exact double: 0.3 is 0.1 away from 0.2.
+    return abs(actual - wanted) <= distance * (1 + 1e-9) or wanted == actual
 
 
 def _matches_list(expected: list[Any], actual: Any, path: str) -> Mismatch | None:
@@ -174,6 +221,22 @@ def _at_most(most: Any, actual: Any) -> bool:
     return _is_number(actual) and bool(actual <= most)
 
 
+def _same(wanted: Any, actual: Any) -> bool:
+    if isinstance(wanted, Mapping) and isinstance(actual, Mapping):
+        return set(wanted) == set(actual) and all(_same(wanted[key], actual[key]) for key in wanted)
+    if isinstance(wanted, list | tuple) and isinstance(actual, list | tuple):
+        return len(wanted) == len(actual) and all(map(_same, wanted, actual))
+    return _equal(wanted, actual)
+
+
+def _fits(schema: Any, actual: Any) -> bool:
+    return schema_mismatch(actual, schema) is None
+
+
+def _differs_from(unwanted: Any, actual: Any) -> bool:
+    return matches(unwanted, actual) is not None
+
+
 def _anything(_: Any, actual: Any) -> bool:
     return not isinstance(actual, _Missing)
 
@@ -184,6 +247,9 @@ _HOLDS: dict[str, Callable[[Any, Any], bool]] = {
     "contains": _contains,
     "min": _at_least,
     "max": _at_most,
+    "exact": _same,
+    "json_schema": _fits,
+    "not": _differs_from,
     "any": _anything,
 }
 _DESCRIBE: dict[str, Callable[[Any], str]] = {
@@ -192,6 +258,12 @@ _DESCRIBE: dict[str, Callable[[Any], str]] = {
     "contains": lambda part: f"something that contains {describe(part)}",
     "min": lambda least: f"a number of at least {least}",
     "max": lambda most: f"a number of at most {most}",
+    "approx": lambda near: f"a number near {near}",
+    "within": lambda distance: f"within {distance}",
+    "exact": lambda value: f"exactly {_quoted(value)}",
+    "json_schema": lambda schema: f"a value that fits the JSON Schema {_quoted(schema)}",
+    "not": lambda unwanted: f"anything but {describe(unwanted)}",
+    "absent": lambda _: "no value",
     "any": lambda _: "any value",
 }
 
@@ -213,7 +285,10 @@ def _matcher_problems(matcher: Mapping[str, Any], path: str) -> Iterator[tuple[s
         elif key == "one_of":
             for index, choice in enumerate(value):
                 yield from shape_problems(choice, f"{place}[{index}]")
+        elif key == "not":
+            yield from shape_problems(value, place)
     yield from _empty_range(matcher, path)
+    yield from _ill_combined(matcher, path)
 
 
 def _empty_range(matcher: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
@@ -222,6 +297,13 @@ def _empty_range(matcher: Mapping[str, Any], path: str) -> Iterator[tuple[str, s
     least, most = matcher["min"], matcher["max"]
     if _is_number(least) and _is_number(most) and least > most:
         yield path, f"no number is at least {least} and at most {most}: exchange min and max"
+
+
+def _ill_combined(matcher: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
+    if "within" in matcher and "approx" not in matcher:
+        yield path, "within says how near approx must be, and there is no approx"
+    if "absent" in matcher and len(matcher) > 1:
+        yield path, "what is absent has no value to compare: absent stands alone"
 
 
 def _mixed_keys(expected: Mapping[str, Any], path: str) -> Iterator[tuple[str, str]]:
@@ -258,8 +340,25 @@ def _number_shape(value: Any) -> str | None:
     return None if _is_number(value) else f"min and max take a number, not {_quoted(value)}"
 
 
-def _any_shape(value: Any) -> str | None:
-    return None if value is True else f"any takes true, not {_quoted(value)}"
+def _true_shape(key: str) -> Callable[[Any], str | None]:
+    return lambda value: None if value is True else f"{key} takes true, not {_quoted(value)}"
+
+
+def _approx_shape(value: Any) -> str | None:
+    return None if _is_number(value) else f"approx takes a number, not {_quoted(value)}"
+
+
+def _within_shape(value: Any) -> str | None:
+    if (_is_number(value) and value >= 0) or (isinstance(value, str) and _PERCENT.match(value)):
+        return None
+    return f"within takes a number of at least 0 or a percentage like 5%, not {_quoted(value)}"
+
+
+def _schema_shape(value: Any) -> str | None:
+    if not isinstance(value, Mapping):
+        return f"json_schema takes a JSON Schema, not {_quoted(value)}"
+    problem = schema_mismatch(None, dict(value)) or ""
+    return problem if problem.startswith("the JSON Schema") else None
 
 
 _SHAPES: dict[str, Callable[[Any], str | None]] = {
@@ -268,5 +367,11 @@ _SHAPES: dict[str, Callable[[Any], str | None]] = {
     "contains": _contains_shape,
     "min": _number_shape,
     "max": _number_shape,
-    "any": _any_shape,
+    "approx": _approx_shape,
+    "within": _within_shape,
+    "exact": lambda _: None,
+    "json_schema": _schema_shape,
+    "not": lambda _: None,
+    "absent": _true_shape("absent"),
+    "any": _true_shape("any"),
 }

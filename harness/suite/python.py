@@ -307,6 +307,7 @@ def _of_conversation(conversation: CodedConversation, facts: Facts | None, folde
         id=_STAND_IN,
         turns=(Turn(user=_STAND_IN, expect=Expect()),) * conversation.most_turns,
         expect=conversation.expect,
+        escalation=conversation.escalation,
     )
     yield from check_conversation(stand_in, facts, folder)
 

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
+from harness.suite.escalation import EscalationExpectation as EscalationExpectation
+from harness.suite.escalation import EscalationRules, Expected
 from harness.yamlfile.checked import FileRecord
 
 MOST_REPEATS = 10_000
@@ -154,6 +156,39 @@ class Limit(FileRecord):
     max: float | None = None
 
 
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A part of a whole, 0 to 1."""
+
+
+# fmt: off
+Language = Literal[
+    "am", "ar", "bg", "bn", "cs", "da", "de", "el", "en", "es", "et", "fa", "fi",
+    "fr", "gu", "he", "hi", "hr", "hu", "hy", "id", "it", "ja", "ka", "km", "kn",
+    "ko", "lo", "lt", "lv", "ml", "my", "nl", "no", "pa", "pl", "pt", "ro", "ru",
+    "sk", "sl", "sr", "sv", "ta", "te", "th", "tr", "uk", "ur", "vi", "zh",
+]
+# fmt: on
+"""ISO 639-1 code of a language that can be told."""
+
+
+class LeastShare(FileRecord):
+    """How much of a whole must be as wanted."""
+
+    min: Share
+    """Smallest share, 0 to 1."""
+
+
+class SimilarExpectation(FileRecord):
+    """A text that the answer, or a passage of it, must come close to."""
+
+    to: str | tuple[str, ...]
+    """The text; of several the nearest counts."""
+    by: Literal["meaning", "wording"] = "meaning"
+    """meaning: cosine of sentence embeddings, made on this machine; wording: shared words."""
+    min: Share | None = None
+    """Smallest likeness, 0 to 1: 0.7 by meaning and 0.8 by wording when left out."""
+
+
 class AnswerExpectation(FileRecord):
     """What the text of the answer must be like. Every part that is given must hold."""
 
@@ -167,12 +202,19 @@ class AnswerExpectation(FileRecord):
     """A Python regular expression that is found in the answer."""
     equals: str | None = None
     """Exactly this, apart from spacing at both ends."""
-    similar: str | None = None
-    """Close in wording to this (token-set similarity of at least 0.8)."""
+    similar: str | SimilarExpectation | None = None
+    """A text: close to it in wording (token-set similarity of at least 0.8);
+    {to, by: meaning, min}: close in meaning."""
     json_schema: dict[str, Any] | None = None
     """The answer is JSON that fits this schema."""
+    language: Language | tuple[Language, ...] | None = None
+    """The language it is in, as ISO 639-1 code (en, de, ...; Norwegian in quotes: "no"); of several any."""
     words: Limit | None = None
     """How many words it has."""
+    characters: Limit | None = None
+    """How many characters it has, citation markers left out."""
+    sentences: Limit | None = None
+    """How many sentences it has; list items, headings and table rows count as one each."""
 
 
 class GroundedExpectation(FileRecord):
@@ -184,8 +226,21 @@ class GroundedExpectation(FileRecord):
     """What supports a claim: what the assistant's tools found in the talk, or its documents as they are."""
 
 
-class CallExpectation(FileRecord):
-    """A function call that must happen."""
+class CitationExpectation(FileRecord):
+    """What an answer must cite, and how well."""
+
+    documents: tuple[str, ...] = ()
+    """Each of these documents is cited."""
+    claims: LeastShare | None = None
+    """Share of the answer's claims that carry a citation; for information when left out."""
+    supported: LeastShare | None = None
+    """Share of the cited claims that the passages they cite support; for information when left out."""
+    per: Literal["sentence", "paragraph"] = "sentence"
+    """What a marker stands for: the sentence it follows, or all of its paragraph up to it."""
+
+
+class WantedCall(FileRecord):
+    """What a call looks like: the function, and its arguments."""
 
     model_config = ConfigDict(populate_by_name=True)
 
@@ -193,16 +248,91 @@ class CallExpectation(FileRecord):
     """The function's name."""
     with_: Annotated[dict[str, Any], Field(alias="with")] = Field(default_factory=dict)
     """Arguments it must have: a plain value must be equal; {one_of: [...]}, {matches: regex},
-    {contains: text}, {min: n, max: n} and {any: true} match; other arguments may be there too."""
-    times: Annotated[int, Field(ge=0)] | None = None
-    """Exactly how often; at least once when left out."""
+    {contains: text}, {min: n, max: n}, {approx: n, within: n}, {exact: value}, {json_schema: {...}},
+    {not: value}, {absent: true} and {any: true} match; other arguments may be there too."""
+    exact: bool = False
+    """true: no argument beside those in with."""
+    json_schema: dict[str, Any] | None = None
+    """JSON Schema that its arguments fit, beside the function's own."""
 
 
-class EscalationExpectation(FileRecord):
-    """A hand-over to a person, with the turn by which it must have happened."""
+class CallExpectation(WantedCall):
+    """A function call that must happen."""
 
-    by_turn: Annotated[int, Field(ge=1)]
-    """At the latest in this turn, counted from 1, and not before the first."""
+    times: Annotated[int, Field(ge=0)] | Limit | None = None
+    """Exactly how often, or {min, max}; at least once when left out."""
+
+
+class TrajectoryStep(WantedCall):
+    """One step of a trajectory: a call of a function, of file_search or of code_interpreter."""
+
+    id: str | None = None
+    """What after and together call it; the tool's name when left out."""
+    after: tuple[str, ...] = ()
+    """With order: partial, the steps whose calls come before its own."""
+
+
+class TrajectoryExpectation(FileRecord):
+    """The tool calls that lead to an answer, as a whole."""
+
+    steps: Annotated[tuple[str | TrajectoryStep, ...], Field(min_length=1, max_length=100)]
+    """The calls: names of tools, or blocks with tool, with, exact, json_schema, id, after."""
+    order: Literal["sequence", "partial", "multiset", "set"] = "sequence"
+    """sequence: in this order; partial: as after says; multiset: in any order, each as often as it is
+    listed; set: in any order and however often."""
+    others: bool = True
+    """false: no calls beside these."""
+    together: tuple[tuple[str, ...], ...] = ()
+    """Steps that are called in one parallel batch."""
+    min: Share = 1.0
+    """Smallest score, 0 to 1; 1 asks for all of it."""
+
+
+class JargonExpectation(FileRecord):
+    """Words that need no explanation only to those who used them first."""
+
+    terms: tuple[str, ...] = ()
+    """Terms of yours that count as jargon."""
+    allowed: tuple[str, ...] = ()
+    """Terms that everybody here knows."""
+    documents: bool = True
+    """Take the terms that the documents explain: abbreviations, and entries of glossaries."""
+    abbreviations: bool = True
+    """Take every abbreviation in capitals that is not common knowledge."""
+    max: Annotated[int, Field(ge=0)] = 0
+    """How many different terms are tolerated."""
+
+
+class ToneExpectation(FileRecord):
+    """How the answer sounds, by what can be measured. English only."""
+
+    jargon: Literal[False] | JargonExpectation | None = None
+    """false: no jargon that the user did not use first and that is not explained; or a block."""
+    friendly: bool | LeastShare | None = None
+    """true: a friendliness of at least 0.6; {min: share}; false: below 0.6."""
+    clear: bool | LeastShare | None = None
+    """true: a clarity of at least 0.6; {min: share}; false: below 0.6."""
+    reading_ease: Limit | None = None
+    """Flesch reading ease: 60 to 70 is plain English, below 30 hard to read."""
+    sentence_words: Limit | None = None
+    """Mean number of words in a sentence."""
+
+
+class Remembered(FileRecord):
+    """A fact from an earlier turn."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    value: Annotated[str, Field(min_length=1)]
+    """The fact as it was told: an e-mail address, a name, a number."""
+    from_: Annotated[int | None, Field(alias="from", ge=0)] = None
+    """The turn in which the user tells it, from 1; 0: in the history. Any earlier one when left out."""
+    used: bool | Literal["answer", "calls"] = True
+    """true: the answer says it or a call has it; answer, calls: there; false: it need not be used."""
+    also: tuple[str, ...] = ()
+    """Other ways to say it."""
+    not_asked: tuple[str, ...] = ()
+    """What it is called; no question or request of the answer may ask for that again."""
 
 
 class Expect(FileRecord):
@@ -214,14 +344,18 @@ class Expect(FileRecord):
     """What the text must be like."""
     grounded: bool | GroundedExpectation | None = None
     """Claims are supported by what was retrieved: true (share 0.7), or {min: share}."""
-    cites: bool | tuple[str, ...] | None = None
-    """true: at least one citation; false: none; a list: each of these documents is cited."""
-    escalates: bool | EscalationExpectation | None = None
-    """true: hands over to a person; false: does not; {by_turn: n} for a conversation."""
+    cites: bool | tuple[str, ...] | CitationExpectation | None = None
+    """true: at least one citation; false: none; a list: each of these documents is cited;
+    {documents, claims: {min}, supported: {min}, per}."""
+    escalates: bool | Expected | EscalationExpectation | None = None
+    """true or must: hands over to a person; false or must_not: does not; may: both are right; or
+    {expected, by_turn, not_before, evidence, with, at_most}."""
     calls: tuple[CallExpectation, ...] | None = None
     """Function calls that must happen."""
-    never_calls: tuple[str, ...] | None = None
-    """Functions that must not be called."""
+    never_calls: tuple[str | WantedCall, ...] | None = None
+    """Functions that must not be called; {tool, with}: not with such arguments."""
+    trajectory: TrajectoryExpectation | None = None
+    """The tool calls as a whole: {steps, order, others, together, min}."""
     searches: bool | None = None
     """Whether file_search is used."""
     runs_code: bool | None = None
@@ -232,14 +366,24 @@ class Expect(FileRecord):
     """true: turns an off-topic message away politely; false: does not."""
     abstains: bool | None = None
     """true: says honestly that it has no such information; false: does not."""
+    tone: ToneExpectation | None = None
+    """How the answer sounds: jargon, friendly, clear, reading_ease, sentence_words."""
+    remembers: tuple[Remembered, ...] | None = None
+    """Facts from earlier turns that are used, or not asked for again."""
     latency_s: Limit | None = None
     """Seconds from message to end of the run, waiting for rate limits left out."""
     tokens: Limit | None = None
     """Prompt and completion tokens together."""
+    prompt_tokens: Limit | None = None
+    """Tokens that the model read."""
+    completion_tokens: Limit | None = None
+    """Tokens that the model wrote."""
     cost_usd: Limit | None = None
     """At list prices."""
     steps: Limit | None = None
     """Run steps."""
+    tool_calls: Limit | None = None
+    """Calls of functions, file_search and code_interpreter together."""
     requires: tuple[str, ...] = ()
     """Names of checks in this block that must pass first; the others are skipped when they don't."""
 
@@ -281,6 +425,41 @@ class HistoryMessage(FileRecord):
     content: str
 
 
+PerturbationKind = Literal[
+    "typos",
+    "case",
+    "spacing",
+    "punctuation",
+    "synonyms",
+    "order",
+    "additions",
+    "emails",
+    "lookalikes",
+    "injection",
+    "document",
+]
+"""How the user's words can be varied."""
+
+Kept = Literal["outcome", "escalation", "tools", "grounded", "instructions"]
+"""What can be asked to stay as it is with the user's own words."""
+
+
+class Perturb(FileRecord):
+    """How the user's words are varied by ``harness perturb``, and what must stay under that."""
+
+    kinds: Annotated[tuple[PerturbationKind, ...], Field(min_length=1)] = get_args(PerturbationKind)
+    """Which variations are tried; all of them unless said otherwise."""
+    keeps: Annotated[tuple[Kept, ...], Field(min_length=1)] = get_args(Kept)
+    """What must stay: outcome (expectations that are met), escalation (who is handed over, and when),
+    tools (functions called), grounded, instructions (neither told nor overruled)."""
+    examples: Annotated[int, Field(ge=1, le=10_000)] = 20
+    """How many variations are tried before the smallest failing one is looked for."""
+    synonyms: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Words and what else users say for them, beside a short list that is always there."""
+    additions: tuple[str, ...] = ()
+    """Sentences that change nothing about what the user wants, beside a short list."""
+
+
 class Conversation(FileRecord):
     """A scripted conversation."""
 
@@ -298,12 +477,16 @@ class Conversation(FileRecord):
     """Overrides the suite's repeats."""
     deadline_s: Deadline | None = None
     """Longest each of its turns may take, in seconds, unless the turn says otherwise."""
+    escalation: EscalationRules | None = None
+    """What tickets must hold and what errors cost, in place of the suite's."""
     history: tuple[HistoryMessage, ...] = ()
     """Earlier messages, put on the thread before the first turn; no run answers them."""
     turns: Annotated[tuple[Turn, ...], Field(min_length=1)]
     """The user's messages, in order."""
     expect: Expect = Expect()
     """What must hold for the conversation as a whole."""
+    perturb: Perturb | Literal[False] | None = None
+    """How ``harness perturb`` varies the user's words; false: not at all. Keys left out are the suite's."""
 
 
 class CodedConversation(Conversation):
@@ -371,6 +554,8 @@ class Suite(FileRecord):
     functions: dict[str, Callable[..., Any]] = Field(default_factory=dict, exclude=True, repr=False)
     """The Python functions that stubs call, by the name in ``call``."""
     faults: Path | None = None
+    perturb: Perturb = Perturb()
+    """How the user's words are varied, for conversations that say nothing else of it."""
     conversations: tuple[Conversation, ...] = ()
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
@@ -389,12 +574,16 @@ class SuiteFile(FileRecord):
     """How often each conversation is run."""
     deadline_s: Deadline | None = None
     """Longest a turn may take, in seconds, unless its conversation says otherwise; 120 when left out."""
+    escalation: EscalationRules | None = None
+    """What the tickets of hand-overs must hold, and what each kind of error costs."""
     expect: Expect | None = None
     """What must hold for every turn, unless the turn says otherwise."""
     tools: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
     """Stubs by function: of those that match a call, the first with uses left answers it."""
     faults: str | None = None
     """A file of faults on demand, relative to this file, that calls to the embedded server meet."""
+    perturb: Perturb | None = None
+    """How ``harness perturb`` varies the user's words in conversations that say nothing else of it."""
     conversations: tuple[Conversation, ...]
     """The conversations, in order; with foreach, one for each row of a file."""
 

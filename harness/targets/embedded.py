@@ -47,9 +47,9 @@ class EmbeddedWire:
     async def stream(
         self, path: str, body: Json, *, lost: Lost | None = None
     ) -> AsyncIterator[tuple[str, Json]]:
-        """POST, then the events. The run is driven in a thread: a model or chart may take its time."""
+        """POST, then the events. What a model, a search or code may take its time for is done in a thread."""
         path, _, query = path.partition("?")
-        request = Request("POST", path, body=body, query=_query(_parsed(query)))
+        request = Request("POST", path, body=body, query=_query(_parsed(query)), deltas=False)
 
         async def attempt(number: int) -> Reply | Json:
             return await self._reply(request)
@@ -118,7 +118,8 @@ async def _events(answer: Reply | Json) -> tuple[list[Event], bool]:
     """All events of an answer, and whether it was cut; an object that was found is one event."""
     if isinstance(answer, dict):
         return [as_event(answer)], False
-    return await asyncio.to_thread(_drained, answer.events or iter(()))
+    events = answer.events or iter(())
+    return _drained(events) if answer.at_once else await asyncio.to_thread(_drained, events)
 
 
 def _drained(events: Iterator[Event]) -> tuple[list[Event], bool]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol, runtime_checkable
+from typing import Literal, Protocol, TypeGuard, runtime_checkable
 
 from harness.errors import TargetRefused
 from harness.plan import Trial
@@ -136,7 +136,6 @@ def cannot_forget(target: Target) -> TargetRefused:
     )
 
 
-@runtime_checkable
 class Replaying(Protocol):
     """A target that answers from what was kept of earlier trials: its trials are no new evidence."""
 
@@ -147,3 +146,8 @@ class Replaying(Protocol):
             TargetError: Nothing was kept that answers it.
         """
         ...
+
+
+def replays(target: object) -> TypeGuard[Replaying]:
+    """Whether a target answers from what was kept."""
+    return hasattr(target, "for_trial")  # asked every trial, and isinstance takes long to look at a protocol

@@ -104,7 +104,9 @@ class TokenEstimates:
 
 def total_tokens(body: Mapping[str, Any]) -> int | None:
     """The tokens that an answer or an event tells of; None where it tells of none."""
-    whole = body.get("response") if "response" in body else body
+    if "usage" not in body and "response" not in body:
+        return None
+    whole = body.get("response", body)
     usage = whole.get("usage") if isinstance(whole, Mapping) else None
     total = usage.get("total_tokens") if isinstance(usage, Mapping) else None
     return total if isinstance(total, int) and total >= 0 else None

@@ -1,11 +1,15 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
+from harness.workflows.perturbing import Perturbed, Perturbing, perturb
+from harness.workflows.regressions import refuse_save, save_regressions
 from harness.workflows.rescoring import Rescored, rescore
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
+from harness.workflows.verdicts import gate_table, plan_trials, run_trials, table_statistics, write_json
 
 __all__ = [
     "Cleaning",
@@ -13,21 +17,32 @@ __all__ = [
     "Forecast",
     "Job",
     "Listener",
+    "Perturbed",
+    "Perturbing",
     "Rescored",
     "Wanted",
     "clean",
     "evaluate",
+    "export",
     "forecast",
+    "gate_table",
     "left_behind",
     "load",
+    "perturb",
     "plan_of",
+    "plan_trials",
+    "refuse_save",
     "render",
     "rescore",
     "resume",
+    "run_trials",
+    "save_regressions",
     "start",
     "stored_run",
     "stored_runs",
     "summary",
+    "table_statistics",
     "write",
     "write_html",
+    "write_json",
 ]

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from harness.store.store import Store
 
 Listener = Callable[[Event], None]
+Play = Callable[..., AsyncGenerator[Event, None]]
+"""Plays a plan at a target, as ``executors.local.run`` does, and tells of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,9 +138,29 @@ def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
 
 async def start(job: Job, control: Control | None = None) -> SuiteRun:
     """Run a job from its beginning; each trial is stored within a second of its end."""
-    control = control or Control()
     suites = load(job)
-    plan = plan_of(job, suites)
+    return await begin(job, suites, plan_of(job, suites), control or Control())
+
+
+async def begin(
+    job: Job,
+    suites: Sequence[Suite],
+    plan: Plan,
+    control: Control,
+    *,
+    play: Play = run,
+    told: Mapping[str, Any] | None = None,
+) -> SuiteRun:
+    """Carry a plan out as a new suite run.
+
+    Args:
+        job: What was asked for.
+        suites: Its suites.
+        plan: The trials that are known beforehand.
+        control: How it is watched and stopped.
+        play: Plays the trials.
+        told: What the suite run says of itself beside its job.
+    """
     _refuse_foreign_ids(plan, job.settings)
     refuse_recording_of_replay(job.settings)
     traffic, run_id = _traffic(job.settings), new_id(control.clock)
@@ -146,8 +168,8 @@ async def start(job: Job, control: Control | None = None) -> SuiteRun:
     _refuse_forgetting(plan, target)
     refuse_unpayable(job.settings, plan, target)
     with open_store(job.settings) as store:
-        work = Work(run_id, plan, job.settings, target, traffic, store, control)
-        return await work.begin(remembered(job, suites))
+        work = Work(run_id, plan, job.settings, target, traffic, store, control, play)
+        return await work.begin({**remembered(job, suites), **(told or {})})
 
 
 def new_id(clock: Clock) -> str:
@@ -175,6 +197,7 @@ async def resume(
     with open_store(settings, create=False) as store:
         record = store.run(run_id)
         _refuse_rescored(record)
+        _refuse_perturbed(record)
         job = recalled(record, settings, changed)
         suites = load(job)
         refuse_recording_of_replay(job.settings)
@@ -244,6 +267,16 @@ def _refuse_rescored(record: SuiteRun) -> None:
         )
 
 
+def _refuse_perturbed(record: SuiteRun) -> None:
+    """A search for the smallest variation is begun anew: which trials it plays depends on those before."""
+    if asked := record.settings.get("perturbed"):
+        raise StoreError(
+            f"run {record.id} looked for variations that break something, and can't go on",
+            code="run-perturbed",
+            hint=f"look again: harness perturb with --seed {asked['seed']} tries the same variations",
+        )
+
+
 @contextmanager
 def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
     """A store that fails half way ends the run; its error tells how the run goes on."""
@@ -265,6 +298,7 @@ class Work:
     traffic: Traffic
     store: Store
     control: Control
+    play: Play = run
 
     async def begin(self, told: dict[str, Any]) -> SuiteRun:
         """Begin the suite run and carry it out; ``told`` is what it says that it was asked for."""
@@ -350,7 +384,7 @@ class Work:
 
     def _events(self, left: Plan, budget: Budget | None) -> AsyncGenerator[Event, None]:
         prices = self.settings.price_book()
-        return run(
+        return self.play(
             left,
             self.target,
             TrialOptions(

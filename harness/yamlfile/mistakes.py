@@ -313,13 +313,13 @@ def _wrong_value(spot: _Spot, spelling: Spelling) -> Mistake:
 
 def _value_hint(spot: _Spot, spelled: str | None) -> str | None:
     value, members = spot.value, _members(spot.annotation)
+    if bool in members and str(value).lower() in _TRUTH_WORDS:
+        return f"write {_TRUTH_WORDS[str(value).lower()]}, without quotes"
     if isinstance(value, str) and (words := _literals(members)):
         near = nearest(value, words)
         return f"did you mean {near!r}?" if near else None
     if str in members and isinstance(value, bool | int | float):
         return f'put it in quotes: "{spelled or shown(value)}"'
-    if bool in members and str(value).lower() in _TRUTH_WORDS:
-        return f"write {_TRUTH_WORDS[str(value).lower()]}, without quotes"
     if {int, float} & set(members) and isinstance(value, str) and value.strip():
         return "write a plain number, without quotes or unit"
     if list in map(_shape, members) and isinstance(value, str | int | float):
@@ -339,8 +339,13 @@ def described(annotation: Any) -> str:
     """What may stand at a place, in an author's words: ``true, false or a block with min``."""
     parts: list[str] = []
     for member in _members(annotation):
-        parts += ["true", "false"] if member is bool else [_described_one(member)]
+        parts += _words(member) or [_described_one(member)]
     return _alternatives(list(dict.fromkeys(parts)))
+
+
+def _words(member: Any) -> list[str]:
+    """The words that a type stands for, one by one, so that they join with the alternatives beside it."""
+    return ["true", "false"] if member is bool else _literals([member])
 
 
 _PLAIN = {str: "text", int: "a whole number", float: "a number"}

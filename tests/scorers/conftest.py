@@ -157,8 +157,10 @@ class Talk:
 
     @staticmethod
     def one(*args: Any, **more: Any) -> Score:
-        """The only score of a talk."""
-        found = scores(*args, **more)
+        """The only score of a talk that was asked for; arguments that fit are told of without being asked."""
+        found = [
+            score for score in scores(*args, **more) if (score.check, score.passed) != ("calls.schema", True)
+        ]
         assert len(found) == 1, found
         return found[0]
 

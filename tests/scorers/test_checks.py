@@ -159,16 +159,28 @@ def test_no_answer_makes_a_scorer_raise(talk: Any, answer: str) -> None:
             "equals": "q",
             "similar": "Lund",
             "json_schema": {"type": "object"},
+            "language": "en",
             "words": {"max": 10},
+            "characters": {"max": 10},
+            "sentences": {"max": 10},
         },
         "grounded": True,
-        "cites": ["warranty.pdf"],
+        "cites": {"documents": ["warranty.pdf"], "claims": {"min": 0.5}, "supported": {"min": 0.5}},
+        "tone": {
+            "jargon": False,
+            "friendly": True,
+            "clear": True,
+            "reading_ease": {"min": 1},
+            "sentence_words": {"max": 1},
+        },
+        "remembers": [{"value": "Hello", "not_asked": ["name"]}],
+        "trajectory": {"steps": ["file_search", "open_repair"]},
         "escalates": True,
         "redirects": True,
         "abstains": False,
     }
-    found = talk.scores([talk.turn(answer, talk.search(talk.WARRANTY))], expect)
-    assert len(found) == 14
+    found = talk.scores([talk.turn("Hi"), talk.turn(answer, talk.search(talk.WARRANTY))], expect)
+    assert len(found) == 27
     assert all(score.reason for score in found if score.passed is not True)
 
 

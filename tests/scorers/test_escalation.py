@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.results import Score
-from harness.scorers.escalation import ConfusionMatrix, classify, find_phrase
+from harness.scorers.confusion import ConfusionMatrix
+from harness.scorers.escalation import classify, find_phrase
 
 PHRASE = "I'm passing you on to our repair workshop"
 
@@ -190,7 +191,7 @@ def test_a_call_of_an_escalation_function_hands_over(talk: Any) -> None:
 
 def test_a_call_that_failed_does_not_hand_over(talk: Any) -> None:
     turns = [talk.turn("Hm.", talk.call(email="a", error="no stub matched"))]
-    [judged, finding] = talk.scores(turns, {"escalates": True})
+    [judged, _, finding] = talk.scores(turns, {"escalates": True})
     assert (judged.value, judged.passed) == ("missed", False)
     assert (finding.check, finding.passed) == ("stubs.open_repair", None)
 

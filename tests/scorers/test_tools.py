@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.scorers.tools import schema_problem
+from harness.suite.fitting import schema_mismatch
 from harness.trace.records import ToolCall
 
 
@@ -65,11 +65,11 @@ def test_arguments_that_are_no_json_fail_with_the_reason(talk: Any) -> None:
 
 def test_a_forbidden_call_is_found(talk: Any) -> None:
     expect = {"never_calls": ["open_repair", "look_up"]}
-    repair, look_up = talk.scores([talk.turn("Done", talk.call(email="a"))], expect)
+    repair, look_up, _ = talk.scores([talk.turn("Done", talk.call(email="a"))], expect)
     assert (repair.check, repair.passed) == ("never_calls.open_repair", False)
     assert (look_up.check, look_up.passed) == ("never_calls.look_up", True)
 
 
 def test_schemas_that_cannot_be_used_are_reasons_and_fetch_nothing() -> None:
-    assert "not valid" in str(schema_problem({}, {"type": "nonsense"}))
-    assert "cannot be applied" in str(schema_problem({}, {"$ref": "http://127.0.0.1:1/s.json"}))
+    assert "not valid" in str(schema_mismatch({}, {"type": "nonsense"}))
+    assert "cannot be applied" in str(schema_mismatch({}, {"$ref": "http://127.0.0.1:1/s.json"}))

@@ -47,6 +47,13 @@ conversations:
             "s.yaml:8:28: nothing can be produced without running code",
         ),
         ("{escalates: {by_turn: 1}}", "s.yaml:8:29: by_turn counts the turns of a conversation"),
+        ("{escalates: {expected: must_not, at_most: 2}}", "s.yaml:8:50: at_most says how to hand over"),
+        ("{escalates: {with: {e_mail: x}}}", "s.yaml:8:37: 'open_ticket' has no argument 'e_mail'"),
+        ("{escalates: {with: {priority: hihg}}}", "s.yaml:8:47: priority of 'open_ticket' is never 'hihg'"),
+        (
+            "{escalates: {expected: musnt}}",
+            "s.yaml:8:40: expect.escalates.expected must be must, must_not or may",
+        ),
         ("{calls: [{tool: opn_ticket}]}", "s.yaml:8:33: the assistant has no function 'opn_ticket'"),
         ("{never_calls: [opn]}", "s.yaml:8:32: the assistant has no function 'opn'"),
         (
@@ -118,6 +125,17 @@ def test_expectations_that_fit_the_assistant_are_fine(mistakes, expect):
         ("", "{grounded: true}", "grounded needs file_search, which the assistant does not have"),
         ("", "{cites: [a.txt]}", "cites needs file_search, which the assistant does not have"),
         ("", "{escalates: true}", "escalates cannot be seen"),
+        ("", "{escalates: may}", "escalates cannot be seen"),
+        (
+            "escalation: {phrases: [A colleague will call]}",
+            "{escalates: {evidence: both}}",
+            "evidence is both, but the assistant's file names no function that hands over",
+        ),
+        (
+            "escalation: {phrases: [A colleague will call]}",
+            "{escalates: {at_most: 1}}",
+            "at_most needs a function that hands over",
+        ),
         (
             "tools: [{type: file_search}]",
             "{cites: true}",
@@ -338,7 +356,7 @@ def test_mistakes_further_down_keep_their_places_when_earlier_entries_are_unusab
 
     assert [each.splitlines()[0] for each in found] == [
         "s.yaml:5:5: an entry of conversations must be a block with id, cluster, tags, as, repeats, "
-        "deadline_s, history, turns, expect, not 1",
+        "deadline_s, escalation, history, turns, expect, not 1",
         "s.yaml:8:9: an entry of turns must be a block with user, attach, returning, forget, deadline_s, "
         "expect, not 2",
         "s.yaml:10:26: an entry of expect.cites must be text, not 3",

@@ -209,8 +209,9 @@ def test_mistakes_in_a_template_come_once_and_those_of_a_row_name_it(mistakes, p
         "    hint: leave the key out, or give it a value",
         "s.yaml:7:38: unknown key 'expct' in an entry of turns\n"
         "    hint: did you mean 'expect'? Allowed here: user, attach, returning, forget, deadline_s, expect",
-        "s.yaml:7:69: expect.escalates must be true, false or a block with by_turn, not 'maybe', "
-        "from rows.csv:3 (and 1 more row)",
+        "s.yaml:7:69: expect.escalates must be true, false, must, must_not, may or a block with expected, "
+        "by_turn, not_before, evidence, with, at_most, not 'maybe', from rows.csv:3 (and 1 more row)\n"
+        "    hint: did you mean 'may'?",
     ]
 
 
@@ -231,7 +232,8 @@ def test_unknown_columns_are_found_together_with_the_other_mistakes_of_the_templ
         "s.yaml:5:29: 'rows.csv' has no column 'idd'\n    hint: did you mean 'id'? Columns: id, question",
         "s.yaml:5:51: 'rows.csv' has no column 'zz'\n    hint: columns: id, question",
         "s.yaml:5:63: unknown key 'turn' in an entry of conversations\n    hint: did you mean 'turns'? "
-        "Allowed here: id, cluster, tags, as, repeats, deadline_s, history, turns, expect, foreach",
+        "Allowed here: id, cluster, tags, as, repeats, deadline_s, escalation, history, turns, "
+        "expect, foreach",
         "s.yaml:6:15: no file 'row.csv'\n    hint: did you mean 'rows.csv'? It lies in the same folder",
         "s.yaml:7:15: foreach without any {{ column }}: every row would say the same\n"
         "    hint: columns: id, question",

@@ -274,16 +274,18 @@ bad.yaml:3:10: repeats must be at least 1, not 0
     hint: How often each conversation is run.
 bad.yaml:4:10: unknown key 'groundd' in expect
     hint: did you mean 'grounded'? Allowed here: status, answer, grounded, cites, escalates, calls, \
-never_calls, searches, runs_code, produces, redirects, abstains, latency_s, tokens, cost_usd, steps, requires
+never_calls, trajectory, searches, runs_code, produces, redirects, abstains, tone, remembers, latency_s, \
+tokens, prompt_tokens, completion_tokens, cost_usd, steps, tool_calls, requires
 bad.yaml:4:42: latency_s has min 3 above max 1
     hint: exchange them
 bad.yaml:6:3: the assistant has no function 'open_tickt'
     hint: did you mean 'open_ticket'? Functions of the assistant: open_ticket, close_ticket
 bad.yaml:11:15: user must be text, not 5.1
     hint: put it in quotes: "5.10"
-bad.yaml:12:29: expect.escalates must be true, false or a block with by_turn, not 'yes'
+bad.yaml:12:29: expect.escalates must be true, false, must, must_not, may or a block \
+with expected, by_turn, not_before, evidence, with, at_most, not 'yes'
     hint: write true, without quotes
-bad.yaml:12:41: expect.cites must be true, false or a list of texts, not 'guide.txt'
+bad.yaml:12:41: expect.cites must be true, false, a list of texts or a block with documents, claims, supported, per, not 'guide.txt'
     hint: write a list: [guide.txt]
 bad.yaml:14:25: no file 'sale.csv'
     hint: did you mean 'sales.csv'? It lies in the same folder

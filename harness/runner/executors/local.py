@@ -47,15 +47,24 @@ class Stop:
 
 
 async def run(
-    plan: Plan, target: Target, options: TrialOptions, *, concurrency: int, clock: Clock, stop: Stop
+    plan: Plan,
+    target: Target,
+    options: TrialOptions,
+    *,
+    concurrency: int,
+    clock: Clock,
+    stop: Stop,
+    is_ready: bool = False,
 ) -> AsyncGenerator[Event, None]:
     """Events of the whole suite run, in the order in which things happen; the last is ``RunFinished``.
+
+    With ``is_ready`` the target has the plan's variants already, from a plan before.
 
     Raises:
         TargetError: A variant can't be provisioned; nothing was run then.
     """
     yield RunStarted(plan, clock.now())
-    for variant in plan.variants:
+    for variant in () if is_ready else plan.variants:
         begun = clock.monotonic()
         making = in_time(target.provision(variant), options.provision_deadline_s, f"provide {variant.name!r}")
         with logged(RequestLog()) as log:

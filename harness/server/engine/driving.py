@@ -9,6 +9,7 @@ from harness.server.engine.job import Job
 from harness.server.engine.loop import work
 from harness.server.engine.machine import Engine
 from harness.server.errors import ApiError
+from harness.server.llms.interface import answers_at_once
 from harness.server.state import ResponseRecord, RunRecord, ThreadRecord
 from harness.server.wire import Event, StoppableEvents
 
@@ -18,9 +19,17 @@ def execute(engine: Engine, thread: ThreadRecord, record: RunRecord) -> None:
     later(engine, work(Job(engine, thread, record, streaming=False), []))
 
 
-def stream(engine: Engine, thread: ThreadRecord, record: RunRecord, opening: list[Event]) -> RunEvents:
+def stream(
+    engine: Engine, thread: ThreadRecord, record: RunRecord, opening: list[Event], *, deltas: bool = True
+) -> RunEvents:
     """The events of a queued run; reading them drives it in the reader's thread."""
-    return RunEvents(engine, work(Job(engine, thread, record, streaming=True), opening))
+    return RunEvents(engine, work(Job(engine, thread, record, streaming=deltas), opening))
+
+
+def comes_at_once(engine: Engine, record: RunRecord) -> bool:
+    """Whether a run has nothing to wait for: a scripted model, and no search or code."""
+    own = all(tool["type"] == "function" for tool in record.run.tools)
+    return own and answers_at_once(engine.models.find(record.run.model))
 
 
 def later(engine: Engine, events: Iterator[Event]) -> None:

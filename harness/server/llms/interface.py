@@ -193,6 +193,11 @@ class StreamingModel(LanguageModel, Protocol):
         ...
 
 
+def answers_at_once(model: LanguageModel) -> bool:
+    """Whether nobody waits for this model: it says that its ``at_once`` is true."""
+    return getattr(model, "at_once", False) is True
+
+
 def streams(model: LanguageModel) -> TypeGuard[StreamingModel]:
     """Whether the answer of this model can be had while it is made."""
     return hasattr(model, "stream")  # asked every turn, and isinstance takes long to look at a protocol

@@ -21,6 +21,7 @@ class Scripted:
 
     Attributes:
         requests: What the model was asked, oldest first; the latest of them, 1,000 by default.
+        at_once: Whether nobody ever waits for an answer; what a function makes may take its time.
     """
 
     def __init__(
@@ -31,6 +32,7 @@ class Scripted:
         remembered: int = _REMEMBERED_REQUESTS,
     ) -> None:
         self.requests: deque[ModelRequest] = deque(maxlen=remembered)
+        self.at_once = not callable(lines)
         self._lines = lines
         self._cycle = cycle
         self._said = 0

@@ -79,7 +79,7 @@ def create(engine: Engine, request: Request, thread_id: str) -> Reply:
         made.resources = fresh(assistant.tool_resources)
         record = thread.runs.add(run.id, made)
         opening = _opening(record)
-    return _answer(engine, thread, record, fields, opening)
+    return _answer(engine, request, thread, record, fields, opening)
 
 
 def create_with_thread(engine: Engine, request: Request) -> Reply:
@@ -97,7 +97,7 @@ def create_with_thread(engine: Engine, request: Request) -> Reply:
         made.resources = fresh(run.tool_resources or assistant.tool_resources)
         record = thread.runs.add(run.id, made)
         opening = [("thread.created", body(thread.thread)), *_opening(record)]
-    return _answer(engine, thread, record, fields, opening)
+    return _answer(engine, request, thread, record, fields, opening)
 
 
 def _refuse_when_locked(thread: ThreadRecord) -> None:
@@ -111,11 +111,19 @@ def _opening(record: RunRecord) -> list[Event]:
 
 
 def _answer(
-    engine: Engine, thread: ThreadRecord, record: RunRecord, fields: Fields, opening: list[Event]
+    engine: Engine,
+    request: Request,
+    thread: ThreadRecord,
+    record: RunRecord,
+    fields: Fields,
+    opening: list[Event],
 ) -> Reply:
     """The run as queued, executed in the background; or its events, if a stream was asked for."""
     if fields.flag("stream", False):
-        return Reply(200, events=driving.stream(engine, thread, record, opening))
+        at_once = driving.comes_at_once(engine, record)
+        # Of a run that takes its time the pieces are made in any case: where it is stopped, they are kept.
+        events = driving.stream(engine, thread, record, opening, deltas=request.deltas or not at_once)
+        return Reply(200, events=events, at_once=at_once)
     queued = body(record.run)
     driving.execute(engine, thread, record)
     return Reply(200, queued, headers=POLL_SOON)
@@ -222,7 +230,7 @@ def submit_tool_outputs(engine: Engine, request: Request, thread_id: str, run_id
             raise bad_request(f'Runs in status "{record.run.status}" do not accept tool outputs.')
         _check_outputs(record, [call_id for call_id, _ in outputs])
         opening = states.take_outputs(record, dict(outputs), engine.clock.unix())
-    return _answer(engine, thread, record, fields, opening)
+    return _answer(engine, request, thread, record, fields, opening)
 
 
 def _output(given: Any, where: str) -> tuple[str, str]:

@@ -101,7 +101,7 @@ class _Source:
         return Chunk(piece, page, index, self.count(start, end), start)
 
     def count(self, start: int, end: int) -> int:
-        return len(tokens.encoding(_ENCODING).encode_ordinary(self.text[start:end]))
+        return len(tokens.cut(self.text[start:end], _ENCODING))
 
     def trimmed(self, start: int, end: int) -> tuple[int, int]:
         piece = self.text[start:end]
@@ -120,11 +120,10 @@ def token_starts(text: str, most: int = MAX_TOKENS) -> list[int] | None:
 
     Long texts are encoded in slices, so that one that is much too long costs no more than a long one.
     """
-    encoder = tokens.encoding(_ENCODING)
     starts: list[int] = []
     length = 0
     for piece in _slices(text):
-        for token in encoder.decode_tokens_bytes(encoder.encode_ordinary(piece)):
+        for token in tokens.cut(piece, _ENCODING):
             starts.append(length - (token[0] & 0xC0 == 0x80))
             length += len(token) if token.isascii() else sum(byte & 0xC0 != 0x80 for byte in token)
         if len(starts) > most:

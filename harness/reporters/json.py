@@ -1,0 +1,55 @@
+"""The totals of a suite run as one JSON object, for programs that decide something by them.
+
+docs/cli.md says what each field is. Fields are only added within a version.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from harness.reporters.summary import Group, Summary
+from harness.results import SuiteRun
+
+VERSION = 1
+
+
+class JsonReporter:
+    """Outcomes, cost, tokens and time in all and by suite, what was not met, hand-overs to people."""
+
+    @property
+    def suffix(self) -> str:
+        """JSON."""
+        return ".json"
+
+    def render(self, run: SuiteRun) -> str:
+        """The object, indented."""
+        summary = Summary(run)
+        told = {
+            "version": VERSION,
+            "run": run.id,
+            "target": run.target,
+            "status": run.status,
+            "planned": run.planned,
+            "total": _group(summary.total),
+            "suites": [{"suite": each.name} | _group(each) for each in summary.suites],
+            "not_met": [
+                {"check": each.check, "failed": each.failed, "judged": each.judged}
+                for each in summary.failing_checks
+            ],
+            "escalation": summary.escalation.as_json() if summary.escalation else None,
+        }
+        return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def _group(group: Group) -> dict[str, Any]:
+    usage = group.usage
+    return {
+        "trials": len(group.results),
+        "outcomes": dict(group.outcomes),
+        "cost_usd": None if group.cost_usd is None else str(group.cost_usd),
+        "prompt_tokens": usage.prompt_tokens if usage else None,
+        "completion_tokens": usage.completion_tokens if usage else None,
+        "latency_p50_s": group.latency_p50_s,
+        "latency_p95_s": group.latency_p95_s,
+    }

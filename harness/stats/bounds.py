@@ -1,0 +1,176 @@
+"""How large a difference between two variants may be: two one-sided bounds."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from harness.stats.arms import Arms, Vector, cluster_sums, counts, row_means
+from harness.stats.intervals import (
+    clustered_standard_error,
+    pass_noise,
+    pass_variances,
+    t_quantile,
+    tango,
+    z_quantile,
+)
+
+
+class Bounds(NamedTuple):
+    """A difference, candidate minus baseline, between two bounds of one-sided confidence each.
+
+    Attributes:
+        delta: The mean over cases of the difference of case means.
+        low: Lower bound.
+        high: Upper bound.
+        error: Standard error that they rest on; None for a score interval.
+        df: Degrees of freedom; None for a score interval or where nothing varied.
+        method: ``passes`` (variance between passes), ``clusters`` or ``cases`` (variance between those),
+            ``tango`` (score interval of pairs).
+        floored: Whether the lower bound is the floor that so few trials leave, not the one from the variance.
+    """
+
+    delta: float
+    low: float
+    high: float
+    error: float | None
+    df: float | None
+    method: str
+    floored: bool = False
+
+
+def difference_bounds(both: Arms, confidence: float = 0.95) -> Bounds:
+    """Bounds of the difference on exactly these cases, each one-sided at ``confidence``.
+
+    With two or more trials of every case on both sides: Welch's t on whole passes, V = sum_g s²_g/k per arm,
+    with Satterthwaite's degrees of freedom. With a single trial somewhere: the spread of the case
+    differences, summed by cluster, t with G-1 degrees of freedom; without clusters and with one trial each,
+    Tango's score interval. Passes and failures never prove more than the floor allows: no failure in n
+    trials is no certainty.
+
+    Args:
+        both: Arms in which every case has a trial on both sides.
+        confidence: Of each bound.
+    """
+    found = _bounds(both, confidence)
+    if both.binary or found.error == 0:
+        return _floored(both, found, confidence)
+    return found
+
+
+def _bounds(both: Arms, confidence: float) -> Bounds:
+    noise = pass_noise(both.baseline, both.clusters), pass_noise(both.candidate, both.clusters)
+    if noise[0] is not None and noise[1] is not None:
+        variance, squares = noise[0].variance + noise[1].variance, noise[0].squares + noise[1].squares
+        return _student(
+            both, math.sqrt(variance), variance**2 / squares if squares else None, confidence, "passes"
+        )
+    if both.binary and not both.clustered and both.baseline.shape[1] == both.candidate.shape[1] == 1:
+        return _of_pairs(both, confidence)
+    error = clustered_standard_error(both.differences, both.clusters)
+    method = "clusters" if both.clustered else "cases"
+    if error is None:  # one cluster, one trial: nothing is known of its noise
+        return Bounds(float(both.differences.mean()), -math.inf, math.inf, None, None, method)
+    return _student(both, error, both.groups - 1, confidence, method)
+
+
+def _student(both: Arms, error: float, df: float | None, confidence: float, method: str) -> Bounds:
+    delta = float(both.differences.mean())
+    half = error * t_quantile(confidence, df) if df else 0.0
+    return Bounds(delta, delta - half, delta + half, error, df, method)
+
+
+def _of_pairs(both: Arms, confidence: float) -> Bounds:
+    differences = both.differences
+    lost, gained = int((differences < 0).sum()), int((differences > 0).sum())
+    interval = tango(both.cases, lost, gained, 2 * confidence - 1)
+    delta = (gained - lost) / both.cases
+    return Bounds(delta, interval.low, interval.high, None, None, "tango")
+
+
+def _floored(both: Arms, found: Bounds, confidence: float) -> Bounds:
+    candidate, baseline = (int(counts(side).sum()) for side in (both.candidate, both.baseline))
+    floor = lowest_floor(found.delta, candidate, confidence)
+    ceiling = -lowest_floor(-found.delta, baseline, confidence)
+    low, high = max(-1.0, min(found.low, floor)), min(1.0, max(found.high, ceiling))
+    return found._replace(low=low, high=high, floored=floor < found.low)
+
+
+def lowest_floor(delta: float, n: float, confidence: float = 0.95) -> float:
+    """The lowest difference d that n candidate trials cannot rule out: delta - d = z sqrt(|d|(1-|d|)/n).
+
+    At delta = 0 it is -z²/(n+z²): no failure seen proves 5 points only from n = 52 on. Where the equation
+    has several solutions the lowest counts, so that the floor never rises when a failure is added.
+    """
+    c = z_quantile(confidence) ** 2 / n
+    inside = (c - 2 * delta) ** 2 - 4 * (1 + c) * delta**2
+    if inside >= 0 and c - 2 * delta > 0:
+        return -(c - 2 * delta + math.sqrt(inside)) / (2 * (1 + c))
+    return (2 * delta + c - math.sqrt(c * c + 4 * delta * c * (1 - delta))) / (2 * (1 + c))
+
+
+# --- more failures never help ------------------------------------------------------------------------------
+
+
+def lowest_without_failures(both: Arms, found: Bounds, confidence: float = 0.95) -> float:
+    """The lowest lower bound of tables in which failures of the candidate are taken back, cluster by cluster.
+
+    A t bound alone can rise when a failure is added: a second cluster that varies doubles the degrees of
+    freedom, and a gain that is lost takes its spread away. A candidate must not pass for having failed more,
+    so a pass needs this one too: the bound itself, and those with the clusters' failures taken back one
+    after the other (the cheapest or the steadiest first), or of one cluster alone.
+
+    Args:
+        both: Arms of 0 and 1.
+        found: Their bounds, from ``difference_bounds``.
+        confidence: Of the bound.
+    """
+    taken_back = cluster_sums(1 - row_means(both.candidate), both.clusters)
+    if found.error is None or not taken_back.any():
+        return found.low
+    lowest = _steadier if found.method == "passes" else _less_spread
+    return min(found.low, lowest(both, taken_back, confidence))
+
+
+def _steadier(both: Arms, taken_back: Vector, confidence: float) -> float:
+    import numpy as np
+    from scipy.special import stdtrit
+
+    before, after = (pass_variances(side, both.clusters) for side in (both.baseline, both.candidate))
+    assert before is not None and after is not None
+    variances, k = after
+    fixed, fixed_squares = before[0].sum(), (before[0] ** 2 / (before[1] - 1)).sum()
+    lowest = math.inf
+    for order in (np.argsort(variances, kind="stable"), np.lexsort((variances, taken_back))):
+        delta = both.differences.mean() + np.cumsum(taken_back[order]) / both.cases
+        left = fixed + _after_each(variances[order])
+        squares = fixed_squares + _after_each((variances**2 / (k - 1))[order])
+        with np.errstate(invalid="ignore", divide="ignore"):
+            low = delta - np.sqrt(left) * stdtrit(left**2 / squares, confidence)
+        lowest = min(lowest, float(np.nanmin(np.where(squares > 0, low, delta))))
+    return lowest
+
+
+def _after_each(parts: Vector) -> Vector:
+    """What is left of a sum when its parts are taken away one after the other."""
+    import numpy as np
+
+    left: Vector = np.append(np.cumsum(parts[::-1])[::-1][1:], 0.0)
+    return left
+
+
+def _less_spread(both: Arms, taken_back: Vector, confidence: float) -> float:
+    import numpy as np
+
+    sums = cluster_sums(both.differences, both.clusters)
+    sizes = np.bincount(both.clusters).astype(float)
+    order = np.argsort(-taken_back, kind="stable")
+    gains = np.concatenate([taken_back, np.cumsum(taken_back[order])])
+    squares = (2 * sums + taken_back) * taken_back
+    all_squares = (sums**2).sum() + np.concatenate([squares, np.cumsum(squares[order])])
+    crossed = taken_back * sizes
+    all_crossed = (sums * sizes).sum() + np.concatenate([crossed, np.cumsum(crossed[order])])
+    delta = (sums.sum() + gains) / both.cases
+    spread = np.maximum(0.0, all_squares - 2 * delta * all_crossed + delta**2 * (sizes**2).sum())
+    error = np.sqrt(both.groups / (both.groups - 1) * spread) / both.cases
+    return float((delta - t_quantile(confidence, both.groups - 1) * error).min())

@@ -1,0 +1,98 @@
+"""Verdicts, statistics and plans from bare tables of trials: no run and no store is needed."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.compare.table import BASELINE, CANDIDATE, METRICS, Trial, read_table, variants_in
+from harness.errors import Problem, SettingsError, TableError, Where
+from harness.reporters.csv import trial_rows
+from harness.results import SuiteRun
+from harness.settings import Settings
+from harness.workflows.stored import stored_run
+
+if TYPE_CHECKING:
+    from harness.compare.planning import Aim, Plan
+    from harness.compare.rates import Rates
+    from harness.compare.verdict import Question, Verdict
+
+
+def gate_table(
+    path: Path, question: Question, baseline: str = BASELINE, candidate: str = CANDIDATE
+) -> Verdict:
+    """The verdict on a table with trials of a baseline and a candidate.
+
+    Raises:
+        TableError: The table can't be used; every mistake is named.
+    """
+    from harness.compare.pairs import pair
+    from harness.compare.verdict import judge
+
+    trials = read_table(path, needed=("variant", question.metric), variants=(baseline, candidate))
+    return judge(pair(trials, question.metric, baseline, candidate), question)
+
+
+def table_statistics(path: Path, variant: str | None = None) -> list[Rates]:
+    """The statistics of every variant of a table, or of one; the variant column may be absent.
+
+    Raises:
+        TableError: The table can't be used, or no trial of a variant was judged.
+    """
+    from harness.compare.rates import rates
+
+    trials = read_table(path, needed=("passed",))
+    there = variants_in(trials)
+    if variant is not None and variant not in there:
+        known = ", ".join(repr(each) for each in there)
+        raise TableError(
+            [Problem(f"there is no variant {variant!r}", Where(str(path)), f"There are: {known}.")]
+        )
+    found = []
+    for name in there if variant is None else [variant]:
+        one = rates(trials, name)
+        if one is None:
+            which = f" of the variant {name!r}" if name else ""
+            raise TableError([Problem(f"not one trial{which} was judged", Where(str(path)))])
+        found.append(one)
+    return found
+
+
+def plan_trials(aim: Aim, settings: Settings, *, table: Path | None = None, run: str | None = None) -> Plan:
+    """How many trials a drop takes, from numbers, from a table, or from a stored run.
+
+    Raises:
+        SettingsError: Nobody says how many conversations there are, or two pilots were named.
+        TableError: The table can't be used.
+        StoreError: There is no such store or run.
+    """
+    from harness.compare.planning import pilot, plan
+
+    if table and run:
+        raise SettingsError("--csv and --run both name a pilot", hint="Leave one of them out.")
+    if table:
+        return plan(aim, pilot(read_table(table, needed=("passed",))))
+    return plan(aim, pilot(run_trials(stored_run(settings, run))) if run else None)
+
+
+def run_trials(run: SuiteRun) -> list[Trial]:
+    """The trials of a stored run as a table has them; what was not judged or is not known is NaN."""
+    return [_trial(row) for row in trial_rows(run)]
+
+
+def _trial(row: dict[str, Any]) -> Trial:
+    numbers = {name: math.nan if row[name] == "" else float(row[name]) for name in METRICS}
+    return Trial(row["case_id"], row["cluster"], row["variant"], str(row["trial"]), **numbers)
+
+
+def write_json(content: dict[str, Any], path: Path) -> None:
+    """Write an object as JSON.
+
+    Raises:
+        ReportError: The file can't be written.
+    """
+    from harness.reporters.interface import write_report
+
+    write_report(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n", path)

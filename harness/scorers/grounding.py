@@ -32,6 +32,7 @@ from harness.scorers import deeds, facts, lexical, material, risk, token_model, 
 from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.evidence import Evidence, Window, content_words
 from harness.scorers.interface import Check, Scene
+from harness.scorers.languages import language_of
 from harness.scorers.verdicts import Verdict, Verdicts
 from harness.suite.records import GroundedExpectation
 from harness.trace.records import TurnTrace
@@ -172,6 +173,9 @@ def _unmeasurable(
     if not claims:
         said = "makes no claim" if scene.answer(check).strip() else "is empty"
         return f"nothing to support: the answer {said}"
+    language = language_of(scene.answer(check)).code
+    if language not in (None, "en"):
+        return f"not measured: the answer is in another language ({language}), and only English is read"
     turns = scene.turns_so_far(check)
     if wanted.against == "documents" or any(True for _ in material.found_in(turns)):
         return None

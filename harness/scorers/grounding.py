@@ -44,6 +44,8 @@ _SHOWN = 400  # characters of evidence kept beside a sentence
 _TO_THE_USER = re.compile(r"\b(?:you|your|yours)\b", re.IGNORECASE)
 _HOLDS = 0.8  # share of a question's words that stand together where its answer is likely to be
 _FEWEST_WORDS = 2
+_FEWEST_OF_LANGUAGE = 8  # words
+_FOREIGN = 0.25  # share of another language's function words; short English texts have less by chance
 
 
 class GroundingScorer:
@@ -173,9 +175,8 @@ def _unmeasurable(
     if not claims:
         said = "makes no claim" if scene.answer(check).strip() else "is empty"
         return f"nothing to support: the answer {said}"
-    language = language_of(scene.answer(check)).code
-    if language not in (None, "en"):
-        return f"not measured: the answer is in another language ({language}), and only English is read"
+    if _is_foreign(scene.answer(check)):
+        return "not measured: the answer is in another language, and only English is read"
     turns = scene.turns_so_far(check)
     if wanted.against == "documents" or any(True for _ in material.found_in(turns)):
         return None
@@ -185,6 +186,17 @@ def _unmeasurable(
     if searched or scene.assistant.has_tool("file_search"):
         return None
     return "there is no evidence to compare with: no search result, tool output or code log was captured"
+
+
+def _is_foreign(answer: str) -> bool:
+    """Whether an answer is surely not in English; of short ones only the script tells."""
+    letters = [character for character in answer if character.isalpha()]
+    if sum(character.isascii() for character in letters) < len(letters) / 2:
+        return True
+    language = language_of(answer)
+    if language.code in (None, "en") or len(answer.split()) < _FEWEST_OF_LANGUAGE:
+        return False
+    return language.shares[language.code] >= _FOREIGN
 
 
 def _reason(claims: Sequence[_Judged], supported: Sequence[_Judged], least: float) -> str:

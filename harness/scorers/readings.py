@@ -51,6 +51,10 @@ class Reading:
     first: int
     places: list[tuple[int, int]]
 
+    def key(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What the model sees of it."""
+        return tuple(self.ids), tuple(self.types)
+
 
 class Reader:
     """Cuts questions, contexts and answers into readings.

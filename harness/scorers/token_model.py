@@ -21,7 +21,6 @@ from harness.scorers.readings import Reader, Reading
 
 LONGEST_ANSWER = 60_000
 """Characters of an answer that are judged; what follows is left out, and scores say so."""
-_FOLDER = "grounding_model"
 _LOG = logging.getLogger(__name__)
 _LOADING = threading.Lock()
 
@@ -64,34 +63,45 @@ class TokenModel:
 
     def _risks(self, question: str, context: str, answer: str) -> tuple[TokenRisk, ...]:
         readings = self._reader.readings(*map(files.storable, (question, context, answer[:LONGEST_ANSWER])))
-        return tuple(risk for reading in readings for risk in self._judged(reading))
+        # An answer may say the same again and again.
+        judged = cache(self._logits)
+        return tuple(risk for reading in readings for risk in _placed(reading, judged(*reading.key())))
 
-    def _judged(self, reading: Reading) -> Sequence[TokenRisk]:
+    def _logits(self, ids: tuple[int, ...], types: tuple[int, ...]) -> list[float]:
         import numpy as np
 
-        row = {"ids": np.array([reading.ids], np.int64), "types": np.array([reading.types], np.int64)}
-        logits = self._session.run(None, row)[0][0][reading.first : -1]
-        # Rounded: what differs in the last bits between processors shall not show.
-        return [
-            TokenRisk(start, end, round(float(logit), 4))
-            for (start, end), logit in zip(reading.places, logits, strict=True)
-        ]
+        row = {"ids": np.array([ids], np.int64), "types": np.array([types], np.int64)}
+        logits: list[float] = self._session.run(None, row)[0][0].tolist()
+        return logits
+
+
+def _placed(reading: Reading, logits: Sequence[float]) -> Sequence[TokenRisk]:
+    answer = logits[reading.first : -1]
+    # Rounded: what differs in the last bits between processors shall not show.
+    return [
+        TokenRisk(start, end, round(logit, 4))
+        for (start, end), logit in zip(reading.places, answer, strict=True)
+    ]
 
 
 def default() -> TokenModel | None:
     """The model of this package, loaded when first asked for; None, after one warning, where it can't be."""
     with _LOADING:
-        return _loaded()
+        return loaded()
 
 
 @cache
-def _loaded() -> TokenModel | None:
+def loaded() -> TokenModel | None:
+    """As :func:`default`, which keeps several threads from loading it at once."""
     try:
         words, _ = files.checked(resources.files("harness.embedding").joinpath("minilm"), "tokenizer.json")
-        folder = resources.files("harness.scorers").joinpath(_FOLDER)
-        return TokenModel(folder, files.tokenizer(words))
+        return TokenModel(_folder(), files.tokenizer(words))
     except (OSError, ValueError, ImportError) as problem:
         _LOG.warning(
             "answers are compared with documents by words alone: %s; install the package again", problem
         )
         return None
+
+
+def _folder() -> Traversable:
+    return resources.files("harness.scorers").joinpath("grounding_model")

@@ -60,10 +60,13 @@ def test_any_answer_can_be_read(model: token_model.TokenModel, answer: str) -> N
     assert all(abs(risk.logit) < 1_000 for risk in model.risks("", CONTEXT, answer))
 
 
-def test_without_the_model_words_alone_decide_at_the_same_threshold(without_model: None) -> None:
-    right, wrong = score_answers(
-        ["", ""], [CONTEXT, CONTEXT], [CONTEXT, "Water damage is covered for 12 years."]
+@pytest.mark.usefixtures("without_model")
+def test_without_the_model_words_alone_decide_at_the_same_threshold() -> None:
+    invented = (
+        "Astronauts ship purple submarines to Lisbon within 3 weeks. Tickets cost 12 doubloons each. "
+        "Captain Moreno sails from Genoa at 7:45 with 88 sheep. The brass band costs nothing extra."
     )
+    right, wrong = score_answers(["", ""], [CONTEXT, CONTEXT], [CONTEXT, invented])
     assert right < THRESHOLD <= wrong
 
 

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.grounding import auroc, newton, predict, within
+from benchmarks.grounding import auroc, characters, newton, predict, within
 from harness.embedding import files
 from harness.scorers import lexical, risk
 from harness.scorers.lexical import Comparison
@@ -49,18 +49,21 @@ class Case:
     label: int
 
 
-def calibrate(model: Path, tokenizer: bytes, rows: Sequence[Row], out: Path) -> None:
-    """Fit both regressions, print the figures, write ``calibration.json`` into ``out``."""
-    reader = TokenModel(model, files.tokenizer(tokenizer))
+def calibrate(folder: Path, tokenizer: bytes, rows: Sequence[Row]) -> None:
+    """Fit both regressions, print the figures, write ``calibration.json`` beside the model."""
+    reader = TokenModel(folder, files.tokenizer(tokenizer))
     judged = [one for row in rows if row["set"] in FITTED and (one := _judged(row, reader))]
     sentences = _regression("sentences", [case for one in judged for case in _sentences(*one)])
     answers = _regression("answers", [_answer(*one, sentences) for one in judged])
     made = Calibration(
         answers=answers,
         sentences=sentences,
+        doubt=_doubt([(row, risks) for row, _, risks in judged if row["set"] == "ragtruth_train"]),
         data=f"{len(judged)} answers to questions and summaries, their sources unseen in training",
     )
-    (out / "calibration.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
+    (folder / "calibration.json").write_bytes(
+        msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n"
+    )
 
 
 def _judged(row: Row, reader: TokenModel) -> tuple[Row, Comparison, Sequence[TokenRisk]] | None:
@@ -161,6 +164,28 @@ def _rates(said: NDArray[np.bool_], y: Array, weight: Array) -> tuple[float, flo
     hits, alarms = weight[said & wrong].sum(), weight[said & ~wrong].sum()
     specificity = weight[~said & ~wrong].sum() / weight[~wrong].sum()
     return hits / max(1e-9, hits + alarms), hits / weight[wrong].sum(), specificity
+
+
+def _doubt(judged: Sequence[tuple[Row, Sequence[TokenRisk]]]) -> float:
+    """The logit of tokens at which the characters shown agree best with people's spans."""
+    share = sum(row["label"] for row, _ in judged) / len(judged)
+    weights = {1: SHARE / share, 0: (1 - SHARE) / (1 - share)}
+
+    def agreement(least: float) -> float:
+        hits = shown = meant = 0.0
+        for row, risks in judged:
+            said, right = characters(risk.doubted(risks, least)), characters(row["spans"])
+            weight = weights[row["label"]]
+            hits, shown, meant = (
+                hits + weight * len(said & right),
+                shown + weight * len(said),
+                meant + weight * len(right),
+            )
+        return 2 * hits / max(1.0, shown + meant)
+
+    best = max((step / 4 for step in range(-8, 13)), key=agreement)
+    print(f"words in doubt from logit {best}: character F1 {agreement(best):.3f}")
+    return best
 
 
 # --- figures -------------------------------------------------------------------------------------------

@@ -35,7 +35,8 @@ _PAIRS = {a: b for pair in _OPPOSITES for a, b in [pair.split("/")]} | {
 _LIKE = """
 buy/purchase help/assist start/begin show/display need/require use/employ make/create get/obtain big/large
 small/little quick/fast also/additionally but/however because/since many/numerous often/frequently
-about/approximately usually/typically important/significant main/primary different/various keep/maintain give/provide tell/inform
+about/approximately usually/typically important/significant main/primary different/various keep/maintain
+give/provide tell/inform
 ask/request end/finish choose/select change/modify find/locate end/conclude people/individuals children/kids
 allow/permit cause/lead doctor/physician car/vehicle house/home illness/disease method/approach job/position
 contains/includes requires/needs helps/aids shows/indicates uses/utilizes provides/offers begins/starts

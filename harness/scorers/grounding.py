@@ -10,9 +10,9 @@ No value when there is no claim, when the answer is not in English, or when the 
 it found. Claims without any search, where the assistant has file_search, are unsupported: value 0.
 
 Evidence: ``sentences``, a list of ``{text, start, end, kind, claim, label, supported, support,
-unsupported_probability, evidence, why}`` with offsets into the turn's answer (``turn`` from 0); ``label``
+unsupported_probability, evidence, why, doubts}`` with offsets into the turn's answer (``turn`` from 0); ``label``
 is ``supported``, ``unsupported`` or, against documents, ``not_retrieved`` (the documents say it, what was
-retrieved does not); ``evidence`` is ``{filename, file_id, page, chunk, start, end, text}``, offsets into
+retrieved does not); ``doubts`` are the ranges of the answer that the model doubts; ``evidence`` is ``{filename, file_id, page, chunk, start, end, text}``, offsets into
 the chunk or page. Further ``claims``, ``supported_claims``, ``against``, ``cut_off`` when the text was
 longer than what is looked at, and ``model``, which model read along (None: words alone).
 
@@ -231,6 +231,7 @@ def _shown(one: _Judged, *, measured: bool) -> dict[str, Any]:
             "support": verdict.support.share,
             "unsupported_probability": verdict.unsupported_probability,
             "why": verdict.why,
+            "doubts": [list(place) for place in verdict.doubts],
         }
         if one.evidence and verdict.support.window:
             shown["evidence"] = _place(one.evidence, verdict.support.window)
@@ -289,6 +290,19 @@ def score_answers(questions: Iterable[str], contexts: Iterable[str], answers: It
     three must be of one length. :data:`THRESHOLD` turns a probability into a verdict.
     """
     return [_unsupported(*row) for row in zip(questions, contexts, answers, strict=True)]
+
+
+def unsupported_spans(question: str, context: str, answer: str) -> list[tuple[int, int]]:
+    """The ranges of characters of an answer that its context does not seem to support, in order.
+
+    Without the model these are the whole sentences that the comparison of words finds unsupported.
+    """
+    model = token_model.default()
+    if model and content_words(context):
+        return risk.doubted(model.risks(question, context, wording.without_markers(answer)))
+    compared = lexical.compare(question, context, answer)
+    judged = zip(compared.claims, compared.supports, strict=True) if compared else ()
+    return [(claim.start, claim.end) for claim, support in judged if not support.supported]
 
 
 def _unsupported(question: str, context: str, answer: str) -> float:

@@ -52,11 +52,13 @@ class Calibration(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     Attributes:
         answers: Over :func:`answer_features`.
         sentences: Over :func:`sentence_features`.
+        doubt: Logit from which a token counts as unsupported, where the words in doubt are to be shown.
         data: What they were fitted on, in words.
     """
 
     answers: Regression
     sentences: Regression
+    doubt: float
     data: str
 
 
@@ -110,6 +112,20 @@ def features_of(sentences: Regression, compared: Comparison, risks: Sequence[Tok
 def moved(probability: float, logits: float) -> float:
     """A probability with so much added to its logit."""
     return round(_sigmoid(logit(probability) + logits), 6)
+
+
+def doubted(risks: Sequence[TokenRisk], least: float | None = None) -> list[tuple[int, int]]:
+    """The ranges of characters that the model doubts, in order; neighbouring tokens make one range."""
+    least = calibration().doubt if least is None else least
+    runs: list[tuple[int, int]] = []
+    for token in risks:
+        if token.logit < least:
+            continue
+        if runs and token.start - runs[-1][1] <= 1:
+            runs[-1] = (runs[-1][0], token.end)
+        else:
+            runs.append((token.start, token.end))
+    return runs
 
 
 def inside(risks: Iterable[TokenRisk], spans: Sequence[tuple[int, int]]) -> list[TokenRisk]:

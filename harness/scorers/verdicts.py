@@ -7,7 +7,7 @@ because it can be shown. Everything else is decided by the calibrated probabilit
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from harness.scorers import risk, wording
@@ -16,7 +16,7 @@ from harness.scorers.evidence import Evidence
 from harness.scorers.support import Support, support_of
 from harness.scorers.token_model import TokenModel, TokenRisk
 
-_NAMED = 3  # passages of a sentence that a reason quotes
+_NAMED = 3  # doubts that a reason quotes
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +28,14 @@ class Verdict:
         unsupported_probability: 0 to 1, calibrated; None without the model.
         support: What the comparison of words found, with the best evidence.
         why: What is missing or differs; empty when supported.
+        doubts: Ranges of characters of the answer that the model doubts; empty when supported.
     """
 
     supported: bool
     unsupported_probability: float | None
     support: Support
     why: str
+    doubts: tuple[tuple[int, int], ...] = ()
 
 
 class Verdicts:
@@ -65,26 +67,14 @@ class Verdicts:
         risks = risk.inside(self._risks, [(sentence.start, sentence.end)])
         probability = risk.calibration().sentences.probability(risk.sentence_features(support, risks))
         if support.conflicts:
-            return Verdict(False, probability, support, support.why)
-        supported = probability < risk.calibration().sentences.threshold
-        return Verdict(supported, probability, support, "" if supported else self._why(support, risks))
+            return Verdict(False, probability, support, support.why, tuple(risk.doubted(risks)))
+        if probability < risk.calibration().sentences.threshold:
+            return Verdict(True, probability, support, "")
+        doubts = tuple(risk.doubted(risks))
+        return Verdict(False, probability, support, self._why(support, doubts), doubts)
 
-    def _why(self, support: Support, risks: list[TokenRisk]) -> str:
-        named = ", ".join(repr(text) for text in self._riskiest(risks)[:_NAMED])
+    def _why(self, support: Support, doubts: Sequence[tuple[int, int]]) -> str:
+        longest = sorted(doubts, key=lambda place: place[0] - place[1])[:_NAMED]
+        named = ", ".join(repr(" ".join(self._answer[start:end].split())) for start, end in longest)
         found = f"the evidence does not seem to say {named}" if named else ""
         return "; ".join(part for part in (found, support.why) if part) or "it differs from the evidence"
-
-    def _riskiest(self, risks: list[TokenRisk]) -> list[str]:
-        """The runs of words that the model doubts, the longest first."""
-        runs: list[tuple[int, int]] = []
-        for token in risks:
-            if token.logit <= 0:
-                continue
-            if runs and token.start - runs[-1][1] <= 1:
-                runs[-1] = (runs[-1][0], token.end)
-            else:
-                runs.append((token.start, token.end))
-        return [
-            " ".join(self._answer[start:end].split())
-            for start, end in sorted(runs, key=lambda run: run[0] - run[1])
-        ]

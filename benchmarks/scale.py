@@ -27,6 +27,7 @@ from pathlib import Path
 
 HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
 _PLAIN = os.environ | {"PYTHONPATH": str(Path.cwd()), "NO_COLOR": "1"}
+_PLAIN.pop("PYTHONDONTWRITEBYTECODE", None)  # as after an installation, byte code is there
 
 _ASSISTANT = """\
 name: Scaled

@@ -1,18 +1,24 @@
-"""CPU time of commands that only print, and of a first run: user and system milliseconds, best of five.
+"""CPU time of commands that only print, and of short runs: user and system milliseconds, best of five.
 
 python -m benchmarks.start_up
+
+Byte code is there, as after an installation: without it every start compiles the whole package.
 """
 
 from __future__ import annotations
 
+import os
 import resource
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from benchmarks.scale import prepare
+
 _HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
 _ROUNDS = 5
+_INSTALLED = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def cpu_ms(arguments: list[str], folder: Path) -> float:
@@ -22,7 +28,7 @@ def cpu_ms(arguments: list[str], folder: Path) -> float:
 
 def _once(arguments: list[str], folder: Path) -> float:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run([*_HARNESS, *arguments], cwd=folder, check=True, capture_output=True)
+    subprocess.run([*_HARNESS, *arguments], cwd=folder, env=_INSTALLED, check=True, capture_output=True)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return 1000 * (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
 
@@ -32,11 +38,18 @@ def main() -> None:
     helps = [[name, "--help"] for name in ("init", "run", "check", "report", "runs", "serve", "completion")]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
+        (place / "scripted").mkdir()
         subprocess.run([*_HARNESS, "init"], cwd=place, check=True, capture_output=True)
         print("| command | CPU ms |\n| --- | ---: |")
         for arguments in [["--version"], ["--help"], *helps]:
             print(f"| `harness {' '.join(arguments)}` | {cpu_ms(arguments, place):.0f} |")
-        for arguments in (["check", "suite.yaml"], ["run", "suite.yaml", "--only", "off-topic"]):
+        prepare(place / "scripted", 1)
+        scripted = ["scripted/suite.yaml", "--models", "scripted/models.yaml"]
+        for arguments in (
+            ["check", "suite.yaml"],
+            ["run", *scripted],
+            ["run", "suite.yaml", "--only", "off-topic"],
+        ):
             print(f"| `harness {' '.join(arguments)}` | {cpu_ms(arguments, place):.0f} |")
 
 

@@ -14,6 +14,9 @@ import msgspec
 from harness.cost.usage import Usage
 from harness.trace.records import Record, Trace
 
+Role = Literal["assistant", "judge"]
+"""Who a request is paid to."""
+
 Outcome = Literal["passed", "failed", "errored", "skipped"]
 
 # How a suite run stands: under way; all trials are in; a person stopped it; its budget or the number of
@@ -44,6 +47,54 @@ class Score(Record, frozen=True):
     evidence: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
+class Estimate(Record, frozen=True):
+    """A number with the interval that it lies in at 95 % confidence."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Calibration(Record, frozen=True):
+    """How far a judge agrees with people, by one rubric and one version of a model.
+
+    A row is *met* when its label meets the expectation, else *unmet*.
+
+    Attributes:
+        rubric: The rubric's name when it was measured.
+        fingerprint: Of the rubric's text and all else that decides what the judge is asked.
+        model: The model that answered, as it names itself.
+        made_at: When.
+        rows: How many rows people have labelled.
+        judged: For how many of them the judge gave a verdict.
+        met: How many of those people found met.
+        unmet: How many of those people found unmet.
+        kappa: Cohen's kappa between judge and people over met and unmet; None when it has no value.
+        sensitivity: Share of the unmet rows that the judge finds unmet; None without such rows.
+        specificity: Share of the met rows that the judge finds met; None without such rows.
+        agreement: Share of the rows in which both say the same of met and unmet.
+        label_kappa: Cohen's kappa over all labels, quadratically weighted on a scale.
+        confusion: How often the judge said what: by the label of people, then by that of the judge.
+        unjudged: Why there was no verdict, with the number of rows.
+    """
+
+    rubric: str
+    fingerprint: str
+    model: str
+    made_at: datetime
+    rows: int
+    judged: int
+    met: int
+    unmet: int
+    kappa: Estimate | None = None
+    sensitivity: Estimate | None = None
+    specificity: Estimate | None = None
+    agreement: Estimate | None = None
+    label_kappa: float | None = None
+    confusion: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
+    unjudged: dict[str, int] = msgspec.field(default_factory=dict)
+
+
 class TrialResult(Record, frozen=True):
     """One trial that ended.
 
@@ -62,6 +113,8 @@ class TrialResult(Record, frozen=True):
         usage: All turns together; None when any turn's is unknown.
         cost_usd: At list prices of the model that ran; None when unknown.
         cost_reason: Why the cost is unknown.
+        judge_cost_usd: What judges cost, no part of ``cost_usd``; None when none was asked, or unknown.
+        judge_cost_reason: Why that is unknown; empty when it is known or none was asked.
         latency_s: All turns together, without ``wait_s``.
         wait_s: Seconds that its requests waited for rate limits and between tries; all turns together.
         trace: What happened; None only when nothing was begun.
@@ -84,6 +137,8 @@ class TrialResult(Record, frozen=True):
     usage: Usage | None = None
     cost_usd: Decimal | None = None
     cost_reason: str = ""
+    judge_cost_usd: Decimal | None = None
+    judge_cost_reason: str = ""
     latency_s: float = 0.0
     wait_s: float = 0.0
     trace: Trace | None = None
@@ -107,12 +162,14 @@ class Spending(Record, frozen=True):
         spent_usd: All of them together, those of unknown cost at the most that they could cost.
         unknown_usd: The part of ``spent_usd`` that is such a worst case.
         overcharged: Requests that cost more than the limits they were sent with allow.
+        judge_usd: The part of ``spent_usd`` that judges were asked for.
     """
 
     requests: int
     spent_usd: Decimal
     unknown_usd: Decimal = Decimal(0)
     overcharged: int = 0
+    judge_usd: Decimal = Decimal(0)
 
 
 class SuiteRun(Record, frozen=True):

@@ -15,6 +15,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 from harness.cost.prices import ModelPrice, PriceBook
 from harness.errors import SettingsError, Where
+from harness.judge.asking import JudgeOptions
+from harness.judge.gating import LEAST_KAPPA
 from harness.suite.records import MOST_REPEATS, Deadline
 from harness.targets.interface import MOST_ROUNDS
 from harness.targets.limits import Limits
@@ -55,7 +57,7 @@ class Settings(BaseModel):
     ``azure_endpoint`` the key from ``AZURE_OPENAI_API_KEY``, and ``api_version`` from ``OPENAI_API_VERSION``.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     target: str = "embedded"
     """Where the assistant lives: embedded, assistants, responses, chat, function, recording, or an installed
@@ -114,6 +116,21 @@ class Settings(BaseModel):
     """Under a budget: calls of hosted tools in one response."""
     prices: dict[str, Price] = Field(default_factory=dict)
     """Prices of models by name, before the list prices: input, output and cached, USD per million tokens."""
+    judge_model: Annotated[str, Field(min_length=1)] | None = None
+    """The chat model that judges by rubrics which name none."""
+    judge_base_url: str | None = None
+    """Of the chat completions API where judges are asked, ending in /v1; where the assistant lives when left
+    out, the embedded server when that is no address."""
+    judge_api_key: str | None = Field(default=None, repr=False)
+    """For that API; api_key when judge_base_url is left out."""
+    judge_temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """Of the judging model; its own default when left out."""
+    judge_deadline_s: Deadline = 120.0
+    """Longest one vote of a judge may take, in seconds."""
+    judge_structured: bool = True
+    """Whether the JSON Schema of its answer is sent to the judge; false for a server that refuses it."""
+    judge_min_kappa: Annotated[float, Field(ge=0, le=1)] = LEAST_KAPPA
+    """Cohen's kappa that a calibrated judge must reach before its verdicts count."""
     models: str | None = None
     """Model table of the embedded server, a YAML file; the offline reference assistant when left out."""
     faults: str | None = None
@@ -162,6 +179,12 @@ class Settings(BaseModel):
             max_wait_s=self.max_wait_s,
         )
 
+    def judge_options(self) -> JudgeOptions:
+        """How judges are asked."""
+        return JudgeOptions(
+            self.judge_model, self.judge_temperature, self.judge_deadline_s, self.judge_structured
+        )
+
     def target_options(self) -> TargetOptions:
         """What the targets room needs of this."""
         return TargetOptions(
@@ -187,7 +210,8 @@ class Settings(BaseModel):
         Raises:
             SettingsError: A pattern of ``scrub`` can't be used.
         """
-        known = [*secrets_in(os.environ), *([self.api_key] if self.api_key else [])]
+        own = (self.api_key, self.judge_api_key)
+        known = [*secrets_in(os.environ), *(key for key in own if key)]
         return Scrubber(known, patterns=self.scrub, emails=self.scrub_emails)
 
 

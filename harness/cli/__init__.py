@@ -22,8 +22,11 @@ _COMMANDS = {
     "run": "Run suites against an assistant, score the answers, write a report.",
     "perturb": "Vary what users say, and find the smallest variation that breaks something.",
     "check": "Check suite files and name every mistake with file:line:column.",
+    "schema": "Write the JSON Schemas of suite and assistant files for editors.",
     "report": "Write the report of a stored run again, in any format.",
     "rescore": "Score a stored run anew with changed expectations, without a request.",
+    "score": "Show the scores of a stored trial, and explain them.",
+    "calibrate": "Measure how far a judge agrees with people, so that it may gate.",
     "runs": "List the stored runs.",
     "gate": "Say whether a candidate may replace a baseline: pass, fail or inconclusive.",
     "plan": "Say how many trials it takes to find a drop.",
@@ -40,7 +43,7 @@ PASSED, FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING_TO_RUN = range(6)
 
 # Commands that end with a verdict (0 pass, 1 fail, 2 inconclusive), and how they end without one.
 _GIVE_VERDICTS = {"gate"}
-_NO_VERDICT = {INTERRUPTED: 130, INTERNAL: 70, USAGE: 64}
+_NO_VERDICT = {FAILED: 70, INTERRUPTED: 130, INTERNAL: 70, USAGE: 64}
 
 
 class _LazyGroup(click.Group):
@@ -116,6 +119,8 @@ def _run(arguments: list[str]) -> tuple[int, bool]:
     except click.ClickException as error:
         error.show()
         return USAGE, False
+    except SystemExit:  # what click makes of a reader of our output that went away
+        return FAILED, False
     except Exception as error:  # noqa: BLE001 - the program's edge: nothing may exit as if it were a verdict
         return _explain(error, debug="--debug" in arguments), False
     return (code if isinstance(code, int) else PASSED), True

@@ -35,16 +35,32 @@ def _given(
     return value or None
 
 
+_BUDGET = click.option(
+    "--budget",
+    "budget_usd",
+    callback=_usd,
+    metavar="USD",
+    help="Send nothing that could cost more in all.",
+)
+_PRICES = click.option(
+    "--price",
+    "prices",
+    multiple=True,
+    callback=_given,
+    metavar="MODEL=IN/OUT",
+    help="Price of a model in USD per million tokens, e.g. my-model=1.10/4.40. Repeatable.",
+)
+
+
+def budget_and_prices(function: Callable[..., Any]) -> Callable[..., Any]:
+    """What may be spent in all, and what it is counted by."""
+    return _BUDGET(_PRICES(function))
+
+
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What may be spent, and what it is counted by."""
     decorators = [
-        click.option(
-            "--budget",
-            "budget_usd",
-            callback=_usd,
-            metavar="USD",
-            help="Send nothing that could cost more in all.",
-        ),
+        _BUDGET,
         click.option(
             "--budget-per-trial",
             "budget_per_trial_usd",
@@ -59,14 +75,7 @@ def options(function: Callable[..., Any]) -> Callable[..., Any]:
             metavar="USD",
             help="With a budget: the most a turn can cost where nothing limits it (--target function).",
         ),
-        click.option(
-            "--price",
-            "prices",
-            multiple=True,
-            callback=_given,
-            metavar="MODEL=IN/OUT",
-            help="Price of a model in USD per million tokens, e.g. my-model=1.10/4.40. Repeatable.",
-        ),
+        _PRICES,
     ]
     for decorate in reversed(decorators):
         function = decorate(function)
@@ -103,6 +112,9 @@ def told(forecast: Forecast, budget_usd: Decimal | None) -> str:
         how = f"  {counted(forecast.counted.trials, 'trial')} that never ran here, by tokens and limits"
         lines.append(f"{how}: {_range(forecast.counted)}")
     lines += [f"  unknown for {counted(count, 'trial')}: {why}" for why, count in forecast.unknown.items()]
+    if forecast.judges.trials:
+        how = f"  judges of {counted(forecast.judges.trials, 'trial')}, by votes and limits"
+        lines.append(f"{how}: {_range(forecast.judges)}")
     total = forecast.total
     lines.append(f"in all: {_range(total)}{' and what is unknown' if forecast.unknown else ''}")
     if budget_usd is not None:

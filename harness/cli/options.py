@@ -128,3 +128,20 @@ def replaying(flags: dict[str, Any]) -> dict[str, Any]:
     if flags["target"] not in (None, "recording"):
         raise click.UsageError(f"--replay asks nobody, so --target {flags['target']} can't go with it.")
     return flags | {"target": "recording"}
+
+
+def judge(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Which model judges, and where."""
+    decorators = [
+        click.option(
+            "--judge-model", metavar="NAME", help="Chat model that judges where a rubric names none."
+        ),
+        click.option(
+            "--judge-base-url",
+            metavar="URL",
+            help="Chat completions API where judges are asked. Default: where the assistant lives.",
+        ),
+    ]
+    for decorate in reversed(decorators):
+        function = decorate(function)
+    return function

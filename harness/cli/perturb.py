@@ -51,6 +51,7 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
     help="Keep what broke as a suite: a .yaml file.",
 )
 @options.where
+@options.judge
 @click.option("--repeats", type=click.IntRange(1), help="Play every variation this often; all must break.")
 @money.options
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli import options
+from harness.cli import money, options
 
 if TYPE_CHECKING:
     from harness.results import Score
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.workflows.rescoring import ScoreChange
 
 _SHOWN = 50
+_OF_JUDGE = ("judge_model", "judge_base_url", "budget_usd", "prices")
 
 
 @click.command("rescore")
@@ -23,36 +24,56 @@ _SHOWN = 50
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
 @click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
 @click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@click.option(
+    "--judge", "asks_judge", is_flag=True, help="Ask judges where what they decided no longer fits."
+)
+@options.judge
+@money.budget_and_prices
 @options.store
-def command(run: str, junit: str | None, markdown: str | None, no_progress: bool, **flags: Any) -> int:
+def command(
+    run: str, junit: str | None, markdown: str | None, no_progress: bool, asks_judge: bool, **flags: Any
+) -> int:
     """Score a stored RUN (its id, or 'latest') anew, with changed expectations or scorers; nothing is asked.
 
     \b
     Examples:
       harness rescore
       harness rescore 20260102-030405-ab12 --junit out.xml
+      harness rescore --judge --judge-model gpt-5.4-mini --budget 0.50
 
     The run stays as it is; what was scored anew is a run of its own. Trials whose messages, tool stubs or
-    assistant have changed since can't be scored anew, and are named. Exit codes are those of harness run.
+    assistant have changed since can't be scored anew, and are named. With --judge the judges of rubrics are
+    asked about the stored answers, the assistant never. Exit codes are those of harness run.
     """
     import asyncio
 
     from harness.cli.run import conclude, print_summary
     from harness.settings import load_settings
 
+    of_judge = [name for name in _OF_JUDGE if flags[name] is not None]
+    if of_judge and not asks_judge:
+        raise click.UsageError(f"{_flags(of_judge)} is for a judge: give --judge too, or leave it out.")
     settings = load_settings(flags)
-    rescored = asyncio.run(_rescored(run, settings, quiet=no_progress))
+    rescored = asyncio.run(_rescored(run, settings, of_judge, quiet=no_progress, asks_judge=asks_judge))
     _tell(rescored)
     print_summary(rescored.run)
     return conclude(rescored.run, settings, junit, markdown)
 
 
-async def _rescored(run: str, settings: Settings, *, quiet: bool) -> Rescored:
+def _flags(names: list[str]) -> str:
+    spelt = {"budget_usd": "--budget", "prices": "--price"}
+    return ", ".join(spelt.get(name, f"--{name.replace('_', '-')}") for name in names)
+
+
+async def _rescored(
+    run: str, settings: Settings, changed: list[str], *, quiet: bool, asks_judge: bool
+) -> Rescored:
     from harness import workflows
     from harness.cli.progress import progress
 
     with progress("off" if quiet else "auto") as listeners:
-        return await workflows.rescore(run, settings, workflows.Control(listeners))
+        control = workflows.Control(listeners)
+        return await workflows.rescore(run, settings, control, asks_judge=asks_judge, changed=changed)
 
 
 def _tell(rescored: Rescored) -> None:

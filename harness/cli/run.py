@@ -29,6 +29,7 @@ _OF_THE_RUN = (
     "faults",
     "keep_assistants",
     "keep_users",
+    "judge_model",
 )
 """What a run that goes on takes from its beginning."""
 
@@ -37,6 +38,7 @@ _OF_THE_RUN = (
 @options.job
 @options.where
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
+@options.judge
 @money.options
 @click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
 @click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")

@@ -45,7 +45,8 @@ def pair(trials: Iterable[Trial], metric: str, baseline: str = BASELINE, candida
     before, after = ([trial for trial in rows if trial.variant == name] for name in (baseline, candidate))
     cluster_of = {trial.case_id: trial.cluster for trial in rows}
     cases = list(cluster_of)
-    sides = side(before, cases, metric), side(after, cases, metric)
+    shared = len(set(cluster_of.values())) < len(cases)
+    sides = side(before, cases, metric, shared=shared), side(after, cases, metric, shared=shared)
     whole = Arms(*sides, arms(*([[0.0]] * len(cases),) * 2, list(cluster_of.values())).clusters)
     has = [[bool(n) for n in counts(values)] for values in sides]
     return Pairs(
@@ -58,9 +59,16 @@ def pair(trials: Iterable[Trial], metric: str, baseline: str = BASELINE, candida
     )
 
 
-def side(trials: Sequence[Trial], cases: Sequence[str], metric: str) -> Matrix:
-    """One variant's trials as a matrix: a row a case, a column a pass, NaN where a trial has no value."""
-    columns = _columns(trials)
+def side(trials: Sequence[Trial], cases: Sequence[str], metric: str, *, shared: bool = True) -> Matrix:
+    """One variant's trials as a matrix: a row a case, a column a pass, NaN where a trial has no value.
+
+    Args:
+        trials: Of the variant.
+        cases: One for each row.
+        metric: The value of a trial.
+        shared: Whether cases share clusters, so that it matters which trials ran in the same pass.
+    """
+    columns = _columns(trials, shared=shared)
     rows: dict[str, list[float]] = {case: [math.nan] * columns.width for case in cases}
     for trial in trials:
         rows[trial.case_id][columns.place(trial)] = getattr(trial, metric)
@@ -71,8 +79,8 @@ def side(trials: Sequence[Trial], cases: Sequence[str], metric: str) -> Matrix:
 class _Columns:
     """Which column each trial belongs to.
 
-    Trials with the same label ran in the same pass. Where labels are never shared (a number over all
-    trials), a case's first trial stands in the first column, and so on.
+    Trials with the same label ran in the same pass. Where that does not matter, and where labels are never
+    shared (a number over all trials), a case's first trial stands in the first column, and so on.
     """
 
     labels: dict[str, int]
@@ -85,13 +93,13 @@ class _Columns:
         return self.labels[trial.trial]
 
 
-def _columns(trials: Sequence[Trial]) -> _Columns:
+def _columns(trials: Sequence[Trial], *, shared: bool) -> _Columns:
     labels = sorted({trial.trial for trial in trials}, key=_in_order)
     of_case: dict[str, list[str]] = {}
     for trial in trials:
         of_case.setdefault(trial.case_id, []).append(trial.trial)
     most = max(map(len, of_case.values()), default=0)
-    if len(labels) <= 2 * most:
+    if shared and len(labels) <= 2 * most:
         return _Columns({label: place for place, label in enumerate(labels)}, len(labels))
     ranks = {
         (case, label): place
@@ -106,16 +114,27 @@ def _in_order(label: str) -> tuple[int, int, str]:
 
 
 def _missing_share(trials: Sequence[Trial], values: Matrix, expected: Sequence[bool]) -> float:
-    """How many of the expected cases' trials have no value.
-
-    A case is expected to have as many trials as nine in ten have at most, counted with those that ended in
-    an error: one case that was tried more often than all others makes nothing missing.
-    """
+    """How many of the expected cases' trials have no value."""
     import numpy as np
 
     if not any(expected):
         return 0.0
-    rows = Counter(trial.case_id for trial in trials)
-    passes = int(np.quantile(list(rows.values()), 0.9, method="higher")) if rows else 1
+    passes = _expected_passes(trials)
     n = np.minimum(counts(values)[np.array(expected)], passes)
     return 1 - float(n.sum()) / (len(n) * passes)
+
+
+def _expected_passes(trials: Sequence[Trial]) -> int:
+    """How many trials a case should have, those counted that ended in an error.
+
+    As many passes as half of the cases took part in, and no fewer than nine in ten cases have at most: one
+    case that was tried more often than all others makes nothing missing.
+    """
+    import numpy as np
+
+    if not trials:
+        return 1
+    of_case = Counter(trial.case_id for trial in trials)
+    of_pass = Counter(trial.trial for trial in trials)
+    shared = sum(2 * found >= len(of_case) for found in of_pass.values())
+    return max(shared, int(np.quantile(list(of_case.values()), 0.9, method="higher")))

@@ -86,20 +86,24 @@ def _met(scores: Iterable[Score]) -> Iterator[tuple[int | None, str]]:
 
 
 def _handed_over(scene: Scene, turn: int) -> bool | None:
-    return _verdict(Check("escalates", True, turn), scene)
+    """Whether it did, however well: what is wrong with a hand-over, the suite's own expectations tell."""
+    judged = _judged(Check("escalates", True, turn), scene)
+    return next((bool(score.evidence["observed"]) for score in judged if "observed" in score.evidence), None)
 
 
 def _grounded(scene: Scene, turn: int) -> bool | None:
     asked = scene.conversation.turns[turn].expect.grounded
     value = asked if isinstance(asked, GroundedExpectation) else GroundedExpectation()
-    return _verdict(Check("grounded", value, turn), scene)
+    judged = _judged(Check("grounded", value, turn), scene)
+    return next((score.passed for score in judged if score.passed is not None), None)
 
 
-def _verdict(check: Check, scene: Scene) -> bool | None:
+def _judged(check: Check, scene: Scene) -> Sequence[Score]:
+    """The scores of a check; none where its turn has no outcome."""
     if never_sent(check, scene):
-        return None
+        return []
     scorer = next(each for each in builtin_scorers() if check.key in each.keys)
-    return next((score.passed for score in scorer.score(check, scene) if score.passed is not None), None)
+    return scorer.score(check, scene)
 
 
 def _told(turns: Sequence[TurnTrace], assistant: AssistantFile) -> Iterator[str]:
@@ -277,8 +281,19 @@ def varied_score(of: str, variation: Variation) -> Score:
         {"kind": each.kind, "turn": each.turn + 1, "before": each.before, "after": each.after}
         for each in variation.applied
     ]
-    evidence = {"of": of, "changes": changes}
-    return Score(check=VARIED, scorer=SCORER, turn=None, value=kinds, passed=None, evidence=evidence)
+    told = (
+        f"{each.kind} in turn {each.turn + 1}: {each.before!r} -> {each.after!r}"
+        for each in variation.applied
+    )
+    return Score(
+        check=VARIED,
+        scorer=SCORER,
+        turn=None,
+        value=kinds,
+        passed=None,
+        reason="; ".join(told),
+        evidence={"of": of, "changes": changes},
+    )
 
 
 def as_information(scores: Iterable[Score]) -> list[Score]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 MOST_EDITS = 3
 """Changes in one variation."""
+MOST_STEPS = 40
+"""Variations that are played for one conversation while Hypothesis looks for smaller ones."""
 _TRIES = 30
 """How often something is drawn for each variation that is wanted: many draws come to the same texts."""
 # Kinds, turns, places and texts are counted by as many bits; numbers wrap around where there are fewer.
@@ -67,21 +70,53 @@ def smallest(space: Space, seed: int, known: Mapping[Said, bool], breaks: Breaks
     """
     from hypothesis import Phase
 
-    told = dict(known)
-    best: list[Variation] = []
+    way = _Way(dict(known), breaks)
+    found = _explore(space, seed, way.goes_by, [Phase.generate, Phase.shrink], _TRIES * len(known))
+    return space.vary(_needed(space, found, way)) if found else None
 
-    def smaller(variation: Variation) -> bool:
-        if not best and variation.said not in told:
-            return False  # until it comes to the first that is known to break, nothing is played
-        if best and not _kinds(variation) <= _kinds(best[0]):
+
+@dataclass(slots=True)
+class _Way:
+    """The way to the smallest variation: what is known, and how much was played to know more.
+
+    Attributes:
+        told: Whether it breaks under a variation, by what is said in it.
+        breaks: Tells it of another one.
+        first: The first that breaks, when it was come to.
+        steps: How many were played.
+    """
+
+    told: dict[Said, bool]
+    breaks: Breaks
+    first: Variation | None = None
+    steps: int = 0
+
+    def goes_by(self, variation: Variation) -> bool:
+        """Whether a variation breaks too, as far as one may play to know that."""
+        if self.first is None:  # until it comes to the first that is known to break, nothing is played
+            self.first = variation if self.told.get(variation.said) else None
+            return self.first is not None
+        if not _kinds(variation) <= _kinds(self.first):
             return False  # another kind would be another fault
-        if variation.said not in told:
-            told[variation.said] = breaks(variation)
-        if told[variation.said]:
-            best.append(variation)
-        return told[variation.said]
+        return self.holds(variation, MOST_STEPS)
 
-    return _explore(space, seed, smaller, [Phase.generate, Phase.shrink], _TRIES * len(known))
+    def holds(self, variation: Variation, most: int = MOST_STEPS + 2 * MOST_EDITS) -> bool:
+        """The same, with so many steps in all."""
+        if variation.said not in self.told:
+            if self.steps >= most:
+                return False
+            self.steps += 1
+            self.told[variation.said] = self.breaks(variation)
+        return self.told[variation.said]
+
+
+def _needed(space: Space, edits: list[Edit], way: _Way) -> list[Edit]:
+    """The changes without those that it breaks without too: some undo others, or change nothing."""
+    for place in range(len(edits)):
+        fewer = [*edits[:place], *edits[place + 1 :]]
+        if fewer and space.vary(fewer).applied and way.holds(space.vary(fewer)):
+            return _needed(space, fewer, way)
+    return edits
 
 
 def _kinds(variation: Variation) -> set[str]:
@@ -90,8 +125,8 @@ def _kinds(variation: Variation) -> set[str]:
 
 def _explore(
     space: Space, seed: int, condition: Breaks, phases: Iterable[Phase], most: int
-) -> Variation | None:
-    """The smallest variation that fits the condition, as far as the phases look for one."""
+) -> list[Edit] | None:
+    """The smallest changes that fit the condition, as far as the phases look for them."""
     from hypothesis import HealthCheck, find, settings
     from hypothesis.errors import NoSuchExample
 
@@ -114,9 +149,10 @@ def _explore(
         suppress_health_check=list(HealthCheck),
     )
     try:
-        return space.vary(find(_edits(space), holds, settings=asked, random=Random(seed)))
+        found: list[Edit] = find(_edits(space), holds, settings=asked, random=Random(seed))
     except NoSuchExample:
         return None
+    return found
 
 
 def _edits(space: Space) -> SearchStrategy[list[Edit]]:

@@ -16,6 +16,7 @@ from harness.cost.usage import Usage
 from harness.results import Outcome, Score, TrialResult
 from harness.scorers.confusion import Tally
 
+_JUDGE = "judge"
 _ESCALATION = "escalation"  # the scorer whose judgements make the confusion matrix
 
 Value = TypeVar("Value")
@@ -45,6 +46,8 @@ class Brief:
     usage: Usage | None
     cost_usd: Decimal | None
     cost_reason: str
+    judge_cost_usd: Decimal | None
+    judge_cost_reason: str
     latency_s: float
     wait_s: float
     turn_latencies_s: tuple[float, ...]
@@ -81,6 +84,8 @@ def brief(result: TrialResult, shared: Shared | None = None) -> Brief:
         usage=one(result.usage),
         cost_usd=one(result.cost_usd),
         cost_reason=one(result.cost_reason),
+        judge_cost_usd=one(result.judge_cost_usd),
+        judge_cost_reason=one(result.judge_cost_reason),
         latency_s=result.latency_s,
         wait_s=result.wait_s,
         turn_latencies_s=tuple(turn.latency_s for turn in turns),
@@ -160,6 +165,8 @@ class Checks:
         known: Those that have a value in one of these trials.
         unknown: Why there is none, the first reason for each.
         handovers: Hand-overs to people: how often expected, how often made, what was wrong with them.
+        without_say: In how many trials judges decided each for information only.
+        why_without_say: The first reason for each.
         forgotten: How often users asked to be forgotten, by whether the target confirmed it.
     """
 
@@ -172,6 +179,8 @@ class Checks:
     unknown: dict[str, str] = field(default_factory=dict)
     handovers: Tally = field(default_factory=Tally)
     forgotten: Counter[bool] = field(default_factory=Counter)
+    without_say: Counter[str] = field(default_factory=Counter)
+    why_without_say: dict[str, str] = field(default_factory=dict)
 
     def take(self, result: TrialResult) -> None:
         """Count the scores of one more trial."""
@@ -182,6 +191,7 @@ class Checks:
         self.forgotten.update(turn.deletion.confirmed for turn in turns if turn.deletion)
         if result.outcome != "errored":
             self._take_values(result.scores)
+            self._take_informational(result.scores)
 
     def _take_failed(self, result: TrialResult) -> None:
         unmet = {score.check: score.reason for score in reversed(failed_scores(result))}
@@ -194,6 +204,12 @@ class Checks:
         for score in scores:
             if score.scorer == _ESCALATION:
                 self.handovers.take(score)
+
+    def _take_informational(self, scores: Sequence[Score]) -> None:
+        told = [each for each in scores if each.scorer == _JUDGE and "informational" in each.evidence]
+        self.without_say.update({score.check for score in told})
+        for score in told:
+            self.why_without_say.setdefault(score.check, str(score.evidence["informational"]))
 
     def _take_values(self, scores: Sequence[Score]) -> None:
         self.asked.update({score.check for score in scores})
@@ -208,6 +224,11 @@ class Checks:
         for check, count in sorted(self.failed.items(), key=lambda item: (-item[1], item[0])):
             found = len(self.failed_in[check])
             yield FailingCheck(check, count, self.judged[check], found, self.examples[check])
+
+    def informational(self) -> Iterator[UnjudgedCheck]:
+        """What judges decided for information only, somewhere in the run."""
+        for check, trials in sorted(self.without_say.items()):
+            yield UnjudgedCheck(check, trials, self.why_without_say[check])
 
     def never_judged(self) -> Iterator[UnjudgedCheck]:
         """Expectations without a single judgement; trials that ended in an error don't count."""

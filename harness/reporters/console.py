@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.reporters import handovers, wording
+from harness.reporters.brief import UnjudgedCheck
 from harness.reporters.summary import ConversationResult, Group, Summary
 from harness.results import SuiteRun
 
@@ -49,10 +50,12 @@ class ConsoleReporter:
             _headline(summary),
             self._suites(summary),
             self._unknown_cost(summary),
+            self._judge_cost(summary),
             self._waits(summary),
             self._budget(run),
             self._not_passed(summary),
-            self._never_judged(summary),
+            self._unjudged("Never judged, so neither passed nor failed:", summary.never_judged),
+            self._unjudged("Judged for information only:", summary.informational),
             self._escalation(summary),
             _deletions(summary),
         )
@@ -76,6 +79,10 @@ class ConsoleReporter:
     def _unknown_cost(self, summary: Summary) -> str:
         total = summary.total
         return self._wrapped(f"cost: {wording.cost(total)}") if total.cost_unknown else ""
+
+    def _judge_cost(self, summary: Summary) -> str:
+        cost = wording.judge_cost(summary.total)
+        return self._wrapped(f"judges: {cost}, apart from what the assistant cost") if cost else ""
 
     def _escalation(self, summary: Summary) -> str:
         matrix = summary.escalation
@@ -108,11 +115,11 @@ class ConsoleReporter:
             lines.append(f"  … and {len(rows) - _FAILING_SHOWN:,} more: all of them are in the report")
         return "\n".join(lines)
 
-    def _never_judged(self, summary: Summary) -> str:
-        if not summary.never_judged:
+    def _unjudged(self, title: str, checks: Sequence[UnjudgedCheck]) -> str:
+        if not checks:
             return ""
-        lines = ["Never judged, so neither passed nor failed:"]
-        for check in summary.never_judged:
+        lines = [title]
+        for check in checks:
             name = wording.printable(check.check)
             text = f"{name} in {wording.counted(check.trials, 'trial')}: {wording.printable(check.example)}"
             lines.append(self._wrapped(text, indent=2))

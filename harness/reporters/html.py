@@ -58,15 +58,19 @@ class HtmlReporter:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+    from harness.reporters.compiled import CompiledTemplates
+
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        bytecode_cache=CompiledTemplates(TEMPLATES, Path(__file__)),
     )
     for name in (
         "cost",
+        "judge_cost",
         "short_cost",
         "tokens",
         "seconds",

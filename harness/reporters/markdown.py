@@ -48,6 +48,7 @@ def _facts(summary: Summary) -> str:
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
         wording.replayed(total),
         f"cost {_plain(wording.cost(total))}",
+        f"judges {_plain(judges)}" if (judges := wording.judge_cost(total)) else "",
         f"budget: {_plain(spent)}" if (spent := wording.budget(run)) else "",
         f"{wording.tokens(total)} tokens",
         f"median turn {median}, 95 % within {most}",

@@ -10,6 +10,7 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from harness.cost.prices import FREE, Cost
 from harness.cost.usage import Usage
 from harness.cost.usage import total as total_usage
 from harness.reporters.brief import Brief, Checks, FailingCheck, Shared, UnjudgedCheck, brief
@@ -94,6 +95,13 @@ class Group:
         reasons = Counter(result.cost_reason for result in self.results if result.cost_usd is None)
         del reasons[""]
         return reasons.most_common(1)[0][0] if reasons else ""
+
+    @cached_property
+    def judge_cost(self) -> Cost | None:
+        """What judges cost, no part of the assistant's cost; None when none was asked."""
+        asked = [each for each in self.results if each.judge_cost_usd is not None or each.judge_cost_reason]
+        costs = (Cost(each.judge_cost_usd, each.judge_cost_reason) for each in asked)
+        return sum(costs, start=FREE) if asked else None
 
     @cached_property
     def turn_latencies_s(self) -> tuple[float, ...]:
@@ -235,6 +243,11 @@ class Summary:
     def failing_checks(self) -> tuple[FailingCheck, ...]:
         """Expectations that were not met, most trials first."""
         return tuple(self._counted[1].failing())
+
+    @cached_property
+    def informational(self) -> tuple[UnjudgedCheck, ...]:
+        """What judges decided for information only: they were not measured on it."""
+        return tuple(self._counted[1].informational())
 
     @cached_property
     def never_judged(self) -> tuple[UnjudgedCheck, ...]:

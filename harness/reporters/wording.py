@@ -27,6 +27,14 @@ def cost(group: Group) -> str:
     return dollars(group.cost_usd)
 
 
+def judge_cost(group: Group) -> str:
+    """What judges cost, apart from the assistant; empty when none was asked."""
+    cost = group.judge_cost
+    if cost is None:
+        return ""
+    return f"{UNKNOWN} ({cost.reason})" if cost.usd is None else dollars(cost.usd)
+
+
 def short_cost(group: Group) -> str:
     """The cost as it fits into a table: ``≥ $1.20`` when a part is unknown."""
     if group.cost_usd is None:
@@ -95,7 +103,8 @@ def budget(run: SuiteRun) -> str:
     limit, spending = run.settings.get("budget_usd"), run.spending or Spending(requests=0, spent_usd=_NO_USD)
     if limit is None and run.spending is None:
         return ""
-    facts = [f"spent {dollars(spending.spent_usd)}"]
+    judges = f" ({dollars(spending.judge_usd)} of it for judges)" if spending.judge_usd else ""
+    facts = [f"spent {dollars(spending.spent_usd)}{judges}"]
     if limit is not None:
         left = max(Decimal(str(limit)) - spending.spent_usd, _NO_USD)
         facts.append(f"{dollars(left)} left of {dollars(Decimal(str(limit)))}")

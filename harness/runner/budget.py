@@ -18,6 +18,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.charges import Charge, CodeSessions
 from harness.cost.prices import Cost, PriceBook, dollars
 from harness.errors import BudgetError, BudgetExhausted, TargetUnavailable, TrialBudgetExhausted
+from harness.results import Role
 from harness.targets.interface import Target
 from harness.targets.request_log import current_log
 from harness.targets.spending import Caps
@@ -46,7 +47,7 @@ class Limits:
 class Journal(Protocol):
     """Where reservations are written down before their requests are sent, so that no kill loses them."""
 
-    def reserve(self, trial_id: str, usd: Decimal) -> int:
+    def reserve(self, trial_id: str, usd: Decimal, role: Role) -> int:
         """Write a reservation down; its number."""
         ...
 
@@ -58,7 +59,7 @@ class Journal(Protocol):
 class _Unwritten:
     """A journal for runs that nobody goes on with."""
 
-    def reserve(self, trial_id: str, usd: Decimal) -> int:
+    def reserve(self, trial_id: str, usd: Decimal, role: Role) -> int:
         return 0
 
     def settle(self, number: int, usd: Decimal) -> None:
@@ -216,6 +217,7 @@ class TrialPurse:
     """The money of one trial; its requests come one after the other.
 
     Attributes:
+        role: Who is paid from now on.
         spent_usd: What the trial's requests cost.
         is_certain: Whether each of them said what it cost.
     """
@@ -224,6 +226,7 @@ class TrialPurse:
         self._budget = budget
         self._trial_id = trial_id
         self._sessions = CodeSessions()
+        self.role: Role = "assistant"
         self.spent_usd = _ZERO
         self.is_certain = True
 
@@ -279,7 +282,7 @@ class TrialPurse:
 
     def _holding(self, usd: Decimal, costing: Costing) -> Holding:
         try:
-            number = self._budget.journal.reserve(self._trial_id, usd)
+            number = self._budget.journal.reserve(self._trial_id, usd, self.role)
         except BaseException:
             self._budget.settle(usd, _ZERO)
             raise

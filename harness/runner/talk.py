@@ -175,7 +175,8 @@ class Talk:
             raise TurnsSpent(self._conversation.most_turns)
         where = Where(shown_path(frame.f_code.co_filename), frame.f_lineno)
         folder, default = self._trial.suite.source.parent, self._conversation.default
-        mistakes = list(turn_mistakes(given, default, None, folder, text))
+        rubrics = self._trial.suite.rubrics
+        mistakes = list(turn_mistakes(given, default, None, folder, text, rubrics))
         problems = [Problem(each.message, where, each.hint) for each in mistakes]
         if given["returning"]:
             problems += self._nobody_returns(where)

@@ -19,12 +19,14 @@ from harness.runner.failures import FailureLimit
 from harness.runner.speaking import PayTurn, Played, Speaker
 from harness.runner.talk import play_function
 from harness.suite.records import CodedConversation
-from harness.targets.interface import MOST_ROUNDS, Target, replays
+from harness.targets.interface import MOST_ROUNDS, Judged, Target, replays
 from harness.targets.spending import spending_from
-from harness.trace.costs import turns_cost
-from harness.trace.records import Message, Trace, TurnTrace
+from harness.trace.costs import judge_cost, turns_cost
+from harness.trace.records import Judgement, Message, Trace, TurnTrace
 
 ScoreTrace = Callable[[Trial, Trace], tuple[Score, ...]]
+JudgeTrace = Callable[[Trial, Trace, "tuple[Judgement, ...] | None"], Awaitable[tuple[Judgement, ...]]]
+"""Asks judges about a trace; what was kept of an earlier trial comes with it, else None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class TrialOptions:
         prices: What tokens cost.
         budget: Pays for the requests; None for as much as it takes.
         failures: How many bad trials end the run early.
+        judge: Asks the judges that expectations want; None when there are none.
     """
 
     score: ScoreTrace
@@ -48,10 +51,11 @@ class TrialOptions:
     prices: PriceBook = field(default_factory=PriceBook)
     budget: Budget | None = None
     failures: FailureLimit = field(default_factory=FailureLimit)
+    judge: JudgeTrace | None = None
 
     def purse(self, trial: Trial, target: Target) -> TrialPurse | None:
-        """The money of a trial; a target that costs nothing needs none."""
-        if self.budget is None or pays(target) == "nothing":
+        """The money of a trial; where neither target nor judge costs anything it needs none."""
+        if self.budget is None or (pays(target) == "nothing" and self.judge is None):
             return None
         return self.budget.purse(trial.id)
 
@@ -66,11 +70,13 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     started_at, begun = clock.now(), clock.monotonic()
     purse = options.purse(trial, target)
     played = Played()
+    judgements: tuple[Judgement, ...] = ()
     error: str | None = None
     try:
         place = target.for_trial(trial) if replays(target) else target
         with spending_from(purse):
             await _play(trial, place, options, played, clock, purse)
+            judgements = await _judgements(trial, place, options, played, purse)
     except TrialBudgetExhausted as failure:
         error = str(failure)
     except (BudgetError, StoreError):
@@ -79,7 +85,23 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
         error = str(failure)
     except Exception as failure:  # noqa: BLE001 - the edge of a trial: everything becomes data
         error = f"internal error: {type(failure).__name__}: {failure}"
-    trace = Trace(
+    trace = msgspec.structs.replace(_trace(trial, target, played), judgements=judgements)
+    scores = (*options.score(_as_played(trial, played), trace), *played.scores)
+    # The time of day may jump meanwhile, and then a trial would end before it began.
+    ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
+    cost = _cost(trial, trace, options.prices, error, purse)
+    result = _result(trial, trace, scores, cost, error, started_at, ended_at)
+    judged = judge_cost(trace.judgements, options.prices) if trace.judgements else Cost(None)
+    return msgspec.structs.replace(
+        result,
+        replayed=replays(target),
+        judge_cost_usd=judged.usd,
+        judge_cost_reason=judged.reason,
+    )
+
+
+def _trace(trial: Trial, target: Target, played: Played) -> Trace:
+    return Trace(
         trial_id=trial.id,
         target=target.name,
         turns=tuple(played.turns),
@@ -87,13 +109,22 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
         documents=played.documents,
         simulations=tuple(played.simulations),
     )
-    judged = replace(trial, conversation=played.script(trial.conversation))
-    scores = (*options.score(judged, trace), *played.scores)
-    # The time of day may jump meanwhile, and then a trial would end before it began.
-    ended_at = started_at + timedelta(seconds=clock.monotonic() - begun)
-    cost = _cost(trial, trace, options.prices, error, purse)
-    result = _result(trial, trace, scores, cost, error, started_at, ended_at)
-    return msgspec.structs.replace(result, replayed=replays(target))
+
+
+def _as_played(trial: Trial, played: Played) -> Trial:
+    return replace(trial, conversation=played.script(trial.conversation))
+
+
+async def _judgements(
+    trial: Trial, target: Target, options: TrialOptions, played: Played, purse: TrialPurse | None
+) -> tuple[Judgement, ...]:
+    """What judges decide about a talk that came to its end."""
+    if options.judge is None:
+        return ()
+    if purse is not None:
+        purse.role = "judge"
+    kept = target.judgements if isinstance(target, Judged) else None
+    return await options.judge(_as_played(trial, played), _trace(trial, target, played), kept)
 
 
 async def _play(

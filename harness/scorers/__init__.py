@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from harness.scorers.checks import checks_of, score_trace
-from harness.scorers.interface import Check, Scene, Scorer
+from harness.scorers.interface import Assessment, Check, Scene, Scorer, View
 from harness.scorers.registry import all_scorers, builtin_scorers
 
-__all__ = ["Check", "Scene", "Scorer", "all_scorers", "builtin_scorers", "checks_of", "score_trace"]
+__all__ = [
+    "Assessment",
+    "Check",
+    "Scene",
+    "Scorer",
+    "View",
+    "all_scorers",
+    "builtin_scorers",
+    "checks_of",
+    "score_trace",
+]

@@ -19,7 +19,7 @@ from typing import Any
 
 from harness.results import Score
 from harness.scorers.interface import Check, Scene
-from harness.scorers.wording import without_markers
+from harness.scorers.markers import without_markers
 from harness.suite.fitting import schema_mismatch
 from harness.suite.records import AnswerExpectation, Limit, SimilarExpectation
 from harness.text import fold, sentences, words

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from harness.cost.prices import token_cost
 from harness.errors import ScorerError
+from harness.judge.gating import NOTHING_JUDGED, Judging
 from harness.results import Score
 from harness.scorers.findings import stub_findings
 from harness.scorers.interface import Check, Scene, Scorer
@@ -17,6 +19,7 @@ from harness.trace.records import Trace
 
 _KEYS = tuple(key for key in Expect.model_fields if key != "requires")
 _STATUS = "completed"
+_PLUGINS = "scorers"
 # A false here says "don't check", as null does: nobody wants an answer that is not grounded.
 _OFF = {"grounded": False}
 
@@ -40,8 +43,18 @@ def _of_turn(turn: Turn, index: int) -> Iterator[Check]:
 def _block(expect: Expect, turn: int | None) -> Iterator[Check]:
     made = [key for key in _KEYS if _is_on(expect, key, turn)]
     for key in sorted(made, key=lambda key: key not in expect.requires):
+        requires = () if key in expect.requires else expect.requires
+        if key == _PLUGINS:
+            yield from _by_plugins(expect.scorers or {}, turn, requires)
+            continue
         value = _STATUS if key == "status" and expect.status is None else getattr(expect, key)
-        yield Check(key, value, turn, () if key in expect.requires else expect.requires)
+        yield Check(key, value, turn, requires)
+
+
+def _by_plugins(asked: Mapping[str, Any], turn: int | None, requires: tuple[str, ...]) -> Iterator[Check]:
+    for name, given in asked.items():
+        if given is not False:
+            yield Check(f"{_PLUGINS}.{name}", given, turn, requires)
 
 
 def _is_on(expect: Expect, key: str, turn: int | None) -> bool:
@@ -57,6 +70,7 @@ def score_trace(
     trace: Trace,
     scorers: Sequence[Scorer] | None = None,
     cost: TokenPrice = token_cost,
+    judging: Judging = NOTHING_JUDGED,
     documents: tuple[Path, ...] = (),
 ) -> tuple[Score, ...]:
     """The scores of one trial: one or more for every check of its conversation, of arguments, findings.
@@ -67,17 +81,19 @@ def score_trace(
         trace: What did happen; turns that were never sent get scores without a value.
         scorers: Who judges; the built-in ones and installed plugins when left out.
         cost: The price of a model's usage.
+        judging: What judges were asked, and how far they agree with people.
         documents: The assistant's knowledge files.
     """
+    about_plugins: Sequence[Score] = ()
     if scorers is None:
-        from harness.scorers.registry import all_scorers
+        from harness.scorers.registry import all_scorers, plugin_findings
 
-        scorers = all_scorers()
-    scene = Scene(conversation, assistant, trace, cost, documents)
+        scorers, about_plugins = all_scorers(), plugin_findings()
+    scene = Scene(conversation, assistant, trace, cost, judging, documents)
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))
-    return (*scores, *_arguments(scene, scorers), *stub_findings(trace))
+    return (*scores, *_arguments(scene, scorers), *stub_findings(trace), *about_plugins)
 
 
 def _arguments(scene: Scene, scorers: Sequence[Scorer]) -> Iterator[Score]:
@@ -87,6 +103,29 @@ def _arguments(scene: Scene, scorers: Sequence[Scorer]) -> Iterator[Score]:
         from harness.scorers.tools import argument_scores
 
         yield from argument_scores(scene)
+
+
+def held_up(
+    key: str,
+    conversation: Conversation,
+    assistant: AssistantFile,
+    trace: Trace,
+    documents: tuple[Path, ...] = (),
+) -> frozenset[int | None]:
+    """Turns, and None for the conversation, in which a check is skipped for one that did not pass."""
+    checks = checks_of(conversation)
+    needing = [check for check in checks if check.key == key and check.requires]
+    if not needing:
+        return frozenset()
+    from harness.scorers.registry import all_scorers
+
+    scene = Scene(conversation, assistant, trace, documents=documents)
+    required = {(check.turn, name) for check in needing for name in check.requires}
+    scores: list[Score] = []
+    for check in checks:
+        if (check.turn, check.key) in required:
+            scores.extend(_scores(check, scene, all_scorers(), scores))
+    return frozenset(check.turn for check in needing if _unmet(check, scores))
 
 
 def _scores(check: Check, scene: Scene, scorers: Sequence[Scorer], earlier: Sequence[Score]) -> list[Score]:

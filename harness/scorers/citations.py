@@ -15,6 +15,7 @@ The two shares are for information (``passed`` is None) until the suite gives th
 
 A marker belongs to the sentence it stands in or follows; with ``per: paragraph`` also to the sentences before
 it in its paragraph, back to the marker before. Annotations without a marker (Responses) stand at their index.
+What a function or a program told the assistant is in no document: such claims need no citation.
 
 Evidence of ``cites``: ``citations``, each with ``marker``, ``filename``, ``sentence``, ``problem`` (or None)
 and ``supported`` (whether its passage alone does). Of ``cites.claims``: ``claims``, ``cited``, ``uncited``
@@ -26,6 +27,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
 
@@ -33,11 +35,11 @@ from harness.results import Score
 from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.evidence import Evidence, Passage
 from harness.scorers.interface import Check, Scene
+from harness.scorers.markers import without_markers
 from harness.scorers.support import Support, support_of
-from harness.scorers.wording import without_markers
 from harness.suite.records import CitationExpectation, LeastShare
-from harness.text import content_stems, fold
-from harness.trace.records import Citation, Message, SearchResult
+from harness.text import content_stems, fold, words
+from harness.trace.records import Citation, Message, SearchResult, TurnTrace
 
 _SHOWN = 300
 _MOST = 500  # citations that are looked at
@@ -205,6 +207,16 @@ class _Sources:
     documents: dict[str, str]
     attached: frozenset[str]
     found: tuple[SearchResult, ...]
+    outputs: Evidence
+    """What functions and programs answered so far."""
+    told: frozenset[str]
+    """The ids and numbers in it."""
+
+    def is_from_a_tool(self, sentence: str) -> bool:
+        """Whether a sentence says what a function or a program told: its words, or an id or number of it."""
+        if not self.outputs.passages:
+            return False
+        return bool(_ids(sentence) & self.told) or support_of(sentence, self.outputs).supported
 
     def problem(self, citation: Citation, filename: str | None, passage: str | None) -> str | None:
         """Why a citation does not resolve."""
@@ -226,8 +238,18 @@ class _Sources:
         texts = [r.text for r in self.found if r.text and _is_of(r, citation.file_id, filename)]
         if citation.chunk is not None:
             return citation.chunk if not texts or citation.chunk in texts else None
-        said = set(content_stems(sentence))
-        return max(texts, key=lambda text: len(said & set(content_stems(text))), default=None)
+        said = _stems(sentence)
+        return max(texts, key=lambda text: len(said & _stems(text)), default=None)
+
+
+@lru_cache(maxsize=2_048)
+def _stems(text: str) -> frozenset[str]:
+    return frozenset(content_stems(text))
+
+
+def _ids(text: str) -> frozenset[str]:
+    """Words with a digit in them."""
+    return frozenset(span.text for span in words(fold(text)) if any(map(str.isdigit, span.text)))
 
 
 def _is_of(result: SearchResult, file_id: str, filename: str | None) -> bool:
@@ -236,11 +258,23 @@ def _is_of(result: SearchResult, file_id: str, filename: str | None) -> bool:
 
 def _sources(check: Check, scene: Scene, turn: int) -> _Sources:
     turns = scene.trace.turns[: turn + 1]
+    outputs = Evidence(_outputs(turns))
     return _Sources(
         documents=dict(scene.trace.documents),
         attached=frozenset(name for each in turns for name in each.user.attachments),
         found=tuple(result for each in turns for result in each.search_results),
+        outputs=outputs,
+        told=frozenset().union(*(_ids(passage.text) for passage in outputs.passages)),
     )
+
+
+def _outputs(turns: Sequence[TurnTrace]) -> Iterator[Passage]:
+    for call in (call for turn in turns for call in turn.tool_calls):
+        if call.type == "function" and call.output:
+            yield Passage(call.output, call.name, source="tool")
+        for output in call.outputs:
+            if output.logs:
+                yield Passage(output.logs, call.name, source="code")
 
 
 def _read(check: Check, scene: Scene, per: str) -> tuple[list[_Cited], list[_Claim]]:
@@ -260,8 +294,8 @@ def _read(check: Check, scene: Scene, per: str) -> tuple[list[_Cited], list[_Cla
             }
             cited += looked_at.values()
             for sentence in found:
-                if sentence.kind == "claim":
-                    own = tuple(one for at, one in looked_at.items() if sentence in owned[at][1])
+                own = tuple(one for at, one in looked_at.items() if sentence in owned[at][1])
+                if sentence.kind == "claim" and (own or not sources.is_from_a_tool(sentence.text)):
                     claims.append(_claim(turn, sentence, own))
     return cited, claims
 
@@ -297,9 +331,15 @@ def _look_at(citation: Citation, sentence: str, sources: _Sources) -> _Cited:
 
 
 def _claim(turn: int, sentence: Sentence, cited: tuple[_Cited, ...]) -> _Claim:
-    passages = [Passage(one.passage, one.filename) for one in cited if one.passage]
-    support = support_of(sentence.text, Evidence(passages)) if passages else None
+    passages = tuple(Passage(one.passage, one.filename) for one in cited if one.passage)
+    support = _support(sentence.text.strip(), passages) if passages else None
     return _Claim(turn, sentence.text, cited, support)
+
+
+@lru_cache(maxsize=1_024)
+def _support(sentence: str, passages: tuple[Passage, ...]) -> Support:
+    """A claim with one citation is judged as a claim and as a citation."""
+    return support_of(sentence, Evidence(passages))
 
 
 # --- showing -------------------------------------------------------------------------------------------
@@ -321,7 +361,7 @@ def _short(text: str) -> str:
 def _shown(one: _Cited) -> dict[str, Any]:
     alone = None
     if one.passage and one.sentence:
-        alone = support_of(one.sentence, Evidence([Passage(one.passage, one.filename)])).supported
+        alone = _support(one.sentence, (Passage(one.passage, one.filename),)).supported
     return {
         "marker": one.citation.marker,
         "filename": one.filename,

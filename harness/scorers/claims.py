@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from harness.scorers import escalation, wording
+from harness.scorers import courtesies, escalation, wording
 from harness.text import content_stems
 
 Kind = Literal[
@@ -107,6 +107,7 @@ _RULES: tuple[tuple[Kind, Callable[[str], bool]], ...] = (
     ("question", wording.is_question),
     ("abstention", wording.lacks_information),
     ("pleasantry", wording.is_pleasantry),
+    ("pleasantry", courtesies.is_courtesy),
     ("lead_in", _is_lead_in),
     ("heading", _is_heading),
 )

@@ -33,6 +33,7 @@ from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.evidence import Evidence, Window, content_words
 from harness.scorers.interface import Check, Scene
 from harness.scorers.languages import language_of
+from harness.scorers.markers import without_markers
 from harness.scorers.verdicts import Verdict, Verdicts
 from harness.suite.records import GroundedExpectation
 from harness.trace.records import TurnTrace
@@ -299,7 +300,7 @@ def unsupported_spans(question: str, context: str, answer: str) -> list[tuple[in
     """
     model = token_model.default()
     if model and content_words(context):
-        return risk.doubted(model.risks(question, context, wording.without_markers(answer)))
+        return risk.doubted(model.risks(question, context, without_markers(answer)))
     compared = lexical.compare(question, context, answer)
     judged = zip(compared.claims, compared.supports, strict=True) if compared else ()
     return [(claim.start, claim.end) for claim, support in judged if not support.supported]
@@ -314,7 +315,7 @@ def _unsupported(question: str, context: str, answer: str) -> float:
         return 1.0
     if model is None:
         return _by_words(compared.probability)
-    return risk.of_answer(compared, model.risks(question, context, wording.without_markers(answer)))
+    return risk.of_answer(compared, model.risks(question, context, without_markers(answer)))
 
 
 def _by_words(probability: float) -> float:

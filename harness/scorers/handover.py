@@ -158,8 +158,8 @@ _GOVERNORS = re.compile(
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|"
             r"\b(?:i|we) would have\b(?! to\b)|\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
             r"(?P<asked>\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|tell) me to\b|"
-            r"\byou would rather\b|\b(?:would|do) you (?:still |really |instead )?(?:like|want|prefer|wish|"
-            r"rather|mind|need)\b|"
+            r"\byou would rather\b|\bhave (?:me|us)\b|"
+            r"\b(?:would|do) you (?:still |really |instead )?(?:like|want|prefer|wish|rather|mind|need)\b|"
             r"\b(?:would you be|are you) (?:open|happy|okay|ok|fine|willing|comfortable|interested)\b|"
             r"\b(?:shall|should|"
             r"may|can|"
@@ -207,7 +207,8 @@ _GOVERNORS = re.compile(
     )
 )
 _CUT = re.compile(
-    r".*(?:\||\bbut\b|\bhowever\b|\btherefore\b|\bso (?=i\b|we\b|let\b)|\bso$|\bbecause (?=i\b|we\b)|"
+    r".*(?:\||\bbut\b|\bhowever\b|\btherefore(?= i\b| we\b| let\b| ,)|"
+    r"\bso (?=i\b|we\b|let\b)|\bso$|\bbecause (?=i\b|we\b)|"
     r"\bsince (?=i\b|we\b))",
     re.DOTALL,
 )
@@ -229,9 +230,9 @@ _CONDITION_BEFORE = re.compile(
     r"when (?:i|we))\b"
 )
 _CONDITION_AFTER = re.compile(
-    r"\b(?:(?<!check )(?<!see )(?<!whether )(?<!determine )if (?:you|needed|necessary|required|that|this|"
-    r"it does|"
-    r"the (?:issue|problem|error|fault)|these|none|nothing|so)|should (?:you|the|it|this|"
+    r"\b(?:(?<!check )(?<!see )(?<!out )(?<!ask )(?<!know )(?<!tell )(?<!sure )(?<!verify )(?<!confirm )"
+    r"(?<!decide )(?<!review )(?<!examine )(?<!investigate )(?<!assess )(?<!determine )if|"
+    r"should (?:you|the|it|this|"
     r"that) |in case you|once you|unless|when(?:ever)? you (?:are ready|like|want|wish)|upon (?:your "
     r")?(?:request|"
     r"confirmation)|on request|as soon as you|whenever you)\b"
@@ -246,9 +247,12 @@ def _governor(text: str, start: int) -> tuple[Governor, str]:
     last = None
     for match in _GOVERNORS.finditer(clause):
         last = match
-    if last is None:
+    if last is None or (_named(last) == "other" and _IF_CLAUSE.match(clause)):
         return "alone", clause
     return _named(last), clause[last.start() :]
+
+
+_IF_CLAUSE = re.compile(r"(?:if|when|whenever|once|in case|should)\b[^|]* , (?:please |then |first )?$")
 
 
 def _reported(clause: str) -> bool:
@@ -295,6 +299,7 @@ _OPENING = re.compile(
     r"please hold|"
     r"one moment(?: please)?|yes)[ ,|]*)*$"
 )
+_WOULD_BE = re.compile(r"^[^|,]*\b(?:would|could|may|might|can) (?!not\b)(?:be|help|make)\b")
 _AS_SUBJECT = re.compile(r"^[^|,]*\b(?:would|will|is|may|might|could|does|did|can)\b")
 
 
@@ -306,7 +311,47 @@ def _moves(text: str, question: bool) -> Iterator[Act]:
             stance = "offers" if re.match(r"recommend|suggest|advi[sc]e|best", led) else "none"
         if question and governor in _WANTS_ASKING:
             stance = "offers"
-        yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
+        if _names_a_thing(text, match) or (stance == "promises" and _is_history(text, match)):
+            stance = "none"
+        act = Act(stance, match.group(), pending=_is_pending(led))
+        yield act if _is_done(led) and not act.pending else _weighed(act, text, match)
+
+
+def _names_a_thing(text: str, match: re.Match[str]) -> bool:
+    """Whether the verb is none: "two open tickets", "your report to the team"."""
+    return bool(_IS_NOUN.match(match.group()) and _DETERMINER.search(text[: match.start()]))
+
+
+def _is_history(text: str, match: re.Match[str]) -> bool:
+    """Whether it is told of the past, over and done with: "was escalated in March", "last week"."""
+    after = text[match.end() :].partition(" | ")[0]
+    dated = match.re is words.PASSIVE and _DATED.match(after)
+    return bool(dated or _LONG_AGO.match(after) or _ONCE.search(_clause(text, match.start())))
+
+
+def _is_done(led: str) -> bool:
+    """Whether the assistant has done it already: a condition that follows is about something else."""
+    return bool(re.match(r"(?:i|we)\b.*\b(?:have|had)\b(?! to)", led))
+
+
+_IS_NOUN = re.compile(r"(?:open|report|file|log|flag|link)\b")
+_DETERMINER = re.compile(
+    r"\b(?:an?|the|your|my|our|his|her|their|this|that|these|those|no|any|some|several|all|other|more|"
+    r"one|two|three|four|five|six|\d+) $"
+)
+_MONTHS = (
+    r"(?:january|february|march|april|may|june|july|august|september|october|november|december|"
+    r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
+)
+_LONG_AGO = re.compile(
+    r"(?: [\w'-]+){0,5}? (?:yesterday\b|"
+    r"last (?:week|month|year|night|time|[\w]+day)\b|[\w'-]+ (?:days?|weeks?|months?|years?) ago\b|"
+    r"and (?:was |has been |is )?(?:since )?(?:closed|resolved|settled|declined|rejected)\b)"
+)
+_DATED = re.compile(rf"(?: [\w'-]+){{0,5}}? (?:in|on) (?:(?:\d+ )?{_MONTHS}|\d{{4}})\b")
+_ONCE = re.compile(
+    r"\b(?:yesterday|last (?:week|month|year|night|time|[\w]+day)|(?:days?|weeks?|months?) ago)\b"
+)
 
 
 def _weighed(act: Act, text: str, match: re.Match[str]) -> Act:
@@ -325,7 +370,10 @@ def _stance_alone(text: str, match: re.Match[str]) -> Stance:
     verb = match.group().split()[0]
     clause = _clause(text, match.start())
     if verb.endswith(("ing", "ed")) or verb in {"sent", "brought", "the", "your", "a", "an"}:
-        done = _OPENING.match(clause) and not _AS_SUBJECT.match(text[match.end() :])
+        after = text[match.end() :]
+        if _WOULD_BE.match(after) and re.search(r"\byou\b", match.group()):
+            return "offers"
+        done = _OPENING.match(clause) and not _AS_SUBJECT.match(after)
         return "promises" if done else "none"
     if not _CLAUSE_STARTS.search(clause):
         return "none"
@@ -383,6 +431,10 @@ def _passives(text: str, question: bool) -> Iterator[Act]:
         stance = _stance_of(match.group("aux"), question)
         if match.group("subject") == "you" and re.match(r"(?:was|were)\b", match.group("aux")):
             stance = "none"
+        if re.match(r"(?:was|were)\b", match.group("aux")) and _is_history(text, match):
+            stance = "none"
+        if match.group("act") == "connected" and match.group("aux") in {"are", "is"}:
+            stance = "none"  # how it is: a phone is connected
         pending = not re.search(r"\b(?:being|been|was|were)\b", match.group("aux"))
         own = match.group("subject") == "you" or "been" in match.group("aux")
         yield _weighed(Act(stance, match.group(), own, pending), text, match)
@@ -413,7 +465,21 @@ def _people_act(text: str, question: bool) -> Iterator[Act]:
             stance = "refuses" if negated else _stance_of(match.group("aux"), question)
             if stance == "offers" and not (question or _turns_to_user(text, match)):
                 stance = "none"
+            if _on_the_spot(match):
+                stance = "none"
             yield _weighed(Act(stance, match.group(), own=False, pending=True), text, match)
+
+
+def _on_the_spot(match: re.Match[str]) -> bool:
+    """Whether it is what people do where the user will be: "the crew will help you on board"."""
+    act = match.groupdict().get("act") or ""
+    if _DELIVERS.search(match["subject"]):
+        return True
+    return bool(_LOCAL.search(match["subject"]) and re.match(r"(?:help|assist|take|look|give|be in)", act))
+
+
+_DELIVERS = re.compile(r"\b(?:drivers?|couriers?)$")
+_LOCAL = re.compile(r"\b(?:crew|staff|guides?|pilots?|stewards?|cashiers?|receptionists?)$")
 
 
 def _turns_to_user(text: str, match: re.Match[str]) -> bool:

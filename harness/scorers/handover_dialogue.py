@@ -39,7 +39,7 @@ def handed_over(messages: Sequence[Mapping[str, Any] | Message]) -> bool:
             if _goes_through(act, said.text, answer, _next(talk, index + 1), offered=offered):
                 return True
             offered = offered and not _turns_down(answer)
-        elif offered and answer is None and asks_for_person(said.text):
+        elif offered and asks_for_person(said.text) and (answer is None or _only_holds(answer)):
             return True
     return False
 
@@ -49,9 +49,40 @@ def _goes_through(
 ) -> bool:
     """Whether a message hands over, given what the user answers and the assistant says after that."""
     if act.stance == "promises":
-        return not (act.pending and _turns_down(answer))
+        begun = act.words.partition(" ")[0].endswith("ing")
+        return not (
+            (act.pending or begun) and (_turns_down(answer) or _refused(later) or _goes_on(act, later))
+        )
     taken = _accepts(answer, text) if act.stance == "offers" else offered and _agrees_again(answer, text)
     return taken and not _refused(later)
+
+
+def _goes_on(act: handover.Act, later: _Said | None) -> bool:
+    """Whether the assistant, instead of passing the user on, goes on with a question of its own."""
+    if later is None or later.role != "assistant" or not _PASSES_USER.search(act.words):
+        return False
+    told = handover.acts_in(later.text)
+    if any(each.stance in ("promises", "offers") for _, each in told):
+        return False
+    asked = [words.clausal(span.text) for span, _ in told if wording.is_question(span.text)]
+    return any(not _ANYTHING_ELSE.search(question) for question in asked)
+
+
+_PASSES_USER = re.compile(r"\b(?:transfer|connect|put|hand|patch|pass)\w* you\b")
+_ANYTHING_ELSE = re.compile(r"\b(?:anything|something|any other|further|more)\b")
+
+
+def _only_holds(said: _Said) -> bool:
+    """Whether the assistant only asks to wait, or says that it does so."""
+    read = _read(said.text)
+    return said.role == "assistant" and bool(_HOLDS.fullmatch(read))
+
+
+_HOLDS = re.compile(
+    r"(?:(?:ok|okay|sure|of course|certainly|alright|all right|right away|understood|absolutely|thank you|"
+    r"thanks|great|yes|no problem|(?:just )?(?:one|a) (?:moment|second|minute)|please (?:hold(?: on)?|wait|"
+    r"stay on the line|bear with me)|hold on|for (?:your patience|waiting|holding)|please)[ ,|]*)+"
+)
 
 
 def _said(message: Mapping[str, Any] | Message) -> _Said:
@@ -89,7 +120,8 @@ _YES = re.compile(
     r"^(?:(?:oh|ok|okay|well|hmm|i guess so|i think so|great|thanks|thank you|alright|all right|fine|in "
     r"that case|"
     r"if that is the only (?:way|option)|if so|then|good) ?[,|]? ?)*"
-    r"(?:yes|y|yeah|yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all "
+    r"(?:yes|y|yeah|obviously|naturally|affirmative|i would appreciate|"
+    r"yep|yup|ya|sure|absolutely|definitely|certainly|of course|please|ok|okay|alright|all "
     r"right|"
     r"go ahead|do it|do that|do so|proceed|by all means|sounds good|that works|fine|correct|indeed|why not|"
     r"i (?:would|do|agree|confirm|accept|guess so|think so|suppose so)|let us do (?:that|it)|"
@@ -130,7 +162,11 @@ def _turns_down(answer: _Said | None) -> bool:
     if answer is None or answer.role != "user":
         return False
     read = _read(answer.text)
-    return bool(re.match(r"(?:no\b|nope|wait\b|please do not|do not|stop\b|i do not want)", read))
+    return bool(
+        re.match(
+            r"(?:no\b|nope|wait\b|hold on\b|never ?mind|please do not|do not|stop\b|i do not want)", read
+        )
+    )
 
 
 def _accepts(answer: _Said | None, offer: str) -> bool:

@@ -81,12 +81,14 @@ _INSTITUTIONS = (
     r"manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|"
     r"council|"
     r"police|landlord|hospital|clinic|pharmacy|surgery|authorit(?:y|ies)|agency|insurer|employer|company|"
+    r"(?:service |repair |call |contact |visitor )?cent(?:er|re)s?|dealership|post office|town hall|station|"
     r"school|university|branch|branches|hotel|merchant|emergency services|studio|institution|store|"
     r"professional"
 )
 _ADDRESS = (
     r"[\w.+-]+@[\w.-]+|(?:the |this |our )(?:[\w'-]+ )?(?:number|line|hotline|helpline)"
-    r"(?: (?:on|at|below|above)\b)?"
+    r"(?: (?:on|at|below|above)\b)?|"
+    r"\+?\d[\d -]{2,}(?= (?:from|for|to|or|and|if|when|between|at any)\b| *$| *[|,])"
 )
 WHOM = (
     rf"(?:{PERSON}|(?:(?:the|our|your) )?[\w'-]+ "
@@ -105,7 +107,8 @@ _MATTER = (
     r"notes|summary|findings|account|order|booking|reservation|file)"
 )
 CASE = (
-    r"(?:you\b|this|that|it|them|things|everything|all of this|(?:your|the|this|that|these|his|her|a|any|"
+    r"(?:you\b|this|that|it|them|things|everything|customers|callers|all of this|(?:all (?:of )?)?"
+    r"(?:your|the|this|that|these|his|her|a|any|"
     r"my|our)"
     rf"(?: [\w'-]+){{0,3}}? {_MATTER})"
 )
@@ -154,7 +157,8 @@ _HELPS = (
     r"give you|have a look|come|pick|chat|explain|step in|see|work)"
 )
 _NOT_YOURS = (
-    r"(?!the (?:person|owner|driver|courier|carrier|seller|buyer|guide)\b)"
+    r"(?!the (?:person|owner|driver|courier|carrier|seller|buyer|guide)\b"
+    r"(?! (?:team|desk|department|support|service)))"
     r"(?!(?:your|another|his|her|their) (?!account manager|case manager|personal|agent|advis|rep))"
 )
 
@@ -173,8 +177,12 @@ MOVES = re.compile(
             rf"\bfind(?:ing)? (?:you )?(?:someone|somebody|{DETERMINED}) (?:who|that|to)\b",
             rf"\bma(?:de|king|ke) {DETERMINED} aware\b",
             r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
-            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from) )",
+            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from|into|onto) )",
             r"\b(?:put|putting|patch|patching) (?:you|your call) through\b",
+            r"\bhand(?:ed|ing|s)? (?:this|it|things|your [\w'-]+|the (?:case|chat|matter)) "
+            r"(?:over|off)\b(?! to)",
+            rf"\b(?:have|having|get|getting) (?:it|this|that|them|(?:your|the)(?: [\w'-]+){{1,3}}?) "
+            rf"(?:\w+ed|seen|looked (?:at|into)|(?:taken|gone) (?:care of|over)) by {PERSON}",
             rf"\bhand(?:ed|ing|s)? (?:you |this |it |things )?(?:over|off) to {PERSON}",
             rf"\bpass(?:ed|ing|es)? (?:you |this |it )?(?:over|on|along) to {PERSON}",
             rf"\btransfer(?:red|ring|s)?(?: the)?(?: calls?| chat| now)? to {PERSON}",
@@ -219,7 +227,15 @@ MOVES = re.compile(
             rf"\b(?:provid|offer)(?:e|ing|er|ering)? (?:you )?(?:with )?(?:an? |any )?(?:live |human |real )*"
             rf"(?:{_TAKERS})\b(?! (?:name|number|fee|rates?))",
             rf"\bput(?:ting)? in an? (?:[\w'-]+ )?(?:request|ticket|report|word) (?:with|to) {PERSON}",
-            rf"\bflag(?:ged|ging)? {CASE} for (?:[\w'-]+ )?(?:review|follow-?up)\b",
+            rf"\bflag(?:ged|ging)? {CASE} for (?:(?:[\w'-]+ )?(?:review|follow-?up)\b|{DETERMINED})",
+            rf"\bask(?:ed|ing)? {DETERMINED}(?: (?:from|in|at|of)(?: [\w'-]+){{1,4}}?)? to (?!you\b)[\w'-]+",
+            rf"\b(?:put(?:ting)? in|submit(?:ted|ting)?|arrang(?:e|ed|ing)|schedul(?:e|ed|ing)|"
+            rf"book(?:ed|ing)?|request(?:ed|ing)?) (?:an? |the |your )?(?:request for (?:an? )?)?"
+            rf"(?:[\w'-]+ )?(?:{_ROLES}) "
+            r"(?:visit|appointment|call|call ?-?back)s?\b",
+            rf"{_forms('start|open|launch|initiat')} (?:an? |the |your )?(?:[\w'-]+ )?"
+            rf"(?:investigation|inquiry|enquiry|trace|search|claim|review|case|dispute) "
+            rf"(?:for you )?with {DETERMINED}",
         )
     )
 )
@@ -277,8 +293,10 @@ TALKS = re.compile(
     r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|follow(?:ing)? up with|"
     rf"(?:drop|give|send)(?=(?: [\w'-]+){{1,5}}? a (?:line|call|ring|message)\b)|"
     r"turn(?:ing)? to|"
+    r"(?:go|head|walk|drop|stop) (?:in|by|into|to)(?: to| at)?(?= (?:your|an?|any|the|one of our|our) "
+    r"(?:[\w'-]+ ){0,2}?(?:branch(?:es)?|station|offices?|desk|clinic|dealership|cent(?:er|re))\b)|"
     r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:[\w'-]+ )?(?:help|advice|assistance) from|"
-    r"raise (?:it|this|that) with|file (?:a|your) (?:complaint|claim|report) with|"
+    r"raise (?:it|this|that) with|file (?:a|your|the|this) (?:complaint|claim|report) with|"
     r"(?P<told>(?:direct|address|take|bring) (?:this|that|it|your [\w'-]+|any [\w'-]+)(?: questions?| "
     r"requests?)? to|"
     r"tell|let(?! (?:me|us) ))|"
@@ -335,6 +353,15 @@ REFUSALS = re.compile(
             r"\b(?:transfer|escalation|hand-?over) (?:would|will|does|could) not (?:help|change|make|solve|"
             r"be|speed)\b",
             r"\bnot (?:able to )?(?:let|allow) you (?:speak|talk)",
+            rf"\b(?:i|we)(?: \w+)? do not (?:currently |presently |actually )?have (?:an?|any) "
+            rf"(?:{_INNER} ){{0,2}}?(?:{_TAKERS})\b",
+            r"\b(?:transfer|escalation|hand-?over|hand-?off)s? (?:to (?:[\w'-]+ ){1,4}?)?(?:is|are) "
+            r"(?:\w+ )?not (?:possible|available|an option|allowed|permitted|offered|supported)"
+            r"(?= *$| *[|,]| for (?:this|that|these|such|your)(?: \w+ of)? "
+            r"(?:request|issue|question|case|kind|type))",
+            r"\b(?:nobody|no one|no-one) (?:that |who |whom )?(?:i|we) (?:can|could)\b",
+            r"\b(?:i|we) do not (?:currently )?(?:have|offer|provide) (?:an? |any )?"
+            r"(?:phone|telephone|live|voice) (?:lines?|numbers?|support|chats?|calls?|help|service)\b",
             r"\b(?:i|we) do not have (?:anyone|anybody|(?:an?|any) (?:human|live|real) [\w'-]+)\b",
         )
     )
@@ -362,7 +389,8 @@ ADVICE = re.compile(
 )
 
 OFFERED = re.compile(
-    rf"\b(?:would|do) you (?:still |rather )?(?:like|prefer|want|need) (?:an? |our |the )?(?:real |live |"
+    rf"\b(?:would|do|(?:are you )?(?:sure|certain)(?: that)?) you (?:would )?(?:still |rather |really )?"
+    rf"(?:like|prefer|want|need) (?:an? |our |the )?(?:real |live |"
     rf"human )*"
     rf"(?:{_TAKERS}|person)\b(?! (?:fees?|roles?))|"
     rf"\bif you would (?:feel|be) (?:more comfortable|happier) (?:with|talking to|speaking to) {PERSON}"

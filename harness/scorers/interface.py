@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from harness.cost.prices import token_cost
+from harness.judge.gating import NOTHING_JUDGED, Judging
 from harness.results import Score
 from harness.suite.records import AssistantFile, Conversation
 from harness.trace.costs import TokenPrice
@@ -40,6 +41,7 @@ class Scene:
         assistant: The assistant as its file describes it.
         trace: What happened.
         cost: The price of a model's usage; the list price unless the caller has its own.
+        judging: What judges were asked, and how far they agree with people.
         documents: The assistant's knowledge files.
     """
 
@@ -47,6 +49,7 @@ class Scene:
     assistant: AssistantFile
     trace: Trace
     cost: TokenPrice = token_cost
+    judging: Judging = NOTHING_JUDGED
     documents: tuple[Path, ...] = ()
 
     def turns(self, check: Check) -> Sequence[TurnTrace]:
@@ -60,6 +63,68 @@ class Scene:
     def answer(self, check: Check) -> str:
         """All the assistant said in the turns of this check."""
         return "\n\n".join(turn.answer for turn in self.turns(check) if turn.answer)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a scorer of an installed package is given: one turn, or the whole conversation.
+
+    Attributes:
+        check: The expectation it is asked about.
+        scene: The script, the assistant, and all that happened.
+    """
+
+    check: Check
+    scene: Scene
+
+    @property
+    def answer(self) -> str:
+        """All the assistant said."""
+        return self.scene.answer(self.check)
+
+    @property
+    def user(self) -> str:
+        """All the user said."""
+        return "\n\n".join(turn.user.text for turn in self.turns)
+
+    @property
+    def turns(self) -> Sequence[TurnTrace]:
+        """What happened: one turn, or all of them."""
+        return self.scene.turns(self.check)
+
+    @property
+    def turns_so_far(self) -> Sequence[TurnTrace]:
+        """The same with the turns before it."""
+        return self.scene.turns_so_far(self.check)
+
+    @property
+    def conversation(self) -> Conversation:
+        """The script."""
+        return self.scene.conversation
+
+    @property
+    def assistant(self) -> AssistantFile:
+        """The assistant as its file describes it."""
+        return self.scene.assistant
+
+
+@dataclass(frozen=True, slots=True)
+class Assessment:
+    """What a scorer of an installed package says.
+
+    Attributes:
+        passed: Whether the expectation is met; None when there is nothing to say, or no limit.
+        value: True or false, a number or a label; what ``passed`` says when left out.
+        reason: One sentence a reader can act on; given whenever it is not met.
+        evidence: What it rests on, plain JSON.
+        part: Of several judgements of one scorer, which this is.
+    """
+
+    passed: bool | None
+    value: bool | float | str | None = None
+    reason: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    part: str = ""
 
 
 class Scorer(Protocol):

@@ -2,7 +2,8 @@
 
 The share of a language is the part of the text's words that stand in its list of function words (the, der,
 de, que ...) plus a tenth of the part of its letters that only few languages have (ß, ñ, ő ...). The largest
-share wins when it is large enough and clearly ahead; anything else is not decided. Scripts that one language
+share wins when it is large enough and clearly ahead; between two that are close the words decide that only
+one of them has; anything else is not decided. Scripts that one language
 uses decide at once. Names, numbers and code have no language: they only make every share smaller.
 """
 
@@ -47,7 +48,7 @@ _WORDS = {
         on été comme fait aussi avoir peut pouvez à où même sans très afin lors""",
     "es": """el la los las de del y es un una que en por para con no se su sus al lo como más pero está están
         le les este esta estos esta usted ustedes puede si sobre o ha han ser son también cuando muy sin
-        hay entre todo ya nos mi tu qué cómo desde donde porque""",
+        hay entre todo ya nos mi tu qué cómo desde donde porque esa ese todavía nosotros yo mis""",
     "pt": """o a os as de do da dos das e é um uma que em no na nos nas por para com não se seu sua seus suas
         ao mais mas está estão como você pode ou também quando muito sem há entre ser são foi pelo pela
         isso este esta já nós meu até onde porque""",
@@ -62,10 +63,10 @@ _WORDS = {
         inom mer alla vad hur""",
     "da": """og at det i på er som en et for af med til den ikke du din dit dine kan har om vi man fra eller
         så men de var ved når også dette denne disse skal bliver være under efter hvor her mere alle
-        hvad hvordan hvis jer""",
+        hvad hvordan hvis jer os dig mig sig kun nu bruge bruger noget nogle meget blive tager""",
     "no": """og at det i på er som en et for av med til den ikke du din ditt dine kan har om vi man fra eller
         så men de var ved når også dette denne disse skal blir være under etter hvor her mer alle hva
-        hvordan hvis dere""",
+        hvordan hvis dere oss deg meg seg bare nå bruke bruker noe noen mye tar""",
     "fi": """ja on ei että se tai voit sinun olet ovat mutta kun jos niin myös tämä tämän joka jotka kuin voi
         ole oli sen hän me te he mitä miten sekä vain jo kanssa jälkeen sitten nyt meidän teidän ovatko
         tätä olla""",
@@ -101,7 +102,8 @@ _WORDS = {
     "uk": """і в не на я що з по це як а але ви він вона ми вони до у та за від так для або якщо із би то
         його її вас вам ваш ваші може можна є був бути при також вже тільки й""",
     "bg": """и в не на аз че с по това как а но вие той тя ние те към у за от така или ако из би да се ще са
-        е съм беше може при също вече само след няма моля""",
+        е съм беше може при също вече само след няма моля който която което които като можете ви ни те
+        на""",
     "sr": """и је у на се да за с не су који која које од до по или као ако може можете би није ће ваш вам
         сте бити ово та то те из како што јер само такође""",
     "ar": """في من على إلى أن هذا هذه التي الذي لا ما عن مع كان أو هو هي يمكن يمكنك إذا قد لم بعد كل بين تم
@@ -167,9 +169,19 @@ def _by_words(prose: str, letters: Counter[str]) -> Language:
     told = {code: round(shares[code], 3) for code in (first, second) if shares[code]}
     if shares[first] < _LEAST_SHARE:
         return Language(None, told, "it has hardly any function word of a known language")
-    if shares[first] < _LEAST_LEAD * shares[second]:
-        return Language(None, told, f"it may be {first!r} or {second!r}")
-    return Language(first, told)
+    if shares[first] >= _LEAST_LEAD * shares[second]:
+        return Language(first, told)
+    return Language(_apart(counts, first, second), told, f"it may be {first!r} or {second!r}")
+
+
+def _apart(counts: Counter[str], first: str, second: str) -> str | None:
+    """The one of two close languages for which the words speak that only one of them has."""
+    one, other = _function_words(first), _function_words(second)
+    mine = sum(counts[word] for word in one - other)
+    theirs = sum(counts[word] for word in other - one)
+    if max(mine, theirs) < _LEAST_LEAD * min(mine, theirs) or mine == theirs:
+        return None
+    return first if mine > theirs else second
 
 
 def _share(counts: Counter[str], letters: Counter[str], code: str) -> float:

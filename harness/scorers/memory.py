@@ -21,7 +21,8 @@ from harness.results import Score
 from harness.scorers import calls
 from harness.scorers.answers import says
 from harness.scorers.interface import Check, Scene
-from harness.scorers.wording import bare, is_question, sentences_of, without_markers
+from harness.scorers.markers import without_markers
+from harness.scorers.wording import bare, is_question, sentences_of
 from harness.suite.records import Remembered
 from harness.trace.records import TurnTrace
 

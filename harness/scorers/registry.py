@@ -1,7 +1,7 @@
 """All scorers: the built-in ones, and those that installed packages bring.
 
-A package adds scorers by entry points of the group ``harness.scorers``; each names a scorer or a class or
-function without arguments that makes one.
+A package adds scorers by entry points of the group ``harness.scorers``; ``harness.suite.plugins`` says in
+which forms.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from importlib.metadata import EntryPoint
 
 from harness.errors import ScorerError
 from harness.results import Score
 from harness.scorers.interface import Check, Scene, Scorer
-
-GROUP = "harness.scorers"
+from harness.scorers.plugins import findings, scorer_of
+from harness.suite.plugins import GROUP, installed, load_plugin
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +61,7 @@ _BUILTIN = (
     ("escalation", "escalates", "escalation:EscalationScorer"),
     ("tools", "calls never_calls trajectory", "tools:ToolScorer"),
     ("scope", "redirects abstains", "scope:ScopeScorer"),
+    ("judge", "judge", "judge:JudgeScorer"),
     ("tone", "tone", "tone:ToneScorer"),
     ("memory", "remembers", "memory:MemoryScorer"),
     ("deletion", "forget", "deletion:DeletionScorer"),
@@ -79,11 +79,15 @@ def builtin_scorers() -> tuple[Builtin, ...]:
 def all_scorers() -> tuple[Scorer, ...]:
     """The built-in scorers, then those of installed packages in the order of their names.
 
-    Raises:
-        ScorerError: An installed scorer can't be loaded (code ``scorer-plugin``).
+    Packages that can't be used are not among them: ``plugin_findings`` tells of those.
     """
-    found = sorted(entry_points(group=GROUP), key=lambda entry: entry.name)
-    return (*builtin_scorers(), *(load_scorer(entry) for entry in found))
+    usable = (plugin for plugin in installed().values() if not plugin.problem)
+    return (*builtin_scorers(), *(scorer_of(plugin) for plugin in usable))
+
+
+def plugin_findings() -> tuple[Score, ...]:
+    """What is wrong with installed packages that bring scorers."""
+    return tuple(findings(installed()))
 
 
 def load_scorer(entry: EntryPoint) -> Scorer:
@@ -92,25 +96,11 @@ def load_scorer(entry: EntryPoint) -> Scorer:
     Raises:
         ScorerError: It can't be loaded or is no scorer (code ``scorer-plugin``).
     """
-    try:
-        loaded = entry.load()
-        scorer = loaded() if callable(loaded) and not _is_scorer(loaded) else loaded
-    except (ImportError, AttributeError, TypeError) as error:
-        raise _unusable(entry, f"it cannot be loaded: {error}") from error
-    if not _is_scorer(scorer):
-        raise _unusable(entry, "it has no name, keys and score")
-    made: Scorer = scorer
-    return made
-
-
-def _is_scorer(thing: Any) -> bool:
-    is_class = isinstance(thing, type)
-    return not is_class and all(hasattr(thing, name) for name in ("name", "keys", "score"))
-
-
-def _unusable(entry: EntryPoint, why: str) -> ScorerError:
-    return ScorerError(
-        f"the installed scorer {entry.name!r} ({entry.value}) cannot be used: {why}",
-        code="scorer-plugin",
-        hint=f"update or uninstall the package that declares it in the entry-point group {GROUP!r}",
-    )
+    plugin = load_plugin(entry)
+    if plugin.problem:
+        raise ScorerError(
+            f"the installed scorer {entry.name!r} ({entry.value}) cannot be used: {plugin.problem}",
+            code="scorer-plugin",
+            hint=f"update or uninstall the package that declares it in the entry-point group {GROUP!r}",
+        )
+    return scorer_of(plugin)

@@ -5,8 +5,12 @@ help with), no claim beyond it and no citation. ``abstains: true`` wants a sente
 information is not there. ``false`` wants no such sentence. For a whole conversation, true asks for it in
 at least one turn, false in none.
 
+Where a message is to be turned away and is, ``redirects.polite`` says whether it is done politely: with
+nothing harsh (blame, dismissal, shouting), and with a word of courtesy (sorry, unfortunately, thanks, please,
+glad to help) or a way on (what it can help with, a question, an offer).
+
 Evidence: ``sentences`` (those that turn away or abstain, with their turn), ``claims`` (what the answer
-says besides; for ``redirects`` only).
+says besides; for ``redirects`` only). Of ``redirects.polite``: ``courtesy``, ``way_on``, ``harsh``.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 from harness.results import Score
 from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.interface import Check, Scene
+from harness.scorers.manners import manners_of
 from harness.scorers.wording import leads_back
 from harness.trace.records import TurnTrace
 
@@ -39,12 +44,13 @@ class ScopeScorer:
     keys = frozenset({"redirects", "abstains"})
 
     def score(self, check: Check, scene: Scene) -> Sequence[Score]:
-        """One score, its value whether the assistant redirected or abstained."""
+        """Whether the assistant redirected or abstained; and, where it should and did turn away, how."""
         look = _redirects if check.key == "redirects" else _abstains
         phrases = scene.assistant.escalation.phrases
         found = [look(turn, phrases) for turn in scene.turns(check)]
         observed = any(one.sentence for one in found)
         passed = observed is check.value
+        polite = [_polite(check, scene, found)] if check.key == "redirects" and observed and passed else []
         return [
             Score(
                 check=check.key,
@@ -57,8 +63,25 @@ class ScopeScorer:
                     "sentences": [one.sentence for one in found if one.sentence],
                     "claims": [claim for one in found for claim in one.claims][:10],
                 },
-            )
+            ),
+            *polite,
         ]
+
+
+def _polite(check: Check, scene: Scene, found: Sequence[_Found]) -> Score:
+    """How the turns that turn a message away do it; the least polite of them counts."""
+    away = [turn for turn, one in zip(scene.turns(check), found, strict=True) if one.sentence]
+    worst = min((manners_of(turn.answer) for turn in away), key=lambda one: one.polite)
+    why = f"harsh: {worst.harsh!r}" if worst.harsh else "neither a word of courtesy nor a way on"
+    return Score(
+        check="redirects.polite",
+        scorer=ScopeScorer.name,
+        turn=check.turn,
+        value=worst.polite,
+        passed=worst.polite,
+        reason="" if worst.polite else f"the answer turns the message away, but not politely: {why}",
+        evidence={"courtesy": worst.courtesy, "way_on": worst.way_on, "harsh": worst.harsh},
+    )
 
 
 def _reason(check: Check, found: Sequence[_Found]) -> str:

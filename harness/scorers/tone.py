@@ -30,7 +30,9 @@ from harness.results import Score
 from harness.scorers import jargon
 from harness.scorers.interface import Check, Scene
 from harness.scorers.languages import language_of
-from harness.scorers.wording import bare, is_question, without_markers
+from harness.scorers.manners import COURTEOUS, OFFERS, WARM, harsh_in
+from harness.scorers.markers import without_markers
+from harness.scorers.wording import bare, is_question
 from harness.suite.records import JargonExpectation, LeastShare, Limit, ToneExpectation
 from harness.text import fold, sentences, words
 from harness.trace.records import TurnTrace
@@ -107,7 +109,8 @@ def _jargon(check: Check, scene: Scene, wanted: JargonExpectation | bool, _: str
             found.setdefault(term, {"term": term, "turn": turn, "source": source})
     listed = ", ".join(f"{term!r} ({one['source']})" for term, one in list(found.items())[:5])
     allowed = f", allowed are {expected.max}" if expected.max else ""
-    reason = f"{len(found)} terms that the user did not use and nobody explained{allowed}: {listed}"
+    terms = "1 term" if len(found) == 1 else f"{len(found)} terms"
+    reason = f"{terms} that the user did not use and nobody explained{allowed}: {listed}"
     return _score(
         check, "jargon", float(len(found)), len(found) <= expected.max, reason, terms=list(found.values())
     )
@@ -142,34 +145,11 @@ def _own_names(scene: Scene, terms: dict[str, str]) -> Iterator[str]:
 # --- friendliness --------------------------------------------------------------------------------------
 
 _SIGNS: dict[str, re.Pattern[str]] = {
-    "warm": re.compile(
-        r"\b(?:hi|hello|hey|welcome|good (?:morning|afternoon|evening)|thanks|thank you|sorry|apologi[sz]e|"
-        r"apologies|i (?:completely |fully |totally )?understand|i can see (?:how|why)|glad|happy|pleased|"
-        r"delighted|of course|certainly|absolutely|great|good (?:question|idea|news|point)|no problem|"
-        r"no worries|my pleasure|appreciate|hope (?:this|that) helps|congratulations|frustrating|"
-        r"inconvenience|unfortunately|sure)\b"
-    ),
+    "warm": WARM,
     "speaks to the user": re.compile(r"\b(?:you|your|yours|yourself)\b"),
-    "courteous": re.compile(
-        r"\b(?:please|kindly|feel free|you (?:can|could|may|might)|could you|would you|may i|if you (?:like|"
-        r"wish|prefer|would like|want|need)|let me know|happy to|glad to|would be happy|take your time)\b"
-    ),
-    "offers more": re.compile(
-        r"\b(?:let me know|anything else|feel free|(?:happy|glad) to (?:help|assist)|can i (?:help|assist)|"
-        r"i can (?:also )?(?:help|assist|show|explain|walk|check|open|create|connect)|i will (?:help|check|"
-        r"connect|look|make|open|create|send)|here to help|reach out|do not hesitate|if you (?:need|have) "
-        r"(?:any|more|further|another|help))\b"
-    ),
+    "courteous": COURTEOUS,
+    "offers more": OFFERS,
 }
-_HARSH = re.compile(
-    r"\b(?:you should have|you failed|you did not (?:read|listen|follow)|your (?:own )?fault|your mistake|"
-    r"you (?:obviously|clearly)|obviously|as i (?:already )?(?:said|told you|mentioned)|"
-    r"i already (?:said|told)|that is not my (?:problem|job)|not my problem|stop asking|"
-    r"read the (?:manual|documentation|instructions)|"
-    r"calm down|whatever|do not bother|waste of (?:my )?time|figure it out|too bad|deal with it|stupid|"
-    r"ridiculous|nonsense|ignorant|idiot\w*|lazy|you are wrong|wrong again|use your (?:head|brain)|"
-    r"it is (?:that |really )?simple)\b"
-)
 
 
 def _friendly(check: Check, scene: Scene, wanted: bool | LeastShare, text: str) -> Score:
@@ -180,27 +160,13 @@ def _friendly(check: Check, scene: Scene, wanted: bool | LeastShare, text: str) 
     }
     asks = next((span.text for span in spans if is_question(span.text)), None)
     signs["offers more"] = signs["offers more"] or (asks and _short(asks))
-    harsh = _harsh(text)
+    harsh = harsh_in(text)
     value = round((sum(map(bool, signs.values())) + (harsh is None)) / 5, 4)
     missing = [name for name, found in signs.items() if not found] + ([f"harsh: {harsh!r}"] if harsh else [])
     told = f"friendliness {value:.1f}"
     return _graded(
         check, "friendly", value, wanted, told, f"missing: {', '.join(missing)}", signs=signs, harsh=harsh
     )
-
-
-def _harsh(text: str) -> str | None:
-    """The first harsh wording: blame, dismissal, shouting."""
-    for span in sentences(text):
-        found = _HARSH.search(bare(span.text))
-        if found:
-            return found[0]
-        said = [word.text for word in words(span.text) if word.text.isalpha() and len(word.text) > 1]
-        if len(said) > 2 and all(word.isupper() for word in said):
-            return _short(span.text)
-        if "!!" in span.text:
-            return _short(span.text)
-    return None
 
 
 # --- clarity -------------------------------------------------------------------------------------------
@@ -270,15 +236,16 @@ def _words(text: str) -> list[str]:
     return [span.text for span in words(text) if any(character.isalpha() for character in span.text)]
 
 
+_SILENT_ENDING = re.compile(r"(?:[^aeiouyl]|[aeiouy]l)es?$|[^aeiouytd]ed$")
+_SPOKEN_ENDING = re.compile(r"(?:[cgsxz]|ch|sh)es$")
+
+
 def syllables(word: str) -> int:
-    """About how many syllables an English word has: groups of vowels, silent endings left out; at least one."""
+    """About how many syllables an English word has: groups of vowels, silent endings left out."""
     letters = re.sub(r"[^a-z]", "", word.lower())
     count = len(re.findall(r"[aeiouy]+", letters))
-    if re.search(r"[^aeiouyl]es?$|[^aeiouytd]ed$|[^aeiouy]les$", letters) and not re.search(
-        r"(?:[^aeiouy]l|[cgsxz]|ch|sh)es$", letters
-    ):
-        count -= 1
-    return max(1, count)
+    is_silent = _SILENT_ENDING.search(letters) and not _SPOKEN_ENDING.search(letters)
+    return max(1, count - bool(is_silent))
 
 
 def _clear(check: Check, scene: Scene, wanted: bool | LeastShare, text: str) -> Score:

@@ -79,7 +79,7 @@ def trajectory_scores(check: Check, made: Sequence[Call]) -> list[Score]:
 
 
 def score_of(steps: int, found: int, extra: int, *, others: bool) -> float:
-    """The trajectory score, 0 to 1: recall when other calls may be there, else the F1 of recall and precision."""
+    """The trajectory score, 0 to 1: recall when other calls may be there, else F1."""
     return found / steps if others else 2 * found / (steps + found + extra)
 
 
@@ -150,7 +150,8 @@ def in_partial_order(fits: Sequence[Sequence[int]], before: Sequence[set[int]], 
     """The largest number of steps with a call of their own, none before one of its predecessors'.
 
     Sets of steps that were made so far, each with one way to get there, are carried from call to call; a step
-    may be added as long as none that must follow it is in the set.
+    may be added as long as none that must follow it is in the set. Of steps that differ in nothing only
+    the first that is not made yet is tried.
 
     Args:
         fits: Indexes of calls by step.
@@ -158,15 +159,29 @@ def in_partial_order(fits: Sequence[Sequence[int]], before: Sequence[set[int]], 
         count: How many calls there are.
     """
     ways: dict[frozenset[int], tuple[tuple[int, int], ...]] = {frozenset(): ()}
+    alike, possible = _alike(fits, before), sum(map(bool, fits))
     for at in range(count):
         able = [step for step, found in enumerate(fits) if at in found]
         for done, way in list(ways.items()) if able else ():
             for step in able:
-                if step not in done and not any(step in before[later] for later in done):
+                if step in done or not alike[step] <= done:
+                    continue
+                if not any(step in before[later] for later in done):
                     ways.setdefault(done | {step}, (*way, (step, at)))
+        if any(len(done) == possible for done in ways):
+            break
     best = max(ways, key=len)
     placed = dict(ways[best])
     return [placed.get(step) for step in range(len(fits))]
+
+
+def _alike(fits: Sequence[Sequence[int]], before: Sequence[set[int]]) -> list[set[int]]:
+    """For each step the earlier ones that differ from it in nothing: same calls, same order to all others."""
+    marks = [
+        (tuple(found), frozenset(before[step]), frozenset(n for n, b in enumerate(before) if step in b))
+        for step, found in enumerate(fits)
+    ]
+    return [{other for other in range(step) if marks[other] == mark} for step, mark in enumerate(marks)]
 
 
 # --- batches -------------------------------------------------------------------------------------------

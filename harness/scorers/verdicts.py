@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
-from harness.scorers import risk, wording
+from harness.scorers import risk
 from harness.scorers.claims import Sentence
 from harness.scorers.evidence import Evidence
+from harness.scorers.markers import without_markers
 from harness.scorers.support import Support, support_of
 from harness.scorers.token_model import TokenModel, TokenRisk
 
@@ -56,7 +57,7 @@ class Verdicts:
         self._risks: tuple[TokenRisk, ...] | None = None
         if model and evidence:
             context = f"{evidence.whole()}\n\n{told}".strip()
-            self._risks = model.risks(question, context, wording.without_markers(answer))
+            self._risks = model.risks(question, context, without_markers(answer))
         self._answer = answer
 
     def on(self, sentence: Sentence, known: Set[str]) -> Verdict:

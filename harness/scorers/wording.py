@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
+from harness.scorers.markers import without_markers
 from harness.text import Span, fold, sentences
 
 LONGEST_TEXT = 60_000  # characters of an answer that wording rules look at; about 15,000 tokens
 _LONGEST_SENTENCE = 1_000
 
-_MARKER = re.compile(r"【[^】\n]{1,200}】")
 _MARKDOWN = re.compile(r"[*_`#>~]+|^\s*(?:[-•–▪◦]|\(?\d{1,3}[.)])\s+")
 _CONTRACTIONS = [
     (re.compile(pattern), text)
@@ -34,15 +34,6 @@ _CONTRACTIONS = [
 ]
 _CLAUSE_MARKS = re.compile(r"[;:]| - |\.{2,}|…")
 _PUNCTUATION = re.compile(r"[^\w\s'|@%$€£+-]")
-
-
-def without_markers(text: str, markers: tuple[str, ...] = ()) -> str:
-    """The text with citation markers blanked out; every other character keeps its place."""
-    text = _MARKER.sub(lambda match: " " * len(match.group()), text)
-    for marker in markers:
-        if marker:
-            text = text.replace(marker, " " * len(marker))
-    return text
 
 
 def capped(text: str) -> str:
@@ -172,9 +163,26 @@ _DOCUMENTS = (
     r"uploaded files?|passages?|context|manuals?|excerpts?|information|info|resources?|results?|content|text|"
     r"faqs?|policy|policies|handbook|knowledge|records)"
 )
+_SEEN = (
+    r"(?: (?:that |which )?(?:i|we) (?:can|could|have|had|was|were|am|are|found|searched|looked|know|see)"
+    r"(?: [\w'-]+){0,3}?)?"
+)
+_TEXTS = (
+    r"(?:the|my|our|these|those|any|this) (?:[\w'-]+ ){0,2}?(?:documents?|documentation|texts?|files?|pages?|"
+    r"pdfs?|terms|contract|brochure|leaflet|lists?|table|guides?|manuals?|faqs?|articles?|sources?|passages?|"
+    r"excerpts?|materials?|rules|statutes|regulations|notes|catalogue|knowledge ?base)"
+)
 _LACKS = re.compile(
     "|".join(
         (
+            rf"\b{_TEXTS}{_SEEN} (?:(?:just |simply |unfortunately )?(?:(?:say|tell|give|mention)s? nothing|"
+            r"(?:is|are) silent)\b|(?:do|does|did) not (?:[\w'-]+ )?(?:specify|say|state|tell|mention|"
+            r"indicate)\b)",
+            rf"\b(?:beyond|outside)(?: of)? what {_TEXTS}{_SEEN}\b",
+            r"\bi (?:do not|did not) (?:currently |actually )?have (?:any )?access to\b",
+            r"\b(?:it|they|which) (?:has|have|had|holds?|gives?|contains?|lists?) no (?:entry|entries|"
+            r"mention|"
+            r"information|details?|word|reference)\b",
             rf"\b(?:i|we) (?:do not|did not|could not|cannot|can not) (?:currently |actually |seem to |yet |"
             rf"really |appear to )?(?:have|find|see|locate|know of|hold)(?: \w+){{0,6}}? {_INFORMATION}\b",
             r"\b(?:i|we) (?:do not|did not|could not|cannot|was not able to|were not able to|am not able to|"
@@ -221,7 +229,56 @@ _LACKS = re.compile(
             rf"from|with|"
             rf"using) {_DOCUMENTS}\b",
             r"\b(?:information|details?|answer) (?:that|which)? ?(?:i|we) do not have\b",
-            rf"\bdo(?:es)? not appear (?:anywhere )?in {_DOCUMENTS}\b",
+            rf"\bdo(?:es)? not (?:appear|come up|occur|stand) (?:anywhere )?in {_DOCUMENTS}\b",
+            r"\b(?:no|neither|none of (?:the|my|our|these)|not one|nothing in) (?:[\w'-]+ ){0,2}?"
+            r"(?:documents?|docs|files?|pages?|passages?|articles?|guides?|manuals?|sources?|texts?|handbook|"
+            r"results?|excerpts?|terms|brochure)(?: (?:i|we) (?:\w+ ){1,3}?)? ?(?:mentions?|says?|"
+            r"states?|specif\w+|"
+            r"covers?|deals?|discuss\w*|address\w*|tells?|gives?|lists?|contains?|answers?|explains?|"
+            r"describes?)\b",
+            rf"\b{_DOCUMENTS} (?:leaves?|left) (?:this|that|it|the) (?:[\w'-]+ )?(?:open|unanswered|"
+            rf"unclear|out)\b",
+            rf"\b{_DOCUMENTS} (?:do|does|did) not (?:\w+ )?(?:touch on|deal with|make (?:it|this|that) "
+            rf"clear|make "
+            r"(?:any )?mention|let me|allow me to|tell me|help|settle)\b",
+            rf"\b{_DOCUMENTS} (?:makes?|made|gives?|has|have) (?:no|not any) (?:mention|indication|"
+            rf"reference|details?|"
+            r"entry|entries|reason|information|hint|word)\b",
+            r"\b(?:pages?|documents?|documentation|articles?|guides?|manuals?|sources?|texts?|passages?|"
+            r"files?)"
+            r"(?: (?:i|we) \w+)? (?:say|says|said|has|have|tell|tells) nothing\b",
+            rf"\b{_DOCUMENTS} stops? short of\b",
+            r"\b(?:looked|searched|checked)\b.{0,40}\b(?:is|are|was|were) not (?:given|stated|there|"
+            r"listed|mentioned|specified)\b",
+            r"^nowhere in (?:the|my|our|these)\b",
+            r"\b(?:uploaded|attached|provided|retrieved) (?:pdfs?|files?|documents?|texts?|pages?) (?:do|"
+            r"does|did) not\b",
+            r"\bno (?:indication|mention|trace|reference|hint|word|entry|passage|record) (?:of|to|about|"
+            r"on|that|as to)\b"
+            r".*\b(?:in|from|within|among) (?:the|my|our|what|any|these)\b",
+            r"\b(?:it|that|this) is not (?:\w+ )?(?:stated|specified|mentioned|indicated|documented|"
+            r"explained|covered|"
+            r"clear (?:from|in|to me)|spelled out|said)\b",
+            r"\b(?:remains?|is|stays?) (?:unclear|unanswered|unspecified|undocumented) (?:from|in) "
+            r"(?:the|my|our|"
+            r"these|what)\b|^(?:whether|who|when|where|how|why|this|that|it)\b[^|]* (?:remains?|stays?) "
+            r"(?:unclear|unanswered)$",
+            r"\b(?:i|we) (?:lack|am missing|have not got) (?:the |any |enough |that |this |sufficient |"
+            r"such )*"
+            rf"{_INFORMATION}\b",
+            r"\bi would (?:only |just )?be (?:guessing|speculating)\b|\bi (?:can|could) only (?:guess|"
+            r"speculate)\b",
+            r"\bi (?:have|see) no (?:way|means) (?:of (?:knowing|telling|checking)|to (?:know|tell|check))\b",
+            r"\b(?:came|come) up (?:empty|short|blank|with nothing)\b|\b(?:could not|did not) come up "
+            r"with (?:any|an)",
+            r"\bwhat (?:i|we) (?:found|have|know|can see|could find)(?: \w+){0,3}? (?:does not|do not|"
+            r"says? nothing|is "
+            r"not enough)\b",
+            r"\bnot (?:part of|among|in|within) (?:what|anything) (?:i|we)\b",
+            r"\bnot in the (?:[\w'-]+ )?(?:files?|documents?|texts?|pages?|sources?|materials?)\b",
+            r"\b(?:i|we) (?:cannot|could not|am unable to|am not able to) (?:see|give you|offer) (?:any|"
+            r"an?) (?:\w+ )?"
+            r"(?:mention|reference|definite|exact|certain|reliable|clear)\b",
         )
     )
 )
@@ -254,7 +311,7 @@ _PLEASANT = re.compile(
     "|".join(
         (
             r"(?:thanks|thank you)\b(?: (?:so|very) much| a lot| again)?(?: (?:for|in advance)\b.*)?",
-            r"(?:you are )?(?:very |most |always )?welcome\b.*",
+            r"(?:you are )?(?:very |most |always )?welcome(?: (?:any ?time|again)| and\b.*)?",
             r"welcome(?: back| to)\b.*",
             r"(?:i am )?(?:so |very |always |really )?(?:glad|happy|pleased|delighted|here|excited|ready) "
             r"(?:to (?:help|assist|hear|see|be of)|i could|that|you|it)\b.*",

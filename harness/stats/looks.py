@@ -15,7 +15,7 @@ def spending_levels(passes: int, alpha: float = 0.05) -> tuple[float, ...]:
     """The levels of looks after passes 2, 3 ... K of a plan of K passes: alpha (t/K)² is spent by look t.
 
     Lan and DeMets 1983: the boundary of each look is set so that sums of t normal steps, not stopped before,
-    cross it for the first time with the probability that is to be spent there. The density of the sums not yet
+    cross it for the first time with the probability that is to be spent there. The density of those not yet
     stopped is carried from look to look on a grid. K = 3 gives .0222 .0417, K = 4 .0125 .0227 .0387.
 
     Args:

@@ -6,13 +6,15 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, insert, select, update
 
-from harness.results import Spending
+from harness.results import Role, Spending
 from harness.store.tables import spending, trials
 
 
-def reserve(connection: Connection, run_id: str, trial_id: str, usd: Decimal) -> int:
+def reserve(
+    connection: Connection, run_id: str, trial_id: str, usd: Decimal, role: Role = "assistant"
+) -> int:
     """Write down what a request can cost; the row's number."""
-    values = {"run_id": run_id, "trial_id": trial_id, "reserved_pico_usd": usd}
+    values = {"run_id": run_id, "trial_id": trial_id, "reserved_pico_usd": usd, "role": role}
     made = connection.execute(insert(spending), values)
     return int(next(iter(made.inserted_primary_key or ())))
 
@@ -29,6 +31,9 @@ def spent(connection: Connection, run_id: str) -> Spending | None:
         func.count().label("requests"),
         func.sum(spending.c.spent_pico_usd).label("known"),
         func.sum(spending.c.reserved_pico_usd).filter(unknown).label("unknown"),
+        func.sum(func.coalesce(spending.c.spent_pico_usd, spending.c.reserved_pico_usd))
+        .filter(spending.c.role == "judge")
+        .label("judge"),
         func.count().filter(spending.c.spent_pico_usd > spending.c.reserved_pico_usd).label("overcharged"),
     ).where(spending.c.run_id == run_id)
     row = connection.execute(query).one()
@@ -40,6 +45,7 @@ def spent(connection: Connection, run_id: str) -> Spending | None:
         spent_usd=(row.known or Decimal(0)) + unknown_usd,
         unknown_usd=unknown_usd,
         overcharged=row.overcharged,
+        judge_usd=row.judge or Decimal(0),
     )
 
 
@@ -50,11 +56,12 @@ def carry_over(connection: Connection, run_id: str) -> int:
         Of how many of them nobody knows what they cost.
     """
     noted = select(spending.c.trial_id).where(spending.c.run_id == run_id)
-    query = select(trials.c.trial_id, trials.c.cost_pico_usd).where(
-        trials.c.run_id == run_id, trials.c.trial_id.not_in(noted)
-    )
+    columns = (trials.c.trial_id, trials.c.cost_pico_usd, trials.c.judge_cost_pico_usd)
+    query = select(*columns).where(trials.c.run_id == run_id, trials.c.trial_id.not_in(noted))
     rows = connection.execute(query).all()
-    for trial_id, cost in rows:
+    for trial_id, cost, judged in rows:
         if cost is not None:
             settle(connection, reserve(connection, run_id, trial_id, cost), cost)
-    return sum(cost is None for _, cost in rows)
+        if judged:
+            settle(connection, reserve(connection, run_id, trial_id, judged, "judge"), judged)
+    return sum(cost is None or judged is None for _, cost, judged in rows)

@@ -25,8 +25,8 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import Outcome, RunStatus, Score, Spending, SuiteRun, TrialResult
-from harness.store import ledger
+from harness.results import Calibration, Outcome, Role, RunStatus, Score, Spending, SuiteRun, TrialResult
+from harness.store import judges, ledger
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
 from harness.store.history import (
@@ -39,7 +39,9 @@ from harness.store.history import (
 )
 from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
+from harness.trace.records import Judgement
 
+_NO_USD = Decimal(0)
 LATEST = "latest"
 """Stands for the id of the newest suite run."""
 
@@ -183,10 +185,10 @@ class Store:
             settings = msgspec.json.encode(msgspec.json.decode(row.settings) | dict(changed)).decode()
             connection.execute(update(suite_runs).where(suite_runs.c.id == row.id), {"settings": settings})
 
-    def reserve_spending(self, run_id: str, trial_id: str, usd: Decimal) -> int:
+    def reserve_spending(self, run_id: str, trial_id: str, usd: Decimal, role: Role = "assistant") -> int:
         """Writes down what a request can cost before it is sent; the number to settle it by."""
         with self._writing() as connection:
-            return ledger.reserve(connection, run_id, trial_id, usd)
+            return ledger.reserve(connection, run_id, trial_id, usd, role)
 
     def settle_spending(self, number: int, usd: Decimal) -> None:
         """Writes down what a request cost; until then all that was reserved counts."""
@@ -198,7 +200,27 @@ class Store:
         with self._writing() as connection:
             return ledger.carry_over(connection, run_id)
 
+    def add_calibration(self, found: Calibration) -> None:
+        """Writes down how far a judge agrees with people."""
+        with self._writing() as connection:
+            judges.add_calibration(connection, found)
+
+    def keep_judgement(self, judgement: Judgement, at: datetime) -> None:
+        """Writes down what a judge decided about a labelled row."""
+        with self._writing() as connection:
+            judges.keep_judgement(connection, judgement, at)
+
     # --- reading -------------------------------------------------------------------------------------
+
+    def calibrations(self) -> dict[tuple[str, str], Calibration]:
+        """How far judges agree with people: the latest by rubric fingerprint and model."""
+        with self._reading() as connection:
+            return judges.latest_calibrations(connection)
+
+    def kept_judgements(self, asked: Sequence[str]) -> dict[str, Judgement]:
+        """What judges decided about labelled rows, by the digest of what was asked."""
+        with self._reading() as connection:
+            return {each.asked: each for each in judges.kept_judgements(connection, asked)}
 
     def run(self, run_id: str = LATEST) -> SuiteRun:
         """A suite run with all its results, in the order of the plan; ``latest`` is the newest.
@@ -387,6 +409,8 @@ _COPIED = (
 def _trial_row(run_id: str, result: TrialResult, position: int | None) -> dict[str, Any]:
     row: dict[str, Any] = {name: getattr(result, name) for name in _COPIED}
     row |= {"run_id": run_id, "position": position, "cost_pico_usd": result.cost_usd}
+    was_judged = result.judge_cost_usd is not None or bool(result.judge_cost_reason)
+    row["judge_cost_pico_usd"] = result.judge_cost_usd if was_judged else _NO_USD
     row["cluster"] = result.cluster or result.conversation
     for name in ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"):
         row[name] = getattr(result.usage, name) if result.usage else None

@@ -30,7 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every format of these tables, oldest first; each has its script under migrations/versions/."""
 
 PICO_USD = Decimal(10) ** 12
@@ -111,6 +111,12 @@ trials = Table(
     Column("cached_tokens", BigInteger),
     Column("reasoning_tokens", BigInteger),
     Column("cost_pico_usd", PicoUsd, comment="NULL when unknown, which is never 0."),
+    Column(
+        "judge_cost_pico_usd",
+        PicoUsd,
+        server_default="0",
+        comment="What judges cost, no part of the cost; 0 when none was asked, NULL when unknown.",
+    ),
     Column("latency_s", Float, nullable=False),
     Column(
         "replayed",
@@ -145,6 +151,7 @@ spending = Table(
     Column("run_id", Text, ForeignKey("suite_runs.id", ondelete="CASCADE"), nullable=False),
     Column("trial_id", Text, nullable=False),
     Column("reserved_pico_usd", PicoUsd, nullable=False, comment="What it could cost, before it was sent."),
+    Column("role", Text, nullable=False, server_default="assistant", comment="assistant or judge."),
     Column("spent_pico_usd", PicoUsd, comment="NULL until it is known; then all that was reserved counts."),
     Index("spending_by_run", "run_id"),
     comment="One row is one paid request of a suite run that has a budget.",
@@ -170,4 +177,25 @@ scores = Table(
     Column("reason", Text, comment="NULL when there is none; in the body also for scores that passed."),
     comment="One row is one judgement of one expectation in one trial.",
     sqlite_with_rowid=False,
+)
+
+calibrations = Table(
+    "calibrations",
+    metadata,
+    Column("number", RowNumber, primary_key=True, autoincrement=True),
+    Column("fingerprint", Text, nullable=False, comment="Of the rubric and all else that is asked."),
+    Column("model", Text, nullable=False, comment="The version that answered, as it names itself."),
+    Column("made_at", UtcTime, nullable=False),
+    Column("body", Text, nullable=False, comment="The JSON of the Calibration."),
+    Index("calibrations_by_rubric", "fingerprint", "model"),
+    comment="One row is one time that a judge was measured against people; the latest one counts.",
+)
+
+judgements = Table(
+    "judgements",
+    metadata,
+    Column("asked", Text, primary_key=True, comment="Digest of rubric, material and the model asked."),
+    Column("made_at", UtcTime, nullable=False),
+    Column("body", Text, nullable=False, comment="The JSON of the Judgement."),
+    comment="One row is what a judge decided about one labelled row: no calibration pays for it twice.",
 )

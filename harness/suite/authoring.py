@@ -56,6 +56,7 @@ class Suite:
         assistant: An assistant file, relative to this file, or the id of an assistant that exists.
         expect: What must hold for every turn, unless the turn says otherwise; keys as in YAML.
         tools: What functions are answered: stubs as in YAML, or Python functions, by function.
+        rubrics: What a judge decides, by name; keys as in YAML.
         repeats: How often each conversation is run.
         deadline_s: Longest a turn may take, in seconds, unless its conversation says otherwise.
         escalation: What tickets of hand-overs must hold and what errors cost; keys as in YAML.
@@ -70,6 +71,7 @@ class Suite:
         assistant: str | Path | None = None,
         expect: Mapping[str, Any] | None = None,
         tools: Mapping[str, Any] | None = None,
+        rubrics: Mapping[str, Any] | None = None,
         repeats: int | None = None,
         deadline_s: float | None = None,
         escalation: Mapping[str, Any] | None = None,
@@ -85,6 +87,7 @@ class Suite:
             "escalation": escalation,
             "expect": expect,
             "tools": tools,
+            "rubrics": rubrics,
             "faults": _text(faults),
         }
         self.name = name

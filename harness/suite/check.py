@@ -26,6 +26,7 @@ from harness.suite.records import (
     GroundedExpectation,
     JargonExpectation,
     Limit,
+    Perturb,
     SimilarExpectation,
     Turn,
     Variant,
@@ -220,6 +221,7 @@ def check_conversation(
     yield from _check_block(replace(whole, before=len(conversation.turns) or None))
     if conversation.escalation:
         yield from check_rules(conversation.escalation, None if facts is None else facts.hand_overs)
+    yield from _check_perturb(conversation.perturb, facts)
     for index, turn in enumerate(conversation.turns):
         place: Place = ("turns", index)
         yield from _check_turn(turn, index, conversation, place)
@@ -227,6 +229,21 @@ def check_conversation(
             yield from _check_attachment(attachment, (*place, "attach", number), facts, folder)
         block = _Block(turn.expect, (*place, "expect"), conversation, facts, of_turn=True)
         yield from _check_block(block if alone else replace(block, before=index))
+
+
+def _check_perturb(perturb: Perturb | bool | None, facts: Facts | None) -> Iterator[Mistake]:
+    """What a conversation asks of its variations and this assistant can't show."""
+    if not isinstance(perturb, Perturb) or facts is None:
+        return
+    asked = perturb.model_fields_set
+    if "kinds" in asked and "document" in perturb.kinds and not facts.searches:
+        message = "a document with an injection is never read: the assistant does not have file_search"
+        place: Place = ("perturb", "kinds", perturb.kinds.index("document"))
+        yield Mistake(place, message, "remove document from kinds")
+    if "keeps" in asked and "escalation" in perturb.keeps and not facts.hands_over:
+        message = "escalation cannot be seen: the assistant's file does not say what a hand-over looks like"
+        place = ("perturb", "keeps", perturb.keeps.index("escalation"))
+        yield Mistake(place, message, "add escalation: {phrases: [...], tools: [...]} to the assistant file")
 
 
 def _check_turn(turn: Turn, index: int, conversation: Conversation, place: Place) -> Iterator[Mistake]:
@@ -461,6 +478,12 @@ def _check_remembers(block: _Block) -> Iterator[Mistake]:
         yield from fact_mistakes(fact, place, block.conversation, block.before)
 
 
+def _check_scorers(block: _Block) -> Iterator[Mistake]:
+    from harness.suite.plugins import scorer_mistakes
+
+    yield from scorer_mistakes(block.expect.scorers or {}, (*block.place, "scorers"))
+
+
 def _check_requires(block: _Block) -> Iterator[Mistake]:
     expect = block.expect
     there = [
@@ -483,6 +506,7 @@ _CHECKS: dict[str, Callable[[_Block], Iterator[Mistake]]] = {
     "escalates": _check_escalates,
     "calls": _check_calls,
     "never_calls": _check_never_calls,
+    "scorers": _check_scorers,
     "trajectory": _check_trajectory,
     "tone": _check_tone,
     "remembers": _check_remembers,

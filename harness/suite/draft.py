@@ -18,6 +18,7 @@ from harness.suite.check import check_conversation, facts_of
 from harness.suite.expecting import NOTHING_EXPECTED
 from harness.suite.foreach import Row, Table, Template, placeholders, read_table, unescaped
 from harness.suite.records import Conversation, Suite, SuiteFile
+from harness.suite.rubrics import check_judged, check_rubrics
 from harness.suite.stubs import check_stubs
 from harness.yamlfile.mistakes import Mistake, annotation_at, did_you_mean, mistakes_in, shown
 from harness.yamlfile.source import Place, Source
@@ -219,6 +220,7 @@ class Draft:
     def _meaning(self, suite: Suite) -> Iterator[Mistake]:
         facts = facts_of(suite.variant)
         yield from check_stubs(suite.stubs, suite.functions, facts, self.folder)
+        yield from check_rubrics(suite.rubrics)
         first: dict[str, Place] = {}
         for index, conversation in enumerate(suite.conversations):
             place: Place = ("conversations", index)
@@ -227,6 +229,8 @@ class Draft:
                 continue
             yield from self._same_id(conversation, place, first)
             for mistake in check_conversation(conversation, facts, self.folder):
+                yield _below(place, mistake)
+            for mistake in check_judged(conversation, suite.rubrics):
                 yield _below(place, mistake)
 
     def _same_id(

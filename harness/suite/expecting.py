@@ -15,9 +15,11 @@ from harness.suite.records import (
     Conversation,
     Expect,
     HistoryMessage,
+    Rubric,
     ToneExpectation,
     Turn,
 )
+from harness.suite.rubrics import judged_mistakes
 from harness.yamlfile.mistakes import Mistake, mistakes_in
 from harness.yamlfile.source import Place
 
@@ -73,7 +75,12 @@ def made_turn(user: str, given: Mapping[str, Any], default: Expect) -> tuple[Tur
 
 
 def turn_mistakes(
-    given: Mapping[str, Any], default: Expect, facts: Facts | None, folder: Path, user: str = _STAND_IN
+    given: Mapping[str, Any],
+    default: Expect,
+    facts: Facts | None,
+    folder: Path,
+    user: str = _STAND_IN,
+    rubrics: Mapping[str, Rubric] | None = None,
 ) -> Iterator[Mistake]:
     """Everything that is wrong with such a turn; places count from the turn down."""
     turn, mistakes = made_turn(user, given, default)
@@ -83,6 +90,7 @@ def turn_mistakes(
         alone = Conversation(id=_STAND_IN, turns=(turn,), history=(before,))
         for each in check_conversation(alone, facts, folder, alone=True):
             yield Mistake(each.place[2:], each.message, each.hint, each.at_key)
+        yield from judged_mistakes(turn.expect, rubrics or {}, ("expect",))
 
 
 def plain(value: Any, place: Place = ()) -> tuple[Any, list[Mistake]]:

@@ -309,6 +309,7 @@ def _suite_of(
         repeats=file.repeats,
         stubs=file.tools,
         functions=functions_of(file.tools, path.parent, functions),
+        rubrics=file.rubrics,
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
         perturb=file.perturb or Perturb(),
         conversations=file.conversations,
@@ -376,6 +377,8 @@ def _deciding(suite: Suite, code: Sequence[str]) -> Iterator[Any]:
         yield {"functions": digests_of_sources(suite.functions)}
     if code:
         yield {"code": list(code)}
+    if suite.rubrics:
+        yield {"rubrics": {name: each.model_dump(mode="json") for name, each in suite.rubrics.items()}}
     if suite.faults is not None:
         yield {"faults": digest_of_file(suite.faults)}
 

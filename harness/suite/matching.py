@@ -15,8 +15,8 @@ A matcher is an object whose keys are all matcher names; several keys in one mus
 ``{any: true}``                      any value
 ===================================  =================================================================
 
-Any other object matches an object that has at least these keys; a list matches a list of the same length, item by
-item; everything else must be equal as JSON (``1`` equals ``1.0``, ``true`` never equals ``1``).
+Any other object matches an object that has at least these keys; a list matches a list of the same length,
+item by item; everything else must be equal as JSON (``1`` equals ``1.0``, ``true`` never equals ``1``).
 """
 
 from __future__ import annotations

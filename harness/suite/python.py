@@ -31,9 +31,11 @@ from harness.suite.records import (
     CodedSuiteFile,
     Conversation,
     Expect,
+    Rubric,
     Suite,
     Turn,
 )
+from harness.suite.rubrics import check_judged, check_rubrics
 from harness.suite.stubs import check_stubs
 from harness.yamlfile.mistakes import Mistake, mistakes_in
 from harness.yamlfile.source import Place, kind_of
@@ -228,6 +230,7 @@ class CodedDraft:
         """What is wrong with the meaning of what was written, also in what the functions say."""
         facts = facts_of(suite.variant)
         yield from map(self.problem, check_stubs(suite.stubs, suite.functions, facts, self.folder))
+        yield from map(self.problem, check_rubrics(suite.rubrics))
         first: dict[str, int] = {}
         for index, conversation in enumerate(suite.conversations):
             if first.setdefault(conversation.id, index) != index:
@@ -235,34 +238,43 @@ class CodedDraft:
                 hint = "give one of them an id of its own; with rows, a column id"
                 yield Problem(message, self._where(("conversations", index, "id")), hint)
             if isinstance(conversation, CodedConversation):
-                for mistake in _of_conversation(conversation, facts, self.folder):
+                found = _of_conversation(conversation, facts, self.folder)
+                for mistake in (*found, *check_judged(conversation, suite.rubrics)):
                     place = ("conversations", index, *mistake.place)
                     yield Problem(mistake.message, self._where(place, key=mistake.at_key), mistake.hint)
         default = suite.conversations[0] if suite.conversations else None
         if isinstance(default, CodedConversation):
             for written in self.suite.recipe.conversations:
-                yield from self._said(written, default.default, facts)
+                yield from self._said(written, default.default, facts, suite.rubrics)
 
-    def _said(self, written: WrittenConversation, default: Expect, facts: Facts | None) -> Iterator[Problem]:
+    def _said(
+        self,
+        written: WrittenConversation,
+        default: Expect,
+        facts: Facts | None,
+        rubrics: Mapping[str, Rubric],
+    ) -> Iterator[Problem]:
         """Mistakes in the expectations that a function has written out."""
         code = inspect.unwrap(written.function).__code__
         function = self.code.function_at(written.function.__name__, code.co_firstlineno)
         for call in methods_called(function, _SPEAKING) if function is not None else ():
-            for mistake in self._of_call(call, default, facts):
+            for mistake in self._of_call(call, default, facts, rubrics):
                 yield Problem(
                     mistake.message,
                     self._in_call(call, mistake),
                     mistake.hint,
                 )
 
-    def _of_call(self, call: ast.Call, default: Expect, facts: Facts | None) -> Iterator[Mistake]:
+    def _of_call(
+        self, call: ast.Call, default: Expect, facts: Facts | None, rubrics: Mapping[str, Rubric]
+    ) -> Iterator[Mistake]:
         given: dict[str, Any] = {}
         for name in ("expect", "attach"):
             node = keyword(call, name)
             is_known, value = self.code.literal(node) if node is not None else (False, None)
             if is_known and value is not None:
                 given[name] = value
-        yield from turn_mistakes(given, default, facts, self.folder)
+        yield from turn_mistakes(given, default, facts, self.folder, rubrics=rubrics)
 
     def _in_call(self, call: ast.Call, mistake: Mistake) -> Where:
         """Where it stands; what a turn does not say itself it has from the suite's defaults."""

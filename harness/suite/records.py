@@ -335,6 +335,78 @@ class Remembered(FileRecord):
     """What it is called; no question or request of the answer may ask for that again."""
 
 
+Shown = Literal["passages", "calls", "instructions"]
+"""What a judge may see beside what was said."""
+
+ABSTAINS = "abstain"
+"""What a judge says that can't decide by what it is shown."""
+
+
+class Rubric(FileRecord):
+    """A question about an answer that a judge decides: a chat model that is measured against people."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    asks: Annotated[str, Field(min_length=1, max_length=20_000)]
+    """What the judge decides, in words: the rule that people who label answers are given too."""
+    labels: dict[str, str] | tuple[str, ...] | None = None
+    """What it may decide: names, or names with their meaning; pass and fail when nothing else is said."""
+    scale: Annotated[int, Field(ge=2, le=10)] | None = None
+    """Whole numbers from 1 to this instead of labels; the middle one of all votes counts."""
+    compares: bool = False
+    """The answer is compared with another one (``against``) and is better, the same or worse."""
+    pass_: Annotated[str | int | tuple[str, ...] | None, Field(alias="pass")] = None
+    """Labels that meet the expectation, or the least number of a scale; the first label, better and same, or
+    the upper half of a scale when left out."""
+    votes: Annotated[int, Field(ge=1, le=15)] = 3
+    """How often the judge is asked; more than half of all votes must agree."""
+    model: Annotated[str, Field(min_length=1)] | None = None
+    """The chat model that judges; the setting judge_model when left out."""
+    shows: tuple[Shown, ...] = ()
+    """What the judge sees beside what was said: passages that were found, function calls, instructions."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Everything it may decide, in the order of the file; numbers of a scale as text."""
+        if self.compares:
+            return ("better", "same", "worse")
+        if self.scale is not None:
+            return tuple(str(number) for number in range(1, self.scale + 1))
+        return tuple(self.labels) if self.labels else ("pass", "fail")
+
+    @property
+    def passing(self) -> tuple[str, ...]:
+        """What of that meets the expectation."""
+        wanted = self.pass_
+        if self.scale is not None:
+            least = int(wanted) if isinstance(wanted, int | str) else self.scale // 2 + 1
+            return tuple(name for name in self.names if int(name) >= least)
+        if wanted is None:
+            return ("better", "same") if self.compares else self.names[:1]
+        return (str(wanted),) if isinstance(wanted, str | int) else wanted
+
+
+class JudgeExpectation(FileRecord):
+    """A rubric by its name, with what only this turn knows."""
+
+    rubric: str
+    """A name under the suite's rubrics."""
+    against: Annotated[str, Field(min_length=1)] | None = None
+    """With a rubric that compares: the other answer."""
+    reference: Annotated[str, Field(min_length=1)] | None = None
+    """What a right answer says; the judge sees it."""
+
+
+Judged = str | JudgeExpectation | tuple[str | JudgeExpectation, ...]
+
+
+def judged_of(given: Judged | None) -> tuple[JudgeExpectation, ...]:
+    """What a judge is asked, each rubric with what belongs to it, however it was written."""
+    each_given = given if isinstance(given, tuple) else (given,)
+    made = (JudgeExpectation(rubric=each) if isinstance(each, str) else each for each in each_given)
+    return tuple(each for each in made if each is not None)
+
+
 class Expect(FileRecord):
     """What must hold for a turn, or for the whole conversation. ``null`` switches a default off."""
 
@@ -366,6 +438,9 @@ class Expect(FileRecord):
     """true: turns an off-topic message away politely; false: does not."""
     abstains: bool | None = None
     """true: says honestly that it has no such information; false: does not."""
+    judge: Judged | None = None
+    """Rubrics by name that a judge must find met: a name, {rubric: ..., against: ..., reference: ...}, or a
+    list of these."""
     tone: ToneExpectation | None = None
     """How the answer sounds: jargon, friendly, clear, reading_ease, sentence_words."""
     remembers: tuple[Remembered, ...] | None = None
@@ -384,8 +459,15 @@ class Expect(FileRecord):
     """Run steps."""
     tool_calls: Limit | None = None
     """Calls of functions, file_search and code_interpreter together."""
+    scorers: dict[str, bool | dict[str, Any]] | None = None
+    """Scorers of installed packages by name: their options, true for the usual ones, false for none."""
     requires: tuple[str, ...] = ()
     """Names of checks in this block that must pass first; the others are skipped when they don't."""
+
+    @property
+    def judged(self) -> tuple[JudgeExpectation, ...]:
+        """What a judge is asked, each rubric with what belongs to it."""
+        return judged_of(self.judge)
 
 
 # --- suites --------------------------------------------------------------------------------------------
@@ -553,6 +635,8 @@ class Suite(FileRecord):
     stubs: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
     functions: dict[str, Callable[..., Any]] = Field(default_factory=dict, exclude=True, repr=False)
     """The Python functions that stubs call, by the name in ``call``."""
+    rubrics: dict[str, Rubric] = Field(default_factory=dict)
+    """What a judge decides, by name."""
     faults: Path | None = None
     perturb: Perturb = Perturb()
     """How the user's words are varied, for conversations that say nothing else of it."""
@@ -580,6 +664,10 @@ class SuiteFile(FileRecord):
     """What must hold for every turn, unless the turn says otherwise."""
     tools: dict[str, tuple[Stub, ...]] = Field(default_factory=dict)
     """Stubs by function: of those that match a call, the first with uses left answers it."""
+    rubrics: dict[Annotated[str, Field(min_length=1, max_length=64, pattern=_ONE_LINE)], Rubric] = Field(
+        default_factory=dict
+    )
+    """What a judge decides, by the name that expectations use."""
     faults: str | None = None
     """A file of faults on demand, relative to this file, that calls to the embedded server meet."""
     perturb: Perturb | None = None

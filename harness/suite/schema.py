@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from harness.suite.records import AssistantFile, SuiteFile
@@ -19,11 +21,17 @@ _PLACEHOLDER = {"type": "string", "pattern": r"^\s*\{\{.*\}\}\s*$"}
 _TEMPLATE = "Template"  # ending of definitions in which a placeholder may stand for any plain value
 
 
-def suite_schema() -> dict[str, Any]:
-    """JSON Schema (draft 2020-12) of a suite file, foreach blocks included."""
+def suite_schema(scorers: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> dict[str, Any]:
+    """JSON Schema (draft 2020-12) of a suite file, foreach blocks included.
+
+    Args:
+        scorers: JSON Schemas of the options of installed scorers, by name; then no others are allowed.
+    """
     schema = _schema_of(SuiteFile, "A suite of scripted conversations.")
     definitions = schema["$defs"]
     definitions["Turn"]["properties"]["expect"] = _or_null(definitions["Turn"]["properties"]["expect"])
+    if scorers:
+        _add_scorers(definitions, scorers)
     _add_templates(definitions)
     conversations = schema["properties"]["conversations"]
     conversations["minItems"] = 1
@@ -63,11 +71,14 @@ def assistant_schema() -> dict[str, Any]:
     return schema
 
 
-def write_schemas(folder: Path) -> None:
-    """Write both schemas, as the project commits them."""
+def write_schemas(folder: Path, scorers: Mapping[str, dict[str, Any]] = MappingProxyType({})) -> list[Path]:
+    """Write both schemas; without scorers as the project commits them."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, schema in (("suite", suite_schema()), ("assistant", assistant_schema())):
-        (folder / f"{name}.schema.json").write_text(rendered(schema), encoding="utf-8")
+    written = []
+    for name, schema in (("suite", suite_schema(scorers)), ("assistant", assistant_schema())):
+        written.append(folder / f"{name}.schema.json")
+        written[-1].write_text(rendered(schema), encoding="utf-8")
+    return written
 
 
 def rendered(schema: dict[str, Any]) -> str:
@@ -92,6 +103,19 @@ def _without_titles(schema: Any) -> Any:
         for key, value in schema.items()
         if not (key == "title" and isinstance(value, str))
     }
+
+
+def _add_scorers(definitions: dict[str, Any], scorers: Mapping[str, dict[str, Any]]) -> None:
+    """Let editors complete the options of installed scorers."""
+    named: dict[str, Any] = {}
+    for name, schema in scorers.items():
+        inner = _without_titles(schema)
+        definitions |= {f"{name}.{part}": each for part, each in inner.pop("$defs", {}).items()}
+        definitions[f"{name}.options"] = inner
+        named[name] = {"anyOf": [{"type": "boolean"}, {"$ref": f"#/$defs/{name}.options"}]}
+    described, _ = _split(definitions["Expect"]["properties"]["scorers"])
+    block = {"type": "object", "properties": named, "additionalProperties": False}
+    definitions["Expect"]["properties"]["scorers"] = {"anyOf": [block, {"type": "null"}], **described}
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:

@@ -122,7 +122,7 @@ class ChatSession:
         body = requests.chat_body(self._variant.assistant)
         while True:
             asked = {**body, "messages": list(self._talk.messages)}
-            completion = await self._completed(asked)
+            completion = await completed(self._wire, asked)
             making.completions.append(completion)
             said = _said(completion)
             calls = said.get("tool_calls") or []
@@ -135,21 +135,28 @@ class ChatSession:
             self._talk.messages += [_kept(said), *outputs]
             body = requests.unforced(body)
 
-    async def _completed(self, asked: Json) -> Json:
-        caps = spending.caps()
-        if caps is None:
-            return await self._wire.call("POST", "/chat/completions", asked)
-        asked = requests.capped_completion(caps, asked)
-        async with spending.paid(bounds.of_completion(asked)) as payment:
-            completion = await self._wire.call("POST", "/chat/completions", asked)
-            payment.settle(_charge(completion, asked["model"]))
-        return completion
-
     async def _answered(self, call: Json, making: _Turn, answer: AnswerFunction) -> Json:
         function = call["function"]
         asked = FunctionCall(call["id"], function["name"], function.get("arguments") or "{}")
         output = await making.answers.give(asked, answer)
         return {"role": "tool", "tool_call_id": call["id"], "content": output}
+
+
+async def completed(wire: Wire, asked: Json) -> Json:
+    """One completion, paid from the purse of the trial under way if there is one.
+
+    Raises:
+        TargetError: It can't be had.
+        BudgetError: It could cost more than is left; nothing was sent.
+    """
+    caps = spending.caps()
+    if caps is None:
+        return await wire.call("POST", "/chat/completions", asked)
+    asked = requests.capped_completion(caps, asked)
+    async with spending.paid(bounds.of_completion(asked)) as payment:
+        completion = await wire.call("POST", "/chat/completions", asked)
+        payment.settle(_charge(completion, asked["model"]))
+    return completion
 
 
 def _lacks(target: str, what: str) -> TargetRefused:

@@ -10,7 +10,7 @@ from typing import Literal, Protocol, TypeGuard, runtime_checkable
 from harness.errors import TargetRefused
 from harness.plan import Trial
 from harness.suite.records import Attachment, HistoryMessage, Variant
-from harness.trace.records import Deletion, TurnTrace
+from harness.trace.records import Deletion, Judgement, TurnTrace
 
 MOST_ROUNDS = 25
 """Of function calls in one turn, unless a setting says otherwise."""
@@ -88,6 +88,16 @@ class Recorded(Protocol):
 
     def next_simulated(self) -> str | None:
         """The next message if a simulated user said it; None when that user had nothing more to say."""
+        ...
+
+
+@runtime_checkable
+class Judged(Protocol):
+    """A target that answers from what was kept, and so knows what judges decided then."""
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """What was kept of the trial."""
         ...
 
 

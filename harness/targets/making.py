@@ -256,6 +256,13 @@ def wire_to(options: TargetOptions) -> Wire:
     return _http_wire(options)
 
 
+def chat_wire(options: TargetOptions) -> Wire:
+    """Requests of chat completions to an address, or to an embedded server where there is none."""
+    from harness.targets.chat import LONGEST_COMPLETION_S
+
+    return _wire(options, timeout_s=LONGEST_COMPLETION_S)
+
+
 def _embedded_wire(options: TargetOptions) -> Wire:
     from harness.targets.embedded import EmbeddedWire
 

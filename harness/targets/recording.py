@@ -20,7 +20,7 @@ from harness.targets import misses
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn, Pays, Session, Target
 from harness.targets.turns import timed, user_message
 from harness.trace.recording import RecordedTrial, Recording
-from harness.trace.records import Deletion, Message, ToolCall, TurnTrace
+from harness.trace.records import Deletion, Judgement, Message, ToolCall, TurnTrace
 from harness.trace.scrubbing import same_text
 
 
@@ -99,6 +99,11 @@ class _TrialTarget:
         self.name = name
         self._place = place
         self._clock = clock
+
+    @property
+    def judgements(self) -> tuple[Judgement, ...]:
+        """What judges decided when it was recorded."""
+        return self._place.recorded.judgements
 
     async def provision(self, variant: Variant) -> None:
         """Nothing is made anywhere."""

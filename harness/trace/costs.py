@@ -8,12 +8,13 @@ from harness.cost.charges import CodeSessions, at_tier
 from harness.cost.prices import (
     FREE,
     Cost,
+    PriceBook,
     TokenPrice,
     code_interpreter_cost,
     file_search_cost,
     token_cost,
 )
-from harness.trace.records import Simulation, TurnTrace
+from harness.trace.records import Judgement, Simulation, TurnTrace
 
 __all__ = ["TokenPrice", "turns_cost"]
 
@@ -41,6 +42,17 @@ def simulator_cost(simulations: Sequence[Simulation], *, price: TokenPrice = tok
     """What the chat models cost that played the user; Python functions cost nothing."""
     asked = (each for each in simulations if each.model is not None)
     return sum((price(each.model or "", each.usage) for each in asked), start=FREE)
+
+
+def judge_cost(judgements: Sequence[Judgement], prices: PriceBook | None = None) -> Cost:
+    """What the chat models cost that judged; a vote that was never answered costs nothing that is known."""
+    book = prices or PriceBook()
+    return sum((_votes_cost(each, book.asked_for(each.judge)) for each in judgements), start=FREE)
+
+
+def _votes_cost(judgement: Judgement, price: TokenPrice) -> Cost:
+    answered = (vote for vote in judgement.votes if vote.model is not None)
+    return sum((at_tier(each.service_tier, price(each.model or "", each.usage)) for each in answered), FREE)
 
 
 def _calls_cost(turn: TurnTrace) -> Cost:

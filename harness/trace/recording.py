@@ -20,6 +20,7 @@ from harness.trace.records import (
     Citation,
     CodeOutput,
     Deletion,
+    Judgement,
     Message,
     OutputFile,
     Record,
@@ -73,6 +74,7 @@ class RecordedTrial:
         turns: What each turn brought.
         history: Messages that were there before the first turn.
         documents: The knowledge base: file id to name.
+        judgements: What judges decided about it.
     """
 
     suite: str
@@ -84,6 +86,7 @@ class RecordedTrial:
     turns: tuple[TurnTrace, ...]
     history: tuple[Message, ...] = ()
     documents: Mapping[str, str] = field(default_factory=dict)
+    judgements: tuple[Judgement, ...] = ()
 
     @property
     def key(self) -> Key:
@@ -98,12 +101,19 @@ class Recording:
     Attributes:
         variants: What each variant consisted of, by fingerprint.
         trials: By their key, in its order.
+        judgements: What judges decided about rows that people labelled, by what was asked, in its order.
     """
 
     variants: Mapping[str, RecordedVariant] = field(default_factory=dict)
     trials: Mapping[Key, RecordedTrial] = field(default_factory=dict)
+    judgements: Mapping[str, Judgement] = field(default_factory=dict)
 
-    def updated(self, variants: Iterable[RecordedVariant], trials: Iterable[RecordedTrial]) -> Recording:
+    def updated(
+        self,
+        variants: Iterable[RecordedVariant],
+        trials: Iterable[RecordedTrial],
+        judgements: Iterable[Judgement] = (),
+    ) -> Recording:
         """This recording with trials recorded anew; the others stay, and variants that no trial needs go.
 
         A turn of the same assistant that is as it was, apart from what it took, stays as it is.
@@ -114,10 +124,17 @@ class Recording:
         used = {trial.fingerprint for trial in merged.values()}
         known = {**self.variants, **{each.fingerprint: each for each in variants}}
         in_order = sorted(known.values(), key=lambda each: (each.name, each.fingerprint))
+        decided = {**self.judgements, **{each.asked: self._as_before(each) for each in judgements}}
         return Recording(
             {each.fingerprint: each for each in in_order if each.fingerprint in used},
             {key: merged[key] for key in sorted(merged)},
+            {asked: decided[asked] for asked in sorted(decided)},
         )
+
+    def _as_before(self, judgement: Judgement) -> Judgement:
+        """The judgement as it stands there, where it is the same apart from what it took."""
+        kept, former = _judgement(judgement), self.judgements.get(judgement.asked)
+        return former if former is not None and _decided(former) == _decided(kept) else kept
 
 
 def _settled(trial: RecordedTrial, former: RecordedTrial | None) -> RecordedTrial:
@@ -126,7 +143,15 @@ def _settled(trial: RecordedTrial, former: RecordedTrial | None) -> RecordedTria
         return trial
     before = dict(enumerate(former.turns))
     turns = (_unless_changed(turn, before.get(place)) for place, turn in enumerate(trial.turns))
-    return replace(trial, turns=tuple(turns))
+    known = {_decided(each): each for each in former.judgements}
+    judgements = (known.get(_decided(each), each) for each in trial.judgements)
+    return replace(trial, turns=tuple(turns), judgements=tuple(judgements))
+
+
+def _decided(judgement: Judgement) -> Judgement:
+    """The judgement without what it took in seconds and tokens."""
+    votes = (msgspec.structs.replace(each, latency_s=0.0, usage=None) for each in judgement.votes)
+    return msgspec.structs.replace(judgement, votes=tuple(votes))
 
 
 def _unless_changed(turn: TurnTrace, former: TurnTrace | None) -> TurnTrace:
@@ -144,6 +169,19 @@ def _said_and_done(turn: TurnTrace) -> TurnTrace:
         for step in turn.steps
     )
     return msgspec.structs.replace(turn, latency_s=0.0, usage=None, steps=steps)
+
+
+def kept_judgements(trace: Trace) -> tuple[Judgement, ...]:
+    """What judges decided, without waits; what was never asked is left out."""
+    return tuple(_judgement(each) for each in trace.judgements if each.error is None)
+
+
+def _judgement(judgement: Judgement) -> Judgement:
+    votes = tuple(
+        msgspec.structs.replace(vote, latency_s=round(vote.latency_s, _DIGITS_OF_SECONDS), wait_s=0.0)
+        for vote in judgement.votes
+    )
+    return msgspec.structs.replace(judgement, votes=votes)
 
 
 # --- what of a trace is kept -----------------------------------------------------------------------------

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -17,11 +19,11 @@ from harness.errors import Problem, RecordingError, Where
 from harness.text import nearest
 from harness.trace.lines import Read, read, written
 from harness.trace.recording import NO_TIME, RecordedTrial, RecordedVariant, Recording
-from harness.trace.records import Message, Record, RunStep, SearchResult, TurnTrace
+from harness.trace.records import Judgement, Message, Record, RunStep, SearchResult, TurnTrace
 
 FORMAT = 1
 _HEADER = "# Made by: harness run --record. What stands here, and how it is read: docs/recordings.md\n"
-_PARTS = ("format", "variants", "trials", "chunks")
+_PARTS = ("format", "variants", "trials", "judgements", "chunks")
 _MOST_TOLD = 50
 _Place = tuple[str | int, ...]
 _T = TypeVar("_T")
@@ -58,6 +60,7 @@ class _Trial(Record, frozen=True):
     turns: tuple[dict[str, Any], ...]
     documents: dict[str, str] | None = None
     history: tuple[Message, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
 
 
 def load_recording(path: Path) -> Recording:
@@ -87,17 +90,42 @@ def parse_recording(text: str, file: str) -> Recording:
 
 
 def update_recording(
-    path: Path, variants: Iterable[RecordedVariant], trials: Iterable[RecordedTrial]
+    path: Path,
+    variants: Iterable[RecordedVariant],
+    trials: Iterable[RecordedTrial],
+    judgements: Iterable[Judgement] = (),
 ) -> Recording:
-    """Put trials into a file, beside those that it has already; the file is there whole or as it was.
+    """Put trials and judgements into a file, beside what it has already; it is there whole or as it was.
+
+    Others who put trials into the same folder at the same time wait their turn, so that nobody's are lost.
 
     Raises:
         RecordingError: The file has mistakes, or can't be written (``recording-not-written``).
     """
-    known = load_recording(path) if path.exists() else Recording()
-    recording = known.updated(variants, trials)
-    _write(path, recording_text(recording))
+    with _alone_in(path):
+        known = load_recording(path) if path.exists() else Recording()
+        recording = known.updated(variants, trials, judgements)
+        _write(path, recording_text(recording))
     return recording
+
+
+@contextmanager
+def _alone_in(path: Path) -> Iterator[None]:
+    """Nobody else updates a file of the same folder meanwhile; the lock ends with its process at the latest.
+
+    The folder is locked and not the file, which is replaced by another, and no further file is left behind.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY)
+    except OSError as error:
+        raise _not_written(path, error) from error
+    try:
+        with suppress(OSError):  # on drives that lock no folders the last one wins
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
 
 
 def recording_text(recording: Recording) -> str:
@@ -112,15 +140,17 @@ def recording_text(recording: Recording) -> str:
         "format": FORMAT,
         "variants": [_without_defaults(each) for each in variants],
         "trials": [_trial_data(each, chunks, documents) for each in recording.trials.values()],
+        "judgements": [_without_defaults(each) for each in recording.judgements.values()],
         "chunks": [_without_defaults(chunks.by_name[name]) for name in sorted(chunks.by_name)],
     }
+    if not recording.judgements:
+        del data["judgements"]
     return _HEADER + written(data)
 
 
 def _write(path: Path, text: str) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
             file.flush()
@@ -128,12 +158,16 @@ def _write(path: Path, text: str) -> None:
         temporary.replace(path)
     except OSError as error:
         temporary.unlink(missing_ok=True)
-        problem = Problem(
-            f"the recording cannot be written: {error.strerror or error}",
-            Where(str(path)),
-            "name a file in a folder that you may write to; one that was there before is unchanged",
-        )
-        raise RecordingError([problem], code="recording-not-written") from error
+        raise _not_written(path, error) from error
+
+
+def _not_written(path: Path, error: OSError) -> RecordingError:
+    problem = Problem(
+        f"the recording cannot be written: {error.strerror or error}",
+        Where(str(path)),
+        "name a file in a folder that you may write to; one that was there before is unchanged",
+    )
+    return RecordingError([problem], code="recording-not-written")
 
 
 def _missing(path: Path) -> RecordingError:
@@ -209,10 +243,11 @@ def _trial_data(
         "target": trial.target,
         "history": [_without_defaults(message) for message in trial.history],
         "turns": [_turn_data(turn, chunks) for turn in trial.turns],
+        "judgements": [_without_defaults(judgement) for judgement in trial.judgements],
     }
     if trial.documents != documents[trial.fingerprint]:
         told["documents"] = dict(trial.documents)
-    return {key: value for key, value in told.items() if key != "history" or value}
+    return {key: value for key, value in told.items() if key not in ("history", "judgements") or value}
 
 
 def _turn_data(turn: TurnTrace, chunks: _Chunks) -> dict[str, Any]:
@@ -286,9 +321,10 @@ class _Parser:
             if trial.key in trials:
                 self._mistake(place, f"{'/'.join(trial.key[:2])} repeat {trial.repeat} stands twice")
             trials[trial.key] = trial
+        decided = {each.asked: each for _, each in self._each("judgements", Judgement)}
         if self.problems:
             self._refuse()
-        return Recording(variants, {key: trials[key] for key in sorted(trials)})
+        return Recording(variants, {key: trials[key] for key in sorted(trials)}, decided)
 
     def _check_parts(self) -> None:
         """The version comes first: what a later one wrote can't be judged by this one's rules."""
@@ -329,6 +365,7 @@ class _Parser:
             turns=tuple(turn for turn in turns if turn is not None),
             history=trial.history,
             documents=documents if trial.documents is None else trial.documents,
+            judgements=trial.judgements,
         )
 
     def _turn(self, place: _Place, data: Mapping[str, Any]) -> TurnTrace | None:

@@ -271,6 +271,59 @@ class Simulation(Record, frozen=True):
     latency_s: float = 0.0
 
 
+class Vote(Record, frozen=True):
+    """One time that a judge was asked.
+
+    Attributes:
+        label: What it decided; None when it gave no decision.
+        reason: Why, in its own words; without a label, why there is none.
+        abstained: It said itself that it can't decide.
+        reversed: Labels, or the two answers, stood in the other order.
+        model: The model that answered, as it names itself; None when nothing came back.
+        usage: Its tokens; None when unknown.
+        latency_s: Seconds until the answer was there, less ``wait_s``.
+        wait_s: Seconds waited for rate limits and between retries.
+        service_tier: The tier that served it.
+    """
+
+    label: str | None = None
+    reason: str = ""
+    abstained: bool = False
+    reversed: bool = False
+    model: str | None = None
+    usage: Usage | None = None
+    latency_s: float = 0.0
+    wait_s: float = 0.0
+    service_tier: str | None = None
+
+
+class Judgement(Record, frozen=True):
+    """What a judge decided about one turn, or about a whole conversation.
+
+    Attributes:
+        turn: Index of the turn; None for the conversation.
+        rubric: The rubric's name in the suite.
+        fingerprint: SHA-256 over all of the rubric that decides what the judge is asked.
+        asked: SHA-256 over the rubric, what the judge was shown, and the model that was asked.
+        judge: The model that was asked.
+        votes: Each time that it was asked, in order.
+        error: Why it was not asked at all; None when it was.
+    """
+
+    turn: int | None
+    rubric: str
+    fingerprint: str
+    asked: str
+    judge: str
+    votes: tuple[Vote, ...] = ()
+    error: str | None = None
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """The models that answered, each once, as they name themselves."""
+        return tuple(dict.fromkeys(vote.model for vote in self.votes if vote.model is not None))
+
+
 class Trace(Record, frozen=True, omit_defaults=False):
     """All turns of one trial.
 
@@ -282,6 +335,7 @@ class Trace(Record, frozen=True, omit_defaults=False):
         turns: One for each turn that was begun, in order.
         documents: The knowledge base by file id: the name each document was uploaded under.
         simulations: How the messages of simulated users came about, in order.
+        judgements: What judges decided about it, in the order of the expectations.
     """
 
     trial_id: str
@@ -290,4 +344,5 @@ class Trace(Record, frozen=True, omit_defaults=False):
     history: tuple[Message, ...] = ()
     documents: dict[str, str] = msgspec.field(default_factory=dict)
     simulations: tuple[Simulation, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
     format: int = FORMAT_VERSION

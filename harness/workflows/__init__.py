@@ -1,6 +1,8 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
 
+from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.explaining import Explained, explain
 from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
@@ -12,8 +14,10 @@ from harness.workflows.stored import render, stored_run, stored_runs, summary, w
 from harness.workflows.verdicts import gate_table, plan_trials, run_trials, table_statistics, write_json
 
 __all__ = [
+    "Calibrated",
     "Cleaning",
     "Control",
+    "Explained",
     "Forecast",
     "Job",
     "Listener",
@@ -21,8 +25,10 @@ __all__ = [
     "Perturbing",
     "Rescored",
     "Wanted",
+    "calibrate",
     "clean",
     "evaluate",
+    "explain",
     "export",
     "forecast",
     "gate_table",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.clock import Clock
 from harness.errors import BudgetError
 from harness.plan import Plan
+from harness.results import Role
 from harness.runner.budget import Budget, Limits, pays
 from harness.settings import Settings
 from harness.targets.interface import Target
@@ -25,8 +26,8 @@ class _InStore:
     store: Store
     run_id: str
 
-    def reserve(self, trial_id: str, usd: Decimal) -> int:
-        return self.store.reserve_spending(self.run_id, trial_id, usd)
+    def reserve(self, trial_id: str, usd: Decimal, role: Role) -> int:
+        return self.store.reserve_spending(self.run_id, trial_id, usd, role)
 
     def settle(self, number: int, usd: Decimal) -> None:
         self.store.settle_spending(number, usd)

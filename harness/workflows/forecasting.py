@@ -12,9 +12,12 @@ from harness.cost.charges import Charge
 from harness.cost.prices import PriceBook
 from harness.cost.usage import Usage
 from harness.errors import StoreError
+from harness.judge import prompt
+from harness.judge.asking import requests_of, wishes
+from harness.judge.material import Material
 from harness.plan import Trial
 from harness.settings import Settings
-from harness.suite.records import AssistantFile
+from harness.suite.records import AssistantFile, JudgeExpectation, Rubric
 from harness.targets import bounds, requests
 from harness.targets.spending import Caps
 from harness.targets.wire import Json
@@ -73,11 +76,15 @@ class Forecast:
     as_before: Range
     counted: Range
     unknown: Mapping[str, int] = field(default_factory=dict)
+    judges: Range = field(default_factory=Range)
+    """What judges will cost, from the votes of their rubrics up to the limits that a budget sends."""
 
     @property
     def total(self) -> Range:
-        """All trials that something is known of."""
-        return self.as_before + self.counted
+        """All trials that something is known of, and their judges."""
+        trials = self.as_before + self.counted
+        both = trials + self.judges
+        return Range(trials.trials or both.trials, both.least_usd, both.mean_usd, both.most_usd)
 
 
 def forecast(job: Job) -> Forecast:
@@ -91,7 +98,9 @@ def forecast(job: Job) -> Forecast:
     plan = plan_of(job, suites)
     past = _Past(_past_costs(job.settings, [suite.name for suite in suites]))
     as_before, counted, unknown = Range(), Range(), Counter[str]()
+    judges = _Judges(job.settings)
     for trial in plan.trials:
+        judges.add(trial)
         if (known := past.of(trial)) is not None:
             as_before += known
             continue
@@ -100,7 +109,16 @@ def forecast(job: Job) -> Forecast:
             unknown[found] += 1
         else:
             counted += found
-    return Forecast(len(plan.trials), plan.turns, job.settings.target, as_before, counted, dict(unknown))
+    unknown.update(judges.unknown)
+    return Forecast(
+        len(plan.trials),
+        plan.turns,
+        job.settings.target,
+        as_before,
+        counted,
+        dict(unknown),
+        judges.cost,
+    )
 
 
 # --- earlier trials --------------------------------------------------------------------------------------
@@ -197,6 +215,60 @@ def _most(trial: Trial, target: str, caps: Caps) -> Iterator[Charge]:
         body = _response(assistant, caps, turn.user)
         yield bounds.of_response(body, said_tokens)
         said_tokens = bounds.after_response(body, said_tokens)
+
+
+class _Judges:
+    """What judges will cost, trial by trial; a run that replays asks none."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.cost = Range()
+        self.unknown: Counter[str] = Counter()
+        self._settings = settings
+        self._prices = settings.price_book()
+        self._caps = limits_of(settings).caps
+        self._known: dict[tuple[str, str], Range | str | None] = {}
+
+    def add(self, trial: Trial) -> None:
+        """Add what judging a trial costs; each conversation is looked at once."""
+        key = trial.suite.name, trial.conversation.id
+        if key not in self._known:
+            self._known[key] = self._of(trial)
+        found = self._known[key]
+        if isinstance(found, str):
+            self.unknown[found] += 1
+        elif found is not None:
+            self.cost += found
+
+    def _of(self, trial: Trial) -> Range | str | None:
+        asked = [(turn, wanted) for turn, wanted in wishes(trial.conversation)]
+        if not asked or self._settings.target == "recording":
+            return None
+        least = most = _NO_USD
+        for turn, wanted in asked:
+            rubric = trial.suite.rubrics[wanted.rubric]
+            model = rubric.model or self._settings.judge_model or ""
+            if not self._prices.knows(model):
+                return f"no price is known for the judge {model!r}"
+            each_least, each_most = self._vote(trial, turn, wanted, rubric, model)
+            least += each_least * requests_of(rubric)
+            most += each_most * requests_of(rubric)
+        return Range(1, least, None, most)
+
+    def _vote(
+        self, trial: Trial, turn: int | None, wanted: JudgeExpectation, rubric: Rubric, model: str
+    ) -> tuple[Decimal, Decimal]:
+        """One vote over answers that say nothing, and over answers as long as the limits allow."""
+        turns = trial.conversation.turns
+        seen = turns if turn is None else turns[: turn + 1]
+        said = tuple(("user", each.user) for each in seen)
+        material = Material(said, None if turn is None else "", (), wanted.against, wanted.reference)
+        body = prompt.request(rubric, material, model, turned=False, seed=0)
+        counted = bounds.prompt_tokens(body)
+        grown = counted + len(seen) * self._caps.completion_tokens
+        grown += bounds.RESULT_TOKENS * len(seen) * len(rubric.shows)
+        least = Charge(model, Usage(prompt_tokens=counted), "chat")
+        usage = Usage(prompt_tokens=grown, completion_tokens=self._caps.completion_tokens)
+        return _usd(least, self._prices), _usd(Charge(model, usage, "chat"), self._prices)
 
 
 def _own_limits(assistant: AssistantFile) -> Json:

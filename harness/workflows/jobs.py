@@ -28,6 +28,14 @@ _OF_BUDGET = (
     "cap_completion_tokens",
     "cap_tool_calls",
 )
+_OF_JUDGE = (
+    "judge_model",
+    "judge_base_url",
+    "judge_temperature",
+    "judge_deadline_s",
+    "judge_structured",
+    "judge_min_kappa",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +156,7 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "tags": list(job.tags),
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
-        **job.settings.model_dump(exclude={"api_key", "store", "reports", "ledger"}),
+        **job.settings.model_dump(exclude={"api_key", "judge_api_key", "store", "reports", "ledger"}),
         **_deciding_files(job.settings),
         "record": str(Path(job.settings.record).resolve()) if job.settings.record else None,
         "target_function": _lasting_function(job.settings.target_function),
@@ -218,7 +226,7 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     own |= _LIMITS - set(changed)
     own |= {"models", "faults", "target_function", "most_rounds", "recording"} | ({"record"} - set(changed))
     own |= {"keep_assistants", "keep_users", "vector_store_days"}
-    own |= {"prices", *_OF_BUDGET} - set(changed)
+    own |= {"prices", *_OF_BUDGET, *_OF_JUDGE} - set(changed)
     asked = {name: kept[name] for name in own if name in kept}
     return Job(
         suites=tuple(kept["suites"]),

@@ -43,8 +43,6 @@ from harness.workflows.jobs import Job, load
 from harness.workflows.running import Control, begin
 from harness.workflows.stored import open_store
 
-MOST_STEPS = 40
-"""Variations that are played for one conversation on the way to the smallest."""
 _DOCUMENTS = "perturbations"
 
 
@@ -474,7 +472,7 @@ class _Shrinking:
 
     async def _breaks(self, variation: Variation) -> bool:
         self._steps += 1
-        if self._steps > MOST_STEPS or not self._search.is_time:
+        if not self._search.is_time:
             return False
         number = len(self._drawn) + self._steps
         script = self._case.script(variation, number)

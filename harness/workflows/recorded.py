@@ -10,7 +10,7 @@ from harness.results import TrialResult
 from harness.settings import Settings
 from harness.suite.assistants import content_of
 from harness.suite.records import Variant
-from harness.trace.recording import RecordedTrial, RecordedVariant, kept_turns
+from harness.trace.recording import RecordedTrial, RecordedVariant, kept_judgements, kept_turns
 from harness.trace.recording_file import load_recording, update_recording
 
 
@@ -58,6 +58,7 @@ def recorded_trial(result: TrialResult) -> RecordedTrial | None:
         turns=turns,
         history=result.trace.history,
         documents=documents,
+        judgements=kept_judgements(result.trace),
     )
 
 

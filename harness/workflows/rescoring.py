@@ -5,17 +5,20 @@ Its traces are played again as recordings are: what the suites send today must b
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.errors import HarnessError
+from harness.judge.asking import Judge
 from harness.plan import Plan, Trial
 from harness.results import Score, SuiteRun, TrialResult
 from harness.settings import Settings
+from harness.suite.records import Suite
 from harness.targets.recording import RecordingTarget
 from harness.targets.traffic import Traffic
 from harness.trace.recording import RecordedTrial, Recording
 from harness.workflows.jobs import Job, load, plan_of, recalled, remembered
+from harness.workflows.judging import judge_of, refuse_unjudgeable, replaying_judge
 from harness.workflows.running import Control, Work, new_id
 from harness.workflows.stored import open_store
 
@@ -62,8 +65,18 @@ class Rescored:
     left_out: Mapping[str, str]
 
 
-async def rescore(run_id: str, settings: Settings, control: Control | None = None) -> Rescored:
+async def rescore(
+    run_id: str,
+    settings: Settings,
+    control: Control | None = None,
+    *,
+    asks_judge: bool = False,
+    changed: Collection[str] = (),
+) -> Rescored:
     """Score a stored run anew; the new run is stored beside it and names it as ``rescored_from``.
+
+    With ``asks_judge`` judges are asked where what they decided then does not fit any more; the assistant is
+    never asked. ``changed`` names the settings that replace those of the run.
 
     Raises:
         StoreError: The run is unknown.
@@ -72,7 +85,7 @@ async def rescore(run_id: str, settings: Settings, control: Control | None = Non
     """
     with open_store(settings, create=False) as store:
         source = store.run(run_id)
-        job = _job(source, settings)
+        job = _job(source, settings, changed)
         suites = load(job)
         played = _playable(source.results)
         trials, gone = _planned(source.results, plan_of(job, suites).trials)
@@ -83,17 +96,23 @@ async def rescore(run_id: str, settings: Settings, control: Control | None = Non
         told = {**remembered(job, suites), "target": TARGET, "rescored_from": source.id}
         control = control or Control()
         traffic = Traffic(job.settings.limits())
-        work = Work(new_id(control.clock), plan, job.settings, target, traffic, store, control)
+        judge = _judge(job.settings, suites, control, traffic) if asks_judge else None
+        judge = judge or replaying_judge(job.settings, control.clock)
+        work = Work(new_id(control.clock), plan, job.settings, target, traffic, store, control, judge)
         run = await work.begin(told)
     return _compared(source, run, gone)
 
 
-def _job(source: SuiteRun, settings: Settings) -> Job:
-    """The job that the run began with; nothing of it is asked or recorded again, all of it is judged."""
-    job = recalled(source, settings, ())
-    unlimited = dict.fromkeys(
-        ("record", "budget_usd", "budget_per_trial_usd", "max_failures", "max_errors"), None
-    )
+def _judge(settings: Settings, suites: Sequence[Suite], control: Control, traffic: Traffic) -> Judge:
+    refuse_unjudgeable(settings, suites)
+    return judge_of(settings, control.clock, traffic)
+
+
+def _job(source: SuiteRun, settings: Settings, changed: Collection[str]) -> Job:
+    """The job that the run began with; no assistant is asked or recorded again, all of it is judged."""
+    job = recalled(source, settings, changed)
+    limits = {"budget_usd", "budget_per_trial_usd"} - set(changed)
+    unlimited = dict.fromkeys(("record", "max_failures", "max_errors", *limits), None)
     return replace(job, settings=job.settings.model_copy(update=unlimited))
 
 
@@ -136,6 +155,7 @@ def _as_recorded(result: TrialResult) -> RecordedTrial:
         turns=result.trace.turns,
         history=result.trace.history,
         documents=result.trace.documents,
+        judgements=result.trace.judgements,
     )
 
 

@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.prices import PriceBook
 from harness.errors import SettingsError, StoreError
+from harness.judge.asking import Judge
+from harness.judge.gating import Judging
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, Score, SuiteRun
 from harness.runner.budget import Budget
@@ -30,7 +32,7 @@ from harness.suite.records import Suite
 from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
-from harness.trace.records import Trace
+from harness.trace.records import Judgement, Trace
 from harness.trace.scrubbing import Scrubber
 from harness.workflows.budgeting import budget_of, refuse_unpayable
 from harness.workflows.jobs import (
@@ -42,6 +44,13 @@ from harness.workflows.jobs import (
     refuse_changed,
     remembered,
     remembered_budget,
+)
+from harness.workflows.judging import (
+    judge_of,
+    judging_of,
+    refuse_unjudgeable,
+    replaying_judge,
+    rubrics_used,
 )
 from harness.workflows.keeping import Keeper
 from harness.workflows.recorded import keep_recording, refuse_recording_of_replay
@@ -167,8 +176,9 @@ async def begin(
     target = _target(job.settings, suites, traffic, run_id)  # before the run begins: there may be none
     _refuse_forgetting(plan, target)
     refuse_unpayable(job.settings, plan, target)
+    judge = _judge(job.settings, suites, traffic, control.clock)
     with open_store(job.settings) as store:
-        work = Work(run_id, plan, job.settings, target, traffic, store, control, play)
+        work = Work(run_id, plan, job.settings, target, traffic, store, control, judge, play)
         return await work.begin({**remembered(job, suites), **(told or {})})
 
 
@@ -207,10 +217,11 @@ async def resume(
         traffic = _traffic(job.settings)
         target = _target(job.settings, suites, traffic, record.id)
         refuse_unpayable(job.settings, plan, target)
+        judge = _judge(job.settings, suites, traffic, control.clock)
         store.change_settings(record.id, remembered_budget(job.settings))
         store.finish_run(record.id, "running", None)
         with _saying_how_to_go_on(record.id):
-            work = Work(record.id, plan, job.settings, target, traffic, store, control)
+            work = Work(record.id, plan, job.settings, target, traffic, store, control, judge)
             return await work.carry_out(finished)
 
 
@@ -236,6 +247,21 @@ def _target(settings: Settings, suites: Sequence[Suite], traffic: Traffic, run_i
             hint="run them one after the other, or give --faults FILE for all of them",
         )
     return make_target(replace(options, faults=next(iter(wanted))))
+
+
+def _judge(settings: Settings, suites: Sequence[Suite], traffic: Traffic, clock: Clock) -> Judge | None:
+    """Who judges; None where no expectation wants it. A run that replays asks no judge either.
+
+    Raises:
+        SettingsError: No model is set that judges, or its address can't be used.
+        BudgetError: Nobody knows what it costs.
+    """
+    if not rubrics_used(suites):
+        return None
+    if settings.target == "recording":
+        return replaying_judge(settings, clock)
+    refuse_unjudgeable(settings, suites)
+    return judge_of(settings, clock, traffic)
 
 
 def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
@@ -298,6 +324,7 @@ class Work:
     traffic: Traffic
     store: Store
     control: Control
+    judge: Judge | None = None
     play: Play = run
 
     async def begin(self, told: dict[str, Any]) -> SuiteRun:
@@ -323,8 +350,15 @@ class Work:
             try:
                 self._record()
             finally:
-                await self.target.tear_down()
+                await self._tear_down()
         return self.store.run(self.run_id)
+
+    async def _tear_down(self) -> None:
+        try:
+            await self.target.tear_down()
+        finally:
+            if self.judge is not None:
+                await self.judge.close()
 
     def _record(self) -> None:
         """Keep what the store has of this run, also from before it was interrupted."""
@@ -384,17 +418,19 @@ class Work:
 
     def _events(self, left: Plan, budget: Budget | None) -> AsyncGenerator[Event, None]:
         prices = self.settings.price_book()
+        judging = judging_of(self.store, self.settings) if self.judge else Judging()
         return self.play(
             left,
             self.target,
             TrialOptions(
-                partial(_score, prices),
+                partial(_score, prices, judging),
                 self.settings.deadline_s,
                 self.settings.provision_deadline_s,
                 self.settings.most_rounds,
                 prices=prices,
                 budget=budget,
                 failures=FailureLimit(self.settings.max_failures, self.settings.max_errors),
+                judge=partial(_judgements, self.judge) if self.judge else None,
             ),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,
@@ -407,9 +443,25 @@ def _without_secrets(event: Event, scrubber: Scrubber) -> Event:
     return TrialFinished(scrubber.record(event.result)) if isinstance(event, TrialFinished) else event
 
 
-def _score(prices: PriceBook, trial: Trial, trace: Trace) -> tuple[Score, ...]:
+async def _judgements(
+    judge: Judge, trial: Trial, trace: Trace, kept: tuple[Judgement, ...] | None
+) -> tuple[Judgement, ...]:
+    """What judges decide; nothing is paid for a check that is skipped."""
+    from harness.scorers.checks import held_up
+
+    skipped = held_up("judge", trial.conversation, trial.variant.assistant, trace, trial.variant.documents)
+    return await judge.judge_trace(trial, trace, kept, skipped)
+
+
+def _score(prices: PriceBook, judging: Judging, trial: Trial, trace: Trace) -> tuple[Score, ...]:
     from harness.scorers.checks import score_trace
 
-    assistant, documents = trial.variant.assistant, trial.variant.documents
-    cost = prices.asked_for(assistant.model)
-    return score_trace(trial.conversation, assistant, trace, cost=cost, documents=documents)
+    assistant = trial.variant.assistant
+    return score_trace(
+        trial.conversation,
+        assistant,
+        trace,
+        cost=prices.asked_for(assistant.model),
+        judging=judging.of_suite(trial.suite.rubrics),
+        documents=trial.variant.documents,
+    )

@@ -6,13 +6,18 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import Problem, SettingsError, SuiteError, Where
+from harness.yamlfile.described import descriptions
 from harness.yamlfile.mistakes import Mistake, mistakes_in, shown
 from harness.yamlfile.source import Source, read_source
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic_core import CoreSchema
 
 Record = TypeVar("Record", bound=BaseModel)
 
@@ -20,7 +25,18 @@ Record = TypeVar("Record", bound=BaseModel)
 class FileRecord(BaseModel):
     """Base of everything that is read from a user's file: frozen, unknown keys refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        """The JSON Schema, with what stands in the source beneath each field as its description."""
+        schema = handler(core_schema)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for key, text in descriptions(cls).items():
+            properties[key]["description"] = text
+        return schema
 
 
 @dataclass(frozen=True, slots=True)

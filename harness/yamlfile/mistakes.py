@@ -17,10 +17,14 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
 from harness.text import nearest
+from harness.yamlfile.described import descriptions
 from harness.yamlfile.source import Place
 
 Spelling = Callable[[Place], str | None]
 """How the file spells the plain value at a place (``5.10`` for the number 5.1); None when it has none."""
+
+_Field = tuple[type[BaseModel], str]
+"""A record, and the key of one of its fields."""
 
 MoreKeys = Mapping[type[BaseModel], tuple[str, ...]]
 """Keys a block may have in a file beside its record's own, because the loader resolves them."""
@@ -114,9 +118,17 @@ class _Spot:
     place: Place
     annotation: Any
     value: Any
-    field: FieldInfo | None
+    field: _Field | None
     block: type[BaseModel] | None
     unfit: bool = False
+
+    @property
+    def meaning(self) -> str | None:
+        """What the record says about the field."""
+        if self.field is None:
+            return None
+        record, key = self.field
+        return descriptions(record).get(key)
 
 
 _MISSING = object()
@@ -125,7 +137,7 @@ _MISSING = object()
 def _follow(model: type[BaseModel], loc: tuple[str | int, ...], data: Any) -> _Spot | None:
     """The spot of an error; None when it belongs to a branch of a union that the author did not mean."""
     annotation: Any = model
-    field: FieldInfo | None = None
+    field: _Field | None = None
     block: type[BaseModel] | None = None
     place: Place = ()
     rest = list(loc)
@@ -196,11 +208,11 @@ def _is_label_of(label: str | int, member: Any) -> bool:
     return label in (member.__name__, _tag(member))
 
 
-def _step(annotation: Any, step: str | int, field: FieldInfo | None) -> tuple[Any, FieldInfo | None]:
+def _step(annotation: Any, step: str | int, field: _Field | None) -> tuple[Any, _Field | None]:
     """What the record says about the value one step down."""
     if _is_record(annotation):
         found = _fields(annotation).get(str(step))
-        return (found.annotation if found else Any), found
+        return (found.annotation, (annotation, str(step))) if found else (Any, None)
     if get_origin(annotation) is tuple:
         return get_args(annotation)[0], field
     if get_origin(annotation) is dict:
@@ -264,10 +276,9 @@ def _unknown_key(spot: _Spot, more: MoreKeys) -> Mistake:
 
 def _missing_key(spot: _Spot) -> Mistake:
     *parent, key = spot.place
-    description = spot.field.description if spot.field else None
     message = f"{name_of(tuple(parent))} has no {key!r}"
     return Mistake(
-        tuple(parent), message, f"add {key}: {_lower(description) or 'it is needed'}", missing=str(key)
+        tuple(parent), message, f"add {key}: {_lower(spot.meaning) or 'it is needed'}", missing=str(key)
     )
 
 
@@ -284,8 +295,7 @@ _LIMITS: dict[str, str] = {
 
 def _out_of_limits(details: ErrorDetails, spot: _Spot) -> Mistake:
     limit = _LIMITS[details["type"]].format(**_plain_numbers(details.get("ctx", {})))
-    hint = spot.field.description if spot.field else None
-    return Mistake(spot.place, f"{name_of(spot.place)} {limit}, not {shown(spot.value)}", hint)
+    return Mistake(spot.place, f"{name_of(spot.place)} {limit}, not {shown(spot.value)}", spot.meaning)
 
 
 def _plain_numbers(context: dict[str, Any]) -> dict[str, Any]:

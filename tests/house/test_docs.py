@@ -12,11 +12,12 @@ import pytest
 import harness.errors
 import harness.store.faults
 from harness.cli import _COMMANDS, cli
+from harness.judge.labels import COLUMNS
 from harness.server.app import called_paths
 from harness.server.faults import FaultFile, FaultRule, read_faults
 from harness.server.llms.table import Entry, RemoteEntry, read_models
 from harness.settings import Settings
-from harness.suite.records import AnswerExpectation, Conversation, Expect
+from harness.suite.records import AnswerExpectation, Conversation, Expect, JudgeExpectation, Rubric
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -83,6 +84,11 @@ def test_the_tables_and_faults_that_the_docs_show_can_be_used(tmp_path: Path) ->
         (tmp_path / name).write_text(content, "utf-8")
     assert len(read_models(tmp_path / "models", {"GATEWAY_KEY": "x"}).entries) == 2
     assert len(read_faults(tmp_path / "faults", called_paths()).faults) == 5
+
+
+def test_every_key_of_a_rubric_and_every_column_of_labels_is_documented() -> None:
+    keys = {field.alias or name for name, field in Rubric.model_fields.items()}
+    assert {*keys, *JudgeExpectation.model_fields, *COLUMNS} - _headings_and_code("judge.md") == set()
 
 
 def test_every_key_of_tables_and_faults_is_documented() -> None:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from harness.perturb.search import MOST_EDITS, draw, seed_of, smallest
+from harness.perturb.search import MOST_EDITS, _needed, _Way, draw, seed_of, smallest
+from harness.perturb.variation import Edit
 
 SAID = ("How do I export my data? I am jo@example.com.", "Please open a ticket for me. It is urgent.")
 
@@ -73,6 +74,15 @@ def test_a_fault_of_one_kind_is_shrunk_to_one_change_of_that_kind(make: Any, see
     assert [each.kind for each in found.applied] == ["spacing"]
     assert len(asked) == len(set(asked)), "a variation is played once"
     assert not known.keys() & set(asked), "what is known is not played again"
+
+
+def test_changes_that_it_breaks_without_too_are_taken_away(make: Any) -> None:
+    """Two typos that undo each other say nothing, however small their numbers are."""
+    space = make.space(*SAID, perturb={"kinds": ["typos", "injection"]})
+    undone = [Edit("typos", 0, 0, 0), Edit("typos", 0, 0, 0), Edit("injection")]
+    assert space.vary(undone).said == space.vary([Edit("injection")]).said
+    way = _Way({}, lambda variation: _has(variation, "injection"))
+    assert _needed(space, undone, way) == [Edit("injection")]
 
 
 def _has(variation: Any, kind: str) -> bool:

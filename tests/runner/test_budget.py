@@ -183,7 +183,7 @@ def test_a_tier_of_unknown_price_ends_the_spending_too() -> None:
 
 def test_a_journal_that_can_not_be_written_leaves_nothing_reserved() -> None:
     class Full:
-        def reserve(self, trial_id: str, usd: Decimal) -> int:
+        def reserve(self, trial_id: str, usd: Decimal, role: str) -> int:
             raise OSError("no space")
 
         def settle(self, number: int, usd: Decimal) -> None:
@@ -226,7 +226,7 @@ class Journal:
     def __init__(self) -> None:
         self.rows: list[list[Decimal | None]] = []
 
-    def reserve(self, trial_id: str, usd: Decimal) -> int:
+    def reserve(self, trial_id: str, usd: Decimal, role: str) -> int:
         self.rows.append([usd, None])
         return len(self.rows) - 1
 

@@ -31,6 +31,14 @@ import pytest
         ("a: 1", {"json_schema": {}}, False),
         ("one two three", {"words": {"min": 3, "max": 3}}, True),
         ("one two", {"words": {"min": 3}}, False),
+        ("12345", {"characters": {"max": 5}}, True),
+        (" 123456\n", {"characters": {"max": 5}}, False),
+        ("One. Two!\n- three\n- four", {"sentences": {"min": 4, "max": 4}}, True),
+        ("One. Two!", {"sentences": {"max": 1}}, False),
+        ("Restart the device now", {"similar": {"to": "restart the device", "by": "wording"}}, True),
+        ("Restart the device", {"similar": {"to": ["buy a boat", "reboot it"], "by": "wording"}}, False),
+        ("You can send the camera to us.", {"language": "en"}, True),
+        ("Sie können uns die Kamera senden.", {"language": ["en", "fr"]}, False),
     ],
 )
 def test_a_part_holds_or_not(talk: Any, answer: str, expect: dict[str, Any], passed: bool) -> None:
@@ -73,3 +81,43 @@ def test_an_empty_answer_is_explained_by_how_its_run_ended(talk: Any) -> None:
 def test_the_answers_of_a_talk_are_one_text(talk: Any) -> None:
     turns = [talk.turn("alpha"), talk.turn("beta")]
     assert talk.one(turns, whole={"answer": {"mentions": ["alpha", "beta"]}}).passed
+
+
+def test_a_paraphrase_is_similar_in_meaning_though_not_in_wording(talk: Any) -> None:
+    answer = "Hello! Mailing it back to us costs you nothing. Is there anything else?"
+    wanted = "You can return the product to us free of charge."
+    meant = talk.one([talk.turn(answer)], {"answer": {"similar": {"to": wanted, "min": 0.5}}})
+    other = talk.one(
+        [talk.turn("The lens weighs 310 grams.")], {"answer": {"similar": {"to": wanted, "min": 0.5}}}
+    )
+    worded = talk.one([talk.turn(answer)], {"answer": {"similar": wanted}})
+    assert meant.passed
+    assert "costs you nothing" in meant.evidence["passage"]
+    assert (other.passed, worded.passed) == (False, False)
+    assert other.reason.startswith(f"likeness in meaning {other.value:.2f}, needed 0.5; nearest: 'The lens")
+
+
+def test_a_text_means_what_it_means_wherever_it_stands_in_an_answer(talk: Any) -> None:
+    wanted = "Repairs take ten working days."
+    answer = f"Thanks for your patience. {wanted} Please keep the receipt. Have a nice day!"
+    score = talk.one([talk.turn(answer)], {"answer": {"similar": {"to": ["It is raining.", wanted]}}})
+    assert score.value == pytest.approx(1, abs=0.001)
+    assert score.evidence["passage"] == wanted
+
+
+def test_meaning_is_not_judged_where_there_is_no_model(talk: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from harness.embedding import encoder
+
+    monkeypatch.setattr(encoder, "_loaded", lambda: (None, "keywords alone: model.onnx is missing"))
+    score = talk.one([talk.turn("Hi")], {"answer": {"similar": {"to": "Hello"}}})
+    assert (score.value, score.passed) == (None, None)
+    assert score.reason == "meaning can't be compared: keywords alone: model.onnx is missing"
+
+
+def test_the_language_is_told_as_a_label_or_why_it_is_not(talk: Any) -> None:
+    german = talk.one([talk.turn("Sie können uns die Kamera senden.")], {"answer": {"language": "en"}})
+    assert german.value == "de"
+    assert german.reason.startswith("the answer is in 'de', wanted: 'en'; it begins 'Sie können")
+    short = talk.one([talk.turn("OK.")], {"answer": {"language": "en"}})
+    assert (short.value, short.passed) == (None, None)
+    assert short.reason.startswith("the language can't be told: 1 words are too few")

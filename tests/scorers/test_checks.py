@@ -14,7 +14,7 @@ from harness.suite.records import Conversation, Expect
 
 def test_every_key_of_an_expectation_has_exactly_one_built_in_scorer() -> None:
     answered = [key for scorer in builtin_scorers() for key in scorer.keys]
-    assert sorted(answered) == sorted({*Expect.model_fields, "forget"} - {"requires"})
+    assert sorted(answered) == sorted({*Expect.model_fields, "forget"} - {"requires", "scorers"})
 
 
 def test_what_is_known_of_a_built_in_scorer_before_it_is_loaded_is_what_it_says_itself() -> None:
@@ -118,7 +118,9 @@ def test_a_plugin_may_name_a_class() -> None:
     assert load_scorer(entry).name == "limits"
 
 
-@pytest.mark.parametrize("value", ["harness.scorers.limits:Nothing", "no_such_module:x", "harness.text:fold"])
+@pytest.mark.parametrize(
+    "value", ["harness.scorers.limits:Nothing", "no_such_module:x", "harness.text:STOP_WORDS"]
+)
 def test_a_plugin_that_is_no_scorer_is_named(value: str) -> None:
     entry = EntryPoint("odd", value, "harness.scorers")
     with pytest.raises(ScorerError, match="the installed scorer 'odd'"):

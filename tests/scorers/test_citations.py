@@ -176,3 +176,12 @@ def test_the_cited_share_is_the_share_of_claims_behind_which_a_marker_stands(
     turn = cited(talk, text, *[talk.WARRANTY] * sum(marked))
     found = by_check(talk.scores([turn], {"cites": {"per": per}}))
     assert found["cites.claims"].value == pytest.approx(sum(marked) / len(marked), abs=1e-4)
+
+
+def test_what_a_function_told_needs_no_citation(talk: Any, by_check: Any) -> None:
+    text = "Your repair number is R-77."
+    told = talk.turn(text, talk.search(talk.WARRANTY), talk.call(email="a@b.se"))
+    wanted = {"cites": {"claims": {"min": 1}}}
+    assert by_check(talk.scores([told], wanted))["cites.claims"].value is None
+    untold = talk.turn(text, talk.search(talk.WARRANTY))
+    assert by_check(talk.scores([untold], wanted))["cites.claims"].value == 0.0

@@ -16,6 +16,7 @@ from harness.trace.records import Message
 
 LABELLED = Path(__file__).parents[2] / "fixtures" / "escalation" / "messages.yaml"
 HALVES: dict[str, Any] = yaml.safe_load(LABELLED.read_text(encoding="utf-8"))
+AGENTS: dict[str, Any] = yaml.safe_load((LABELLED.parent / "agents.yaml").read_text(encoding="utf-8"))
 ASKED = "I can't change that. Would you like me to transfer you to a human agent?"
 
 
@@ -42,6 +43,24 @@ def test_messages_that_no_rule_was_written_from_are_told_about_as_well() -> None
     assert all(found == "promises" for label, found in told if label == "promises")
 
 
+@pytest.mark.parametrize("part", AGENTS.values(), ids=AGENTS)
+def test_what_agents_of_shops_airlines_and_banks_say_is_told_right(part: dict[str, Any]) -> None:
+    told = [(label, classify(text), text) for label, texts in part["messages"].items() for text in texts]
+    told += [(label, classify(text), text) for pair in part["pairs"] for label, text in pair.items()]
+    assert [text for label, found, text in told if (label == "promises") != (found == "promises")] == []
+    assert sum(label == found for label, found, _ in told) / len(told) >= 0.98
+
+
+@pytest.mark.parametrize("part", AGENTS.values(), ids=AGENTS)
+def test_talks_with_such_agents_are_told_to_be_handed_over_or_not(part: dict[str, Any]) -> None:
+    wrong = [each for each in part["dialogues"] if handed_over(talk_of(each)) is not each["handed_over"]]
+    assert wrong == []
+
+
+def talk_of(dialogue: dict[str, Any]) -> list[dict[str, str]]:
+    return [{"role": role, "content": text} for turn in dialogue["talk"] for role, text in turn.items()]
+
+
 def test_every_pair_tells_two_classes_apart_and_no_message_stands_in_both_halves() -> None:
     pairs = [pair for half in HALVES.values() for pair in half["pairs"]]
     assert len(pairs) >= 120
@@ -52,8 +71,7 @@ def test_every_pair_tells_two_classes_apart_and_no_message_stands_in_both_halves
 
 @pytest.mark.parametrize("dialogue", HALVES["development"]["dialogues"])
 def test_a_talk_is_told_to_be_handed_over_or_not(dialogue: dict[str, Any]) -> None:
-    talk = [{"role": role, "content": text} for turn in dialogue["talk"] for role, text in turn.items()]
-    assert handed_over(talk) is dialogue["handed_over"]
+    assert handed_over(talk_of(dialogue)) is dialogue["handed_over"]
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,9 @@ def test_trying_again_after_an_error_repeats_nothing(talk: Any) -> None:
 def test_tickets_with_other_arguments_than_wanted_are_wrong(
     talk: Any, arguments: dict[str, Any], wanted: dict[str, Any], told: str
 ) -> None:
-    score = judged(talk, [talk.turn(PROMISE, talk.call(**arguments))], {"with": wanted})
+    turns = [talk.turn(PROMISE, talk.call(**arguments))]
+    found = talk.scores(turns, whole={"escalates": {"with": wanted}})
+    [score] = [each for each in found if each.scorer == "escalation"]
     assert score.value == "wrong_arguments"
     assert told in score.reason
 

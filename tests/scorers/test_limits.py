@@ -17,6 +17,15 @@ from harness.trace.records import OutputFile
         ({"latency_s": {"max": 1}}, 1.5, False, "1.5 s is more than the allowed 1 s"),
         ({"latency_s": {"min": 2}}, 1.5, False, "1.5 s is less than the required 2 s"),
         ({"tokens": {"max": 119}}, 120, False, "120 tokens is more than the allowed 119 tokens"),
+        ({"prompt_tokens": {"max": 100}}, 100, True, ""),
+        (
+            {"completion_tokens": {"max": 19}},
+            20,
+            False,
+            "20 completion tokens is more than the allowed 19 completion tokens",
+        ),
+        ({"tool_calls": {"min": 1, "max": 1}}, 1, True, ""),
+        ({"tool_calls": {"max": 0}}, 1, False, "1 tool calls is more than the allowed 0 tool calls"),
         ({"steps": {"min": 1, "max": 1}}, 1, True, ""),
         ({"steps": {"max": 0}}, 1, False, "1 run steps is more than the allowed 0 run steps"),
     ],
@@ -28,7 +37,7 @@ def test_a_number_is_held_against_its_range(
     assert (score.value, score.passed, score.reason) == (value, passed, reason)
 
 
-@pytest.mark.parametrize("key", ["tokens", "cost_usd"])
+@pytest.mark.parametrize("key", ["tokens", "prompt_tokens", "completion_tokens", "cost_usd"])
 def test_unknown_usage_is_unknown_and_never_zero(talk: Any, key: str) -> None:
     turns = [talk.turn("Hi"), talk.turn("Ho", usage=None)]
     score = talk.one(turns, whole={key: {"max": 1_000_000}})

@@ -112,7 +112,7 @@ AWAY = "Sorry, I can only help with questions about our cameras."
 
 def test_turning_away_passes_where_it_is_wanted_and_fails_where_not(talk: Any) -> None:
     turns = [talk.turn(AWAY)]
-    assert talk.one(turns, {"redirects": True}).passed
+    assert all(score.passed for score in talk.scores(turns, {"redirects": True}))
     score = talk.one(turns, {"redirects": False})
     assert not score.passed
     assert AWAY in score.reason
@@ -136,5 +136,41 @@ def test_an_admission_may_stand_beside_related_claims(talk: Any) -> None:
 
 def test_for_a_talk_one_turn_is_enough_or_too_much(talk: Any) -> None:
     turns = [talk.turn("The lens weighs 310 grams."), talk.turn(AWAY)]
-    assert talk.one(turns, whole={"redirects": True}).passed
+    assert all(score.passed for score in talk.scores(turns, whole={"redirects": True}))
     assert not talk.one(turns, whole={"redirects": False}).passed
+
+
+@pytest.mark.parametrize(
+    ("answer", "polite"),
+    [
+        ("Sorry, I can only help with questions about our cameras.", True),
+        ("I can't help with that. Do you have a question about our cameras?", True),
+        ("I only answer questions about cameras.", True),
+        ("I'm not qualified to advise on taxes.", False),
+        ("That is not something I can help with, stop asking.", False),
+        ("I can only help with cameras, obviously.", False),
+        ("THIS IS OUTSIDE MY SCOPE.", False),
+    ],
+)
+def test_turning_away_is_also_judged_by_its_manners(talk: Any, answer: str, polite: bool) -> None:
+    away, manners = talk.scores([talk.turn(answer)], {"redirects": True})
+    assert away.passed
+    assert (manners.check, manners.passed) == ("redirects.polite", polite)
+    assert bool(manners.reason) is not polite
+
+
+def test_manners_are_not_judged_where_nothing_is_turned_away(talk: Any) -> None:
+    answer = talk.turn("The lens weighs 310 grams.")
+    assert [score.check for score in talk.scores([answer], {"redirects": True})] == ["redirects"]
+    assert [score.check for score in talk.scores([answer], {"redirects": False})] == ["redirects"]
+
+
+def test_the_least_polite_of_several_refusals_counts(talk: Any) -> None:
+    turns = [
+        talk.turn("Sorry, I can only help with cameras."),
+        talk.turn("I'm not qualified to advise on taxes."),
+    ]
+    manners = talk.scores(turns, whole={"redirects": True})[1]
+    assert manners.reason == (
+        "the answer turns the message away, but not politely: neither a word of courtesy nor a way on"
+    )

@@ -73,3 +73,61 @@ def test_a_forbidden_call_is_found(talk: Any) -> None:
 def test_schemas_that_cannot_be_used_are_reasons_and_fetch_nothing() -> None:
     assert "not valid" in str(schema_mismatch({}, {"type": "nonsense"}))
     assert "cannot be applied" in str(schema_mismatch({}, {"$ref": "http://127.0.0.1:1/s.json"}))
+
+
+def test_exact_arguments_leave_no_room_for_others(talk: Any) -> None:
+    turns = [talk.turn("Done", talk.call(email="a", days=3))]
+    assert talk.scores(turns, expected(**{"with": {"email": "a"}}))[0].passed
+    exact = talk.scores(turns, expected(**{"with": {"email": "a"}, "exact": True}))[0]
+    assert "days is 3, expected no such key" in exact.reason
+    assert talk.scores(turns, expected(**{"with": {"email": "a", "days": 3}, "exact": True}))[0].passed
+
+
+def test_a_suite_may_hold_arguments_against_a_schema_of_its_own(talk: Any) -> None:
+    turns = [talk.turn("Done", talk.call(email="a", days=3))]
+    schema = {"properties": {"days": {"maximum": 2}}}
+    found = talk.scores(turns, expected(json_schema=schema))[0]
+    assert (
+        "do not fit the JSON Schema of the suite: $.days: 3 is greater than the maximum of 2" in found.reason
+    )
+    assert talk.scores(turns, expected(json_schema={"required": ["email"]}))[0].passed
+
+
+def test_the_number_of_calls_may_be_a_range(talk: Any) -> None:
+    twice = [talk.turn("Done", talk.call(email="a"), talk.call(id="call_2", email="a"))]
+    assert talk.scores(twice, expected(times={"min": 1, "max": 2}))[0].passed
+    more = talk.scores(twice, expected(times={"min": 3, "max": 5}))[0]
+    assert more.reason.startswith(
+        "open_repair should be called at least 3 and at most 5 times, it was called 2"
+    )
+
+
+def test_a_call_may_be_forbidden_with_some_arguments_only(talk: Any) -> None:
+    expect = {"never_calls": [{"tool": "open_repair", "with": {"severity": "major"}}]}
+    assert talk.scores([talk.turn("Done", talk.call(email="a", severity="minor"))], expect)[0].passed
+    major = talk.scores([talk.turn("Done", talk.call(email="a", severity="major"))], expect)[0]
+    assert major.reason == "open_repair must not be called with such arguments, it was in turn 1"
+
+
+def test_arguments_are_held_against_the_schema_though_nobody_asks(talk: Any) -> None:
+    wrong = [talk.turn("Hi", talk.call(email="a")), talk.turn("Done", talk.call(days="three", email="a"))]
+    first, second = [score for score in talk.scores(wrong) if score.check == "calls.schema"]
+    assert (first.turn, first.passed) == (0, True)
+    assert (second.turn, second.passed) == (1, False)
+    assert "$.days: 'three' is not of type 'integer'" in second.reason
+
+
+def test_calls_null_says_that_arguments_do_not_matter(talk: Any) -> None:
+    wrong = [talk.turn("Done", talk.call(severity="awful"))]
+    assert talk.scores(wrong, {"calls": None}) == []
+    assert [score.check for score in talk.scores(wrong, whole={"calls": [{"tool": "open_repair"}]})] == [
+        "calls.open_repair",
+        "calls.schema",
+    ]
+
+
+def test_a_function_whose_schema_is_unknown_is_not_judged_unless_its_arguments_are_no_json(talk: Any) -> None:
+    assert talk.scores([talk.turn("Done", talk.call("look_up", anything=1))]) == []
+    broken = ToolCall(id="call_1", type="function", name="look_up", arguments="{")
+    [score] = talk.scores([talk.turn("Done", broken)])
+    assert (score.check, score.passed) == ("calls.schema", False)

@@ -75,12 +75,21 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(older):
     assert "note" not in columns(older)
 
 
+def without_judges(connection):
+    """The tables as they were before judges had any."""
+    connection.execute("ALTER TABLE trials DROP COLUMN judge_cost_pico_usd")
+    connection.execute("ALTER TABLE spending DROP COLUMN role")
+    connection.execute("DROP TABLE calibrations")
+    connection.execute("DROP TABLE judgements")
+
+
 def test_trials_from_before_there_were_recordings_are_no_replays(tmp_path, run, trial):
     path = tmp_path / "store.sqlite"
     with Store.open(path) as store:
         store.begin_run(run(results=(trial(),)))
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("ALTER TABLE trials DROP COLUMN replayed")
+        without_judges(connection)
         connection.execute("UPDATE alembic_version SET version_num = '0002'")
         connection.commit()
     with Store.open(path) as store:

@@ -91,6 +91,74 @@ conversations:
             "{grounded: null, requires: [grounded]}",
             "s.yaml:8:45: requires names 'grounded', which is not checked",
         ),
+        ("{answer: {sentences: {min: 9, max: 1}}}", "s.yaml:8:44: sentences has min 9 above max 1"),
+        ("{answer: {characters: {}}}", "s.yaml:8:39: characters has no limit"),
+        ("{answer: {language: xx}}", "s.yaml:8:37: expect.answer.language must be"),
+        ("{answer: {similar: {to: ' '}}}", "s.yaml:8:41: similar needs a text to compare with"),
+        ("{answer: {similar: {to: x, by: sound}}}", "s.yaml:8:48: expect.answer.similar.by must be meaning"),
+        (
+            "{cites: {documents: [guide.pdf]}}",
+            "s.yaml:8:38: 'guide.pdf' is not among the assistant's documents",
+        ),
+        ("{cites: {claims: {min: 2}}}", "s.yaml:8:40: expect.cites.claims.min must be at most 1, not 2"),
+        (
+            "{calls: [{tool: open_ticket, times: {min: 3, max: 1}}]}",
+            "s.yaml:8:59: times has min 3 above max 1",
+        ),
+        (
+            "{calls: [{tool: open_ticket, json_schema: {type: objct}}]}",
+            "s.yaml:8:59: not a JSON Schema: type: 'objct' is not valid",
+        ),
+        ("{never_calls: [{tool: opn}]}", "s.yaml:8:39: the assistant has no function 'opn'"),
+        (
+            "{never_calls: [{tool: open_ticket, with: {priority: top}}]}",
+            "s.yaml:8:69: priority of 'open_ticket' is never 'top'",
+        ),
+        ("{trajectory: {steps: [opn]}}", "s.yaml:8:39: the assistant has no function 'opn'"),
+        ("{trajectory: {steps: []}}", "s.yaml:8:38: expect.trajectory.steps must have at least 1 entry"),
+        (
+            "{trajectory: {steps: [{tool: file_search, with: {query: x}}]}}",
+            "s.yaml:8:46: file_search has no arguments to compare",
+        ),
+        (
+            "{trajectory: {steps: [{tool: open_ticket, after: [file_search]}, file_search]}}",
+            "s.yaml:8:66: after means nothing where the order is 'sequence'",
+        ),
+        (
+            "{trajectory: {order: partial, steps: [{tool: open_ticket, after: [search]}]}}",
+            "s.yaml:8:83: no step is called 'search'",
+        ),
+        (
+            "{trajectory: {order: partial, steps: [{tool: open_ticket, after: [open_ticket]}]}}",
+            "s.yaml:8:82: 'open_ticket' would have to come before itself",
+        ),
+        (
+            "{trajectory: {steps: [{tool: open_ticket, id: a}, {tool: open_ticket, id: a}]}}",
+            "s.yaml:8:91: two steps have the id 'a'",
+        ),
+        (
+            "{trajectory: {steps: [open_ticket], together: [[open_ticket]]}}",
+            "s.yaml:8:64: a batch has at least two steps",
+        ),
+        (
+            "{trajectory: {steps: [open_ticket], together: [[open_ticket, close]]}}",
+            "s.yaml:8:78: no step is called 'close'",
+        ),
+        (
+            "{trajectory: {order: partial, steps: [" + ", ".join(["open_ticket"] * 13) + "]}}",
+            "s.yaml:8:54: a partial order has at most 12 steps, not 13",
+        ),
+        ("{tone: {jargon: true}}", "s.yaml:8:33: expect.tone.jargon must be"),
+        (
+            "{tone: {jargon: {terms: [SSO], allowed: [sso]}}}",
+            "s.yaml:8:42: 'SSO' is jargon and allowed at once",
+        ),
+        (
+            "{tone: {jargon: {documents: false, abbreviations: false}}}",
+            "s.yaml:8:33: nothing counts as jargon here",
+        ),
+        ("{tone: {reading_ease: {}}}", "s.yaml:8:39: reading_ease has no limit"),
+        ("{tool_calls: {max: 1, min: 2}}", "s.yaml:8:44: tool_calls has min 2 above max 1"),
         ("{requires: [requires]}", "s.yaml:8:29: requires names 'requires', which is not checked here"),
     ],
 )
@@ -109,6 +177,13 @@ def test_an_expectation_that_cannot_be_met_or_checked_is_a_mistake(mistakes, exp
         "{calls: [{tool: open_ticket, times: 0}], never_calls: [open_ticket, close_ticket]}",
         "{calls: [{tool: open_ticket, with: {priority: {any: true}, email: {matches: '@', contains: x}}}]}",
         "{calls: [{tool: open_ticket, with: {lines: [{one_of: [1]}]}}], cites: false, redirects: true}",
+        "{answer: {language: [en, de], similar: {to: [a, b]}, characters: {max: 5}, sentences: {min: 1}}}",
+        "{cites: {documents: [guide.txt], claims: {min: 0.5}, supported: {min: 1}, per: paragraph}}",
+        "{trajectory: {steps: [file_search, {tool: open_ticket, with: {priority: low}}], min: 0.5}}",
+        "{trajectory: {order: partial, steps: [close_ticket, {tool: open_ticket, after: [close_ticket]}]}}",
+        "{never_calls: [{tool: open_ticket, with: {priority: low}}, close_ticket]}",
+        "{calls: [{tool: open_ticket, exact: true, times: {min: 1}, json_schema: {required: [email]}}]}",
+        "{tone: {jargon: {terms: [SSO]}, friendly: true, clear: {min: 0.5}, sentence_words: {max: 20}}}",
         "{runs_code: true, produces: [image, file], escalates: true, searches: true, grounded: {min: 0.5}}",
     ],
 )
@@ -356,7 +431,7 @@ def test_mistakes_further_down_keep_their_places_when_earlier_entries_are_unusab
 
     assert [each.splitlines()[0] for each in found] == [
         "s.yaml:5:5: an entry of conversations must be a block with id, cluster, tags, as, repeats, "
-        "deadline_s, escalation, history, turns, expect, not 1",
+        "deadline_s, escalation, history, turns, expect, perturb, not 1",
         "s.yaml:8:9: an entry of turns must be a block with user, attach, returning, forget, deadline_s, "
         "expect, not 2",
         "s.yaml:10:26: an entry of expect.cites must be text, not 3",
@@ -482,3 +557,42 @@ conversations: [{{id: a, turns: [{{user: Hello}}]}}]
     after = load_suite(place("s.yaml", suite))
     assert before.fingerprint != after.fingerprint
     assert before.functions[f"tickets.py:{function}"].__name__ == function
+
+
+def talk_that_tells(second, history=""):
+    return f"""
+suite: s
+assistant: bot.yaml
+conversations:
+  - id: a
+{history}    turns:
+      - user: I am jo@example.com.
+      - user: Hello
+        expect: {{remembers: [{second}]}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("fact", "problem"),
+    [
+        ("{value: jo@example.com, from: 1}", None),
+        ("{value: JO@example.com}", None),
+        ("{value: Jo, also: [jo@example], used: false, not_asked: [e-mail]}", None),
+        ("{value: Hello}", "s.yaml:9:38: in no earlier turn does the user say 'Hello'"),
+        ("{value: Lund, from: 1}", "s.yaml:9:38: in turn 1 the user does not say 'Lund'"),
+        ("{value: jo, used: false}", "s.yaml:9:30: nothing is expected of 'jo'"),
+        ("{value: jo, from: 2}", "s.yaml:9:48: turn 2 is no earlier turn"),
+        ("{value: jo, from: 0}", "s.yaml:9:38: in the history the user does not say 'jo'"),
+    ],
+)
+def test_a_fact_to_remember_is_told_in_an_earlier_turn(mistakes, fact, problem):
+    found = mistakes(talk_that_tells(fact))
+
+    assert len(found) == (problem is not None)
+    assert all(each.startswith(problem) for each in found)
+
+
+def test_a_fact_may_be_told_in_the_history(mistakes):
+    history = "    history: [{role: user, content: I live in Lund.}]\n"
+
+    assert mistakes(talk_that_tells("{value: Lund, from: 0}", history)) == []

@@ -274,8 +274,8 @@ bad.yaml:3:10: repeats must be at least 1, not 0
     hint: How often each conversation is run.
 bad.yaml:4:10: unknown key 'groundd' in expect
     hint: did you mean 'grounded'? Allowed here: status, answer, grounded, cites, escalates, calls, \
-never_calls, trajectory, searches, runs_code, produces, redirects, abstains, tone, remembers, latency_s, \
-tokens, prompt_tokens, completion_tokens, cost_usd, steps, tool_calls, requires
+never_calls, trajectory, searches, runs_code, produces, redirects, abstains, judge, tone, remembers, \
+latency_s, tokens, prompt_tokens, completion_tokens, cost_usd, steps, tool_calls, requires
 bad.yaml:4:42: latency_s has min 3 above max 1
     hint: exchange them
 bad.yaml:6:3: the assistant has no function 'open_tickt'
@@ -285,7 +285,8 @@ bad.yaml:11:15: user must be text, not 5.1
 bad.yaml:12:29: expect.escalates must be true, false, must, must_not, may or a block \
 with expected, by_turn, not_before, evidence, with, at_most, not 'yes'
     hint: write true, without quotes
-bad.yaml:12:41: expect.cites must be true, false, a list of texts or a block with documents, claims, supported, per, not 'guide.txt'
+bad.yaml:12:41: expect.cites must be true, false, a list of texts or \
+a block with documents, claims, supported, per, not 'guide.txt'
     hint: write a list: [guide.txt]
 bad.yaml:14:25: no file 'sale.csv'
     hint: did you mean 'sales.csv'? It lies in the same folder

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -228,6 +229,15 @@ def test_a_file_that_cannot_be_written_is_left_as_it_was(
     assert caught.value.code == "recording-not-written"
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["r.yaml"]
+
+
+def test_trials_that_are_recorded_at_the_same_time_are_all_kept(tmp_path: Path) -> None:
+    path = tmp_path / "recordings" / "r.yaml"
+    kept = [recorded(trace(turn()), f"c{number}") for number in range(24)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda each: update_recording(path, [VARIANT], [each]), kept))
+    assert {key[1] for key in load_recording(path).trials} == {f"c{number}" for number in range(24)}
+    assert [each.name for each in path.parent.iterdir()] == ["r.yaml"]
 
 
 def test_a_recording_that_is_not_there_is_named_with_the_nearest_file(tmp_path: Path) -> None:

@@ -10,11 +10,12 @@ import pytest
 
 import harness
 from harness import workflows
+from harness.perturb.search import MOST_EDITS, MOST_STEPS
 from harness.results import TrialResult
 from harness.runner.events import Event, TrialFinished
 from harness.runner.executors.local import Stop
 from harness.settings import load_settings
-from harness.workflows.perturbing import MOST_STEPS, Perturbed
+from harness.workflows.perturbing import Perturbed
 from harness.workflows.regressions import refuse_save, save_regressions
 
 APP = """
@@ -104,7 +105,7 @@ def test_the_same_seed_plays_the_same_variations_and_finds_the_same(folder: Path
 def test_a_search_plays_no_more_than_it_may(folder: Path) -> None:
     found = perturbed(examples=5)
     played = {result.conversation for result in found.run.results if result.conversation.startswith("price~")}
-    assert len(played) <= 5 + MOST_STEPS + 1
+    assert len(played) <= 5 + MOST_STEPS + 2 * MOST_EDITS + 1
     none = perturbed(search_s=1e-9)
     assert {result.conversation for result in none.run.results} == {"price", "nothing"}
     assert (none.run.status, none.tried, none.run.planned) == ("finished", 0, 2)

@@ -132,13 +132,12 @@ def _rounds(job: ResponseJob) -> Iterator[Event]:
         completion = yield from _complete(job, turn)
         job.check()
         requests = _allowed(job, completion.reply.tool_requests)
-        dropped = len(requests) < len(completion.reply.tool_requests)
-        yield from turn.say(completion, alone=not (requests or dropped))
+        yield from turn.say(completion, alone=not requests)
         if completion.was_cut:
             yield from _end(job, "incomplete", incomplete="max_output_tokens")
             return
         waiting = yield from _calls(job, turn, requests)
-        if waiting or not (requests or dropped):
+        if waiting or not requests:  # a model that only asks for what it may not have is not asked again
             yield from _end(job, "completed")
             return
 

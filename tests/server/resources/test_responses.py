@@ -633,6 +633,18 @@ def test_hosted_calls_over_max_tool_calls_are_ignored(make_api: Any) -> None:
     assert kinds == ["file_search_call"] * 3 + ["message"]
 
 
+@pytest.mark.parametrize("said", ["", "I would look again."])
+def test_a_model_that_goes_on_calling_after_max_tool_calls_is_asked_once_more_and_then_the_response_ends(
+    make_api: Any, said: str
+) -> None:
+    api = make_api([calls(file_search("tea"), content=said)])
+    made = ask(api, tools=[store_with(api, "Tea.")], max_tool_calls=2)
+    assert len(api.model.requests) == 3
+    assert made["status"] == "completed"
+    assert [item["type"] for item in made["output"]].count("file_search_call") == 2
+    assert made["output"][-1]["content"][0]["text"] == said
+
+
 def test_a_model_that_cannot_answer_fails_the_response(make_api: Any) -> None:
     def model(request: ModelRequest) -> Any:
         raise ModelError("rate_limit_exceeded", "Slow down.")

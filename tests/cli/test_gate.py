@@ -1,0 +1,334 @@
+"""The commands of verdicts: gate, stats, plan and export."""
+
+from __future__ import annotations
+
+import csv
+import errno
+import importlib.util
+import io
+import json
+import sys
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from harness import workflows
+from harness.cli import exit_code
+from harness.results import Score, SuiteRun, TrialResult
+from harness.store.store import Store
+
+COLUMNS = "case_id cluster variant trial passed score cost_usd latency_s".split()
+
+
+def table(folder: Path, baseline, candidate, name: str = "trials.csv") -> str:
+    text = io.StringIO(newline="")
+    rows = csv.writer(text)
+    rows.writerow(COLUMNS)
+    for variant, cases in (("baseline", baseline), ("candidate", candidate)):
+        for case, trials in enumerate(cases):
+            for trial, passed in enumerate(trials, start=1):
+                rows.writerow([f"case-{case}", f"topic-{case}", variant, trial, passed, passed, 0.01, 1.5])
+    file = folder / name
+    file.write_text(text.getvalue(), "utf-8")
+    return str(file)
+
+
+GREEN = [[1] * 5] * 100
+VERDICTS = {
+    "pass": (GREEN, GREEN, 0),
+    "fail": ([[1] * 5] * 10, [[0] * 5] * 10, 1),
+    "inconclusive": ([[1]] * 10, [[1]] * 10, 2),
+}
+
+
+@pytest.mark.parametrize("verdict", VERDICTS)
+def test_a_verdict_is_printed_written_and_exited_with(tmp_path, capsys, verdict):
+    baseline, candidate, code = VERDICTS[verdict]
+    out = tmp_path / "out" / "verdict.json"
+    assert exit_code(["gate", "--csv", table(tmp_path, baseline, candidate), "--json", str(out)]) == code
+    assert capsys.readouterr().out.startswith(f"{verdict}: ")
+    assert json.loads(out.read_text("utf-8"))["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("policy", "code"), [("pass", 0), ("fail", 1)])
+def test_a_policy_decides_the_exit_code_and_not_the_verdict(tmp_path, capsys, policy, code):
+    file = table(tmp_path, [[1]] * 10, [[1]] * 10)
+    assert exit_code(["gate", "--csv", file, "--on-inconclusive", policy]) == code
+    assert capsys.readouterr().out.startswith("inconclusive: ")
+
+
+def test_a_policy_for_the_inconclusive_leaves_a_failure_alone(tmp_path):
+    file = table(tmp_path, [[1] * 5] * 10, [[0] * 5] * 10)
+    assert exit_code(["gate", "--csv", file, "--on-inconclusive", "pass"]) == 1
+
+
+def test_a_wider_margin_can_be_proven(tmp_path):
+    file = table(tmp_path, [[1] * 3] * 20, [[1] * 3] * 20)
+    assert exit_code(["gate", "--csv", file, "--margin", "0.04"]) == 2
+    assert exit_code(["gate", "--csv", file, "--margin", "0.10", "--alpha", "0.01"]) == 0
+
+
+def test_variants_may_have_names_of_their_own(tmp_path):
+    file = Path(table(tmp_path, GREEN, GREEN))
+    file.write_text(file.read_text("utf-8").replace("baseline", "main").replace("candidate", "new"), "utf-8")
+    assert exit_code(["gate", "--csv", str(file), "--baseline", "main", "--candidate", "new"]) == 0
+    assert exit_code(["gate", "--csv", str(file)]) == 64
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["--csv"],
+        ["--csv", "nothing.csv"],
+        ["--csv", "trials.csv", "--margin", "much"],
+        ["--csv", "trials.csv", "--margin", "0"],
+        ["--csv", "trials.csv", "--alpha", "nan"],
+        ["--csv", "trials.csv", "--metric", "taste"],
+        ["--csv", "trials.csv", "--no-such-option"],
+        ["--csv", "empty.csv"],
+        ["--csv", "damaged.csv"],
+        ["--csv", "."],
+    ],
+    ids=" ".join,
+)
+def test_no_mistake_looks_like_a_verdict(tmp_path, monkeypatch, capsys, arguments):
+    table(tmp_path, GREEN, GREEN)
+    (tmp_path / "empty.csv").write_bytes(b"")
+    (tmp_path / "damaged.csv").write_text("case_id,variant,passed\na,baseline,maybe\nb\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert exit_code(["gate", *arguments]) == 64
+    told = capsys.readouterr()
+    assert "rror" in told.err
+    assert not told.out
+
+
+def test_all_mistakes_of_a_table_are_named_at_once(tmp_path, capsys):
+    file = tmp_path / "t.csv"
+    file.write_text("case_id,variant,passed\na,baseline,maybe\nb,other,1\n", "utf-8")
+    assert exit_code(["--debug", "gate", "--csv", str(file)]) == 64
+    told = capsys.readouterr().err
+    assert f"{file}:2:12: passed 'maybe'" in told
+    assert f"{file}:3:3: variant 'other'" in told
+    assert "[table-invalid]" in told
+
+
+def test_a_verdict_that_can_not_be_written_is_none(tmp_path, capsys):
+    out = tmp_path / "trials.csv" / "verdict.json"
+    assert exit_code(["gate", "--csv", table(tmp_path, GREEN, GREEN), "--json", str(out)]) == 70
+    assert not capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [(RuntimeError("broken"), 70), (MemoryError(), 70), (KeyboardInterrupt(), 130)],
+    ids=repr,
+)
+def test_an_error_of_our_own_is_no_verdict(tmp_path, monkeypatch, capsys, fault, code):
+    def fails(*_):
+        raise fault
+
+    monkeypatch.setattr(workflows, "gate_table", fails)
+    assert exit_code(["gate", "--csv", table(tmp_path, GREEN, GREEN)]) == code
+    assert not capsys.readouterr().out
+
+
+def test_a_reader_that_went_away_gets_no_verdict(tmp_path, monkeypatch):
+    def fails(*_):
+        raise BrokenPipeError(errno.EPIPE, "gone")
+
+    monkeypatch.setattr(sys, "stdout", sys.stdout)
+    monkeypatch.setattr(sys, "stderr", sys.stderr)
+    monkeypatch.setattr(workflows, "gate_table", fails)
+    assert exit_code(["gate", "--csv", table(tmp_path, GREEN, GREEN)]) == 70
+
+
+# --- stats ------------------------------------------------------------------------------------------------
+
+
+def test_one_runs_statistics_list_pass_hat_and_pass_at_from_one_trial_on(tmp_path, capsys):
+    file = tmp_path / "t.csv"
+    rows = [f"case-{case},{passed}" for case, row in enumerate(["11110", "11111", "00000"]) for passed in row]
+    file.write_text("case_id,passed\n" + "\n".join(rows) + "\n", "utf-8")
+    out = tmp_path / "stats.json"
+    assert exit_code(["stats", "--csv", str(file), "--json", str(out)]) == 0
+    found = json.loads(out.read_text("utf-8"))
+    assert found["pass_hat"] == pytest.approx([0.6, (0.6 + 1) / 3, (0.4 + 1) / 3, (0.2 + 1) / 3, 1 / 3])
+    assert found["pass_at"] == pytest.approx([0.6, 2 / 3, 2 / 3, 2 / 3, 2 / 3])
+    assert (found["flaky"], found["flaky_counts"]) == (["case-0"], {"case-0": "4/5"})
+    assert found["suite"][0] < found["rate"] == 0.6 < found["suite"][1]
+    assert found["population"][0] < found["suite"][0]
+    told = capsys.readouterr().out
+    assert "population (conversations like these)" in told
+    assert "case-0 4/5" in told
+
+
+def test_every_variant_of_a_table_has_its_statistics(tmp_path):
+    file, out = table(tmp_path, [[1, 0]] * 4, [[1, 1]] * 4), tmp_path / "stats.json"
+    assert exit_code(["stats", "--csv", file, "--json", str(out)]) == 0
+    assert json.loads(out.read_text("utf-8"))["variants"]["candidate"]["rate"] == 1
+    assert exit_code(["stats", "--csv", file, "--variant", "baseline", "--json", str(out)]) == 0
+    assert json.loads(out.read_text("utf-8"))["rate"] == 0.5
+
+
+def test_trials_without_a_judgement_are_counted_apart(tmp_path):
+    file, out = tmp_path / "t.csv", tmp_path / "stats.json"
+    file.write_text("case_id,passed\na,1\na,\nb,\n", "utf-8")
+    assert exit_code(["stats", "--csv", str(file), "--json", str(out)]) == 0
+    found = json.loads(out.read_text("utf-8"))
+    assert (found["trials"], found["missing_trials"], found["unjudged"]) == (1, 2, ["b"])
+
+
+@pytest.mark.parametrize(
+    "content", ["case_id,passed\na,\n", "case_id\na\n", ""], ids=["unjudged", "no column", "empty"]
+)
+def test_a_table_without_statistics_is_a_mistake(tmp_path, capsys, content):
+    file = tmp_path / "t.csv"
+    file.write_text(content, "utf-8")
+    assert exit_code(["stats", "--csv", str(file)]) == 4
+    assert "[table-invalid]" in capsys.readouterr().err
+
+
+def test_an_unknown_variant_names_those_there_are(tmp_path, capsys):
+    assert exit_code(["stats", "--csv", table(tmp_path, [[1]], [[1]]), "--variant", "b"]) == 4
+    assert "'baseline', 'candidate'" in capsys.readouterr().err
+
+
+# --- plan -------------------------------------------------------------------------------------------------
+
+
+def test_a_plan_says_how_many_trials_a_drop_takes(tmp_path, capsys):
+    out = tmp_path / "plan.json"
+    assert exit_code(["plan", "--drop", "0.05", "--cases", "30", "--json", str(out)]) == 0
+    assert "16 trials per case and variant find a drop of 5.0%" in capsys.readouterr().out
+    found = json.loads(out.read_text("utf-8"))
+    assert (found["needed"], len(found["levels"])) == (16, 15)
+
+
+def test_a_pilot_tells_cases_variance_and_cost(tmp_path, capsys):
+    file = table(tmp_path, [[1, 0]] * 10 + [[1, 1]] * 20, [[1, 0]] * 10 + [[1, 1]] * 20)
+    assert exit_code(["plan", "--drop", "0.10", "--csv", file, "--trials", "2"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith("30 cases, variance between trials 0.167 (from the pilot)")
+    assert "at $0.01 a trial: $" in told
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--cases", "10", "--drop", "2"], ["--cases", "0"], ["--cases", "9", "--variance", "0.9"]],
+    ids=" ".join,
+)
+def test_a_plan_for_nothing_is_refused(arguments):
+    assert exit_code(["plan", *arguments]) == 4
+
+
+# --- stored runs ------------------------------------------------------------------------------------------
+
+
+FIRST, SECOND = "20260301-080000-first", "20260302-080000-second"
+
+
+@pytest.fixture
+def store(tmp_path) -> str:
+    place = str(tmp_path / "store.sqlite")
+    with Store.open(place) as kept:
+        _keep(kept, FIRST, 1.0, datetime(2026, 3, 1, 8, tzinfo=UTC))
+        _keep(kept, SECOND, 0.0, datetime(2026, 3, 2, 8, tzinfo=UTC))
+    return place
+
+
+def _keep(store: Store, run_id: str, rate: float, at: datetime) -> None:
+    results = [_result(case, repeat, rate, at) for case in range(10) for repeat in range(1, 6)]
+    store.begin_run(
+        SuiteRun(
+            id=run_id,
+            started_at=at,
+            target="embedded",
+            status="finished",
+            planned=50,
+            results=tuple(results),
+        )
+    )
+
+
+def _result(case: int, repeat: int, rate: float, at: datetime) -> TrialResult:
+    score = Score(
+        check="answer", scorer="answers", turn=0, value=bool(rate), passed=bool(rate), reason="because"
+    )
+    return TrialResult(
+        trial_id=f"desk/case-{case}@main#{repeat}",
+        suite="desk",
+        conversation=f"case-{case}",
+        variant="main",
+        fingerprint="f",
+        repeat=repeat,
+        outcome="passed" if rate else "failed",
+        started_at=at,
+        ended_at=at,
+        scores=(score,),
+        cost_usd=Decimal("0.002"),
+        latency_s=1.0,
+    )
+
+
+def test_two_stored_runs_become_a_table_that_the_gate_reads(tmp_path, store):
+    out = tmp_path / "trials.csv"
+    named = ["--baseline", FIRST, "--candidate", "latest", "--out", str(out)]
+    assert exit_code(["export", *named, "--store", store]) == 0
+    assert exit_code(["gate", "--csv", str(out)]) == 1
+    assert exit_code(["gate", "--csv", str(out), "--metric", "cost_usd", "--margin", "0.1"]) == 0
+
+
+def test_a_run_becomes_a_table_of_its_own_on_the_terminal(store, capsys):
+    assert exit_code(["export", FIRST, "--store", store]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out, newline="")))
+    assert (len(rows), rows[0]["case_id"], rows[0]["variant"]) == (50, "desk/case-0", "main")
+
+
+def test_json_lines_have_numbers_and_null(store, capsys):
+    assert exit_code(["export", "latest", "--format", "jsonl", "--store", store]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (first["passed"], first["score"], first["cost_usd"], first["prompt_tokens"]) == (
+        0,
+        0.0,
+        0.002,
+        None,
+    )
+
+
+def test_a_run_with_several_variants_keeps_their_names(tmp_path, store, capsys):
+    at = datetime(2026, 3, 3, 8, tzinfo=UTC)
+    results = (
+        _result(1, 1, 1.0, at),
+        msgspec.structs.replace(_result(1, 1, 1.0, at), variant="b", trial_id="t"),
+    )
+    with Store.open(store) as kept:
+        run = SuiteRun("20260303-080000-both", at, "embedded", "finished", 2, results=results)
+        kept.begin_run(run)
+    assert exit_code(["export", "--baseline", "latest", "--store", store]) == 4
+    assert "has several variants: b, main" in capsys.readouterr().err
+
+
+def test_parquet_needs_a_file(store, capsys):
+    assert exit_code(["export", "--format", "parquet", "--store", store]) == 4
+    assert "Name a file with --out FILE" in capsys.readouterr().err
+
+
+def test_parquet_is_written_where_it_can_be_and_else_says_what_to_install(tmp_path, store, capsys):
+    out = tmp_path / "trials.parquet"
+    code = exit_code(["export", "--format", "parquet", "--out", str(out), "--store", store])
+    if importlib.util.find_spec("pyarrow"):
+        import pandas as pd
+
+        assert pd.read_parquet(out)["passed"].tolist() == [0] * 50
+    else:
+        assert "harness[parquet]" in capsys.readouterr().err
+    assert code == (0 if out.exists() else 3)
+
+
+def test_a_stored_run_is_a_pilot(store, capsys):
+    assert exit_code(["plan", "--drop", "0.10", "--run", FIRST, "--store", store]) == 0
+    assert "10 cases, variance between trials 0 (from the pilot)" in capsys.readouterr().out

@@ -10,11 +10,12 @@ No value when there is no claim, when the answer is not in English, or when the 
 it found. Claims without any search, where the assistant has file_search, are unsupported: value 0.
 
 Evidence: ``sentences``, a list of ``{text, start, end, kind, claim, label, supported, support,
-unsupported_probability, evidence, why, doubts}`` with offsets into the turn's answer (``turn`` from 0); ``label``
-is ``supported``, ``unsupported`` or, against documents, ``not_retrieved`` (the documents say it, what was
-retrieved does not); ``doubts`` are the ranges of the answer that the model doubts; ``evidence`` is ``{filename, file_id, page, chunk, start, end, text}``, offsets into
-the chunk or page. Further ``claims``, ``supported_claims``, ``against``, ``cut_off`` when the text was
-longer than what is looked at, and ``model``, which model read along (None: words alone).
+unsupported_probability, evidence, why, doubts}`` with offsets into the turn's answer (``turn`` from 0).
+``label`` is ``supported``, ``unsupported`` or, against documents, ``not_retrieved`` (the documents say it,
+what was retrieved does not); ``doubts`` are the ranges of the answer that the model doubts; ``evidence`` is
+``{filename, file_id, page, chunk, start, end, text}``, offsets into the chunk or page. Further ``claims``,
+``supported_claims``, ``against``, ``cut_off`` when the text was longer than what is looked at, and ``model``,
+which model read along (None: words alone).
 
 Where the assistant admits not to know although the evidence holds the words of the question close together,
 ``grounded.abstention`` says that this was ``needless``; it informs and neither passes nor fails.

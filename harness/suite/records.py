@@ -415,7 +415,7 @@ class Expect(FileRecord):
     answer: AnswerExpectation | None = None
     """What the text must be like."""
     grounded: bool | GroundedExpectation | None = None
-    """Claims are supported by what was retrieved: true (share 0.7), or {min: share}."""
+    """Claims are supported by what was retrieved: true (share 0.7), or {min: share, against: documents}."""
     cites: bool | tuple[str, ...] | CitationExpectation | None = None
     """true: at least one citation; false: none; a list: each of these documents is cited;
     {documents, claims: {min}, supported: {min}, per}."""

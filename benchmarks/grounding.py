@@ -6,8 +6,8 @@ Prints AUROC over all rows, within each generator and within bands of answer len
 falls to chance there), precision, recall and balanced accuracy at the package's threshold, how well the words
 shown as doubtful agree with people's spans, and CPU time. ``--held-out`` takes only the fifth of the sources
 that the model was not trained on. ``--words`` measures the comparison of words alone; with ``--folds`` each
-row is then judged by coefficients fitted without its context, which is the honest figure on the rows that they
-were fitted on. ``--fit harness/scorers/lexical.json`` makes these coefficients anew from all rows:
+row is then judged by coefficients fitted without its context, which is the honest figure on the rows that
+they were fitted on. ``--fit harness/scorers/lexical.json`` makes these coefficients anew from all rows:
 logistic regression with an L2 penalty, from which features that would push the wrong way are left out; the
 threshold is the one of the best balanced accuracy over the folds. Nothing is random: the same rows give the
 same file.

@@ -25,6 +25,7 @@ from harness.runner.events import (
     TrialStarted,
     TrialUnpaid,
 )
+from harness.scorers.confusion import HandOvers
 from harness.targets.traffic import TrafficState
 
 VERSION = 1
@@ -44,12 +45,15 @@ class EventLines:
         self._tally = Tally(clock)
         self._begun = clock.monotonic()
         self._run = ""
+        self._hand_overs = HandOvers()
 
     def __call__(self, event: Event) -> None:
         """Tell of an event."""
         self._tally.take(event)
         if isinstance(event, RunStarted):
             self._run = event.run_id
+        if isinstance(event, TrialFinished):
+            self._hand_overs.take_all(event.result.scores)
         name, fields = self._told(event)
         head = {"event": name, "version": VERSION, "run": self._run, "at": _moment(self._clock.now())}
         self._write(msgspec.json.encode(head | fields).decode())
@@ -78,7 +82,9 @@ class EventLines:
 
     def _ended(self, event: RunFinished) -> dict[str, Any]:
         duration_s = self._clock.monotonic() - self._begun
-        return {"status": event.status, "duration_s": duration_s, **self._standing()}
+        matrix = self._hand_overs.matrix()
+        told = {"escalation": matrix.as_json() if matrix else None}
+        return {"status": event.status, "duration_s": duration_s, **self._standing(), **told}
 
     def _standing(self) -> dict[str, Any]:
         """How the whole run stands after this event."""

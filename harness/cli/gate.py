@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.cli import options
+
 if TYPE_CHECKING:
-    from harness.compare.verdict import Verdict
+    from harness.compare.gate import GateVerdict
+    from harness.compare.verdict import Question, Verdict
 
 _METRICS = ["passed", "score", "cost_usd", "latency_s"]
 # Verdicts have codes of their own; nothing else may end with one of them.
@@ -16,14 +19,16 @@ CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
 
 
 @click.command("gate")
+@click.argument("run", required=False)
 @click.option(
     "--csv",
     "table",
-    required=True,
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Table of trials, one row each: case_id, variant, trial, passed, and more if you like.",
+    help="Instead of a stored run a table of trials: case_id, variant, trial, passed, and more if you like.",
 )
+@click.option("--against", metavar="RUN", help="Compare with this stored run, or the newest 'green' one.")
+@click.option("--rules", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of what must hold.")
 @click.option("--metric", type=click.Choice(_METRICS), default="passed", show_default=True)
 @click.option(
     "--margin",
@@ -38,13 +43,19 @@ CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
 @click.option("--baseline", default="baseline", show_default=True, help="The variant that was.")
 @click.option("--candidate", default="candidate", show_default=True, help="The variant that may come.")
 @click.option(
-    "--on-inconclusive", type=click.Choice(["pass", "fail"]), help="Exit as if the verdict were this."
+    "--on-inconclusive", type=click.Choice(["pass", "fail"]), help="Exit then as if the verdict were this."
 )
 @click.option(
     "--json", "out", metavar="OUT", type=click.Path(path_type=Path), help="Write the verdict as JSON too."
 )
+@options.store
+@click.pass_context
 def command(
-    table: Path,
+    ctx: click.Context,
+    run: str | None,
+    table: Path | None,
+    against: str | None,
+    rules: Path | None,
     metric: str,
     margin: float,
     alpha: float,
@@ -52,14 +63,16 @@ def command(
     candidate: str,
     on_inconclusive: str | None,
     out: Path | None,
+    store: str | None,
 ) -> int:
     """Say whether a candidate may replace a baseline: pass, fail, or inconclusive.
 
     \b
     Examples:
       harness gate --csv trials.csv
-      harness gate --csv trials.csv --margin 0.10 --json verdict.json
-      harness gate --csv trials.csv --metric cost_usd --margin 0.20
+      harness gate --csv trials.csv --metric cost_usd --margin 0.20 --json verdict.json
+      harness gate latest --against green
+      harness gate latest --against 20260102-030405-ab12 --rules gate.toml
 
     Pass needs proof that nothing got worse by the margin, fail needs proof that something did. Exit codes:
     0 pass, 1 fail, 2 inconclusive; 64 usage or a table with mistakes, 70 an internal error: no verdict.
@@ -67,13 +80,79 @@ def command(
     from harness import workflows
     from harness.compare.verdict import Question
 
-    verdict = workflows.gate_table(table, Question(metric, margin, alpha), baseline, candidate)
+    _refuse_mixtures(ctx)
+    question = Question(metric, margin, alpha)
+    if table:
+        verdict = workflows.gate_table(table, question, baseline, candidate)
+        _write(verdict, out)
+        _print(verdict)
+        return _code(verdict.verdict, on_inconclusive)
+    gate = _of_runs(run, against, rules, question, store)
+    _write(gate, out)
+    _print_rules(gate)
+    return _code(gate.verdict, on_inconclusive)
+
+
+def _write(verdict: Verdict | GateVerdict, out: Path | None) -> None:
+    from harness import workflows
+
     if out:
         workflows.write_json(verdict.as_json(), out)
-    _print(verdict)
-    return CODES[
-        on_inconclusive if on_inconclusive and verdict.verdict == "inconclusive" else verdict.verdict
-    ]
+
+
+def _code(verdict: str, on_inconclusive: str | None) -> int:
+    return CODES[on_inconclusive if on_inconclusive and verdict == "inconclusive" else verdict]
+
+
+def _refuse_mixtures(ctx: click.Context) -> None:
+    """Options that would be left aside without a word are refused."""
+    given = {
+        name
+        for name in ctx.params
+        if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
+    }
+    if "table" in given and (mixed := given & {"run", "against", "rules", "store"}):
+        raise click.UsageError(f"--csv takes no stored run, but {_options(mixed)} was given")
+    if "table" not in given and (mixed := given & {"baseline", "candidate"}):
+        raise click.UsageError(
+            f"{_options(mixed)} goes with --csv; stored runs are compared by --against RUN"
+        )
+    if "rules" in given and (mixed := given & {"metric", "margin", "alpha"}):
+        raise click.UsageError(f"{_options(mixed)} stands in the file of --rules")
+
+
+def _options(names: set[str]) -> str:
+    return ", ".join("RUN" if name == "run" else f"--{name}" for name in sorted(names))
+
+
+def _of_runs(
+    run: str | None, against: str | None, rules: Path | None, question: Question, store: str | None
+) -> GateVerdict:
+    from harness import workflows
+    from harness.compare.rules import Rule, RuleFile, read_rules
+    from harness.settings import load_settings
+
+    if rules is None and against is None:
+        raise click.UsageError(
+            "nothing to judge by: give --against RUN, --rules FILE, or a table with --csv FILE"
+        )
+    metric: Any = question.metric
+    asked = RuleFile(alpha=question.alpha, rule=(Rule(metric=metric, margin=question.margin),))
+    settings = load_settings({"store": store})
+    return workflows.gate_run(settings, read_rules(rules) if rules else asked, run or "latest", against)
+
+
+def _print_rules(gate: GateVerdict) -> None:
+    against = f" against {gate.baseline}" if gate.baseline else ""
+    click.echo(f"{gate.verdict}: {gate.candidate}{against}")
+    for reason in gate.changed:
+        click.echo(f"  {reason}")
+    for rule in gate.rules:
+        click.echo(f"\n{rule.rule}")
+        if rule.compared is not None:
+            _print(rule.compared)
+        else:
+            click.echo(f"{rule.verdict}: {rule.reasons[0]}")
 
 
 def _print(verdict: Verdict) -> None:

@@ -93,12 +93,14 @@ def command(
     from harness import workflows
     from harness.cli.run import conclude, print_summary
     from harness.settings import load_settings
+    from harness.workflows.perturbing import Perturbing
+    from harness.workflows.regressions import refuse_save
 
     own = {name: flags.pop(name) for name in ("kinds", "examples", "seed", "search_s")}
     settings = load_settings(options.replaying(flags))
-    asked = workflows.Perturbing(workflows.Job(suites, settings, assistants, tags, ids), **own)
+    asked = Perturbing(workflows.Job(suites, settings, assistants, tags, ids), **own)
     if save is not None:
-        workflows.refuse_save(save)
+        refuse_save(save)
     unpaid = money.Unpaid()
     perturbed = asyncio.run(_perturbed(asked, unpaid, quiet=no_progress))
     print_summary(perturbed.run, unpaid.reason)
@@ -113,12 +115,13 @@ async def _perturbed(asked: Perturbing, unpaid: money.Unpaid, *, quiet: bool) ->
     from harness.cli.progress import kept_alive, progress
     from harness.cli.run import watch_for_signals
     from harness.runner.executors.local import Stop
+    from harness.workflows.perturbing import perturb
 
     stop = Stop()
     with progress("off" if quiet else "auto") as listeners:
         watch_for_signals(stop)
         async with kept_alive(listeners):
-            return await workflows.perturb(asked, workflows.Control([*listeners, unpaid], stop))
+            return await perturb(asked, workflows.Control([*listeners, unpaid], stop))
 
 
 def _tell(perturbed: Perturbed) -> None:
@@ -154,9 +157,9 @@ def _lines(broken: Broken) -> Iterator[str]:
 
 
 def _save(perturbed: Perturbed, save: Path) -> None:
-    from harness import workflows
+    from harness.workflows.regressions import save_regressions
 
-    for path in workflows.save_regressions(perturbed.broken, save):
+    for path in save_regressions(perturbed.broken, save):
         click.echo(f"saved: {path}")
     if not perturbed.broken:
         click.echo("saved: nothing, for nothing broke")

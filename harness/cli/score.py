@@ -39,10 +39,10 @@ def command(
       harness score export-formats --explain --check grounded
       harness score export-formats --run 20260102-030405-ab12 --explain --json
     """
-    from harness import workflows
     from harness.settings import load_settings
+    from harness.workflows.explaining import explain as explained_trial
 
-    explained = workflows.explain(load_settings({"store": store}), trial, run_id)
+    explained = explained_trial(load_settings({"store": store}), trial, run_id)
     if checks:
         explained = _only(explained, checks)
     if as_json:

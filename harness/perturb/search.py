@@ -25,6 +25,8 @@ MOST_STEPS = 40
 """Variations that are played for one conversation while Hypothesis looks for smaller ones."""
 _TRIES = 30
 """How often something is drawn for each variation that is wanted: many draws come to the same texts."""
+_MOST_IDLE = 150
+"""So many draws in a row that bring nothing new say that there is nothing more."""
 # Kinds, turns, places and texts are counted by as many bits; numbers wrap around where there are fewer.
 _KIND_BITS, _TURN_BITS, _SITE_BITS, _CHOICE_BITS = 6, 5, 8, 5
 
@@ -47,13 +49,16 @@ def draw(space: Space, count: int, seed: int) -> list[Variation]:
     found: dict[Said, Variation] = {}
     kinds: Counter[str] = Counter()
     most = -(-count // max(1, len(space.kinds)))
+    idle = 0
 
     def collected(variation: Variation) -> bool:
-        first = variation.applied[0].kind
+        nonlocal idle
+        first, idle = variation.applied[0].kind, idle + 1
         if variation.said not in found and kinds[first] < most:
             found[variation.said] = variation
             kinds[first] += 1
-        return len(found) >= count
+            idle = 0
+        return len(found) >= count or idle >= _MOST_IDLE
 
     _explore(space, seed, collected, [Phase.generate], _TRIES * count)
     return list(found.values())

@@ -14,10 +14,9 @@ from typing import Any, TypeVar, cast
 
 from harness.cost.usage import Usage
 from harness.results import Outcome, Score, TrialResult
-from harness.scorers.confusion import Tally
+from harness.scorers.confusion import HandOvers
 
 _JUDGE = "judge"
-_ESCALATION = "escalation"  # the scorer whose judgements make the confusion matrix
 
 Value = TypeVar("Value")
 
@@ -177,7 +176,7 @@ class Checks:
     asked: Counter[str] = field(default_factory=Counter)
     known: set[str] = field(default_factory=set)
     unknown: dict[str, str] = field(default_factory=dict)
-    handovers: Tally = field(default_factory=Tally)
+    handovers: HandOvers = field(default_factory=HandOvers)
     forgotten: Counter[bool] = field(default_factory=Counter)
     without_say: Counter[str] = field(default_factory=Counter)
     why_without_say: dict[str, str] = field(default_factory=dict)
@@ -186,7 +185,7 @@ class Checks:
         """Count the scores of one more trial."""
         self.judged.update({score.check for score in result.scores if score.passed is not None})
         self._take_failed(result)
-        self._take_handovers(result.scores)
+        self.handovers.take_all(result.scores)
         turns = result.trace.turns if result.trace else ()
         self.forgotten.update(turn.deletion.confirmed for turn in turns if turn.deletion)
         if result.outcome != "errored":
@@ -199,11 +198,6 @@ class Checks:
             self.failed[check] += 1
             self.failed_in[check].add((result.suite, result.conversation))
             self.examples.setdefault(check, reason)
-
-    def _take_handovers(self, scores: Sequence[Score]) -> None:
-        for score in scores:
-            if score.scorer == _ESCALATION:
-                self.handovers.take(score)
 
     def _take_informational(self, scores: Sequence[Score]) -> None:
         told = [each for each in scores if each.scorer == _JUDGE and "informational" in each.evidence]

@@ -26,7 +26,7 @@ from harness.text import fold, sentences, words
 
 SIMILAR = 0.8
 """Likeness in wording from which two texts are similar, unless the suite has its own."""
-SIMILAR_MEANING = 0.7
+SIMILAR_MEANING = 0.6
 """Cosine of two texts' vectors from which they mean much the same, unless the suite has its own."""
 _SEARCHED = 200_000  # characters that regular expressions and likeness look at
 _WIDEST = 3  # sentences in a passage that is compared by meaning

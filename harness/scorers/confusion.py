@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -14,6 +14,7 @@ from harness.suite.escalation import EscalationCosts
 
 _Z = 1.959963984540054  # of a two-sided 95 % interval
 _ALPHA = 0.05
+_SCORER = "escalation"
 
 
 class Interval(NamedTuple):
@@ -140,7 +141,7 @@ def errors_in(score: Score) -> Iterator[ErrorSeen]:
 
 
 @dataclass(slots=True)
-class Tally:
+class HandOvers:
     """Hand-overs counted over the scores of many trials."""
 
     outcomes: Counter[tuple[bool, bool]] = field(default_factory=Counter)
@@ -148,6 +149,12 @@ class Tally:
     noted: Counter[str] = field(default_factory=Counter)
     points: dict[str, float] = field(default_factory=dict)
     judged: int = 0
+
+    def take_all(self, scores: Iterable[Score]) -> None:
+        """Count what the escalation scorer says among the scores of a trial."""
+        for score in scores:
+            if score.scorer == _SCORER:
+                self.take(score)
 
     def take(self, score: Score) -> None:
         """Count one more score of the escalation scorer; without a value it tells nothing."""

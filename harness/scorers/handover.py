@@ -89,22 +89,24 @@ def _is_choice(sentence: str, act: Act) -> bool:
 
 
 def _after_consent(spans: Sequence[Span], acts: Sequence[Act]) -> list[Act]:
+    if not any(act.pending and act.stance == "promises" for act in acts):
+        return list(acts)
     return [
-        replace(act, stance="offers")
-        if act.pending and act.stance == "promises" and waits_for_yes(spans, acts, index)
-        else act
-        for index, act in enumerate(acts)
+        replace(act, stance="offers") if act.pending and act.stance == "promises" and waits else act
+        for act, waits in zip(acts, _wait_for_yes(spans, acts), strict=True)
     ]
 
 
-def waits_for_yes(spans: Sequence[Span], acts: Sequence[Act], index: int) -> bool:
-    """Whether a later sentence asks the user to agree to this act, with no other proposal between."""
-    for span, act in zip(spans[index:], acts[index:], strict=True):
+def _wait_for_yes(spans: Sequence[Span], acts: Sequence[Act]) -> list[bool]:
+    """For each sentence whether it or a later one asks the user to agree, with no other proposal between."""
+    waits, found = False, []
+    for span, act in zip(reversed(spans), reversed(acts), strict=True):
         if asks_consent(span.text):
-            return True
-        if act.stance == "none" and proposes(span.text):
-            return False
-    return False
+            waits = True
+        elif act.stance == "none" and proposes(span.text):
+            waits = False
+        found.append(waits)
+    return found[::-1]
 
 
 def proposes(sentence: str) -> bool:

@@ -14,6 +14,8 @@ from harness.scorers import wording
 _CLAUSE_MARKS = re.compile(r"[;:]| - |\.{2,}|…")
 _PUNCTUATION = re.compile(r"[^\w\s'|,@%$€£+-]")
 _QUOTED = re.compile(r'"[^"]*\s[^"]*"')
+# "I can, if you like, transfer you": the condition goes to the end
+_PUT_BETWEEN = re.compile(r" , (if you (?:would )?(?:like|prefer|wish|want|agree)[^,|]{0,20}) , ([^|]*)")
 _NOT_REALLY = re.compile(r"\bnot (?:only|just|to worry)\b|\b(?:do not|no) (?:worry|worries)\b")
 
 
@@ -22,8 +24,8 @@ def clausal(sentence: str) -> str:
     """A sentence as these patterns read it; what it quotes (two words or more) is left out."""
     text = _QUOTED.sub(" quotation ", wording.plain(sentence))
     text = _CLAUSE_MARKS.sub(" | ", text).replace("couldnot", "could not").replace(",", " , ")
-    text = _NOT_REALLY.sub(" ", _PUNCTUATION.sub(" ", text))
-    return " ".join(text.split())
+    text = " ".join(_NOT_REALLY.sub(" ", _PUNCTUATION.sub(" ", text)).split())
+    return _PUT_BETWEEN.sub(r" \2 \1", text)
 
 
 # --- who takes over ------------------------------------------------------------------------------------
@@ -78,7 +80,7 @@ DETERMINED = (
 )
 _INSTITUTIONS = (
     r"us|them|bank|restaurant|venue|salon|theat(?:er|re)|museum|supplier|organi[sz]er|airline|carrier|"
-    r"manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|"
+    r"manufacturer|vendor|provider|retailer|seller|issuer|embassy|consulate|partners?|"
     r"council|"
     r"police|landlord|hospital|clinic|pharmacy|surgery|authorit(?:y|ies)|agency|insurer|employer|company|"
     r"(?:service |repair |call |contact |visitor )?cent(?:er|re)s?|dealership|post office|town hall|station|"

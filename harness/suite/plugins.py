@@ -26,6 +26,7 @@ from typing import Any, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
+from harness.yamlfile.described import descriptions
 from harness.yamlfile.mistakes import Mistake, did_you_mean, mistakes_in
 from harness.yamlfile.source import Place
 
@@ -172,7 +173,14 @@ def options_given(plugin: Plugin, given: Any) -> BaseModel:
 def schemas_of_options() -> dict[str, dict[str, Any]]:
     """JSON Schemas of the options of all installed scorers that can be used, by name, for editors."""
     return {
-        name: plugin.options.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+        name: _schema(name, plugin.options)
         for name, plugin in installed().items()
         if plugin.options is not None
     }
+
+
+def _schema(name: str, options: type[BaseModel]) -> dict[str, Any]:
+    schema = options.model_json_schema(ref_template=f"#/$defs/{name}.{{model}}")
+    for key, text in descriptions(options).items():
+        schema["properties"][key].setdefault("description", text)
+    return schema

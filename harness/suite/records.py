@@ -186,7 +186,7 @@ class SimilarExpectation(FileRecord):
     by: Literal["meaning", "wording"] = "meaning"
     """meaning: cosine of sentence embeddings, made on this machine; wording: shared words."""
     min: Share | None = None
-    """Smallest likeness, 0 to 1: 0.7 by meaning and 0.8 by wording when left out."""
+    """Smallest likeness, 0 to 1: 0.6 by meaning and 0.8 by wording when left out."""
 
 
 class AnswerExpectation(FileRecord):

@@ -119,7 +119,10 @@ async def _events(answer: Reply | Json) -> tuple[list[Event], bool]:
     if isinstance(answer, dict):
         return [as_event(answer)], False
     events = answer.events or iter(())
-    return _drained(events) if answer.at_once else await asyncio.to_thread(_drained, events)
+    if answer.at_once:
+        await asyncio.sleep(0)  # other trials, the store and Ctrl-C have their turn
+        return _drained(events)
+    return await asyncio.to_thread(_drained, events)
 
 
 def _drained(events: Iterator[Event]) -> tuple[list[Event], bool]:

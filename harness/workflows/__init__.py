@@ -2,47 +2,45 @@
 
 from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
-from harness.workflows.explaining import Explained, explain
 from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
-from harness.workflows.perturbing import Perturbed, Perturbing, perturb
-from harness.workflows.regressions import refuse_save, save_regressions
 from harness.workflows.rescoring import Rescored, rescore
 from harness.workflows.running import Control, Listener, evaluate, resume, start
 from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
-from harness.workflows.verdicts import gate_table, plan_trials, run_trials, table_statistics, write_json
+from harness.workflows.verdicts import (
+    gate_run,
+    gate_table,
+    plan_trials,
+    run_trials,
+    table_statistics,
+    write_json,
+)
 
 __all__ = [
     "Calibrated",
     "Cleaning",
     "Control",
-    "Explained",
     "Forecast",
     "Job",
     "Listener",
-    "Perturbed",
-    "Perturbing",
     "Rescored",
     "Wanted",
     "calibrate",
     "clean",
     "evaluate",
-    "explain",
     "export",
     "forecast",
+    "gate_run",
     "gate_table",
     "left_behind",
     "load",
-    "perturb",
     "plan_of",
     "plan_trials",
-    "refuse_save",
     "render",
     "rescore",
     "resume",
     "run_trials",
-    "save_regressions",
     "start",
     "stored_run",
     "stored_runs",

@@ -368,7 +368,7 @@ class _Search:
     async def _stages(self, stage: _Stage) -> AsyncGenerator[Event, None]:
         async for event in stage.events(self._own, is_ready=False):
             yield event
-        for case in self.cases:
+        for case in [] if stage.stop.requested.is_set() else self.cases:
             if not case.is_comparable:
                 self.left_out[case.name] = "with the user's own words it does not come to its end"
         worth = [trial for trial in self._varied if self._of(trial).is_comparable]

@@ -13,6 +13,7 @@ from harness.perturb.words import CANARY
 from harness.reporters.interface import write_report
 from harness.suite.records import Expect, Stub, Suite, Turn
 from harness.workflows.perturbing import Broken
+from harness.yamlfile.checked import FileRecord
 
 _HEADER = "# Kept by harness perturb: the smallest variations of users' words that broke something.\n"
 
@@ -88,6 +89,7 @@ def _suite(found: Sequence[Broken], file: Path) -> dict[str, Any]:
         "suite": f"{suite.name}-regressions",
         "assistant": assistant,
         "tools": {name: [_stub(stub, suite, file) for stub in stubs] for name, stubs in suite.stubs.items()},
+        "rubrics": {name: _written(rubric) for name, rubric in suite.rubrics.items()},
         "faults": _from(file, suite.faults) if suite.faults else None,
         "conversations": list({**_kept(file), **new}.values()),
     }
@@ -125,6 +127,7 @@ def _conversation(broken: Broken, file: Path) -> dict[str, Any]:
         "cluster": script.cluster or broken.conversation.id,
         "tags": [*script.tags, "regression"],
         "as": script.as_,
+        "escalation": _written(script.escalation) if script.escalation else None,
         "history": [each.model_dump() for each in script.history],
         "turns": [_turn(turn, place, broken, source, file) for place, turn in enumerate(script.turns)],
         "expect": _expect(script.expect) | _calls(broken),
@@ -144,6 +147,11 @@ def _turn(turn: Turn, place: int, broken: Broken, source: Path, file: Path) -> d
     if turn.deadline_s:
         body["deadline_s"] = turn.deadline_s
     return body | {"expect": _expect(turn.expect) | _stays(place, broken)}
+
+
+def _written(record: FileRecord) -> dict[str, Any]:
+    """A part of a suite as its author wrote it."""
+    return record.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _expect(expect: Expect) -> dict[str, Any]:

@@ -12,12 +12,17 @@ from harness.errors import Problem, SettingsError, TableError, Where
 from harness.reporters.csv import trial_rows
 from harness.results import SuiteRun
 from harness.settings import Settings
-from harness.workflows.stored import stored_run
+from harness.workflows.stored import stored_run, stored_runs
 
 if TYPE_CHECKING:
+    from harness.compare.gate import GateVerdict
     from harness.compare.planning import Aim, Plan
     from harness.compare.rates import Rates
+    from harness.compare.rules import RuleFile
     from harness.compare.verdict import Question, Verdict
+
+GREEN = "green"
+_RUNS_LOOKED_THROUGH = 1000
 
 
 def gate_table(
@@ -33,6 +38,38 @@ def gate_table(
 
     trials = read_table(path, needed=("variant", question.metric), variants=(baseline, candidate))
     return judge(pair(trials, question.metric, baseline, candidate), question)
+
+
+def gate_run(settings: Settings, rules: RuleFile, run: str, against: str | None = None) -> GateVerdict:
+    """The verdict of rules on a stored run; nothing is asked.
+
+    Args:
+        settings: Where the store is.
+        rules: What must hold.
+        run: The run's id, or ``latest``.
+        against: The run to compare with: its id, or ``green`` for the newest earlier one in which all passed.
+
+    Raises:
+        StoreError: There is no such store or run.
+        SettingsError: There is no green run.
+    """
+    from harness.compare.gate import gate
+
+    candidate = stored_run(settings, run)
+    before = _green_before(settings, candidate) if against == GREEN else against
+    return gate(rules, candidate, stored_run(settings, before) if before else None)
+
+
+def _green_before(settings: Settings, candidate: SuiteRun) -> str:
+    suites = {result.suite for result in candidate.results}
+    for each in stored_runs(settings, _RUNS_LOOKED_THROUGH):
+        green = each.status == "finished" and set(each.outcomes) == {"passed"}
+        if green and each.started_at < candidate.started_at and suites <= set(each.suites):
+            return each.id
+    raise SettingsError(
+        f"no run before {candidate.id} has passed in all its trials",
+        hint="Name a baseline with --against RUN; harness runs lists them.",
+    )
 
 
 def table_statistics(path: Path, variant: str | None = None) -> list[Rates]:

@@ -22,11 +22,16 @@ def descriptions(record: type[BaseModel]) -> dict[str, str]:
         if issubclass(base, BaseModel) and base is not BaseModel:
             written |= _in_source(base)
     fields = record.model_fields.items()
-    return {field.alias or name: written[name] for name, field in fields if name in written}
+    told = ((field.alias or name, field.description or written.get(name)) for name, field in fields)
+    return {key: text for key, text in told if text}
 
 
 def _in_source(record: type[BaseModel]) -> dict[str, str]:
-    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(record))).body
+    try:
+        source = inspect.getsource(record)
+    except (OSError, TypeError):  # a program has made it, or a plugin whose source is not kept
+        return {}
+    (definition,) = ast.parse(textwrap.dedent(source)).body
     assert isinstance(definition, ast.ClassDef)
     return {
         field.target.id: inspect.cleandoc(text.value.value)

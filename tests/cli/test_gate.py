@@ -8,7 +8,7 @@ import importlib.util
 import io
 import json
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -332,3 +332,107 @@ def test_parquet_is_written_where_it_can_be_and_else_says_what_to_install(tmp_pa
 def test_a_stored_run_is_a_pilot(store, capsys):
     assert exit_code(["plan", "--drop", "0.10", "--run", FIRST, "--store", store]) == 0
     assert "10 cases, variance between trials 0 (from the pilot)" in capsys.readouterr().out
+
+
+# --- stored runs and rules --------------------------------------------------------------------------------
+
+
+def rules(folder: Path, text: str) -> str:
+    file = folder / "gate.toml"
+    file.write_text(text, "utf-8")
+    return str(file)
+
+
+def test_a_stored_run_is_judged_against_another_and_against_the_last_green_one(store, capsys):
+    for against in (FIRST, "green"):
+        assert exit_code(["gate", SECOND, "--against", against, "--store", store]) == 1
+        assert capsys.readouterr().out.startswith(f"fail: {SECOND} against {FIRST}")
+
+
+def test_no_green_run_is_said(store, capsys):
+    assert exit_code(["gate", FIRST, "--against", "green", "--store", store]) == 64
+    assert f"no run before {FIRST}" in capsys.readouterr().err
+
+
+def test_each_rule_has_its_verdict_and_the_worst_is_the_gates(tmp_path, store):
+    file = rules(
+        tmp_path,
+        """
+        [[rule]]
+        at_least = 0.5
+        [[rule]]
+        metric = "cost_usd"
+        at_most = 0.01
+        [[rule]]
+        metric = "latency_s"
+        percentile = 80
+        at_most = 20
+        [[rule]]
+        check = "answer"
+        at_least = 0.99
+        """,
+    )
+    out = tmp_path / "v.json"
+    command = ["gate", FIRST, "--rules", file, "--json", str(out), "--store", store]
+    assert exit_code(command) == 2
+    found = json.loads(out.read_text("utf-8"))
+    assert [rule["verdict"] for rule in found["rules"]] == ["pass", "pass", "inconclusive", "inconclusive"]
+    assert exit_code(["gate", SECOND, *command[2:]]) == 1
+
+
+def test_a_rule_with_a_margin_needs_a_baseline(tmp_path, store):
+    file = rules(tmp_path, "[[rule]]\nmargin = 0.05\n")
+    assert exit_code(["gate", FIRST, "--rules", file, "--store", store]) == 2
+    assert exit_code(["gate", SECOND, "--rules", file, "--against", FIRST, "--store", store]) == 1
+
+
+@pytest.mark.parametrize("text", ['tags = ["nowhere"]', 'suite = "other"', 'check = "unheard"'])
+def test_a_rule_that_looks_at_nothing_never_passes(tmp_path, store, text):
+    file = rules(tmp_path, f"[[rule]]\nat_least = 0.1\n{text}\n")
+    assert exit_code(["gate", FIRST, "--rules", file, "--store", store]) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("", "rule"),
+        ("[[rule]]\nat_leest = 0.9\n", "rule 1: "),
+        ("[[rule]]\nmargin = 0.1\n[[rule]]\nmargin = 2\n", "rule 2: "),
+        ("[[rule]]\nat_least = 0.9\nat_most = 1\n", "exactly one of margin, at_least and at_most"),
+        ('[[rule]]\nmetric = "taste"\nat_least = 0.9\n', "'taste'"),
+        ("[[rule]\n", "this is not TOML"),
+    ],
+    ids=["empty", "unknown key", "too large", "two limits", "unknown metric", "no TOML"],
+)
+def test_mistakes_in_rules_are_named_and_no_verdict(tmp_path, store, capsys, text, told):
+    assert exit_code(["gate", FIRST, "--rules", rules(tmp_path, text), "--store", store]) == 64
+    assert told in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--csv", "t.csv", "--against", "green"],
+        ["latest", "--baseline", "a"],
+        ["latest", "--rules", "g.toml", "--margin", "0.1"],
+        ["latest"],
+    ],
+    ids=" ".join,
+)
+def test_options_that_would_be_left_aside_are_refused(arguments):
+    assert exit_code(["gate", *arguments]) == 64
+
+
+def test_runs_of_a_suite_that_changed_never_pass(tmp_path):
+    at = datetime(2026, 3, 3, 8, tzinfo=UTC)
+    results = tuple(_result(case, repeat, 1.0, at) for case in range(40) for repeat in range(1, 6))
+    place = str(tmp_path / "s.sqlite")
+    with Store.open(place) as kept:
+        for day, digest in ((1, "a"), (2, "b"), (3, "b")):
+            told = {"fingerprints": {"suite desk": digest}}
+            when = at + timedelta(days=day)
+            kept.begin_run(
+                SuiteRun(f"run-{day}", when, "embedded", "finished", 200, settings=told, results=results)
+            )
+    assert exit_code(["gate", "run-3", "--against", "run-2", "--store", place]) == 0
+    assert exit_code(["gate", "run-3", "--against", "run-1", "--store", place]) == 2

@@ -182,6 +182,7 @@ def test_events_for_machines_are_one_object_a_line_with_the_fields_that_the_docs
         assert {name for name in each if f"`{name}`" not in documented} == set()
     assert objects[-1] | {"at": None} == {
         "event": "run_finished",
+        "escalation": None,
         "version": 1,
         "run": "r-1",
         "at": None,

@@ -27,6 +27,7 @@ from harness.server.llms.models import ModelTable
 from harness.server.llms.scripted import Scripted
 from harness.settings import load_settings
 from harness.store.store import Store
+from harness.suite.load import load_suite
 from harness.trace.recording_file import load_recording
 
 ASSISTANT = "name: Desk\nmodel: gpt-5.4-mini\n"
@@ -429,6 +430,22 @@ def test_options_of_judges_that_would_change_nothing_are_refused(
 ) -> None:
     assert exit_code(arguments) == USAGE
     assert told in capsys.readouterr().err
+
+
+def test_regressions_of_varied_words_keep_the_rubrics_that_they_are_judged_by(
+    folder: Path, serve: Any
+) -> None:
+    Path("app.py").write_text("def answer(question):\n    return 'A' if question.text.islower() else 'B'\n")
+    wanted = "expect: {judge: kind, answer: {equals: A}}"
+    talk = f"conversations: [{{id: c, turns: [{{user: say please, {wanted}}}]}}]\n"
+    Path("suite.yaml").write_text(SUITE[: SUITE.index("conversations:")] + talk)
+    url = serve(lambda request: saying("kind"))
+    line = "perturb suite.yaml --target function --target-function app.py:answer --no-progress"
+    judge = ["--judge-model", "judge", "--judge-base-url", url, "--kinds", "case", "--examples", "2"]
+    assert exit_code([*line.split(), *judge, "--save", "kept.yaml", "--store", "s.sqlite"]) == FAILED
+    kept, original = load_suite(Path("kept.yaml")), load_suite(Path("suite.yaml"))
+    assert kept.rubrics == original.rubrics
+    assert kept.conversations[0].turns[0].expect.judge == "kind"
 
 
 def test_a_forecast_tells_what_judges_will_cost(folder: Path) -> None:

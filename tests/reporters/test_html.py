@@ -270,6 +270,19 @@ def test_the_evidence_of_a_sentence_is_shown_on_hover_on_click_and_by_keyboard(p
 
 
 @browser_test
+def test_records_in_the_evidence_of_a_score_are_a_table_and_the_rest_is_as_it_is(page):
+    open_trial(page, "lending/renew-a-loan@main#2")
+    page.locator(".scores li.failed summary").first.click()
+    evidence = page.locator(".scores li.failed details").first
+    assert evidence.locator("caption").all_inner_texts() == ["sentences"]
+    heads = evidence.locator("th").all_inner_texts()
+    assert {"start", "end", "supported"} <= set(heads)
+    verdicts = evidence.locator(f"tbody td:nth-child({heads.index('supported') + 1})").all_inner_texts()
+    assert {"yes", "no"} <= set(verdicts)
+    assert '"share": 0.5' in evidence.locator("pre").inner_text()
+
+
+@browser_test
 def test_a_citation_shows_the_chunk_it_points_at(page):
     open_trial(page, "lending/renew-a-loan@main#1")
     page.click(".cite")

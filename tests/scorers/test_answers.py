@@ -121,3 +121,42 @@ def test_the_language_is_told_as_a_label_or_why_it_is_not(talk: Any) -> None:
     short = talk.one([talk.turn("OK.")], {"answer": {"language": "en"}})
     assert (short.value, short.passed) == (None, None)
     assert short.reason.startswith("the language can't be told: 1 words are too few")
+
+
+# What a text says, the same in other words, and something else of the same thing.
+MEANINGS = [
+    ("You can return it within 30 days.", "Items may be sent back for a month after purchase.",
+     "You can exchange it for another size in the shop."),
+    ("Restart the router and try again.", "Please power-cycle your modem, then retry.",
+     "The router has four network ports."),
+    ("Refunds take five business days.", "Your money will be back in about a week.",
+     "Refunds are paid to the card that you used."),
+    ("The warranty does not cover water damage.", "Damage caused by liquids is excluded from the guarantee.",
+     "The warranty covers manufacturing defects."),
+    ("Open Settings and choose Export.", "Go to the settings menu and select the export option.",
+     "Open Settings and change your language."),
+    ("We are closed on Sundays.", "The shop does not open on Sunday.",
+     "We are open from nine to five on weekdays."),
+    ("Shipping is free above 50 euros.", "Orders over 50 euros are delivered at no cost.",
+     "Shipping takes three days."),
+    ("You need an account to buy tickets.", "Tickets can only be bought after signing up.",
+     "Tickets are sold from the first of March."),
+    ("Your password must have at least twelve characters.", "Choose a password with 12 or more characters.",
+     "You can reset your password by e-mail."),
+    ("Dogs are allowed in the garden.", "You may bring your dog to the garden.",
+     "The garden closes at eight."),
+    ("The battery lasts ten hours.", "You get about ten hours out of one charge.",
+     "The battery can be replaced by the workshop."),
+    ("Call us if the light stays red.", "When the lamp remains red, please phone us.",
+     "The light is green while it charges."),
+]  # fmt: skip
+
+
+def test_the_figures_of_likeness_in_meaning_are_those_of_the_docs(talk: Any) -> None:
+    def likeness(text: str, answer: str) -> float:
+        return float(talk.one([talk.turn(answer)], {"answer": {"similar": {"to": text}}}).value)
+
+    same = [likeness(text, paraphrase) for text, paraphrase, _ in MEANINGS]
+    other = [likeness(text, else_) for text, _, else_ in MEANINGS]
+    assert [sum(value >= least for value in same) for least in (0.6, 0.56)] == [7, 12]
+    assert [sum(value >= least for value in other) for least in (0.6, 0.56)] == [2, 4]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.stats import binomtest
 
 from harness.results import Score
-from harness.scorers.confusion import ConfusionMatrix, Tally, most_missed, wilson
+from harness.scorers.confusion import ConfusionMatrix, HandOvers, most_missed, wilson
 
 
 def judged(value: str, expected: bool | None, observed: bool, *findings: tuple[str, bool, float]) -> Score:
@@ -44,7 +44,7 @@ def test_a_bound_for_none_missed_is_only_told_when_none_was() -> None:
 
 
 def test_errors_are_counted_by_kind_with_what_they_cost() -> None:
-    tally = Tally()
+    tally = HandOvers()
     tally.take(judged("missed", True, False, ("missed", True, 20.0)))
     tally.take(judged("missed", True, False, ("missed", True, 30.0)))
     tally.take(judged("escalated", True, True, ("promise_without_action", False, 0.0)))
@@ -58,7 +58,7 @@ def test_errors_are_counted_by_kind_with_what_they_cost() -> None:
 
 
 def test_scores_from_before_there_were_findings_count_by_their_label() -> None:
-    tally = Tally()
+    tally = HandOvers()
     old = {"expected": True, "observed": False, "found": []}
     tally.take(Score("escalates", "escalation", 0, "missed", False, evidence=old))
     matrix = tally.matrix()
@@ -67,6 +67,6 @@ def test_scores_from_before_there_were_findings_count_by_their_label() -> None:
 
 
 def test_scores_without_a_value_make_no_matrix() -> None:
-    tally = Tally()
+    tally = HandOvers()
     tally.take(Score("escalates", "escalation", 0, None, None, "the file says nothing of hand-overs"))
     assert tally.matrix() is None

@@ -10,6 +10,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.scorers import handover
 from harness.scorers.escalation import classify, handed_over
 from harness.scorers.handover import RANK, act_of
 from harness.trace.records import Message
@@ -170,3 +171,10 @@ def test_long_messages_are_read_in_proportion_to_their_length() -> None:
     endless = "transfer you to the of a to the our your it this and the case to with the the the " * 12_000
     assert classify(endless) in RANK
     assert classify("I will have had to get you a the a to " * 25_000) in RANK
+
+
+def test_every_sentence_of_a_long_answer_is_asked_for_consent_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(handover, "asks_consent", lambda sentence: bool(asked.append(sentence)))
+    assert act_of("Please wait. I'll transfer you. " * 500).stance == "promises"
+    assert len(asked) == 1000

@@ -127,6 +127,7 @@ def test_the_usual_options_are_meant_by_true_and_nothing_by_false(folder: Path) 
         ),
         ("{kindness: {at_least: 0}}", ["s.yaml:5:", "at_least"]),
         ("{kindness: {word: [x]}}", ["s.yaml:5:", "unknown key 'word'", "words"]),
+        ("{brevity: {most: 3, least: 1}}", ["s.yaml:5:", "unknown key 'least'"]),
         ("{brevity: true}", ["s.yaml:5:", "most"]),
         ("{brevity: {most: many}}", ["s.yaml:5:", "most", "'many'"]),
         ("{kindness: 5}", ["s.yaml:5:", "kindness"]),
@@ -152,6 +153,8 @@ def test_editors_know_the_options_of_installed_scorers(folder: Path) -> None:
             jsonschema.validate(good | {"expect": {"scorers": wrong}}, schema)
     told = schema["$defs"]["kindness.options"]["properties"]["at_least"]
     assert told["description"] == "How many of them must be said."
+    told = schema["$defs"]["brevity.options"]["properties"]["most"]
+    assert told["description"] == "Characters of the longest answer."
 
 
 @pytest.mark.usefixtures("kind_words")

@@ -60,7 +60,8 @@ def ticket_score(talk: Any, said: list[str], costs: dict[str, float] | None = No
         "escalation": {"ticket": TICKET, "costs": costs or {}},
     }
     trace = Trace(trial_id="t", target="test", turns=tuple(turns))
-    [score] = score_trace(Conversation.model_validate(script), repair_desk(talk), trace)
+    found = score_trace(Conversation.model_validate(script), repair_desk(talk), trace)
+    [score] = [each for each in found if each.scorer == "escalation"]
     return score
 
 

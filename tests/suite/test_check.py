@@ -2,6 +2,7 @@
 
 import pytest
 
+from harness.errors import SuiteError
 from harness.suite.load import load_suite
 
 
@@ -596,3 +597,28 @@ def test_a_fact_may_be_told_in_the_history(mistakes):
     history = "    history: [{role: user, content: I live in Lund.}]\n"
 
     assert mistakes(talk_that_tells("{value: Lund, from: 0}", history)) == []
+
+
+# --- variations of the user's words -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("perturb", "problem"),
+    [
+        ("{kinds: [typos, document]}", "s.yaml:5:30: a document with an injection is never read"),
+        ("{keeps: [outcome, escalation]}", "s.yaml:5:32: escalation cannot be seen"),
+        ("{kinds: [typo]}", "s.yaml:5:23: an entry of perturb.kinds must be typos"),
+        ("{examples: 0}", "s.yaml:5:25: "),
+        ("{kind: [typos]}", "s.yaml:5:15: unknown key 'kind'"),
+        ("true", "s.yaml:5:14: "),
+    ],
+)
+def test_what_a_conversation_asks_of_variations_in_vain_is_named(tmp_path, perturb, problem):
+    (tmp_path / "bot.yaml").write_text("{name: Bot, model: m}")
+    (tmp_path / "s.yaml").write_text(
+        "suite: s\nassistant: bot.yaml\nconversations:\n"
+        f"  - id: a\n    perturb: {perturb}\n    turns: [{{user: hello}}]\n"
+    )
+    with pytest.raises(SuiteError) as caught:
+        load_suite(tmp_path / "s.yaml")
+    assert problem in str(caught.value)

@@ -275,7 +275,7 @@ bad.yaml:3:10: repeats must be at least 1, not 0
 bad.yaml:4:10: unknown key 'groundd' in expect
     hint: did you mean 'grounded'? Allowed here: status, answer, grounded, cites, escalates, calls, \
 never_calls, trajectory, searches, runs_code, produces, redirects, abstains, judge, tone, remembers, \
-latency_s, tokens, prompt_tokens, completion_tokens, cost_usd, steps, tool_calls, requires
+latency_s, tokens, prompt_tokens, completion_tokens, cost_usd, steps, tool_calls, scorers, requires
 bad.yaml:4:42: latency_s has min 3 above max 1
     hint: exchange them
 bad.yaml:6:3: the assistant has no function 'open_tickt'

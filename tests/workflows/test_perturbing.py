@@ -15,7 +15,7 @@ from harness.results import TrialResult
 from harness.runner.events import Event, TrialFinished
 from harness.runner.executors.local import Stop
 from harness.settings import load_settings
-from harness.workflows.perturbing import Perturbed
+from harness.workflows.perturbing import Perturbed, Perturbing, perturb
 from harness.workflows.regressions import refuse_save, save_regressions
 
 APP = """
@@ -53,8 +53,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def perturbed(control: workflows.Control | None = None, suite: str = "shop.yaml", **more: Any) -> Perturbed:
     own = {name: more.pop(name) for name in ("seed", "examples", "kinds", "search_s") if name in more}
     settings = load_settings({"target": "function", "target_function": "app.py:answer", **more})
-    asked = workflows.Perturbing(workflows.Job((suite,), settings), **own)
-    return asyncio.run(workflows.perturb(asked, control))
+    asked = Perturbing(workflows.Job((suite,), settings), **own)
+    return asyncio.run(perturb(asked, control))
 
 
 def test_the_smallest_variation_that_breaks_something_is_found_and_told(folder: Path) -> None:
@@ -152,6 +152,36 @@ def test_without_anything_to_vary_there_is_nothing_to_run(folder: Path) -> None:
     assert caught.value.code == "nothing-to-run"
 
 
+def test_a_recorded_search_is_searched_again_without_asking_anyone(folder: Path) -> None:
+    asked = perturbed(record="kept.yaml")
+    (folder / "app.py").unlink()
+    again = perturbed(target="recording", target_function=None, recording="kept.yaml")
+    assert said(again) == said(asked)
+    assert [broken.trial_id for broken in again.broken] == [broken.trial_id for broken in asked.broken]
+    assert all(result.replayed and result.outcome != "errored" for result in again.run.results)
+
+
+def test_several_assistants_get_the_same_variations_and_each_its_own_smallest(folder: Path) -> None:
+    (folder / "other.yaml").write_text("{name: Other, model: m}")
+    job = workflows.Job(
+        ("shop.yaml",),
+        load_settings({"target": "function", "target_function": "app.py:answer"}),
+        assistants=("bot.yaml", "other.yaml"),
+    )
+    found = asyncio.run(perturb(Perturbing(job)))
+    assert {broken.variant.name for broken in found.broken} == {"bot", "other"}
+    files = save_regressions(found.broken, folder / "kept")
+    assert len(files) == 2 and all(
+        workflows.load(workflows.Job((str(file),), job.settings)) for file in files
+    )
+
+
+def test_a_search_spends_no_more_than_its_budget(folder: Path) -> None:
+    found = perturbed(budget_usd="0.05", most_per_turn_usd="0.01", prices=["m=1/1"], concurrency=1)
+    assert found.run.status == "budget_exhausted"
+    assert 0 < len(found.run.results) <= 5 and found.broken == ()
+
+
 # --- kept as a suite -----------------------------------------------------------------------------------
 
 
@@ -164,6 +194,13 @@ def test_what_broke_is_kept_as_a_suite_that_fails_now_and_passes_once_it_is_repa
     (folder / "better.py").write_text("def answer(question):\n    return 'You pay 5 euros.'\n")
     [result] = harness.evaluate(file, target="function", target_function="better.py:answer").results
     assert result.outcome == "passed"
+
+
+def test_the_rubrics_of_a_suite_are_kept_with_what_it_expects(folder: Path) -> None:
+    (folder / "shop.yaml").write_text(f"rubrics: {{kind: {{asks: Is it kind?}}}}{SUITE}")
+    [file] = save_regressions(perturbed().broken, folder / "kept.yaml")
+    assert "Is it kind?" in file.read_text()
+    assert workflows.load(workflows.Job((str(file),), load_settings({})))
 
 
 def test_what_was_kept_earlier_stays_and_the_same_conversation_is_kept_once(folder: Path) -> None:

@@ -497,8 +497,32 @@
         el("b", {}, `${sign} ${score.check}${value}`),
         el("span", { class: "reason" }, state === "passed" ? "" : score.reason || ""),
         score.evidence && Object.keys(score.evidence).length ? lazyDetails("evidence", () =>
-          [state === "passed" && score.reason ? el("p", {}, score.reason) : null, el("pre", {}, JSON.stringify(score.evidence, null, 2))]) : null);
+          [state === "passed" && score.reason ? el("p", {}, score.reason) : null, ...drawEvidence(score.evidence)]) : null);
     }));
+  }
+
+  /** What a judgement rests on: lists of records as tables, the rest as it is. */
+  function drawEvidence(evidence) {
+    const isRecord = (value) => value !== null && typeof value === "object" && !Array.isArray(value);
+    const isTable = (value) => Array.isArray(value) && value.length > 0 && value.every(isRecord);
+    const parts = Object.entries(evidence);
+    const rest = parts.filter(([, value]) => !isTable(value));
+    return [
+      ...parts.filter(([, value]) => isTable(value)).map(([name, rows]) => evidenceTable(name, rows)),
+      rest.length ? el("pre", {}, JSON.stringify(Object.fromEntries(rest), null, 2)) : null];
+  }
+
+  function evidenceTable(name, rows) {
+    const columns = [...new Set(rows.flatMap(Object.keys))];
+    const cell = (value, column) => {
+      if (value === null || value === undefined) return "–";
+      if (column === "turn" && Number.isInteger(value)) return String(value + 1); // people count from 1
+      if (typeof value === "boolean") return value ? "yes" : "no";
+      return typeof value === "object" ? JSON.stringify(value) : String(value);
+    };
+    return el("div", { class: "evidence-table" }, el("table", {}, el("caption", {}, name),
+      el("thead", {}, el("tr", {}, columns.map((column) => el("th", { scope: "col" }, column)))),
+      el("tbody", {}, rows.map((row) => el("tr", {}, columns.map((column) => el("td", {}, cell(row[column], column))))))));
   }
 
   function lazyDetails(title, draw) {

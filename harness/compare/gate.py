@@ -1,0 +1,263 @@
+"""A gate over stored runs: every rule gets a verdict, and the worst of them is the gate's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from harness.compare.pairs import Pairs, pair, side
+from harness.compare.rules import Rule, RuleFile
+from harness.compare.table import BASELINE, CANDIDATE, Trial
+from harness.compare.verdict import Question, Verdict, Word, judge
+from harness.results import Score, SuiteRun, TrialResult
+from harness.stats.arms import Labels, Matrix, counts, labels, row_means, row_sums
+from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval
+
+_ORDER: tuple[Word, ...] = ("fail", "inconclusive", "pass")
+_CONFIDENCE = 0.95
+_MOST_MISSING = 0.10
+
+
+class Judged(NamedTuple):
+    """What is kept of a trial of a stored run while a gate looks at it."""
+
+    trial: Trial
+    suite: str
+    tags: tuple[str, ...]
+    met: dict[str, float]
+    missed: float
+    needless: float
+
+
+@dataclass(frozen=True, slots=True)
+class RuleVerdict:
+    """What one rule says.
+
+    Attributes:
+        rule: The rule in a line.
+        verdict: ``pass``, ``fail`` or ``inconclusive``.
+        reasons: Sentences, the deciding one first.
+        value: The mean or share that was looked at; None for a comparison or without data.
+        low: Its lower bound, one-sided 95 %.
+        high: Its upper bound, one-sided 95 %.
+        compared: The comparison, for a rule with a margin.
+    """
+
+    rule: str
+    verdict: Word
+    reasons: tuple[str, ...]
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    compared: Verdict | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        if self.compared is not None:
+            return {"rule": self.rule, **self.compared.as_json()}
+        bounds = {"value": self.value, "low": self.low, "high": self.high}
+        return {"rule": self.rule, "verdict": self.verdict, "reasons": list(self.reasons), **bounds}
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """What a gate says: fail if any rule does, else inconclusive if any is, else pass."""
+
+    rules: tuple[RuleVerdict, ...]
+    candidate: str
+    baseline: str | None
+    changed: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Word:
+        """The worst of the rules; what was judged by other suites never passes."""
+        words = {rule.verdict for rule in self.rules}
+        found = next(word for word in _ORDER if word in words)
+        return "inconclusive" if found == "pass" and self.changed else found
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        reasons = [f"{rule.rule}: {rule.reasons[0]}" for rule in self.rules if rule.verdict == self.verdict]
+        return {
+            "verdict": self.verdict,
+            "candidate": self.candidate,
+            "baseline": self.baseline,
+            "reasons": [*self.changed, *reasons],
+            "rules": [rule.as_json() for rule in self.rules],
+        }
+
+
+def gate(rules: RuleFile, candidate: SuiteRun, baseline: SuiteRun | None = None) -> GateVerdict:
+    """The verdict of a gate on a stored run.
+
+    Args:
+        rules: What must hold.
+        candidate: The run that is judged.
+        baseline: The run that rules with a margin compare it with.
+    """
+    after = [_judged(result, CANDIDATE) for result in candidate.results]
+    before = [_judged(result, BASELINE) for result in baseline.results] if baseline else None
+    found = tuple(_ruled(rule, rules, before, after) for rule in rules.rule)
+    changed = tuple(_changed_suites(baseline, candidate)) if baseline else ()
+    return GateVerdict(found, candidate.id, baseline.id if baseline else None, changed)
+
+
+def _changed_suites(baseline: SuiteRun, candidate: SuiteRun) -> Iterable[str]:
+    """Suites that both runs ran, and that are not the same: their trials can't be compared for a pass."""
+    before, after = (run.settings.get("fingerprints", {}) for run in (baseline, candidate))
+    for name in sorted(before.keys() & after.keys()):
+        if name.startswith("suite ") and before[name] != after[name]:
+            yield f"{name} has changed between the runs, so nothing passes"
+
+
+def _ruled(
+    rule: Rule, rules: RuleFile, before: Sequence[Judged] | None, after: Sequence[Judged]
+) -> RuleVerdict:
+    chosen = list(_chosen(after, rule))
+    if rule.margin is None:
+        return _absolute(rule, chosen)
+    if before is None:
+        return RuleVerdict(rule.name, "inconclusive", ("there is no baseline run to compare with",))
+    metric = rule.metric if rule.metric in ("score", "cost_usd", "latency_s") else "passed"
+    pairs: Pairs = pair([*_chosen(before, rule), *chosen], metric)
+    found = judge(pairs, Question(metric, rule.margin, rule.alpha or rules.shared_alpha))
+    return RuleVerdict(rule.name, found.verdict, found.reasons, compared=found)
+
+
+def _chosen(trials: Iterable[Judged], rule: Rule) -> Iterable[Trial]:
+    """The trials that a rule looks at, ``passed`` being what it asks about."""
+    for each in trials:
+        if (rule.suite and each.suite != rule.suite) or (rule.tags and not set(rule.tags) & set(each.tags)):
+            continue
+        if rule.check is not None:
+            if rule.check in each.met:
+                yield each.trial._replace(passed=each.met[rule.check])
+        elif rule.metric in _RIGHT:
+            right = _RIGHT[rule.metric](each)
+            if not math.isnan(right):
+                yield each.trial._replace(passed=right)
+        else:
+            yield each.trial
+
+
+_RIGHT: dict[str, Callable[[Judged], float]] = {
+    "missed_escalations": lambda each: each.missed,
+    "needless_escalations": lambda each: each.needless,
+}
+
+
+# --- limits -----------------------------------------------------------------------------------------------
+
+
+def _absolute(rule: Rule, trials: Sequence[Trial]) -> RuleVerdict:
+    share = rule.metric not in ("score", "cost_usd", "latency_s") or rule.percentile is not None
+    if rule.percentile is not None:
+        trials = [_within(trial, rule) for trial in trials]
+    ids = sorted({trial.case_id for trial in trials})
+    whole = side(trials, ids, "passed" if share else rule.metric)
+    there = counts(whole) > 0
+    if not there.any():
+        reason = "no trial has a value that this rule looks at, so nothing was judged"
+        return RuleVerdict(rule.name, "inconclusive", (reason,))
+    cluster_of = {trial.case_id: trial.cluster for trial in trials}
+    kept = [cluster_of[case] for case, has in zip(ids, there, strict=True) if has]
+    values, clusters = whole[there], labels(kept, len(kept))
+    interval = _share_bounds(values, clusters) if share else mean_interval(row_means(values), clusters, 0.90)
+    missing = 1 - float(counts(whole).sum()) / len(trials)
+    return _limited(rule, float(row_means(values).mean()), interval, missing)
+
+
+def _within(trial: Trial, rule: Rule) -> Trial:
+    """A trial that passes within the limit: a percentile is a share of such trials."""
+    value = getattr(trial, rule.metric)
+    return trial._replace(passed=value if math.isnan(value) else float(value <= rule.at_most))
+
+
+def _share_bounds(values: Matrix, clusters: Labels) -> Interval | None:
+    """Two one-sided bounds: exact where every case was tried once and shares no cluster."""
+    if int(clusters.max()) + 1 == len(values) == int(counts(values).sum()):
+        return exact_bounds(int(row_sums(values).sum()), len(values), _CONFIDENCE)
+    return population_interval(values, clusters, 2 * _CONFIDENCE - 1)
+
+
+def _limited(rule: Rule, value: float, interval: Interval | None, missing: float) -> RuleVerdict:
+    if interval is None:
+        reason = "all trials are of one cluster, so nothing is known beyond it"
+        return RuleVerdict(rule.name, "inconclusive", (reason,), value)
+    lowest = _lowest_allowed(rule)
+    if lowest is None:
+        assert rule.at_most is not None
+        holds, broken = interval.high <= rule.at_most, interval.low > rule.at_most
+    else:
+        holds, broken = interval.low >= lowest, interval.high < lowest
+    told = f"{value:.4g}, 95 % bounds {interval.low:.4g} and {interval.high:.4g}"
+    gap = f"{missing:.0%} of the trials have no value" if missing > _MOST_MISSING else ""
+    if broken:
+        return RuleVerdict(rule.name, "fail", (f"{told}: it does not hold",), value, *interval)
+    if holds and not gap:
+        return RuleVerdict(rule.name, "pass", (f"{told}: it holds",), value, *interval)
+    return RuleVerdict(rule.name, "inconclusive", (f"{told}: {gap or 'not proven'}",), value, *interval)
+
+
+def _lowest_allowed(rule: Rule) -> float | None:
+    """The least share of right trials; None where the rule limits a mean from above."""
+    if rule.percentile is not None:
+        return rule.percentile / 100
+    if rule.metric in _RIGHT:
+        assert rule.at_most is not None
+        return 1 - rule.at_most
+    if rule.at_most is not None and rule.metric == "passed":
+        return None
+    return rule.at_least
+
+
+# --- trials of a stored run -------------------------------------------------------------------------------
+
+
+def _judged(result: TrialResult, variant: str) -> Judged:
+    seen = [score.passed for score in result.scores if score.passed is not None]
+    passed = {"passed": 1.0, "failed": 0.0}.get(result.outcome, math.nan)
+    trial = Trial(
+        case_id=f"{result.suite}/{result.conversation}",
+        cluster=result.cluster or result.conversation,
+        variant=variant,
+        trial=str(result.repeat),
+        passed=passed,
+        score=sum(seen) / len(seen) if seen else math.nan,
+        cost_usd=math.nan if result.cost_usd is None else float(result.cost_usd),
+        latency_s=math.nan if result.outcome == "errored" else result.latency_s,
+    )
+    return Judged(
+        trial,
+        result.suite,
+        result.tags,
+        _met(result.scores),
+        _right(result.scores, expected=True),
+        _right(result.scores, expected=False),
+    )
+
+
+def _met(scores: Iterable[Score]) -> dict[str, float]:
+    """For each expectation whether every judgement of it in this trial was good; NaN where there is none."""
+    found: dict[str, float] = {}
+    for score in scores:
+        before = found.get(score.check, math.nan)
+        if score.passed is None:
+            found[score.check] = before
+        else:
+            found[score.check] = float(score.passed) if math.isnan(before) else before * score.passed
+    return found
+
+
+def _right(scores: Iterable[Score], *, expected: bool) -> float:
+    """1 when every turn that should (or should not) hand over was right, NaN when there is no such turn."""
+    observed = [
+        bool(score.evidence.get("observed"))
+        for score in scores
+        if score.scorer == "escalation"
+        and score.value is not None
+        and score.evidence.get("expected") is expected
+    ]
+    return float(all(seen is expected for seen in observed)) if observed else math.nan

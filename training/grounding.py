@@ -9,11 +9,13 @@ folder with ``ragtruth_train.jsonl.gz``, ``summedits_train.jsonl.gz`` and ``begi
 ``harness/scorers/grounding_model``. Steps, each kept in ``OUT`` and not made again when it is there:
 
 1. ``rules``: the encoder learns from answers made by rule, over contexts of four fifths of the sources;
-2. ``people``: then from people's labels of these sources, with more answers by rule mixed in;
-3. on the last fifth of the sources, which it has not seen, the figures are measured and the calibration is
+2. ``rules_people``: then from people's labels of these sources, with more answers by rule mixed in;
+3. ``people``: the encoder learns from people's labels alone;
+4. ``mean``: the mean of the weights of 2 and 3, which judges unseen rows better than either;
+5. on the last fifth of the sources, which it has not seen, the figures are measured and the calibration is
    fitted.
 
-About an hour and a quarter on one core.
+About two hours on one core.
 """
 
 from __future__ import annotations
@@ -40,7 +42,6 @@ FILES = ("ragtruth_train", "summedits_train", "begin_dev")
 RATE = 1e-4
 TOKENIZER = Path("harness/embedding/minilm/tokenizer.json")
 _BY_RULE, _MIXED_IN = 12_000, 2_500
-_EPOCHS = 2  # more of them fit the labels better and unseen rows worse
 Row = dict[str, Any]
 
 
@@ -71,22 +72,39 @@ class Recipe:
         """Step 1."""
         file = self._out / "rules.safetensors"
         if not file.exists():
-            torch.manual_seed(1)
-            model = Classifier()
-            model.take(load_file(self._weights / "model.safetensors"))
             rows = synthetic_rows(self._seen, _BY_RULE, seed=1)
-            self._learn(model, rows, file, epochs=1, seed=2)
+            self._learn(self._published(), rows, file, epochs=1, seed=2)
         return file
 
-    def by_people(self) -> Path:
+    def by_rule_and_people(self) -> Path:
         """Step 2."""
-        file = self._out / "people.safetensors"
+        file = self._out / "rules_people.safetensors"
         if not file.exists():
             model = Classifier()
             model.load_state_dict(load_file(self.by_rule()))
             mixed = [{**row, "weight": 0.5} for row in synthetic_rows(self._seen, _MIXED_IN, seed=7)]
-            self._learn(model, [*self._seen, *mixed], file, epochs=_EPOCHS, seed=3)
+            self._learn(model, [*self._seen, *mixed], file, epochs=2, seed=3)
         return file
+
+    def by_people(self) -> Path:
+        """Step 3."""
+        file = self._out / "people.safetensors"
+        if not file.exists():
+            self._learn(self._published(), self._seen, file, epochs=4, seed=3)
+        return file
+
+    def mean(self) -> Path:
+        """Step 4."""
+        one, other = load_file(self.by_rule_and_people()), load_file(self.by_people())
+        file = self._out / "mean.safetensors"
+        save_file({name: ((one[name] + other[name]) / 2).contiguous() for name in one}, file)
+        return file
+
+    def _published(self) -> Classifier:
+        torch.manual_seed(1)
+        model = Classifier()
+        model.take(load_file(self._weights / "model.safetensors"))
+        return model
 
     def _learn(self, model: Classifier, rows: Sequence[Row], file: Path, *, epochs: int, seed: int) -> None:
         print(f"{file.stem}: {len(rows)} answers", flush=True)
@@ -115,7 +133,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     arguments.out.mkdir(parents=True, exist_ok=True)
     rows = read(arguments.data)
-    write_model(Recipe(arguments.weights, arguments.out, rows).by_people(), arguments.out)
+    write_model(Recipe(arguments.weights, arguments.out, rows).mean(), arguments.out)
     held_out = [row for row in rows if is_held_out(row, row["set"])]
     calibrate(arguments.out, TOKENIZER.read_bytes(), held_out)
     print(f"{(arguments.out / MODEL).stat().st_size:,} bytes")

@@ -18,6 +18,7 @@ import msgspec
 
 from harness.scorers import facts
 from harness.scorers.claims import Sentence, sorted_out
+from harness.scorers.copies import Copies
 from harness.scorers.evidence import Evidence, Passage, content_words
 from harness.scorers.support import Support, support_of
 from harness.text import STOP_WORDS, fold, words
@@ -72,12 +73,14 @@ class Comparison:
     Attributes:
         claims: The sentences that claim something.
         supports: How well the context supports each.
+        copied: Whether each stands word for word in the context.
         features: What the regression looks at.
         probability: That something is unsupported, 0 to 1.
     """
 
     claims: list[Sentence]
     supports: list[Support]
+    copied: list[bool]
     features: dict[str, float]
     probability: float
 
@@ -93,13 +96,15 @@ def compare(question: str, context: str, answer: str) -> Comparison | None:
     known = asked & facts.names(question)
     supports = [support_of(claim.text, evidence, known) for claim in claims]
     texts = [claim.text for claim in claims]
+    copies = Copies(context)
     made = {
         **_novelty(texts, evidence.stems | asked),
         **_pairs(texts, context),
         **_shares(supports),
         "abstains": float(any(sentence.kind == "abstention" for sentence in found)),
     }
-    return Comparison(claims, supports, made, _probability(made) if content_words(context) else 1.0)
+    copied = [copies.hold(text) for text in texts]
+    return Comparison(claims, supports, copied, made, _probability(made) if content_words(context) else 1.0)
 
 
 def _probability(found: Mapping[str, float]) -> float:

@@ -22,6 +22,11 @@ from harness.scorers.token_model import TokenRisk
 
 _TOP_OF_SENTENCE = 4
 _MOST_LOGIT = 12.0
+_DIFFERS = -0.4
+"""Least logit of a sentence with a fact that plainly differs: of those that otherwise agree with the evidence,
+people marked two in five. The model can't see a "not" that is missing; words can."""
+_COPIED = -4.0
+"""Logit of a sentence that stands word for word in the evidence."""
 
 
 class Regression(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -75,7 +80,7 @@ def answer_features(words: float, sentences: Sequence[float], risks: Sequence[To
     Args:
         words: Probability that the comparison of words gives, 0 to 1.
         sentences: Logits of the regression over sentences, for each claim.
-        risks: All tokens of the answer.
+        risks: The tokens of the answer, without those of copied claims.
     """
     return {
         "words": logit(words),
@@ -102,11 +107,28 @@ def of_answer(compared: Comparison, risks: Sequence[TokenRisk]) -> float:
 
 def features_of(sentences: Regression, compared: Comparison, risks: Sequence[TokenRisk]) -> dict[str, float]:
     """What the regression over answers looks at, when sentences are judged by this one."""
+    judged = list(zip(compared.claims, compared.supports, compared.copied, strict=True))
+    copied = [(claim.start, claim.end) for claim, _, is_copied in judged if is_copied]
     logits = [
-        sentences.logit(sentence_features(support, inside(risks, [(claim.start, claim.end)])))
-        for claim, support in zip(compared.claims, compared.supports, strict=True)
+        sentence_logit(sentences, support, inside(risks, [(claim.start, claim.end)]), copied=is_copied)
+        for claim, support, is_copied in judged
     ]
-    return answer_features(compared.probability, logits, risks)
+    return answer_features(compared.probability, logits, outside(risks, copied))
+
+
+def sentence_logit(
+    sentences: Regression, support: Support, risks: Sequence[TokenRisk], *, copied: bool
+) -> float:
+    """Above 0: the sentence is likelier unsupported than not; ``risks`` are those of its own tokens."""
+    if copied:
+        return _COPIED
+    logit = sentences.logit(sentence_features(support, risks))
+    return max(logit, _DIFFERS) if support.conflicts else logit
+
+
+def of_sentence(support: Support, risks: Sequence[TokenRisk], *, copied: bool) -> float:
+    """Probability, 0 to 1, that a sentence says something unsupported."""
+    return round(_sigmoid(sentence_logit(calibration().sentences, support, risks, copied=copied)), 6)
 
 
 def moved(probability: float, logits: float) -> float:
@@ -131,6 +153,11 @@ def doubted(risks: Sequence[TokenRisk], least: float | None = None) -> list[tupl
 def inside(risks: Iterable[TokenRisk], spans: Sequence[tuple[int, int]]) -> list[TokenRisk]:
     """The tokens that stand in one of these ranges of characters."""
     return [risk for risk in risks if any(start <= risk.start < end for start, end in spans)]
+
+
+def outside(risks: Iterable[TokenRisk], spans: Sequence[tuple[int, int]]) -> list[TokenRisk]:
+    """The tokens that stand in none of these ranges of characters."""
+    return [risk for risk in risks if not any(start <= risk.start < end for start, end in spans)]
 
 
 def _top(risks: Sequence[TokenRisk], most: int) -> float:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from harness.scorers import risk
 from harness.scorers.claims import Sentence
+from harness.scorers.copies import Copies
 from harness.scorers.evidence import Evidence
 from harness.scorers.markers import without_markers
 from harness.scorers.support import Support, support_of
@@ -59,6 +60,7 @@ class Verdicts:
             context = f"{evidence.whole()}\n\n{told}".strip()
             self._risks = model.risks(question, context, without_markers(answer))
         self._answer = answer
+        self._copies = Copies(evidence.whole())
 
     def on(self, sentence: Sentence, known: Set[str]) -> Verdict:
         """The verdict on one sentence; ``known`` are stems that need no evidence."""
@@ -66,7 +68,8 @@ class Verdicts:
         if self._risks is None or not support.window:
             return Verdict(support.supported, None, support, support.why)
         risks = risk.inside(self._risks, [(sentence.start, sentence.end)])
-        probability = risk.calibration().sentences.probability(risk.sentence_features(support, risks))
+        copied = self._copies.hold(sentence.text)
+        probability = risk.of_sentence(support, risks, copied=copied)
         if support.conflicts:
             return Verdict(False, probability, support, support.why, tuple(risk.doubted(risks)))
         if probability < risk.calibration().sentences.threshold:

@@ -6,8 +6,6 @@ several texts are spread over the processor's cores. See ``minilm/README.md`` fo
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import threading
@@ -24,6 +22,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from harness import text as words_and_sentences
+from harness.embedding import files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -63,18 +62,18 @@ class Embedder:
     """
 
     def __init__(self, folder: Traversable) -> None:
-        (model, digest), (tokenizer, _) = (_checked(folder, name) for name in _FILES)
+        (model, digest), (tokenizer, _) = (files.checked(folder, name) for name in _FILES)
         self.name = f"all-MiniLM-L6-v2/{digest[:16]}"
         """Says which model made a vector: those of another can't be compared."""
-        self._session = _session(model)
-        self._tokenizer = _tokenizer(tokenizer)
+        self._session = files.session(model)
+        self._tokenizer = files.tokenizer(tokenizer)
         self._first, self._last = (self._tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))
         self._known: OrderedDict[bytes, Vectors] = OrderedDict()
         self._lock = threading.Lock()
 
     def windows(self, text: str) -> list[Window]:
         """The text cut into pieces that the model can read, at sentences where they allow it; in order."""
-        encoding = self._tokenizer.encode(_storable(text), add_special_tokens=False)
+        encoding = self._tokenizer.encode(files.storable(text), add_special_tokens=False)
         ids, places = encoding.ids, encoding.offsets
         starts = [start for start, _ in places]
         sentences = [bisect_left(starts, span.start) for span in words_and_sentences.sentences(text)]
@@ -164,36 +163,6 @@ def _loaded() -> tuple[Embedder | None, str]:
 
 def _folder() -> Traversable:
     return resources.files("harness.embedding").joinpath("minilm")
-
-
-def _checked(folder: Traversable, name: str) -> tuple[bytes, str]:
-    """The bytes of a file, if they are the right ones, and their SHA-256."""
-    content = folder.joinpath(name).read_bytes()
-    expected = json.loads(folder.joinpath("checksums.json").read_bytes()).get(name)
-    digest = hashlib.sha256(content).hexdigest()
-    if digest != expected:
-        raise ValueError(f"{name} of the embedding model is damaged (its SHA-256 is not the expected one)")
-    return content, digest
-
-
-def _session(model: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-
-
-def _tokenizer(content: bytes) -> Any:
-    from tokenizers import Tokenizer
-
-    return Tokenizer.from_str(content.decode())
-
-
-def _storable(text: str) -> str:
-    """The text without halves of surrogate pairs, which no tokenizer takes; as long as before."""
-    return text.encode("utf-8", "replace").decode() if any("\ud800" <= c <= "\udfff" for c in text) else text
 
 
 def _cuts(length: int, sentences: Sequence[int]) -> list[int]:

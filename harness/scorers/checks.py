@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from harness.cost.prices import token_cost
@@ -70,6 +71,7 @@ def score_trace(
     scorers: Sequence[Scorer] | None = None,
     cost: TokenPrice = token_cost,
     judging: Judging = NOTHING_JUDGED,
+    documents: tuple[Path, ...] = (),
 ) -> tuple[Score, ...]:
     """The scores of one trial: one or more for every check of its conversation, of arguments, findings.
 
@@ -80,13 +82,14 @@ def score_trace(
         scorers: Who judges; the built-in ones and installed plugins when left out.
         cost: The price of a model's usage.
         judging: What judges were asked, and how far they agree with people.
+        documents: The assistant's knowledge files.
     """
     about_plugins: Sequence[Score] = ()
     if scorers is None:
         from harness.scorers.registry import all_scorers, plugin_findings
 
         scorers, about_plugins = all_scorers(), plugin_findings()
-    scene = Scene(conversation, assistant, trace, cost, judging)
+    scene = Scene(conversation, assistant, trace, cost, judging, documents)
     scores: list[Score] = []
     for check in checks_of(conversation):
         scores.extend(_scores(check, scene, scorers, scores))
@@ -103,7 +106,11 @@ def _arguments(scene: Scene, scorers: Sequence[Scorer]) -> Iterator[Score]:
 
 
 def held_up(
-    key: str, conversation: Conversation, assistant: AssistantFile, trace: Trace
+    key: str,
+    conversation: Conversation,
+    assistant: AssistantFile,
+    trace: Trace,
+    documents: tuple[Path, ...] = (),
 ) -> frozenset[int | None]:
     """Turns, and None for the conversation, in which a check is skipped for one that did not pass."""
     checks = checks_of(conversation)
@@ -112,7 +119,7 @@ def held_up(
         return frozenset()
     from harness.scorers.registry import all_scorers
 
-    scene = Scene(conversation, assistant, trace)
+    scene = Scene(conversation, assistant, trace, documents=documents)
     required = {(check.turn, name) for check in needing for name in check.requires}
     scores: list[Score] = []
     for check in checks:

@@ -54,14 +54,17 @@ DEFINITIONS: dict[str, Definition] = {
         inputs=("answer",),
     ),
     "grounding": Definition(
-        definition="the answer's claims are supported by what the assistant had before it",
-        formula="supported claims / claims; at least `min`",
-        range="0 to 1; no value without claims or without texts of evidence",
-        evidence="`sentences` with offsets, kind, verdict, why, and the best passage; `claims`, "
-        "`supported_claims`, `cut_off`",
+        definition="the answer's claims are supported by what its tools found, or by its documents",
+        formula="supported claims / claims; at least `min`. A claim is unsupported when a number, name, "
+        "address or negation of it plainly differs, or when the calibrated probability of words and model "
+        "reaches the threshold",
+        range="0 to 1; no value without claims, without texts of evidence, or in another language than "
+        "English",
+        evidence="`sentences` with offsets, kind, label, probability, why, `doubts` and the best passage "
+        "(document, page, chunk, offsets); `claims`, `supported_claims`, `against`, `cut_off`, `model`",
         accuracy="measured against human labels and on pairs that differ in one fact (docs/benchmarks.md)",
-        blind_spots="a paraphrase without common words looks unsupported, a wrong relation between right "
-        "words supported; English only",
+        blind_spots="who did what to whom, conditions and the order of events are often missed; arithmetic "
+        "over the evidence; tables beyond single rows; English only",
         inputs=("user", "answer", "passages", "calls"),
     ),
     "citations": Definition(

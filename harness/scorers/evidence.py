@@ -34,12 +34,16 @@ class Passage:
         filename: The document, or what it is when it is none: ``user``, a function's name.
         page: The page, from 1, when known.
         source: ``document``, ``tool``, ``code`` or ``user``.
+        chunk: Which of the results it is, from 0 in the order they came; None for what is no chunk.
+        file_id: The API's id of the file.
     """
 
     text: str
     filename: str | None = None
     page: int | None = None
     source: str = "document"
+    chunk: int | None = None
+    file_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +67,14 @@ class Unit:
         text: The sentence.
         own: Its stems.
         stems: The same and, for a row of a table, those of the table's header.
+        start: Its first character in the passage's text.
     """
 
     passage: int
     text: str
     own: frozenset[str]
     stems: frozenset[str]
+    start: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +231,15 @@ class Evidence:
         """What stands in a window."""
         return " ".join(unit.text for unit in self.units[window.first : window.last + 1])
 
+    def whole(self) -> str:
+        """All that is looked at, passage by passage."""
+        return "\n\n".join(passage.text for passage in self.passages)[:MOST_EVIDENCE]
+
+    def place(self, window: Window) -> tuple[int, int]:
+        """Where a window stands in its passage's text: first character, and the one after the last."""
+        last = self.units[window.last]
+        return self.units[window.first].start, last.start + len(last.text)
+
     def passage(self, window: Window) -> Passage:
         """Where a window is from."""
         return self.passages[self.units[window.first].passage]
@@ -246,4 +261,4 @@ def _units(passage: int, text: str) -> Iterable[Unit]:
         for start in range(0, len(span.text), _LONGEST_SENTENCE):
             part = span.text[start : start + _LONGEST_SENTENCE]
             own = frozenset(facts.stems_of_text(part))
-            yield Unit(passage, part, own, header | own)
+            yield Unit(passage, part, own, header | own, span.start + start)

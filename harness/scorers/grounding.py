@@ -1,51 +1,53 @@
-"""Whether answers are supported by what was retrieved, sentence by sentence: the lexical tier.
+"""Whether answers are supported by the documents, sentence by sentence.
 
-Each claim of the answer is held against the search results, tool outputs and code logs of this turn and
-the turns before; what the users told of themselves counts for sentences that speak to them ("your ...").
-The value is the share of claims that are supported (0 to 1); it must reach ``min``.
+Each claim of the answer is held against what the assistant's tools found in this turn and the turns before
+(``against: retrieved``), or against the whole of its documents (``against: documents``); what the users
+told of themselves counts for sentences that speak to them ("your ..."). Words are compared, and a model of
+tokens reads answer and evidence together (:mod:`harness.scorers.verdicts`). The value is the share of
+claims that are supported (0 to 1); it must reach ``min``.
 
-No value when there is no claim, or when the target tells no text of what it found. Claims without any
-search, where the assistant has file_search, are unsupported: value 0.
+No value when there is no claim, when the answer is not in English, or when the target tells no text of what
+it found. Claims without any search, where the assistant has file_search, are unsupported: value 0.
 
-Evidence: ``sentences``, a list of ``{text, start, end, kind, claim, supported, support, evidence, why}``
-with offsets into the turn's answer (``turn`` from 0), ``evidence`` as ``{filename, page, text}``;
-``claims``, ``supported_claims``; ``cut_off`` when the text was longer than what is looked at.
+Evidence: ``sentences``, a list of ``{text, start, end, kind, claim, label, supported, support,
+unsupported_probability, evidence, why, doubts}`` with offsets into the turn's answer (``turn`` from 0).
+``label`` is ``supported``, ``unsupported`` or, against documents, ``not_retrieved`` (the documents say it,
+what was retrieved does not); ``doubts`` are the ranges of the answer that the model doubts; ``evidence`` is
+``{filename, file_id, page, chunk, start, end, text}``, offsets into the chunk or page. Further ``claims``,
+``supported_claims``, ``against``, ``cut_off`` when the text was longer than what is looked at, and ``model``,
+which model read along (None: words alone).
 
-What it can't see: a paraphrase without common words looks unsupported, a wrong relation between right
-words looks supported; English only.
+Where the assistant admits not to know although the evidence holds the words of the question close together,
+``grounded.abstention`` says that this was ``needless``; it informs and neither passes nor fails.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.results import Score
-from harness.scorers import facts, lexical, wording
-from harness.scorers.claims import MOST_SENTENCES, Sentence, sorted_out
-from harness.scorers.evidence import Evidence, Passage
+from harness.scorers import deeds, facts, lexical, material, risk, token_model, wording
+from harness.scorers.claims import Sentence, sorted_out
+from harness.scorers.evidence import Evidence, Window, content_words
 from harness.scorers.interface import Check, Scene
-from harness.scorers.support import Support, support_of
+from harness.scorers.languages import language_of
+from harness.scorers.markers import without_markers
+from harness.scorers.verdicts import Verdict, Verdicts
 from harness.suite.records import GroundedExpectation
-from harness.text import sentences
-from harness.trace.records import ToolCall, TurnTrace
+from harness.trace.records import TurnTrace
 
-THRESHOLD: float = lexical.coefficients().threshold
+THRESHOLD: float = risk.calibration().answers.threshold
 """Probability of :func:`score_answers` from which an answer counts as unsupported; from training rows."""
 
 _SHOWN = 400  # characters of evidence kept beside a sentence
 _TO_THE_USER = re.compile(r"\b(?:you|your|yours)\b", re.IGNORECASE)
-_DID = re.compile(
-    r"\b(?:i|we) (?:have |had )?(?:just |now |already |successfully |also |gone ahead and |went ahead and )*"
-    r"(?:created|opened|submitted|filed|logged|raised|registered|recorded|updated|cancelled|canceled|booked|"
-    r"scheduled|sent|escalated|reset|added|removed|changed|placed|reported|forwarded|processed|checked|"
-    r"looked|"
-    r"searched|calculated|analy[sz]ed|plotted|generated|made|found)\b|"
-    r"\b(?:ticket|case|request|order|booking|reference|confirmation)(?: (?:number|id|reference))? (?:is|"
-    r"has been|was)\b"
-)
+_HOLDS = 0.8  # share of a question's words that stand together where its answer is likely to be
+_FEWEST_WORDS = 2
+_FEWEST_OF_LANGUAGE = 8  # words
+_FOREIGN = 0.25  # share of another language's function words; short English texts have less by chance
 
 
 class GroundingScorer:
@@ -55,142 +57,130 @@ class GroundingScorer:
     keys = frozenset({"grounded"})
 
     def score(self, check: Check, scene: Scene) -> Sequence[Score]:
-        """One score; see the module for its evidence."""
-        least = check.value.min if isinstance(check.value, GroundedExpectation) else GroundedExpectation().min
+        """One score, and one more where the assistant abstains; see the module for their evidence."""
+        wanted = check.value if isinstance(check.value, GroundedExpectation) else GroundedExpectation()
         first = check.turn or 0
+        bench = _Bench(scene, wanted)
         judged = [
-            sentence
-            for index in range(first, first + len(scene.turns(check)))
-            for sentence in _judged_turn(index, scene)
+            one for index in range(first, first + len(scene.turns(check))) for one in bench.judged(index)
         ]
-        return [_score(check, scene, judged, least)]
+        return [_score(check, scene, judged, wanted), *_abstention(check, scene, judged, bench)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One sentence of an answer with its verdict; None for what is no claim."""
+    """One sentence of an answer; ``verdict`` is None for what is no claim."""
 
     turn: int
     sentence: Sentence
-    support: Support | None
-    passage: Passage | None
-    quote: str
+    verdict: Verdict | None = None
+    evidence: Evidence | None = None
+    was_retrieved: bool | None = None
+
+    @property
+    def label(self) -> str | None:
+        if self.verdict is None:
+            return None
+        if not self.verdict.supported:
+            return "unsupported"
+        return "not_retrieved" if self.was_retrieved is False else "supported"
 
 
-def _judged_turn(index: int, scene: Scene) -> Iterator[_Judged]:
-    turns = scene.trace.turns[: index + 1]
-    evidence, own = Evidence(_passages(turns)), _own_names(scene)
-    told = facts.stems_of_text(" ".join(_told(scene, turns)))
-    for sentence in sorted_out(turns[-1].answer, scene.assistant.escalation.phrases):
+class _Bench:
+    """Where the sentences of a talk are judged, turn by turn."""
+
+    def __init__(self, scene: Scene, wanted: GroundedExpectation) -> None:
+        self._scene, self._model = scene, token_model.default()
+        self._own = material.own_names(scene)
+        self._documents = Evidence(material.documents_of(scene)) if wanted.against == "documents" else None
+
+    def judged(self, index: int) -> list[_Judged]:
+        """The sentences of a turn's answer."""
+        turns = self._scene.trace.turns[: index + 1]
+        answer = turns[-1].answer
+        found = sorted_out(answer, self._scene.assistant.escalation.phrases)
+        if not any(sentence.kind == "claim" for sentence in found):
+            return [_Judged(index, sentence) for sentence in found]
+        told = " ".join(material.told(self._scene, turns))
+        retrieved, documents = self._verdicts(turns, told)
+        user = facts.stems_of_text(told)
+        return [self._on(index, sentence, turns, user, retrieved, documents) for sentence in found]
+
+    def evidence(self, index: int) -> Evidence:
+        """What the answer of a turn may rest on."""
+        turns = self._scene.trace.turns[: index + 1]
+        return Evidence(material.found_in(turns)) if self._documents is None else self._documents
+
+    def _verdicts(
+        self, turns: Sequence[TurnTrace], told: str
+    ) -> tuple[tuple[Verdicts, Evidence], tuple[Verdicts, Evidence] | None]:
+        question, answer = turns[-1].user.text, turns[-1].answer
+        retrieved = Evidence(material.found_in(turns))
+        made = Verdicts(question, retrieved, told, answer, self._model), retrieved
+        if self._documents is None:
+            return made, None
+        return made, (Verdicts(question, self._documents, told, answer, self._model), self._documents)
+
+    def _on(
+        self,
+        index: int,
+        sentence: Sentence,
+        turns: Sequence[TurnTrace],
+        user: set[str],
+        retrieved: tuple[Verdicts, Evidence],
+        documents: tuple[Verdicts, Evidence] | None,
+    ) -> _Judged:
         if sentence.kind != "claim":
-            yield _Judged(index, sentence, None, None, "")
-            continue
-        known = own | told if _TO_THE_USER.search(sentence.text) else own
-        found = support_of(sentence.text, evidence, known)
-        if _reports_a_deed(sentence.text, turns, found):
-            deed = Sentence(sentence.text, sentence.start, sentence.end, "handover")
-            yield _Judged(index, deed, None, None, "")
-            continue
-        window = found.window
-        passage, quote = (evidence.passage(window), evidence.text(window)) if window else (None, "")
-        yield _Judged(index, sentence, found, passage, quote[:_SHOWN])
+            return _Judged(index, sentence)
+        known = self._own | user if _TO_THE_USER.search(sentence.text) else self._own
+        verdict = retrieved[0].on(sentence, known)
+        if deeds.reports_a_deed(sentence.text, turns, differs=bool(verdict.support.conflicts)):
+            return _Judged(index, replace(sentence, kind="handover"))
+        if documents is None:
+            return _Judged(index, sentence, verdict, retrieved[1])
+        by_documents = documents[0].on(sentence, known)
+        return _Judged(index, sentence, by_documents, documents[1], verdict.supported)
 
 
-def _reports_a_deed(sentence: str, turns: Sequence[TurnTrace], support: Support) -> bool:
-    """Whether it says what the assistant did, a call of this talk shows that, and no fact differs."""
-    calls = [call for turn in turns for call in turn.tool_calls if call.error is None and _answered(call)]
-    if calls and _tells_of_failure(sentence, calls):
-        return True
-    if not calls or support.conflicts or not _DID.search(wording.bare(sentence)):
-        return False
-    shown = facts.stems_of_text(
-        " ".join(f"{call.name} {call.arguments} {call.output or ''}" for call in calls)
-    )
-    given = {number.value for number in facts.numbers(sentence)}
-    return all(any(value in made for made in shown) for value in given)
+# --- the score -----------------------------------------------------------------------------------------
 
 
-_DID_NOT = re.compile(
-    r"^(?:unfortunately |i am sorry |sorry )*(?:but )?(?:that|this|it) (?:did not work|has not worked|"
-    r"failed|was not "
-    r"possible|could not be done)(?: \| (?P<why>.*))?$"
-)
-
-
-def _tells_of_failure(sentence: str, calls: Sequence[ToolCall]) -> bool:
-    """Whether it says that something did not work, gives no reason but the tools' own, and one failed."""
-    told = _DID_NOT.match(wording.bare(sentence))
-    failed = [call.output or "" for call in calls if "error" in (call.output or "").casefold()]
-    known = facts.stems_of_text(" ".join(failed))
-    return told is not None and bool(failed) and facts.stems_of_text(told["why"] or "") <= known
-
-
-def _answered(call: ToolCall) -> bool:
-    return call.type != "function" or call.output is not None
-
-
-def _own_names(scene: Scene) -> set[str]:
-    """What the assistant calls itself and its business needs no evidence."""
-    assistant = scene.assistant
-    return facts.stems_of_text(assistant.name) | facts.names(assistant.instructions[:20_000])
-
-
-def _told(scene: Scene, turns: Sequence[TurnTrace]) -> Iterator[str]:
-    """What users said of themselves: their statements, not their questions."""
-    said = [message.text for message in scene.trace.history if message.role == "user"]
-    for text in (*said, *(turn.user.text for turn in turns)):
-        spans = sentences(wording.capped(text))[:MOST_SENTENCES]
-        yield from (span.text for span in spans if not wording.is_question(span.text))
-
-
-def _passages(turns: Sequence[TurnTrace]) -> Iterator[Passage]:
-    """Everything the assistant had before it, the latest turn first."""
-    for turn in reversed(turns):
-        for call in turn.tool_calls:
-            yield from _of_call(call)
-
-
-def _of_call(call: ToolCall) -> Iterator[Passage]:
-    for result in call.results:
-        page = result.attributes.get("page")
-        if result.text:
-            yield Passage(result.text, result.filename, int(page) if isinstance(page, int | float) else None)
-    if call.type == "function" and (call.arguments or call.output):
-        yield Passage(f"{call.arguments}\n{call.output or ''}", call.name, source="tool")
-    for output in call.outputs:
-        if output.logs:
-            yield Passage(output.logs, call.name, source="code")
-
-
-def _score(check: Check, scene: Scene, judged: Sequence[_Judged], least: float) -> Score:
-    claims = [one for one in judged if one.support]
-    supported = [one for one in claims if one.support and one.support.supported]
-    why_not = _unmeasurable(check, scene, claims)
+def _score(check: Check, scene: Scene, judged: Sequence[_Judged], wanted: GroundedExpectation) -> Score:
+    claims = [one for one in judged if one.verdict]
+    supported = [one for one in claims if one.verdict and one.verdict.supported]
+    why_not = _unmeasurable(check, scene, claims, wanted)
     share = None if why_not else len(supported) / len(claims)
-    passed = None if share is None else share >= least
+    passed = None if share is None else share >= wanted.min
+    model = token_model.default()
     return Score(
         check=check.key,
         scorer=GroundingScorer.name,
         turn=check.turn,
         value=share,
         passed=passed,
-        reason=why_not or ("" if passed else _reason(claims, supported, least)),
+        reason=why_not or ("" if passed else _reason(claims, supported, wanted.min)),
         evidence={
-            "min": least,
+            "min": wanted.min,
+            "against": wanted.against,
             "claims": len(claims),
             "supported_claims": len(supported),
-            "cut_off": any(_is_cut_off(turn) for turn in scene.turns(check)),
+            "cut_off": any(len(turn.answer) > wording.LONGEST_TEXT for turn in scene.turns(check)),
+            "model": model.name if model else None,
             "sentences": [_shown(one, measured=share is not None) for one in judged],
         },
     )
 
 
-def _unmeasurable(check: Check, scene: Scene, claims: Sequence[_Judged]) -> str | None:
+def _unmeasurable(
+    check: Check, scene: Scene, claims: Sequence[_Judged], wanted: GroundedExpectation
+) -> str | None:
     if not claims:
         said = "makes no claim" if scene.answer(check).strip() else "is empty"
         return f"nothing to support: the answer {said}"
+    if _is_foreign(scene.answer(check)):
+        return "not measured: the answer is in another language, and only English is read"
     turns = scene.turns_so_far(check)
-    if any(True for _ in _passages(turns)):
+    if wanted.against == "documents" or any(True for _ in material.found_in(turns)):
         return None
     searched = any(call.type == "file_search" for turn in turns for call in turn.tool_calls)
     if searched and any(turn.search_results for turn in turns):
@@ -200,25 +190,34 @@ def _unmeasurable(check: Check, scene: Scene, claims: Sequence[_Judged]) -> str 
     return "there is no evidence to compare with: no search result, tool output or code log was captured"
 
 
+def _is_foreign(answer: str) -> bool:
+    """Whether an answer is surely not in English; of short ones only the script tells."""
+    letters = [character for character in answer if character.isalpha()]
+    if sum(character.isascii() for character in letters) < len(letters) / 2:
+        return True
+    language = language_of(answer)
+    if language.code in (None, "en") or len(answer.split()) < _FEWEST_OF_LANGUAGE:
+        return False
+    return language.shares[language.code] >= _FOREIGN
+
+
 def _reason(claims: Sequence[_Judged], supported: Sequence[_Judged], least: float) -> str:
-    worst = min((one for one in claims if one not in supported), key=_share)
+    worst = max((one for one in claims if one not in supported), key=_badness)
     text = " ".join(worst.sentence.text.split())[:160]
-    why = worst.support.why if worst.support else ""
+    why = worst.verdict.why if worst.verdict else ""
     return (
         f"{len(supported)} of {len(claims)} claims are supported, needed {least:.0%}; not: {text!r} ({why})"
     )
 
 
-def _share(one: _Judged) -> float:
-    return one.support.share if one.support else 1.0
-
-
-def _is_cut_off(turn: TurnTrace) -> bool:
-    return len(turn.answer) > wording.LONGEST_TEXT
+def _badness(one: _Judged) -> tuple[bool, float]:
+    """Claims that plainly differ first, then those with least support."""
+    support = one.verdict.support if one.verdict else None
+    return (bool(support and support.conflicts), -support.share if support else 0.0)
 
 
 def _shown(one: _Judged, *, measured: bool) -> dict[str, Any]:
-    sentence, support = one.sentence, one.support if measured else None
+    sentence, verdict = one.sentence, one.verdict if measured else None
     shown: dict[str, Any] = {
         "turn": one.turn,
         "text": sentence.text,
@@ -226,21 +225,101 @@ def _shown(one: _Judged, *, measured: bool) -> dict[str, Any]:
         "end": sentence.end,
         "kind": sentence.kind,
         "claim": sentence.kind == "claim",
-        "supported": support.supported if support else None,
+        "label": one.label if measured else None,
+        "supported": verdict.supported if verdict else None,
     }
-    if support:
-        shown |= {"support": support.share, "why": support.why}
-        if one.passage:
-            passage = one.passage
-            shown["evidence"] = {"filename": passage.filename, "page": passage.page, "text": one.quote}
+    if verdict:
+        shown |= {
+            "support": verdict.support.share,
+            "unsupported_probability": verdict.unsupported_probability,
+            "why": verdict.why,
+            "doubts": [list(place) for place in verdict.doubts],
+        }
+        if one.evidence and verdict.support.window:
+            shown["evidence"] = _place(one.evidence, verdict.support.window)
     return shown
+
+
+def _place(evidence: Evidence, window: Window) -> dict[str, Any]:
+    passage, (start, end) = evidence.passage(window), evidence.place(window)
+    return {
+        "filename": passage.filename,
+        "file_id": passage.file_id,
+        "page": passage.page,
+        "chunk": passage.chunk,
+        "start": start,
+        "end": end,
+        "text": evidence.text(window)[:_SHOWN],
+    }
+
+
+# --- abstentions ---------------------------------------------------------------------------------------
+
+
+def _abstention(check: Check, scene: Scene, judged: Sequence[_Judged], bench: _Bench) -> Sequence[Score]:
+    turns = sorted({one.turn for one in judged if one.sentence.kind == "abstention"})
+    held = [{"turn": turn, **place} for turn in turns if (place := _answered_by(scene, turn, bench))]
+    if not held:
+        return []
+    return [
+        Score(
+            check=f"{check.key}.abstention",
+            scorer=GroundingScorer.name,
+            turn=check.turn,
+            value="needless",
+            passed=None,
+            reason=f"the evidence holds the words of the question: {held[0]['text'][:160]!r}",
+            evidence={"found": held},
+        )
+    ]
+
+
+def _answered_by(scene: Scene, turn: int, bench: _Bench) -> dict[str, Any] | None:
+    """Where the evidence holds nearly all words of a turn's question together."""
+    evidence = bench.evidence(turn)
+    asked = content_words(wording.capped(scene.trace.turns[turn].user.text))
+    windows = evidence.best(asked, most=1) if len(asked) >= _FEWEST_WORDS else []
+    return _place(evidence, windows[0]) if windows and windows[0].coverage >= _HOLDS else None
+
+
+# --- labelled rows -------------------------------------------------------------------------------------
 
 
 def score_answers(questions: Iterable[str], contexts: Iterable[str], answers: Iterable[str]) -> list[float]:
     """For each answer the probability, 0 to 1, that it says something its context does not support.
 
-    An answer without any claim (empty, only questions or courtesies) has 0. The three must be of one
-    length. :data:`THRESHOLD` turns a probability into a verdict.
+    An answer without any claim (empty, only questions or courtesies) has 0, one without any context 1. The
+    three must be of one length. :data:`THRESHOLD` turns a probability into a verdict.
     """
-    rows = zip(questions, contexts, answers, strict=True)
-    return [lexical.probability(*row) or 0.0 for row in rows]
+    return [_unsupported(*row) for row in zip(questions, contexts, answers, strict=True)]
+
+
+def unsupported_spans(question: str, context: str, answer: str) -> list[tuple[int, int]]:
+    """The ranges of characters of an answer that its context does not seem to support, in order.
+
+    Without the model these are the whole sentences that the comparison of words finds unsupported.
+    """
+    model = token_model.default()
+    if model and content_words(context):
+        return risk.doubted(model.risks(question, context, without_markers(answer)))
+    compared = lexical.compare(question, context, answer)
+    judged = zip(compared.claims, compared.supports, strict=True) if compared else ()
+    return [(claim.start, claim.end) for claim, support in judged if not support.supported]
+
+
+def _unsupported(question: str, context: str, answer: str) -> float:
+    compared = lexical.compare(question, context, answer)
+    if compared is None:
+        return 0.0
+    model = token_model.default()
+    if not content_words(context):
+        return 1.0
+    if model is None:
+        return _by_words(compared.probability)
+    return risk.of_answer(compared, model.risks(question, context, without_markers(answer)))
+
+
+def _by_words(probability: float) -> float:
+    """The comparison of words alone, moved so that the one threshold cuts where its own would."""
+    own = lexical.coefficients().threshold
+    return risk.moved(probability, risk.logit(THRESHOLD) - risk.logit(own))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 from harness.cost.prices import token_cost
@@ -41,6 +42,7 @@ class Scene:
         trace: What happened.
         cost: The price of a model's usage; the list price unless the caller has its own.
         judging: What judges were asked, and how far they agree with people.
+        documents: The assistant's knowledge files.
     """
 
     conversation: Conversation
@@ -48,6 +50,7 @@ class Scene:
     trace: Trace
     cost: TokenPrice = token_cost
     judging: Judging = NOTHING_JUDGED
+    documents: tuple[Path, ...] = ()
 
     def turns(self, check: Check) -> Sequence[TurnTrace]:
         """The turns a check is about: its own one, or all of them."""

@@ -8,7 +8,8 @@ everywhere.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from itertools import pairwise
@@ -16,7 +17,8 @@ from itertools import pairwise
 import msgspec
 
 from harness.scorers import facts
-from harness.scorers.claims import sorted_out
+from harness.scorers.claims import Sentence, sorted_out
+from harness.scorers.copies import Copies
 from harness.scorers.evidence import Evidence, Passage, content_words
 from harness.scorers.support import Support, support_of
 from harness.text import STOP_WORDS, fold, words
@@ -64,38 +66,52 @@ def coefficients() -> Coefficients:
     return msgspec.json.decode(content, type=Coefficients)
 
 
-def probability(question: str, context: str, answer: str) -> float | None:
-    """Probability, 0 to 1, that the answer says something unsupported; None when it claims nothing.
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """An answer's claims held against a context, word by word.
 
-    A context without words supports nothing: 1.
+    Attributes:
+        claims: The sentences that claim something.
+        supports: How well the context supports each.
+        copied: Whether each stands word for word in the context.
+        features: What the regression looks at.
+        probability: That something is unsupported, 0 to 1.
     """
-    found = features(question, context, answer)
-    if found is None:
-        return None
-    if not content_words(context):
-        return 1.0
-    model = coefficients()
-    parts = zip(model.features, model.mean, model.scale, model.weight, strict=True)
-    total = model.bias + sum(w * (found[name] - mean) / scale for name, mean, scale, w in parts)
-    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
+
+    claims: list[Sentence]
+    supports: list[Support]
+    copied: list[bool]
+    features: dict[str, float]
+    probability: float
 
 
-def features(question: str, context: str, answer: str) -> dict[str, float] | None:
-    """The features of an answer; None when it makes no claim."""
+def compare(question: str, context: str, answer: str) -> Comparison | None:
+    """Hold an answer against a context; None when it claims nothing."""
     found = sorted_out(answer)
-    claims = [sentence.text for sentence in found if sentence.kind == "claim"]
+    claims = [sentence for sentence in found if sentence.kind == "claim"]
     if not claims:
         return None
     evidence = Evidence([Passage(context)])
     asked = facts.stems_of_text(question)
-    supports = [support_of(claim, evidence, asked & facts.names(question)) for claim in claims]
-    abstains = any(sentence.kind == "abstention" for sentence in found)
-    return {
-        **_novelty(claims, evidence.stems | asked),
-        **_pairs(claims, context),
+    known = asked & facts.names(question)
+    supports = [support_of(claim.text, evidence, known) for claim in claims]
+    texts = [claim.text for claim in claims]
+    copies = Copies(context)
+    made = {
+        **_novelty(texts, evidence.stems | asked),
+        **_pairs(texts, context),
         **_shares(supports),
-        "abstains": float(abstains),
+        "abstains": float(any(sentence.kind == "abstention" for sentence in found)),
     }
+    copied = [copies.hold(text) for text in texts]
+    return Comparison(claims, supports, copied, made, _probability(made) if content_words(context) else 1.0)
+
+
+def _probability(found: Mapping[str, float]) -> float:
+    model = coefficients()
+    parts = zip(model.features, model.mean, model.scale, model.weight, strict=True)
+    total = model.bias + sum(w * (found[name] - mean) / scale for name, mean, scale, w in parts)
+    return 1.0 / (1.0 + math.exp(-max(-30.0, min(30.0, total))))
 
 
 def _novelty(claims: Sequence[str], known: set[str]) -> dict[str, float]:

@@ -222,6 +222,8 @@ class GroundedExpectation(FileRecord):
 
     min: Annotated[float, Field(ge=0, le=1)] = 0.7
     """Smallest share of the answer's claims that must be supported, 0 to 1."""
+    against: Literal["retrieved", "documents"] = "retrieved"
+    """What supports a claim: what the assistant's tools found in the talk, or its documents as they are."""
 
 
 class CitationExpectation(FileRecord):
@@ -413,7 +415,7 @@ class Expect(FileRecord):
     answer: AnswerExpectation | None = None
     """What the text must be like."""
     grounded: bool | GroundedExpectation | None = None
-    """Claims are supported by what was retrieved: true (share 0.7), or {min: share}."""
+    """Claims are supported by what was retrieved: true (share 0.7), or {min: share, against: documents}."""
     cites: bool | tuple[str, ...] | CitationExpectation | None = None
     """true: at least one citation; false: none; a list: each of these documents is cited;
     {documents, claims: {min}, supported: {min}, per}."""

@@ -449,7 +449,7 @@ async def _judgements(
     """What judges decide; nothing is paid for a check that is skipped."""
     from harness.scorers.checks import held_up
 
-    skipped = held_up("judge", trial.conversation, trial.variant.assistant, trace)
+    skipped = held_up("judge", trial.conversation, trial.variant.assistant, trace, trial.variant.documents)
     return await judge.judge_trace(trial, trace, kept, skipped)
 
 
@@ -463,4 +463,5 @@ def _score(prices: PriceBook, judging: Judging, trial: Trial, trace: Trace) -> t
         trace,
         cost=prices.asked_for(assistant.model),
         judging=judging.of_suite(trial.suite.rubrics),
+        documents=trial.variant.documents,
     )

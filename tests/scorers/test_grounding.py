@@ -253,7 +253,6 @@ def test_the_coefficients_belong_to_the_features_of_this_version() -> None:
     model = coefficients()
     assert tuple(model.features) == FEATURES
     assert len(model.mean) == len(model.scale) == len(model.weight) == len(FEATURES)
-    assert model.threshold == THRESHOLD
 
 
 def test_columns_of_different_length_are_refused() -> None:

@@ -1,0 +1,107 @@
+"""The grounding model: for each token of an answer, how likely the evidence does not support it.
+
+A small transformer (``model.onnx`` in the folder ``grounding_model``; see the model card there) that reads
+what :mod:`harness.scorers.readings` prepares. It runs on this machine's processor, one reading at a time on
+one thread, so that the same texts give the same numbers.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from importlib.resources.abc import Traversable
+from typing import Any
+
+from harness.embedding import files
+from harness.scorers.readings import Reader, Reading
+
+LONGEST_ANSWER = 60_000
+"""Characters of an answer that are judged; what follows is left out, and scores say so."""
+_LOG = logging.getLogger(__name__)
+_LOADING = threading.Lock()
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRisk:
+    """One token of an answer.
+
+    Attributes:
+        start: Its first character in the answer.
+        end: The character after it.
+        logit: Above 0 the model finds it likelier unsupported than not; not calibrated.
+    """
+
+    start: int
+    end: int
+    logit: float
+
+
+class TokenModel:
+    """Judges the tokens of answers; safe to use from several threads.
+
+    Args:
+        folder: Holds ``model.onnx`` and ``checksums.json``.
+        tokenizer: Of the ``tokenizers`` package, without padding and cutting.
+
+    Raises:
+        OSError: A file is missing.
+        ValueError: A file is not the one that the checksums were made of.
+        ImportError: onnxruntime is not installed.
+    """
+
+    def __init__(self, folder: Traversable, tokenizer: Any) -> None:
+        content, digest = files.checked(folder, "model.onnx")
+        self.name = f"grounding/{digest[:16]}"
+        self._session = files.session(content)
+        self._reader = Reader(tokenizer)
+        self.risks = lru_cache(maxsize=32)(self._risks)
+        """The tokens of an answer with their risks, in order: ``risks(question, context, answer)``."""
+
+    def _risks(self, question: str, context: str, answer: str) -> tuple[TokenRisk, ...]:
+        readings = self._reader.readings(*map(files.storable, (question, context, answer[:LONGEST_ANSWER])))
+        # An answer may say the same again and again.
+        judged = cache(self._logits)
+        return tuple(risk for reading in readings for risk in _placed(reading, judged(*reading.key())))
+
+    def _logits(self, ids: tuple[int, ...], types: tuple[int, ...]) -> list[float]:
+        import numpy as np
+
+        row = {"ids": np.array([ids], np.int64), "types": np.array([types], np.int64)}
+        logits: list[float] = self._session.run(None, row)[0][0].tolist()
+        return logits
+
+
+def _placed(reading: Reading, logits: Sequence[float]) -> Sequence[TokenRisk]:
+    answer = logits[reading.first : -1]
+    # Rounded: what differs in the last bits between processors shall not show.
+    return [
+        TokenRisk(start, end, round(logit, 4))
+        for (start, end), logit in zip(reading.places, answer, strict=True)
+    ]
+
+
+def default() -> TokenModel | None:
+    """The model of this package, loaded when first asked for; None, after one warning, where it can't be."""
+    with _LOADING:
+        return loaded()
+
+
+@cache
+def loaded() -> TokenModel | None:
+    """As :func:`default`, which keeps several threads from loading it at once."""
+    try:
+        words, _ = files.checked(resources.files("harness.embedding").joinpath("minilm"), "tokenizer.json")
+        return TokenModel(_folder(), files.tokenizer(words))
+    except (OSError, ValueError, ImportError) as problem:
+        _LOG.warning(
+            "answers are compared with documents by words alone: %s; install the package again", problem
+        )
+        return None
+
+
+def _folder() -> Traversable:
+    return resources.files("harness.scorers").joinpath("grounding_model")

@@ -23,8 +23,8 @@ from harness.scorers.token_model import TokenRisk
 _TOP_OF_SENTENCE = 4
 _MOST_LOGIT = 12.0
 _DIFFERS = -0.4
-"""Least logit of a sentence with a fact that plainly differs: of those that otherwise agree with the evidence,
-people marked two in five. The model can't see a "not" that is missing; words can."""
+"""Least logit of a sentence with a fact that plainly differs: of those that otherwise agree with the
+evidence, people marked two in five. The model can't see a "not" that is missing; words can."""
 _COPIED = -4.0
 """Logit of a sentence that stands word for word in the evidence."""
 

@@ -79,10 +79,15 @@ def _prose(turn: TurnTrace) -> str:
 
 
 def _unmeasurable(text: str) -> str | None:
-    if not any(character.isalpha() for character in text):
+    letters = [character for character in text if character.isalpha()]
+    if not letters:
         return "not measured: the answer has no words"
     code = language_of(text).code
-    return None if code in (None, "en") else f"not measured: only English is, and the answer is in {code!r}"
+    if code not in (None, "en"):
+        return f"not measured: only English is, and the answer is in {code!r}"
+    if sum(character.isascii() for character in letters) < len(letters) / 2:  # too short to tell its language
+        return "not measured: only English is, and the answer is in another script"
+    return None
 
 
 def _score(

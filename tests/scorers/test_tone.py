@@ -215,6 +215,10 @@ def test_other_languages_and_answers_without_words_are_not_measured(talk: Any) -
     german = tone(talk, "Sie können den Bericht als Tabelle exportieren, wenn Sie das wollen.", clear=True)
     assert (german.value, german.passed) == (None, None)
     assert german.reason == "not measured: only English is, and the answer is in 'de'"
+    for short in ("الخطة الأساسية تكلف 12 دولارا شهريا.", "Тариф стоит дорого."):
+        found = tone(talk, short, clear=True)
+        assert found.value is None
+        assert found.reason.startswith("not measured: only English is")
     assert tone(talk, "```\nx = 1\n```", friendly=True).reason == "not measured: the answer has no words"
 
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 from harness.scorers import facts
 from harness.text import fold, sentences, words
@@ -142,6 +142,20 @@ class Evidence:
 
     def __bool__(self) -> bool:
         return bool(self.units)
+
+    @cached_property
+    def rows(self) -> Sequence[int]:
+        """Which sentences are rows of tables."""
+        return [index for index, unit in enumerate(self.units) if unit.stems != unit.own]
+
+    @cached_property
+    def numbers(self) -> Mapping[str, Sequence[tuple[Unit, facts.Number]]]:
+        """The numbers of the passages by value, each with the sentences that say it."""
+        found: dict[str, list[tuple[Unit, facts.Number]]] = defaultdict(list)
+        for unit in self.units:
+            for number in facts.numbers(unit.text):
+                found[number.value].append((unit, number))
+        return dict(found)
 
     def weight(self, word: Word) -> float:
         """How much a word tells: rare among the passages' sentences tells more, absent tells most."""

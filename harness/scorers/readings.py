@@ -220,17 +220,48 @@ def choose(
         return list(evidence)
     wanted = frozenset(content_stems(text))
     left = {index: evidence[index] for index in _most_alike(wanted, evidence, rarity)}
+    gains = Gains(wanted, {index: sentence.stems & wanted for index, sentence in left.items()}, rarity)
     chosen: dict[int, _Sentence] = {}
-    open_words = set(wanted)
     while left and room >= _TOO_FEW:
-        best = max(left, key=lambda index: (*_gain(left[index].stems, open_words, wanted, rarity), -index))
+        best = max(left, key=gains.of)
         sentence = left.pop(best)
         chosen[best] = sentence if len(sentence.ids) <= room else sentence.cut(room)
         room -= len(chosen[best].ids)
-        open_words -= sentence.stems
-        if not any(open_words & other.stems for other in left.values()):
-            open_words = set(wanted)
+        gains.take(best)
     return [chosen[index] for index in sorted(chosen)]
+
+
+class Gains:
+    """What each sentence that is left would add to those chosen; only what changes is weighed again.
+
+    Args:
+        wanted: Stems of the text.
+        shared: Those that each sentence has, by its index.
+        rarity: What a stem weighs.
+    """
+
+    def __init__(
+        self, wanted: frozenset[str], shared: dict[int, frozenset[str]], rarity: Mapping[str, float]
+    ) -> None:
+        self._wanted, self._shared, self._rarity = wanted, shared, rarity
+        self._open = wanted
+        self._in_all = {index: _weight(stems, rarity) for index, stems in shared.items()}
+        self._in_open = dict(self._in_all)
+
+    def of(self, index: int) -> tuple[float, float, int]:
+        """The weight of its words that no chosen sentence has, that of all its words, the earlier first."""
+        return self._in_open[index], self._in_all[index], -index
+
+    def take(self, index: int) -> None:
+        """A sentence is chosen; once all words that can be had are, they count anew."""
+        taken = self._shared.pop(index) & self._open
+        self._open -= taken
+        if not any(self._open & stems for stems in self._shared.values()):
+            self._open, self._in_open = self._wanted, dict(self._in_all)
+            return
+        for other, stems in self._shared.items():
+            if not taken.isdisjoint(stems):
+                self._in_open[other] = _weight(stems & self._open, self._rarity)
 
 
 def _most_alike(
@@ -243,12 +274,6 @@ def _most_alike(
     return sorted(order, key=lambda index: (-_weight(evidence[index].stems & wanted, rarity), index))[
         :_MOST_WEIGHED
     ]
-
-
-def _gain(
-    stems: Set[str], open_words: Set[str], wanted: Set[str], rarity: Mapping[str, float]
-) -> tuple[float, float]:
-    return _weight(stems & open_words, rarity), _weight(stems & wanted, rarity)
 
 
 def _weight(stems: Set[str], rarity: Mapping[str, float]) -> float:

@@ -73,8 +73,8 @@ def _rows_with_its_numbers(sentence: str, claim: Sequence[Word], evidence: Evide
     wanted = {number.value for number in facts.numbers(sentence)}
     if not wanted or not claim:
         return []
-    for index, unit in enumerate(evidence.units):
-        if unit.stems != unit.own and wanted <= {number.value for number in facts.numbers(unit.text)}:
+    for index in evidence.rows:
+        if wanted <= {number.value for number in facts.numbers(evidence.units[index].text)}:
             return [evidence.window(claim, index, index)]
     return []
 
@@ -149,13 +149,11 @@ def _elsewhere(number: facts.Number, sentence: str, evidence: Evidence) -> bool:
     A table's other rows share its header, but say their numbers of other things.
     """
     near = _words_near(number, sentence)
-    needed = min(2, len(near))
-    for unit in evidence.units:
-        if sum(word.stands_in(unit.own) for word in near) >= max(1, needed) and any(
-            other.value == number.value and _same_unit(number, other) for other in facts.numbers(unit.text)
-        ):
-            return True
-    return False
+    needed = max(1, min(2, len(near)))
+    return any(
+        _same_unit(number, other) and sum(word.stands_in(unit.own) for word in near) >= needed
+        for unit, other in evidence.numbers.get(number.value, ())
+    )
 
 
 def _words_near(number: facts.Number, sentence: str) -> list[Word]:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.embedding import files
-from harness.scorers.readings import MOST_TOKENS, TYPES, Reader, Reading
+from harness.scorers.readings import MOST_TOKENS, TYPES, Gains, Reader, Reading
 
 TEXTS = st.text(max_size=300) | st.lists(
     st.sampled_from(
@@ -67,3 +67,27 @@ def test_a_number_that_stands_nowhere_has_a_type_of_its_own(tokenizer: Any) -> N
     [there] = reader.readings("", "Refunds take 5 days.", "Refunds take 5 days.")
     [other] = reader.readings("", "Refunds take 5 days.", "Refunds take 9 days.")
     assert there.types[there.first :] != other.types[other.first :]
+
+
+@given(
+    st.lists(st.frozensets(st.sampled_from("abcdef")), min_size=1, max_size=8),
+    st.frozensets(st.sampled_from("abcdef")),
+    st.data(),
+)
+def test_what_sentences_would_add_is_the_same_as_weighed_afresh_each_time(
+    stems: list[frozenset[str]], wanted: frozenset[str], data: st.DataObject
+) -> None:
+    rarity = {letter: 1 + place / 7 for place, letter in enumerate("abcde")}
+    left = dict(enumerate(one & wanted for one in stems))
+    gains = Gains(wanted, dict(left), rarity)
+    open_words = wanted
+    while left:
+        for index, shared in left.items():
+            new = sum(rarity.get(stem, 1.0) for stem in sorted(shared & open_words))
+            everything = sum(rarity.get(stem, 1.0) for stem in sorted(shared))
+            assert gains.of(index) == (new, everything, -index)
+        taken = data.draw(st.sampled_from(sorted(left)))
+        gains.take(taken)
+        open_words -= left.pop(taken)
+        if not any(open_words & shared for shared in left.values()):
+            open_words = wanted

@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 from itertools import pairwise
 
 import msgspec
 
+from harness.errors import ScorerError
 from harness.scorers import facts
 from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.copies import Copies
@@ -61,9 +63,21 @@ class Coefficients(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 @cache
 def coefficients() -> Coefficients:
-    """The coefficients inside the package."""
-    content = resources.files("harness.scorers").joinpath("lexical.json").read_bytes()
-    return msgspec.json.decode(content, type=Coefficients)
+    """The coefficients inside the package.
+
+    Raises:
+        ScorerError: They are missing or damaged.
+    """
+    try:
+        return msgspec.json.decode(_folder().joinpath("lexical.json").read_bytes(), type=Coefficients)
+    except (OSError, msgspec.DecodeError) as problem:
+        raise ScorerError(
+            f"lexical.json can't be read: {problem}", hint="install the package again"
+        ) from problem
+
+
+def _folder() -> Traversable:
+    return resources.files("harness.scorers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.errors import ScorerError
+from harness.scorers import lexical
 from harness.scorers.claims import sorted_out
 from harness.scorers.evidence import Evidence, Passage
 from harness.scorers.grounding import THRESHOLD, score_answers
@@ -290,3 +293,19 @@ def test_a_row_of_bare_numbers_is_found_among_many_like_it():
     evidence = Evidence([Passage(f"Length | UK size | EU size\n{rows}")])
     assert support_of("267 mm: UK size 8, EU size 41.", evidence).supported
     assert not support_of("267 mm: UK size 4, EU size 37.", evidence).supported
+
+
+@pytest.mark.parametrize("content", [None, b"", b'{"features": ["novel', b'{"features": 3}'])
+def test_coefficients_that_are_gone_or_damaged_are_told_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    if content is not None:
+        (tmp_path / "lexical.json").write_bytes(content)
+    monkeypatch.setattr(lexical, "_folder", lambda: tmp_path)
+    coefficients.cache_clear()
+    try:
+        with pytest.raises(ScorerError, match=r"lexical\.json can't be read") as caught:
+            score_answers(["q"], ["The plan costs 12 dollars."], ["The plan costs 12 dollars."])
+        assert caught.value.hint == "install the package again"
+    finally:
+        coefficients.cache_clear()

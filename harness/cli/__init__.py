@@ -28,6 +28,7 @@ _COMMANDS = {
     "score": "Show the scores of a stored trial, and explain them.",
     "calibrate": "Measure how far a judge agrees with people, so that it may gate.",
     "runs": "List the stored runs.",
+    "compare": "Show what is better and worse between stored runs or variants, and what changed.",
     "gate": "Say whether a candidate may replace a baseline: pass, fail or inconclusive.",
     "plan": "Say how many trials it takes to find a drop.",
     "export": "Write the trials of stored runs as one table.",

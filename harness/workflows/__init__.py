@@ -2,6 +2,7 @@
 
 from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+from harness.workflows.comparing import compare_runs, comparison_text, write_comparisons
 from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
@@ -28,6 +29,8 @@ __all__ = [
     "Wanted",
     "calibrate",
     "clean",
+    "compare_runs",
+    "comparison_text",
     "evaluate",
     "export",
     "forecast",
@@ -47,6 +50,7 @@ __all__ = [
     "summary",
     "table_statistics",
     "write",
+    "write_comparisons",
     "write_html",
     "write_json",
 ]

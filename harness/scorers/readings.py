@@ -73,10 +73,11 @@ class Reader:
         evidence = [_Sentence(span.text, self._tokenizer) for span in sentences(context)]
         asked = self._encode(question).ids[:_MOST_OF_QUESTION]
         tokens = self._encode(answer)
-        types = known.types(answer, tokens.offsets)
+        ids, places = tokens.ids, tokens.offsets  # asked for once: each time they are made anew
+        types = known.types(answer, places)
         found = []
-        for begin, end in _pieces(answer, tokens.offsets):
-            text = answer[tokens.offsets[begin][0] : tokens.offsets[end - 1][1]]
+        for begin, end in _pieces(answer, places):
+            text = answer[places[begin][0] : places[end - 1][1]]
             chosen = choose(text, evidence, MOST_TOKENS - _MARKS - len(asked) - (end - begin), known.rarity)
             told = [
                 self._begin,
@@ -88,10 +89,10 @@ class Reader:
             told_types = [_OTHER] * (len(asked) + 2) + _shared(chosen, text) + [_OTHER]
             found.append(
                 Reading(
-                    ids=[*told, *tokens.ids[begin:end], self._end],
+                    ids=[*told, *ids[begin:end], self._end],
                     types=[*told_types, *types[begin:end], _OTHER],
                     first=len(told),
-                    places=tokens.offsets[begin:end],
+                    places=places[begin:end],
                 )
             )
         return found

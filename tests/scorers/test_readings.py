@@ -43,6 +43,33 @@ def test_readings_hold_each_token_of_the_answer_once_and_fit_the_model(
         assert all(0 <= kind < TYPES for kind in reading.types)
 
 
+class Counted:
+    """An encoding that counts how often its tokens are asked for."""
+
+    asked = 0
+
+    def __init__(self, encoding: Any) -> None:
+        self._encoding = encoding
+
+    def __getattr__(self, name: str) -> Any:
+        Counted.asked += 1
+        return getattr(self._encoding, name)
+
+
+def test_the_tokens_of_an_answer_are_made_once_however_many_pieces_it_has(tokenizer: Any) -> None:
+    class Counting:
+        token_to_id = tokenizer.token_to_id
+
+        def encode(self, text: str, **more: Any) -> Any:
+            encoding = tokenizer.encode(text, **more)
+            return Counted(encoding) if text.startswith("1,") else encoding
+
+    Counted.asked = 0
+    readings = Reader(Counting()).readings("Which?", "One. Two.", "1," * 5_000)
+    assert len(readings) > 20
+    assert Counted.asked == 2
+
+
 def test_of_a_long_context_the_sentences_that_share_rare_words_are_read(tokenizer: Any) -> None:
     dull = [f"Invoices of customer {number} are sent by mail on the first day." for number in range(5_000)]
     context = " ".join([*dull[:4_000], "The zeppelin hangar opens at nine.", *dull[4_000:]])

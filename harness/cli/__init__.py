@@ -97,8 +97,9 @@ def cli(debug: bool) -> None:
 def main() -> None:
     """The console script: runs a command and turns every outcome into an exit code."""
     terminal.show_what_it_can()
-    # A command makes few cycles and many objects that stay: looking through them all the time costs a tenth.
-    gc.set_threshold(50_000, 20, 20)
+    # A command makes few cycles and many objects that stay: looking through them all the time costs a tenth. So
+    # many are there only once a short run is over.
+    gc.set_threshold(150_000, 20, 20)
     code = exit_code(sys.argv[1:])
     # The system takes all memory back at once; looking through it for cycles first costs a short run a tenth.
     gc.freeze()

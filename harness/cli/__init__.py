@@ -28,6 +28,7 @@ _COMMANDS = {
     "score": "Show the scores of a stored trial, and explain them.",
     "calibrate": "Measure how far a judge agrees with people, so that it may gate.",
     "runs": "List the stored runs.",
+    "compare": "Show what is better and worse between stored runs or variants, and what changed.",
     "gate": "Say whether a candidate may replace a baseline: pass, fail or inconclusive.",
     "plan": "Say how many trials it takes to find a drop.",
     "export": "Write the trials of stored runs as one table.",
@@ -97,8 +98,8 @@ def cli(debug: bool) -> None:
 def main() -> None:
     """The console script: runs a command and turns every outcome into an exit code."""
     terminal.show_what_it_can()
-    # A command makes few cycles and many objects that stay: looking through them all the time costs a tenth. So
-    # many are there only once a short run is over.
+    # A command makes few cycles and many objects that stay: looking through them all the time costs a
+    # tenth. A short run ends before it has so many.
     gc.set_threshold(150_000, 20, 20)
     code = exit_code(sys.argv[1:])
     # The system takes all memory back at once; looking through it for cycles first costs a short run a tenth.

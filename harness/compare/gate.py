@@ -97,14 +97,14 @@ def gate(rules: RuleFile, candidate: SuiteRun, baseline: SuiteRun | None = None)
         candidate: The run that is judged.
         baseline: The run that rules with a margin compare it with.
     """
-    after = [_judged(result, CANDIDATE) for result in candidate.results]
-    before = [_judged(result, BASELINE) for result in baseline.results] if baseline else None
+    after = [judged(result, CANDIDATE) for result in candidate.results]
+    before = [judged(result, BASELINE) for result in baseline.results] if baseline else None
     found = tuple(_ruled(rule, rules, before, after) for rule in rules.rule)
-    changed = tuple(_changed_suites(baseline, candidate)) if baseline else ()
+    changed = tuple(changed_suites(baseline, candidate)) if baseline else ()
     return GateVerdict(found, candidate.id, baseline.id if baseline else None, changed)
 
 
-def _changed_suites(baseline: SuiteRun, candidate: SuiteRun) -> Iterable[str]:
+def changed_suites(baseline: SuiteRun, candidate: SuiteRun) -> Iterable[str]:
     """Suites that both runs ran, and that are not the same: their trials can't be compared for a pass."""
     before, after = (run.settings.get("fingerprints", {}) for run in (baseline, candidate))
     for name in sorted(before.keys() & after.keys()):
@@ -216,7 +216,8 @@ def _lowest_allowed(rule: Rule) -> float | None:
 # --- trials of a stored run -------------------------------------------------------------------------------
 
 
-def _judged(result: TrialResult, variant: str) -> Judged:
+def judged(result: TrialResult, variant: str) -> Judged:
+    """A stored trial as rules and comparisons look at it; what was not judged is NaN."""
     seen = [score.passed for score in result.scores if score.passed is not None]
     passed = {"passed": 1.0, "failed": 0.0}.get(result.outcome, math.nan)
     trial = Trial(

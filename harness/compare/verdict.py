@@ -147,7 +147,7 @@ def judge(pairs: Pairs, question: Question) -> Verdict:
     return _Judging(pairs, question).verdict()
 
 
-def _gaps(pairs: Pairs) -> list[str]:
+def data_gaps(pairs: Pairs) -> list[str]:
     """Why no proof can rest on these data, if so."""
     found = []
     if pairs.missing:
@@ -229,7 +229,7 @@ class _Judging:
         if len(broken):
             ids = [self.pairs.case_ids[row] for row in broken]
             return "fail", [f"{_cases(ids)} broke, by the case's own trials", *self._notes()]
-        gaps = _gaps(self.pairs)
+        gaps = data_gaps(self.pairs)
         proven = self._surely_at_least > -self.question.margin + _TOLERANCE
         worse = self.p <= self.alpha_suite + _TOLERANCE
         if proven and not gaps:
@@ -349,7 +349,7 @@ def _usual_trials(values: Any) -> int:
 def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
     both = positive(pairs.both)
     dropped = pairs.both.cases - both.cases
-    gaps = _gaps(pairs)
+    gaps = data_gaps(pairs)
     if dropped:
         gaps.append(
             f"{dropped} of {pairs.both.cases} cases have trials of {question.metric} 0 and were left out"
@@ -358,7 +358,7 @@ def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
         return Verdict("inconclusive", question, reasons=tuple(gaps), missing=pairs.missing, new=pairs.new)
     found = ratio(both, _CONFIDENCE)
     low, high = math.expm1(found.log_low), _exp_less_one(found.log_high)
-    word, why = _ratio_word(found.p, math.expm1(found.log), high, question, bool(_gaps(pairs)))
+    word, why = _ratio_word(found.p, math.expm1(found.log), high, question, bool(data_gaps(pairs)))
     rise = None if found.error is None else _smallest_rise(found.error, question.alpha)
     return Verdict(
         word,

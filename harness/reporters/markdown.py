@@ -42,14 +42,14 @@ def _facts(summary: Summary) -> str:
     run, total = summary.run, summary.total
     median, most = wording.seconds(total.latency_p50_s), wording.seconds(total.latency_p95_s)
     facts = [
-        f"suite run {_plain(run.id)}",
-        f"target {_plain(run.target)}",
+        f"suite run {plain(run.id)}",
+        f"target {plain(run.target)}",
         "" if run.status == "finished" else wording.status(run),
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
         wording.replayed(total),
-        f"cost {_plain(wording.cost(total))}",
-        f"judges {_plain(judges)}" if (judges := wording.judge_cost(total)) else "",
-        f"budget: {_plain(spent)}" if (spent := wording.budget(run)) else "",
+        f"cost {plain(wording.cost(total))}",
+        f"judges {plain(judges)}" if (judges := wording.judge_cost(total)) else "",
+        f"budget: {plain(spent)}" if (spent := wording.budget(run)) else "",
         f"{wording.tokens(total)} tokens",
         f"median turn {median}, 95 % within {most}",
         wording.waited(total),
@@ -60,12 +60,12 @@ def _facts(summary: Summary) -> str:
 def _suites(summary: Summary) -> str:
     groups = summary.suites if len(summary.suites) == 1 else (*summary.suites, summary.total)
     header = "Suite|Conversations|Trials|Passed|Failed|Errored|Pass rate|Tokens|Cost|Turn p50|p95".split("|")
-    return _table(header, map(_suite_row, groups), numbers_from=1) if summary.suites else ""
+    return pipe_table(header, map(_suite_row, groups), numbers_from=1) if summary.suites else ""
 
 
 def _suite_row(group: Group) -> list[str]:
     return [
-        _plain(group.name),
+        plain(group.name),
         f"{group.conversations:,}",
         f"{len(group.results):,}",
         f"{group.passed:,}",
@@ -83,7 +83,7 @@ def _not_passed(summary: Summary) -> str:
     rows = summary.not_passed
     if not rows:
         return ""
-    table = _table(["Conversation", "Passed", "Reason"], map(_conversation_row, rows[:_ROWS]))
+    table = pipe_table(["Conversation", "Passed", "Reason"], map(_conversation_row, rows[:_ROWS]))
     more = f"\n\nand {len(rows) - _ROWS:,} more." if len(rows) > _ROWS else ""
     return f"<details open><summary>Not passed: {len(rows):,}</summary>\n\n{table}{more}\n\n</details>"
 
@@ -92,14 +92,14 @@ def _conversation_row(row: ConversationResult) -> list[str]:
     name = f"{row.suite}/{row.conversation}@{row.variant}"
     flaky = " (flaky)" if row.flaky else ""
     reason = wording.one_line(row.reason, _REASON)
-    return [_plain(name), f"{row.passed}/{len(row.results)}{flaky}", _plain(reason)]
+    return [plain(name), f"{row.passed}/{len(row.results)}{flaky}", plain(reason)]
 
 
 def _escalation(summary: Summary) -> str:
     matrix = summary.escalation
     if matrix is None:
         return ""
-    table = _table(
+    table = pipe_table(
         ["Hand-over to people", "happened", "did not"],
         [
             ["should", f"{matrix.tp} right", f"{matrix.fn} missed"],
@@ -109,11 +109,12 @@ def _escalation(summary: Summary) -> str:
     return "\n\n".join([table, *handovers.lines(matrix)])
 
 
-def _table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 99) -> str:
+def pipe_table(header: Sequence[str], rows: Iterable[Sequence[str]], numbers_from: int = 99) -> str:
+    """A table; columns from ``numbers_from`` on are aligned to the right."""
     line = ["---:" if place >= numbers_from else "---" for place in range(len(header))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (header, line, *rows))
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text, with every character that Markdown or HTML could take for markup spelt as an entity."""
     return _SPECIAL.sub(lambda match: f"&#{ord(match.group())};", " ".join(wording.printable(text).split()))

@@ -89,13 +89,13 @@ def answer_features(words: float, sentences: Sequence[float], risks: Sequence[To
 
     Args:
         words: Probability that the comparison of words gives, 0 to 1.
-        sentences: Logits of the regression over sentences, for each claim.
+        sentences: Logits of the regression over sentences, for each claim that is no copy.
         risks: The tokens of the answer, without those of copied claims.
     """
     return {
         "words": logit(words),
         "peak": _top(risks, 1),
-        "worst": max(sentences, default=-_MOST_LOGIT),
+        "worst": max(sentences, default=_COPIED),
         "amount": math.log1p(sum(map(_sigmoid, sentences))),
     }
 
@@ -117,14 +117,17 @@ def of_answer(compared: Comparison, risks: Sequence[TokenRisk]) -> float:
 
 def features_of(sentences: Regression, compared: Comparison, risks: Sequence[TokenRisk]) -> dict[str, float]:
     """What the regression over answers looks at, when sentences are judged by this one."""
-    logits: list[float] = []
+    logits: dict[str, float] = {}  # said twice is no more risk than said once
     copied: set[TokenRisk] = set()
     for claim, support, is_copied in zip(compared.claims, compared.supports, compared.copied, strict=True):
         own = inside(risks, claim.start, claim.end)
-        logits.append(sentence_logit(sentences, support, own, copied=is_copied))
         if is_copied:
             copied.update(own)
-    return answer_features(compared.probability, logits, [risk for risk in risks if risk not in copied])
+        else:
+            logits[claim.text] = sentence_logit(sentences, support, own, copied=False)
+    return answer_features(
+        compared.probability, list(logits.values()), [risk for risk in risks if risk not in copied]
+    )
 
 
 def sentence_logit(

@@ -1,5 +1,6 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report.
 
+<<<<<<< HEAD
 A job's module loads when the job is asked for: a run needs neither calibration nor cleaning nor export.
 """
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.workflows.calibrating import Calibrated, calibrate
     from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+    from harness.workflows.comparing import compare_runs, comparison_text, write_comparisons
     from harness.workflows.exporting import export
     from harness.workflows.forecasting import Forecast, forecast
     from harness.workflows.jobs import Job, load, plan_of
@@ -37,6 +39,8 @@ __all__ = [
     "Wanted",
     "calibrate",
     "clean",
+    "compare_runs",
+    "comparison_text",
     "evaluate",
     "export",
     "forecast",
@@ -56,6 +60,7 @@ __all__ = [
     "summary",
     "table_statistics",
     "write",
+    "write_comparisons",
     "write_html",
     "write_json",
 ]
@@ -71,6 +76,8 @@ _HOME = {
     "Wanted": "cleaning",
     "calibrate": "calibrating",
     "clean": "cleaning",
+    "compare_runs": "comparing",
+    "comparison_text": "comparing",
     "evaluate": "running",
     "export": "exporting",
     "forecast": "forecasting",
@@ -90,6 +97,7 @@ _HOME = {
     "summary": "stored",
     "table_statistics": "verdicts",
     "write": "stored",
+    "write_comparisons": "comparing",
     "write_html": "stored",
     "write_json": "verdicts",
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,21 @@ from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
 from harness.settings import Settings
 from harness.suite import authoring
-from harness.suite.assistants import digest_of_file, existing_assistant, is_assistant_id, load_variant
+from harness.suite.assistants import (
+    content_of,
+    digest_of_file,
+    existing_assistant,
+    is_assistant_id,
+    load_variant,
+)
 from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
 from harness.suite.revisions import commit_of, load_at_revision, split_revision
 from harness.suite.select import select
+from harness.trace.scrubbing import Scrubber
+
+CONTENTS = "contents"
+"""The setting of a stored run that says what its assistants consist of."""
 
 _USUAL_FOLDER = "suites"
 _LIMITS = {"requests_per_minute", "tokens_per_minute", "max_tries", "max_wait_s"}
@@ -156,11 +167,22 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "tags": list(job.tags),
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
+        CONTENTS: _contents(suites, job.settings.scrubber()),
         **job.settings.model_dump(exclude={"api_key", "judge_api_key", "store", "reports", "ledger"}),
         **_deciding_files(job.settings),
         "record": str(Path(job.settings.record).resolve()) if job.settings.record else None,
         "target_function": _lasting_function(job.settings.target_function),
     }
+
+
+def _contents(suites: Sequence[Suite], scrubber: Scrubber) -> dict[str, Any]:
+    """What each assistant consists of, by its fingerprint and without secrets: versions can be compared."""
+    variants = {each.fingerprint: each for suite in suites for each in _variants_of(suite)}
+    found: dict[str, Any] = {}
+    for fingerprint, variant in variants.items():
+        with suppress(OSError):  # a document that is gone by now stops the run where it is needed
+            found[fingerprint] = scrubber.data(content_of(variant))
+    return found
 
 
 def remembered_budget(settings: Settings) -> dict[str, Any]:

@@ -56,11 +56,16 @@ def gate_run(settings: Settings, rules: RuleFile, run: str, against: str | None 
     from harness.compare.gate import gate
 
     candidate = stored_run(settings, run)
-    before = _green_before(settings, candidate) if against == GREEN else against
+    before = green_before(settings, candidate) if against == GREEN else against
     return gate(rules, candidate, stored_run(settings, before) if before else None)
 
 
-def _green_before(settings: Settings, candidate: SuiteRun) -> str:
+def green_before(settings: Settings, candidate: SuiteRun) -> str:
+    """The newest run before this one with its suites, all of whose trials passed.
+
+    Raises:
+        SettingsError: There is none.
+    """
     suites = {result.suite for result in candidate.results}
     for each in stored_runs(settings, _RUNS_LOOKED_THROUGH):
         green = each.status == "finished" and set(each.outcomes) == {"passed"}

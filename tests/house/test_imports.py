@@ -56,7 +56,7 @@ def test_an_offline_run_does_not_load_the_openai_client() -> None:
 
 def test_a_job_loads_without_the_other_jobs() -> None:
     loaded = _modules_loaded_by("from harness.workflows import start")
-    others = ("calibrating", "cleaning", "exporting", "forecasting", "verdicts")
+    others = ("calibrating", "cleaning", "comparing", "exporting", "forecasting", "verdicts")
     assert not loaded & {f"harness.workflows.{name}" for name in others}
 
 

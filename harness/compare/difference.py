@@ -1,0 +1,338 @@
+"""Two variants side by side: what is better, what is worse, and how sure that is, part by part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal, NamedTuple
+
+from harness.compare.gate import Judged, judged
+from harness.compare.pairs import Pairs, pair
+from harness.compare.table import Trial
+from harness.compare.verdict import RATIOS, Question, Verdict, data_gaps, judge
+from harness.results import TrialResult
+from harness.stats.arms import Arms, counts, row_means, row_sums
+from harness.stats.bounds import difference_bounds
+from harness.stats.intervals import Interval
+from harness.stats.ratios import bill_interval, positive
+
+Opinion = Literal["better", "not worse", "worse", "undecided"]
+_CONFIDENCE = 0.95
+_TOLERANCE = 1e-12
+
+
+class Seen(NamedTuple):
+    """What is kept of one trial while two variants are compared; ``values`` are its numbers by check."""
+
+    judged: Judged
+    values: dict[str, float]
+
+
+def seen(result: TrialResult, side: str) -> Seen:
+    """A stored trial, as one of the baseline or of the candidate."""
+    found: dict[str, list[float]] = {}
+    for score in result.scores:
+        if isinstance(score.value, int | float) and not isinstance(score.value, bool):
+            found.setdefault(score.check, []).append(float(score.value))
+    finite = {check: [each for each in some if math.isfinite(each)] for check, some in found.items()}
+    return Seen(
+        judged(result, side), {check: sum(some) / len(some) for check, some in finite.items() if some}
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one part of the suite, or one metric, differs.
+
+    Attributes:
+        name: The tag, the cluster, the check, or what is measured.
+        opinion: The verdict in a word.
+        found: The numbers behind it, with reasons.
+        better_p: One-sided p of "better"; None where nothing was compared.
+        before: Of a check that gives a number: its mean under the baseline.
+        after: Its mean under the candidate.
+        interval: Two one-sided 95 % bounds of ``after - before``.
+    """
+
+    name: str
+    opinion: Opinion
+    found: Verdict
+    better_p: float | None = None
+    before: float | None = None
+    after: float | None = None
+    interval: Interval | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON; what is not known is null."""
+        kept = self.found.as_json()
+        kept.pop("verdict")
+        value = {"before": self.before, "after": self.after, **_interval_json(self.interval)}
+        told = {} if self.before is None else {"value": value}
+        return {"name": self.name, "verdict": self.opinion, "better_p": self.better_p, **kept, **told}
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What all compared conversations cost together: candidate over baseline, with a 95 % interval."""
+
+    ratio: float
+    interval: Interval | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        return {"ratio": self.ratio, **_interval_json(self.interval)}
+
+
+@dataclass(frozen=True, slots=True)
+class Conversations:
+    """Which conversations differ, by id (``suite/conversation``).
+
+    Attributes:
+        regressed: Worse, by their own trials.
+        fixed: Better, by their own trials.
+        worse_unconfirmed: Passed in every trial and fail in every trial now, too few to prove it.
+        better_unconfirmed: The other way round.
+        flaky: Passed and failed under one and the same variant.
+        new: Without a judged trial of the baseline.
+        missing: Without a judged trial of the candidate.
+        trials: Passed trials of those above that were compared, as ``c/n`` under baseline and candidate.
+    """
+
+    regressed: tuple[str, ...] = ()
+    fixed: tuple[str, ...] = ()
+    worse_unconfirmed: tuple[str, ...] = ()
+    better_unconfirmed: tuple[str, ...] = ()
+    flaky: tuple[str, ...] = ()
+    new: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    trials: Mapping[str, tuple[str, str]] | None = None
+
+    @property
+    def to_read(self) -> tuple[str, ...]:
+        """The conversations whose transcripts say what got worse: proven ones first."""
+        return tuple(dict.fromkeys((*self.regressed, *self.worse_unconfirmed)))
+
+    def lists(self) -> dict[str, tuple[str, ...]]:
+        """The lists by what they are called."""
+        return {
+            "regressed": self.regressed,
+            "fixed": self.fixed,
+            "changed, unconfirmed (worse)": self.worse_unconfirmed,
+            "changed, unconfirmed (better)": self.better_unconfirmed,
+            "flaky": self.flaky,
+            "new": self.new,
+            "missing": self.missing,
+        }
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        names = "regressed fixed worse_unconfirmed better_unconfirmed flaky new missing".split()
+        passed = {case: {"baseline": b, "candidate": c} for case, (b, c) in (self.trials or {}).items()}
+        return {name: list(getattr(self, name)) for name in names} | {"passed": passed}
+
+
+@dataclass(frozen=True, slots=True)
+class Differences:
+    """Everything that numbers say of two variants.
+
+    Attributes:
+        metrics: Pass rate, score, cost and latency over all conversations, in this order.
+        bill: The ratio of what all cost together; None where no cost is known.
+        suites: Pass rate by suite, where there are several.
+        tags: Pass rate by tag.
+        clusters: Pass rate by cluster, of clusters with several conversations.
+        checks: By expectation: the share of trials that met it, and the mean of those that give numbers.
+        conversations: Which ones differ.
+    """
+
+    metrics: tuple[Difference, ...]
+    bill: Bill | None
+    suites: tuple[Difference, ...]
+    tags: tuple[Difference, ...]
+    clusters: tuple[Difference, ...]
+    checks: tuple[Difference, ...]
+    conversations: Conversations
+
+    @property
+    def overall(self) -> Difference:
+        """The pass rate of everything."""
+        return self.metrics[0]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain JSON."""
+        parts = {name: getattr(self, name) for name in ("metrics", "suites", "tags", "clusters", "checks")}
+        return {
+            **{name: [each.as_json() for each in found] for name, found in parts.items()},
+            "bill": self.bill.as_json() if self.bill else None,
+            "conversations": self.conversations.as_json(),
+        }
+
+
+def differences(
+    before: Sequence[Seen], after: Sequence[Seen], question: Question, *, changed: bool = False
+) -> Differences:
+    """How a candidate differs from a baseline, overall and part by part.
+
+    Words for suites, tags, clusters and checks hold together: the level is divided by how many parts of a
+    kind there are. Bounds are each their own.
+
+    Args:
+        before: The baseline's trials.
+        after: The candidate's.
+        question: Margin and level for "worse" and "better"; its metric is not looked at.
+        changed: Whether what is asked of the variants has changed between them, which proves nothing good.
+    """
+    both = [*before, *after]
+    trials = [each.judged.trial for each in both]
+    comparing = _Comparing(question, changed)
+    pairs = pair(trials, "passed")
+    worse, better = comparing.both_ways(pairs, replace(question, metric="passed"))
+    overall = comparing.difference("pass rate", pairs, worse, better)
+    others = (("score", "score"), ("cost_usd", "cost"), ("latency_s", "latency"))
+    return Differences(
+        metrics=(overall, *(comparing.metric(name, trials, metric) for metric, name in others)),
+        bill=_bill(pair(trials, "cost_usd")),
+        suites=comparing.parts(both, lambda each: (each.judged.suite,), least=2),
+        tags=comparing.parts(both, lambda each: each.judged.tags),
+        clusters=comparing.clusters(both),
+        checks=comparing.checks(both),
+        conversations=_conversations(pairs, worse, better),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparing:
+    question: Question
+    changed: bool
+
+    def metric(self, name: str, trials: Iterable[Trial], metric: str, among: int = 1) -> Difference:
+        """One metric of some trials, as one of so many that are looked at together."""
+        question = replace(self.question, metric=metric, alpha=self.question.alpha / among)
+        pairs = pair(trials, metric)
+        return self.difference(name, pairs, *self.both_ways(pairs, question))
+
+    def both_ways(self, pairs: Pairs, question: Question) -> tuple[Verdict, Verdict]:
+        """Whether the candidate is worse, and whether the baseline is."""
+        return judge(pairs, question), judge(_mirrored(pairs), question)
+
+    def difference(self, name: str, pairs: Pairs, worse: Verdict, better: Verdict) -> Difference:
+        """The word for two such verdicts."""
+        sound = not (self.changed or data_gaps(pairs))
+        return Difference(name, _opinion(worse, better, sound=sound), worse, better.p)
+
+    def parts(
+        self, both: Iterable[Seen], keys: Callable[[Seen], Iterable[str]], least: int = 1
+    ) -> tuple[Difference, ...]:
+        """The pass rate of each part, where there are at least so many."""
+        groups: dict[str, list[Trial]] = {}
+        for each in both:
+            for key in keys(each):
+                groups.setdefault(key, []).append(each.judged.trial)
+        if len(groups) < least:
+            return ()
+        return tuple(self.metric(name, groups[name], "passed", len(groups)) for name in sorted(groups))
+
+    def clusters(self, both: Sequence[Seen]) -> tuple[Difference, ...]:
+        cases: dict[str, set[str]] = {}
+        for each in both:
+            cases.setdefault(each.judged.trial.cluster, set()).add(each.judged.trial.case_id)
+        shared = {name for name, found in cases.items() if len(found) > 1}
+        return self.parts(both, lambda each: shared & {each.judged.trial.cluster})
+
+    def checks(self, both: Sequence[Seen]) -> tuple[Difference, ...]:
+        met: dict[str, list[Trial]] = {}
+        numbers: dict[str, list[Trial]] = {}
+        for each in both:
+            for check, passed in each.judged.met.items():
+                met.setdefault(check, []).append(each.judged.trial._replace(passed=passed))
+            for check, value in each.values.items():
+                numbers.setdefault(check, []).append(each.judged.trial._replace(score=value))
+        found = [self.metric(check, met[check], "passed", len(met)) for check in sorted(met)]
+        return tuple(_with_numbers(each, numbers.get(each.name, ())) for each in found)
+
+
+def _mirrored(pairs: Pairs) -> Pairs:
+    """The same pairs with baseline and candidate changed about."""
+    both = pairs.both
+    return Pairs(
+        Arms(both.candidate, both.baseline, both.clusters),
+        pairs.case_ids,
+        pairs.new,
+        pairs.missing,
+        pairs.missing_candidate,
+        pairs.missing_baseline,
+    )
+
+
+def _opinion(worse: Verdict, better: Verdict, *, sound: bool) -> Opinion:
+    """The word; where data are missing or suites changed only "worse" can be said."""
+    if worse.verdict == "fail":
+        return "worse"
+    if sound and better.p is not None and better.p <= better.alpha_suite + _TOLERANCE and _rises(worse):
+        return "better"
+    return "not worse" if sound and worse.verdict == "pass" else "undecided"
+
+
+def _rises(found: Verdict) -> bool:
+    """Whether the bounds too say that something got better: more of a rate, less of a cost."""
+    if found.question.metric in RATIOS:
+        return found.delta_high is not None and found.delta_high < 0
+    return found.delta_low is not None and found.delta_low > 0
+
+
+def _with_numbers(met: Difference, trials: Iterable[Trial]) -> Difference:
+    both = pair(trials, "score").both
+    if not both.cases:
+        return met
+    before, after = float(row_means(both.baseline).mean()), float(row_means(both.candidate).mean())
+    bounds = difference_bounds(both, _CONFIDENCE)
+    return replace(met, before=before, after=after, interval=Interval(bounds.low, bounds.high))
+
+
+def _bill(pairs: Pairs) -> Bill | None:
+    both = positive(pairs.both) if pairs.both.cases else pairs.both
+    if not both.cases:
+        return None
+    total = float(row_means(both.candidate).sum() / row_means(both.baseline).sum())
+    return Bill(total, bill_interval(both, _CONFIDENCE))
+
+
+def _conversations(pairs: Pairs, worse: Verdict, better: Verdict) -> Conversations:
+    if not pairs.both.cases:
+        return Conversations(new=pairs.new, missing=pairs.missing, trials={})
+    trials = dict(zip(pairs.case_ids, _passed(pairs.both), strict=True))
+    down = _turned(pairs, -1.0, worse.regressions)
+    up = _turned(pairs, 1.0, better.regressions)
+    told = dict.fromkeys((*worse.regressions, *better.regressions, *down, *up, *worse.flaky))
+    return Conversations(
+        regressed=worse.regressions,
+        fixed=better.regressions,
+        worse_unconfirmed=down,
+        better_unconfirmed=up,
+        flaky=worse.flaky,
+        new=pairs.new,
+        missing=pairs.missing,
+        trials={case: trials[case] for case in told},
+    )
+
+
+def _turned(pairs: Pairs, difference: float, proven: Sequence[str]) -> tuple[str, ...]:
+    """The conversations whose trials all agree under each variant, and not with those of the other."""
+    changed = zip(pairs.case_ids, pairs.both.differences, strict=True)
+    return tuple(case for case, found in changed if found == difference and case not in proven)
+
+
+def _passed(both: Arms) -> list[tuple[str, str]]:
+    """For each case how many of its trials passed, under baseline and candidate."""
+    sides = [
+        [f"{int(c)}/{int(n)}" for c, n in zip(row_sums(side), counts(side), strict=True)]
+        for side in (both.baseline, both.candidate)
+    ]
+    return list(zip(*sides, strict=True))
+
+
+def _interval_json(interval: Interval | None) -> dict[str, float | None]:
+    if interval is None:
+        return {"low": None, "high": None}
+    return {name: value if math.isfinite(value) else None for name, value in interval._asdict().items()}

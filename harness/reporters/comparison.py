@@ -1,0 +1,189 @@
+"""A comparison as text: for a terminal, and as Markdown for a comment on a pull request."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from harness.compare.verdict import RATIOS
+from harness.reporters import wording
+from harness.reporters.markdown import pipe_table, plain
+
+if TYPE_CHECKING:
+    from harness.compare.comparison import Comparison
+    from harness.compare.difference import Bill, Difference, Differences
+    from harness.compare.transcripts import TranscriptPair, TurnPair
+    from harness.compare.versions import Change
+
+MARKER = "<!-- harness: comparison -->"
+"""First line of every comparison in Markdown, by which a bot finds its own earlier comment."""
+
+_IDS = 10
+_HEADER = ["", "verdict", "baseline", "candidate", "difference", "95 % bounds", "found at 80 %"]
+
+
+def terminal(comparison: Comparison, shown: int) -> str:
+    """The comparison for a terminal: verdict, tables, conversations, what changed, what was said.
+
+    Args:
+        comparison: What was found.
+        shown: How many conversations are shown turn by turn.
+    """
+    parts = [
+        _headline(comparison),
+        *(_grid(name, rows) for name, rows in _tables(comparison.found)),
+        "\n".join(_lists(comparison.found)),
+        *_changes(comparison.changes),
+        *map(_transcript, comparison.transcripts[:shown]),
+        _left(len(comparison.transcripts) - shown),
+    ]
+    lines = "\n\n".join(part for part in parts if part).split("\n")
+    return "\n".join(map(wording.printable, lines)) + "\n"
+
+
+def _left(count: int) -> str:
+    if count <= 0:
+        return ""
+    return f"{wording.counted(count, 'more transcript')}: see them with --show, --json or --markdown"
+
+
+def in_markdown(comparisons: Sequence[Comparison]) -> str:
+    """All of every comparison in GitHub's Markdown; what others wrote is shown as plain text."""
+    parts = [MARKER]
+    for comparison in comparisons:
+        headline, *notes = _headline(comparison).splitlines()
+        parts += [f"### {plain(headline)}", "\n".join(f"- {plain(note.strip())}" for note in notes)]
+        parts += [_markdown_table(name, rows) for name, rows in _tables(comparison.found)]
+        parts.append("\n".join(f"- {plain(line)}" for line in _lists(comparison.found, most=None)))
+        parts += [_folded(change.part, change.lines) for change in comparison.changes or ()]
+        parts += [
+            _folded(f"{each.case_id} turn by turn", _transcript(each).splitlines()[1:])
+            for each in comparison.transcripts
+        ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+# --- the parts that both have ---------------------------------------------------------------------------
+
+
+def _headline(comparison: Comparison) -> str:
+    overall = comparison.found.overall
+    before, after = comparison.baseline, comparison.candidate
+    lines = [
+        f"{overall.opinion}: {after.variant} ({after.run.id}, {after.run.target}) against "
+        f"{before.variant} ({before.run.id}, {before.run.target})"
+    ]
+    why = overall.found.reasons
+    if overall.opinion == "better":
+        why = (f"the pass rate is higher by {overall.found.delta:.1%}: p = {overall.better_p:.3g}", *why[1:])
+    return "\n".join([*lines, *(f"  {reason}" for reason in (*why, *comparison.notes))])
+
+
+def _tables(found: Differences) -> Iterator[tuple[str, list[list[str]]]]:
+    overall = [_row(each) for each in found.metrics]
+    yield "all conversations", [*overall, *([_bill(found.bill)] if found.bill else [])]
+    for name in ("suites", "tags", "clusters", "checks"):
+        some: tuple[Difference, ...] = getattr(found, name)
+        if some:
+            yield name, [row for each in some for row in _rows(each)]
+
+
+def _rows(each: Difference) -> Iterator[list[str]]:
+    yield _row(each)
+    if each.before is not None and each.after is not None:
+        bounds = f"{each.interval.low:+.3g} to {each.interval.high:+.3g}" if each.interval else ""
+        change = f"{each.after - each.before:+.3g}"
+        yield [f"{each.name} (value)", "", f"{each.before:.3g}", f"{each.after:.3g}", change, bounds, ""]
+
+
+def _row(each: Difference) -> list[str]:
+    found = each.found
+    if found.delta is None or found.delta_low is None or found.delta_high is None:
+        return [each.name, each.opinion, "", "", "not compared", "", ""]
+    ratio = found.question.metric in RATIOS
+    means = [
+        f"{mean:.4g}" if ratio else f"{mean:.1%}"
+        for mean in (found.baseline, found.candidate)
+        if mean is not None
+    ]
+    return [
+        each.name,
+        each.opinion,
+        *means,
+        f"x {1 + found.delta:.3f}" if ratio else f"{found.delta:+.1%}",
+        _bounds(found.delta_low, found.delta_high, ratio=ratio),
+        "" if found.mde80 is None or not math.isfinite(found.mde80) else f"{found.mde80:.1%}",
+    ]
+
+
+def _bounds(low: float, high: float, *, ratio: bool) -> str:
+    if ratio:
+        return f"x {1 + low:.3f} to " + (f"{1 + high:.3f}" if math.isfinite(high) else "any")
+    return f"{low:+.1%} to {high:+.1%}"
+
+
+def _bill(bill: Bill) -> list[str]:
+    bounds = f"x {bill.interval.low:.3f} to {bill.interval.high:.3f}" if bill.interval else ""
+    return ["the bill", "", "", "", f"x {bill.ratio:.3f}", bounds, ""]
+
+
+def _lists(found: Differences, most: int | None = _IDS) -> Iterator[str]:
+    trials = found.conversations.trials or {}
+    for name, ids in found.conversations.lists().items():
+        if ids:
+            told = [_with_trials(case, trials) for case in ids[:most]]
+            left = f" and {len(ids) - len(told)} more" if len(ids) > len(told) else ""
+            yield f"{name} ({len(ids)}): {', '.join(told)}{left}"
+
+
+def _with_trials(case: str, trials: object) -> str:
+    counted = trials.get(case) if isinstance(trials, dict) else None
+    return f"{case} {counted[0]} -> {counted[1]}" if counted else case
+
+
+def _changes(changes: tuple[Change, ...] | None) -> list[str]:
+    return ["\n".join([f"{each.part}:", *(f"  {line}" for line in each.lines)]) for each in changes or ()]
+
+
+def _transcript(pair: TranscriptPair) -> str:
+    turns = [line for number, turn in enumerate(pair.turns, start=1) for line in _turn(number, turn)]
+    whole = [f"  the whole conversation: {each}" for each in pair.failed]
+    return "\n".join([f"{pair.case_id}: {pair.baseline} and {pair.candidate}", *turns, *whole])
+
+
+def _turn(number: int, turn: TurnPair) -> Iterator[str]:
+    what = f"differs in {', '.join(turn.differs)}" if turn.differs else "the same"
+    yield f"  {number}. user: {' '.join(turn.user.split())}  ({what})"
+    yield from (f"     {line}" for line in turn.answers)
+    for name in turn.differs:
+        if name in ("status", "calls", "found", "cites"):
+            yield f"     {name}: {_told(turn.baseline, name)} -> {_told(turn.candidate, name)}"
+    if turn.candidate:
+        yield from (f"     failed: {each}" for each in turn.candidate.failed)
+
+
+def _told(said: object, name: str) -> str:
+    value = getattr(said, name, None)
+    return value if isinstance(value, str) else ", ".join(value or ()) or "none"
+
+
+# --- layout -----------------------------------------------------------------------------------------------
+
+
+def _grid(name: str, rows: list[list[str]]) -> str:
+    from tabulate import tabulate
+
+    header = [name, *_HEADER[1:]]
+    return tabulate(rows, headers=header, disable_numparse=True)
+
+
+def _markdown_table(name: str, rows: Iterable[Sequence[str]]) -> str:
+    cells = [[plain(cell) for cell in row] for row in rows]
+    return pipe_table([name, *_HEADER[1:]], cells, numbers_from=2)
+
+
+def _folded(title: str, lines: Iterable[str]) -> str:
+    """A part that opens when somebody wants it, its lines as they are."""
+    text = "\n".join(f"    {line}" for line in lines)
+    return f"<details><summary>{plain(title)}</summary>\n\n{text}\n\n</details>"

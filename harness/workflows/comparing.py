@@ -1,0 +1,233 @@
+"""Stored runs side by side: what changed between two versions of an assistant, or between two targets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.compare.table import BASELINE, CANDIDATE
+from harness.errors import SettingsError
+from harness.results import SuiteRun, TrialResult
+from harness.settings import Settings
+from harness.text import nearest
+from harness.workflows.jobs import CONTENTS
+from harness.workflows.stored import stored_run
+from harness.workflows.verdicts import GREEN, green_before
+
+if TYPE_CHECKING:
+    from harness.compare.comparison import Comparison, Side
+    from harness.compare.difference import Seen
+    from harness.compare.transcripts import TranscriptPair
+    from harness.compare.verdict import Question
+    from harness.compare.versions import Change
+
+
+def compare_runs(
+    settings: Settings, runs: Sequence[str], question: Question, variants: Sequence[str] = ()
+) -> list[Comparison]:
+    """Every candidate against one baseline, paired by conversation; nothing is asked.
+
+    With several candidates each is held to its share of the level.
+
+    Args:
+        settings: Where the store is.
+        runs: Ids, or ``latest``: the baseline and its candidates. A single run has both, as variants. The
+            baseline may be ``green``: the newest run before the candidate in which all passed.
+        question: Margin and level.
+        variants: For each run which of its variants is meant; of a single run the baseline and its
+            candidates.
+
+    Raises:
+        StoreError: There is no such store or run.
+        SettingsError: It is not clear what is to be compared.
+    """
+    from dataclasses import replace
+
+    before, *after = _sides(_records(settings, runs), variants)
+    each = replace(question, alpha=question.alpha / len(after))
+    return [_compared(before, candidate, each) for candidate in after]
+
+
+def _records(settings: Settings, runs: Sequence[str]) -> list[SuiteRun]:
+    if runs and runs[0] == GREEN and len(runs) > 1:
+        after = [stored_run(settings, run) for run in runs[1:]]
+        return [stored_run(settings, green_before(settings, after[0])), *after]
+    return [stored_run(settings, run) for run in runs]
+
+
+def _sides(records: Sequence[SuiteRun], variants: Sequence[str]) -> list[Side]:
+    if len(records) == 1:
+        if len(variants) < 2:
+            known = ", ".join(_variants(records[0]))
+            raise SettingsError(
+                f"only the run {records[0].id} is named, and a comparison needs two sides",
+                hint=f"Name a second run, or two of its variants with --variants A,B. It has: {known}.",
+            )
+        found = [_side(records[0], variant) for variant in variants]
+    else:
+        found = [_side(*each) for each in zip(records, _named(records, variants), strict=True)]
+    _refuse_same(found)
+    return found
+
+
+def _named(records: Sequence[SuiteRun], variants: Sequence[str]) -> Sequence[str | None]:
+    if variants and len(variants) != len(records):
+        raise SettingsError(
+            f"--variants names {len(variants)} variants for {len(records)} runs",
+            hint="Name one for each run, in the order of the runs, separated by commas.",
+        )
+    return variants or [None] * len(records)
+
+
+def _refuse_same(sides: Sequence[Side]) -> None:
+    known: set[tuple[str, str]] = set()
+    for side in sides:
+        if (side.run.id, side.variant) in known:
+            raise SettingsError(
+                f"{side.variant!r} of the run {side.run.id} is compared with itself",
+                hint="Name two different runs (harness runs lists them), or two variants of one run.",
+            )
+        known.add((side.run.id, side.variant))
+
+
+def _variants(run: SuiteRun) -> list[str]:
+    return list(dict.fromkeys(result.variant for result in run.results))
+
+
+def _side(run: SuiteRun, variant: str | None) -> Side:
+    """One variant of a run; without a name its only one.
+
+    Raises:
+        SettingsError: It has no such variant, or several and none is named.
+    """
+    from harness.compare.comparison import Side
+    from harness.compare.difference import seen
+
+    found: dict[str, list[Seen]] = {}
+    prints: dict[str, list[str]] = {}
+    replayed: dict[str, int] = {}
+    for result in run.results:
+        found.setdefault(result.variant, []).append(seen(result, BASELINE))
+        prints.setdefault(result.variant, []).append(result.fingerprint)
+        replayed[result.variant] = replayed.get(result.variant, 0) + result.replayed
+    name = _meant(run, list(found), variant)
+    return Side(run, name, tuple(found[name]), tuple(dict.fromkeys(prints[name])), replayed[name])
+
+
+def _meant(run: SuiteRun, known: Sequence[str], variant: str | None) -> str:
+    told = ", ".join(map(repr, known))
+    if not known:
+        raise SettingsError(f"the run {run.id} has no trials", hint="Compare runs that have some.")
+    if variant is None and len(known) > 1:
+        raise SettingsError(
+            f"the run {run.id} has several variants: {told}",
+            hint="Say which are meant with --variants A,B.",
+        )
+    if variant is not None and variant not in known:
+        near = nearest(variant, known)
+        hint = (f"Did you mean {near!r}? " if near else "") + f"There are: {told}."
+        raise SettingsError(f"the run {run.id} has no variant {variant!r}", hint=hint)
+    return variant or known[0]
+
+
+def _compared(before: Side, after: Side, question: Question) -> Comparison:
+    from harness.compare.comparison import Comparison
+    from harness.compare.difference import differences
+    from harness.compare.gate import changed_suites
+
+    changed = tuple(changed_suites(before.run, after.run))
+    found = differences(before.seen, _as_candidate(after.seen), question, changed=bool(changed))
+    changes, unknown = _changes(before, after)
+    return Comparison(
+        before,
+        after,
+        found,
+        changes,
+        tuple(_transcripts(before, after, found.conversations.to_read)),
+        (*(f"{each} ('worse' may still be said)" for each in changed), *_notes(before, after), *unknown),
+    )
+
+
+def _as_candidate(trials: Sequence[Seen]) -> list[Seen]:
+    return [
+        each._replace(judged=each.judged._replace(trial=each.judged.trial._replace(variant=CANDIDATE)))
+        for each in trials
+    ]
+
+
+def _notes(before: Side, after: Side) -> Iterator[str]:
+    for side in (before, after):
+        if side.run.status != "finished":
+            yield f"the run {side.run.id} is not finished ({side.run.status.replace('_', ' ')})"
+        if side.replayed:
+            yield (
+                f"{side.replayed} of {len(side.seen)} trials of the run {side.run.id} were answered from a "
+                "recording: no new evidence"
+            )
+    if before.run.target != after.run.target:
+        yield f"the targets differ: {before.run.target} and {after.run.target}"
+
+
+def _changes(before: Side, after: Side) -> tuple[tuple[Change, ...] | None, list[str]]:
+    """What differs in the assistants; None, and why, where that is not known."""
+    from harness.compare.versions import changes
+
+    if before.fingerprints == after.fingerprints:
+        return (), ["both sides are the same version of the assistant"]
+    contents = [_content(side) for side in (before, after)]
+    if contents[0] is None or contents[1] is None:
+        return None, ["the versions of the assistant differ, but what is in them is not known of both"]
+    return changes(contents[0], contents[1]), []
+
+
+def _content(side: Side) -> Mapping[str, Any] | None:
+    """What a variant consists of; None where suites differ in that, and for runs from before it was kept."""
+    kept = side.run.settings.get(CONTENTS, {})
+    return kept.get(side.fingerprints[0]) if len(side.fingerprints) == 1 else None
+
+
+def _transcripts(before: Side, after: Side, wanted: Sequence[str]) -> Iterator[TranscriptPair]:
+    """The conversations in this order, each with the trials that tell most."""
+    from harness.compare.transcripts import transcripts
+
+    shown = _examples(before, wanted, "passed"), _examples(after, wanted, "failed")
+    for case in wanted:
+        yield transcripts(case, shown[0][case], shown[1][case])
+
+
+def _examples(side: Side, wanted: Sequence[str], outcome: str) -> dict[str, TrialResult]:
+    from harness.compare.transcripts import better_example
+
+    found: dict[str, TrialResult] = {}
+    if not wanted:
+        return found
+    cases = set(wanted)
+    for result in side.run.results:
+        case = f"{result.suite}/{result.conversation}"
+        if result.variant == side.variant and case in cases:
+            found[case] = better_example(found.get(case), result, outcome)
+    return found
+
+
+def comparison_text(comparison: Comparison, shown: int) -> str:
+    """The comparison for a terminal, with so many conversations turn by turn."""
+    from harness.reporters.comparison import terminal
+
+    return terminal(comparison, shown)
+
+
+def write_comparisons(comparisons: Sequence[Comparison], *, json: Path | None, markdown: Path | None) -> None:
+    """Write all of every comparison to the files that are named.
+
+    Raises:
+        ReportError: A file can't be written.
+    """
+    from harness.reporters.comparison import in_markdown
+    from harness.reporters.interface import write_report
+    from harness.workflows.verdicts import write_json
+
+    if json:
+        write_json({"comparisons": [each.as_json() for each in comparisons]}, json)
+    if markdown:
+        write_report(in_markdown(comparisons), markdown)

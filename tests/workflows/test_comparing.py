@@ -1,0 +1,304 @@
+"""Two stored runs, or two variants of one, are laid side by side."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import harness
+from harness.cli import PASSED, USAGE, exit_code
+from harness.results import Score, SuiteRun, TrialResult
+from harness.store.store import Store
+
+SUITE = """
+suite: shop
+assistant: now.yaml
+conversations:
+  - id: hours
+    cluster: visit
+    tags: [smoke]
+    turns:
+      - user: What are the opening hours of the shop?
+        expect: {answer: {mentions: ["9:00"]}}
+  - id: parking
+    cluster: visit
+    tags: [smoke]
+    turns:
+      - user: Where can I park my car?
+        expect: {answer: {mentions: [river]}, cites: [parking.md]}
+  - id: returns
+    tags: [money]
+    turns:
+      - user: Within how many days can I return a purchase?
+        expect: {answer: {mentions: ["30"]}}
+"""
+ASSISTANT = """
+name: Shop
+model: gpt-5.4
+instructions: |
+  You answer questions about the shop from the documents.
+  Be friendly.
+tools: [{type: file_search}]
+knowledge: ["papers/*.md"]
+"""
+DAMAGED = ASSISTANT.replace("Be friendly.", "Be brief.").replace("papers/*", "papers/[hp]*")
+PAPERS = {
+    "hours.md": "# Opening hours\n\nThe opening hours of the shop are from 9:00 to 18:00 on every day.\n",
+    "parking.md": "# Parking\n\nYou can park your car behind the shop at the river.\n",
+    "returns.md": "# Returns\n\nYou can return a purchase within 30 days.\n",
+}
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A store with three runs on the embedded server: whole, damaged, and both variants in one."""
+    folder = tmp_path_factory.mktemp("shop")
+    (folder / "papers").mkdir()
+    for name, text in PAPERS.items():
+        (folder / "papers" / name).write_text(text)
+    (folder / "now.yaml").write_text(ASSISTANT)
+    (folder / "next.yaml").write_text(DAMAGED)
+    (folder / "shop.yaml").write_text(SUITE)
+    for assistants in (["now"], ["next"], ["now", "next"]):
+        harness.evaluate(
+            str(folder / "shop.yaml"),
+            assistant=[str(folder / f"{name}.yaml") for name in assistants],
+            store=str(folder / "s.sqlite"),
+            repeats=5,
+        )
+    return folder
+
+
+def run_ids(folder: Path) -> list[str]:
+    with Store.open(folder / "s.sqlite") as store:
+        return [run.id for run in reversed(store.runs())]
+
+
+def compared(folder: Path, *arguments: str) -> list[dict[str, Any]]:
+    out = folder / "out.json"
+    assert (
+        exit_code(["compare", *arguments, "--json", str(out), "--store", str(folder / "s.sqlite")]) == PASSED
+    )
+    found: list[dict[str, Any]] = json.loads(out.read_text("utf-8"))["comparisons"]
+    return found
+
+
+def parts(found: dict[str, Any], kind: str) -> dict[str, str]:
+    return {each["name"]: each["verdict"] for each in found[kind]}
+
+
+def test_a_damaged_copy_is_worse_and_the_broken_conversation_is_shown_turn_by_turn(
+    shop: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, damaged, _ = run_ids(shop)
+    [found] = compared(shop, whole, damaged)
+    assert found["verdict"] == "worse"
+    assert found["conversations"]["regressed"] == ["shop/returns"]
+    assert found["conversations"]["passed"]["shop/returns"] == {"baseline": "5/5", "candidate": "0/5"}
+    assert parts(found, "tags") == {"money": "worse", "smoke": "undecided"}
+    assert parts(found, "clusters") == {"visit": "undecided"}
+    [talk] = found["transcripts"]
+    assert (talk["baseline"], talk["candidate"]) == ("shop/returns@now#1", "shop/returns@next#1")
+    assert any(line.startswith("- ") and "30" in line for line in talk["turns"][0]["answers"])
+    assert {"answer", "failed"} <= set(talk["turns"][0]["differs"])
+    told = capsys.readouterr().out
+    assert told.startswith(f"worse: next ({damaged}, embedded) against now ({whole}, embedded)")
+    assert "regressed (1): shop/returns 5/5 -> 0/5" in told
+    assert "failed: answer.mentions" in told
+
+
+def test_what_changed_in_the_assistant_is_shown_line_by_line(shop: Path) -> None:
+    [found] = compared(shop, *run_ids(shop)[:2])
+    changes = {each["part"]: each["diff"] for each in found["changes"]}
+    assert {"-Be friendly.", "+Be brief."} <= set(changes["instructions"])
+    assert any(line.startswith("-returns.md") for line in changes["documents"])
+    assert set(changes) == {"instructions", "documents"}
+
+
+def test_the_other_way_round_the_conversation_is_fixed_and_nothing_is_worse(shop: Path) -> None:
+    whole, damaged, _ = run_ids(shop)
+    [found] = compared(shop, damaged, whole)
+    assert found["conversations"]["fixed"] == ["shop/returns"]
+    assert found["verdict"] in ("better", "undecided")
+    assert found["transcripts"] == []
+
+
+def test_two_variants_of_one_run_are_compared_like_two_runs(shop: Path) -> None:
+    [found] = compared(shop, "latest", "--variants", "now,next")
+    assert (found["verdict"], found["conversations"]["regressed"]) == ("worse", ["shop/returns"])
+
+
+def test_the_same_assistant_twice_shows_no_difference(shop: Path) -> None:
+    whole, _, both = run_ids(shop)
+    [found] = compared(shop, whole, both, "--variants", "now,now")
+    assert (found["changes"], found["verdict"]) == ([], "undecided")
+    assert "both sides are the same version of the assistant" in found["notes"]
+    metrics = {each["name"]: each for each in found["metrics"]}
+    assert metrics["cost"]["delta"] == pytest.approx(0)
+    assert found["bill"]["ratio"] == pytest.approx(1)
+
+
+def test_several_candidates_share_the_level(shop: Path) -> None:
+    whole, damaged, both = run_ids(shop)
+    found = compared(shop, whole, damaged, both, "--variants", "now,next,next")
+    assert [each["candidate"]["run"] for each in found] == [damaged, both]
+    assert {each["metrics"][0]["alpha"] for each in found} == {0.025}
+
+
+def test_the_markdown_has_every_part_and_no_markup_of_others(shop: Path) -> None:
+    whole, damaged, _ = run_ids(shop)
+    out = shop / "c.md"
+    told = ["compare", whole, damaged, "--markdown", str(out), "--store", str(shop / "s.sqlite")]
+    assert exit_code([*told, "--show", "0"]) == PASSED
+    text = out.read_text("utf-8")
+    assert text.startswith("<!-- harness: comparison -->\n\n### worse")
+    assert "<summary>instructions</summary>" in text
+    assert "turn by turn</summary>" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["latest"], "needs two sides"),
+        (["latest", "latest"], "has several variants: 'now', 'next'"),
+        (["latest", "latest", "--variants", "now"], "names 1 variants for 2 runs"),
+        (["latest", "latest", "--variants", "now,now"], "compared with itself"),
+        (["latest", "--variants", "now,nex"], "Did you mean 'next'?"),
+        (["latest", "--variants", "now,next", "--margin", "2"], "--margin 2"),
+    ],
+    ids=["one side", "several variants", "too few names", "itself", "unknown variant", "margin"],
+)
+def test_what_can_not_be_compared_is_refused_in_words(
+    shop: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert exit_code(["compare", *arguments, "--store", str(shop / "s.sqlite")]) == USAGE
+    assert told in capsys.readouterr().err
+
+
+# --- runs that lack something -----------------------------------------------------------------------------
+
+START = datetime(2026, 3, 1, 8, tzinfo=UTC)
+
+
+def trial(case: str, repeat: int, outcome: str = "passed", **more: Any) -> TrialResult:
+    score = Score(
+        check="answer", scorer="answers", turn=0, value=True, passed=outcome == "passed", reason="so"
+    )
+    return TrialResult(
+        **{
+            "trial_id": f"desk/{case}@main#{repeat}",
+            "suite": "desk",
+            "conversation": case,
+            "variant": "main",
+            "fingerprint": "f",
+            "repeat": repeat,
+            "outcome": outcome,
+            "started_at": START,
+            "ended_at": START,
+            "scores": () if outcome == "errored" else (score,),
+            "cost_usd": Decimal("0.002"),
+            "latency_s": 1.0,
+            **more,
+        }
+    )
+
+
+def kept(folder: Path, *runs: list[TrialResult], prints: tuple[str, ...] = ()) -> None:
+    with Store.open(folder / "s.sqlite") as store:
+        for place, results in enumerate(runs):
+            told = {"fingerprints": {"suite desk": prints[place]}} if prints else {}
+            store.begin_run(
+                SuiteRun(
+                    id=f"run-{place}",
+                    started_at=START + timedelta(days=place),
+                    target="embedded",
+                    status="finished",
+                    planned=len(results),
+                    settings=told,
+                    results=tuple(results),
+                )
+            )
+
+
+def passes(cases: int, repeats: int, outcome: str = "passed", **more: Any) -> list[TrialResult]:
+    return [
+        trial(f"c{case}", repeat, outcome, **more)
+        for case in range(cases)
+        for repeat in range(1, repeats + 1)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "word"),
+    [
+        (passes(1, 1), passes(1, 1), "undecided"),
+        (passes(100, 5), passes(100, 5), "not worse"),
+        (passes(10, 5), passes(10, 5, "failed"), "worse"),
+        (passes(10, 5, "failed"), passes(10, 5), "better"),
+        (passes(10, 5), passes(10, 5, "errored"), "undecided"),
+        (passes(10, 5, cluster="one"), passes(10, 3, cluster="one"), "undecided"),
+        (passes(100, 5), passes(50, 5), "undecided"),
+        (passes(5, 2), [trial("other", 1)], "undecided"),
+    ],
+    ids="one case|all pass|all fail|all fixed|all errored|one cluster|half missing|no pair".split("|"),
+)
+def test_whatever_lacks_there_is_a_word_and_never_a_traceback(
+    tmp_path: Path, before: list[TrialResult], after: list[TrialResult], word: str
+) -> None:
+    kept(tmp_path, before, after)
+    assert compared(tmp_path, "run-0", "run-1")[0]["verdict"] == word
+
+
+def test_new_missing_and_turned_conversations_are_listed_by_id(tmp_path: Path) -> None:
+    before = [
+        trial("gone", 1),
+        trial("down", 1),
+        trial("up", 1, "failed"),
+        trial("shaky", 1),
+        trial("shaky", 2, "failed"),
+    ]
+    after = [
+        trial("new", 1),
+        trial("down", 1, "failed"),
+        trial("up", 1),
+        trial("shaky", 1),
+        trial("shaky", 2, "failed"),
+    ]
+    kept(tmp_path, before, after)
+    [found] = compared(tmp_path, "run-0", "latest")
+    lists = found["conversations"]
+    assert (lists["new"], lists["missing"]) == (["desk/new"], ["desk/gone"])
+    assert (lists["worse_unconfirmed"], lists["better_unconfirmed"]) == (["desk/down"], ["desk/up"])
+    assert (lists["flaky"], lists["regressed"], lists["fixed"]) == (["desk/shaky"], [], [])
+    assert [each["case_id"] for each in found["transcripts"]] == ["desk/down"]
+
+
+@pytest.mark.parametrize("cost", [None, Decimal(0)], ids=["unknown", "nothing"])
+def test_costs_without_a_ratio_are_not_compared(tmp_path: Path, cost: Decimal | None) -> None:
+    kept(tmp_path, passes(4, 2, cost_usd=cost), passes(4, 2))
+    [found] = compared(tmp_path, "run-0", "run-1")
+    assert (parts(found, "metrics")["cost"], found["bill"]) == ("undecided", None)
+
+
+def test_a_suite_that_changed_proves_nothing_good(tmp_path: Path) -> None:
+    kept(tmp_path, passes(100, 5), passes(100, 5), prints=("a", "b"))
+    [found] = compared(tmp_path, "run-0", "run-1")
+    assert found["verdict"] == "undecided"
+    assert "suite desk has changed" in found["notes"][0]
+
+
+def test_runs_that_did_not_keep_their_assistants_say_so(tmp_path: Path) -> None:
+    kept(tmp_path, passes(2, 1), passes(2, 1, fingerprint="g"))
+    [found] = compared(tmp_path, "run-0", "run-1")
+    assert found["changes"] is None
+    assert "is not known of both" in found["notes"][-1]
+
+
+def test_the_newest_green_run_can_be_the_baseline(tmp_path: Path) -> None:
+    kept(tmp_path, passes(10, 5), passes(10, 5, "failed"), passes(10, 5, "failed"))
+    assert compared(tmp_path, "green", "latest")[0]["baseline"]["run"] == "run-0"

@@ -139,7 +139,7 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
     """
     if usage is None:
         return Cost(None, "the target reported no usage")
-    if model in _unpriced:
+    if model in _unpriced or not _may_be_listed(model):
         return _no_price(model)
     from genai_prices import Usage as PricedUsage
     from genai_prices import calc_price
@@ -159,6 +159,18 @@ def token_cost(model: str, usage: Usage | None) -> Cost:
         return Cost(None, f"the usage that the target reported can't be: {error}")
 
 
+# Names of listed models have a digit or a hyphen, but for these words. The book takes a tenth of a short run
+# to load, only to say that it knows no model of a name such as "scripted".
+_LISTED_WORDS = ("ada", "babbage", "curie", "davinci", "moderation")
+_DIGIT_OR_HYPHEN = re.compile(r"[\d-]")
+
+
+def _may_be_listed(model: str) -> bool:
+    """Whether the price book has to be asked; False only for names that it can't hold."""
+    name = model.lower()
+    return _DIGIT_OR_HYPHEN.search(name) is not None or any(word in name for word in _LISTED_WORDS)
+
+
 # The price book looks through all its patterns to find that none fits: 2 ms that a run would pay every turn.
 _unpriced: set[str] = set()
 _MOST_UNPRICED = 1_000
@@ -170,6 +182,8 @@ def _no_price(model: str) -> Cost:
 
 def context_tokens(model: str) -> int | None:
     """The most tokens that a prompt of this model can have; None when nobody wrote it down."""
+    if not _may_be_listed(model):
+        return None
     from genai_prices import Usage as PricedUsage
     from genai_prices import calc_price
 

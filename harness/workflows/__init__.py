@@ -1,22 +1,32 @@
-"""Whole jobs in a few calls: run suites, go on with a run, read one back, write its report."""
+"""Whole jobs in a few calls: run suites, go on with a run, read one back, write its report.
 
-from harness.workflows.calibrating import Calibrated, calibrate
-from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
-from harness.workflows.comparing import compare_runs, comparison_text, write_comparisons
-from harness.workflows.exporting import export
-from harness.workflows.forecasting import Forecast, forecast
-from harness.workflows.jobs import Job, load, plan_of
-from harness.workflows.rescoring import Rescored, rescore
-from harness.workflows.running import Control, Listener, evaluate, resume, start
-from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
-from harness.workflows.verdicts import (
-    gate_run,
-    gate_table,
-    plan_trials,
-    run_trials,
-    table_statistics,
-    write_json,
-)
+<<<<<<< HEAD
+A job's module loads when the job is asked for: a run needs neither calibration nor cleaning nor export.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harness.workflows.calibrating import Calibrated, calibrate
+    from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
+    from harness.workflows.comparing import compare_runs, comparison_text, write_comparisons
+    from harness.workflows.exporting import export
+    from harness.workflows.forecasting import Forecast, forecast
+    from harness.workflows.jobs import Job, load, plan_of
+    from harness.workflows.rescoring import Rescored, rescore
+    from harness.workflows.running import Control, Listener, evaluate, resume, start
+    from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
+    from harness.workflows.verdicts import (
+        gate_run,
+        gate_table,
+        plan_trials,
+        run_trials,
+        table_statistics,
+        write_json,
+    )
 
 __all__ = [
     "Calibrated",
@@ -54,3 +64,52 @@ __all__ = [
     "write_html",
     "write_json",
 ]
+
+_HOME = {
+    "Calibrated": "calibrating",
+    "Cleaning": "cleaning",
+    "Control": "running",
+    "Forecast": "forecasting",
+    "Job": "jobs",
+    "Listener": "running",
+    "Rescored": "rescoring",
+    "Wanted": "cleaning",
+    "calibrate": "calibrating",
+    "clean": "cleaning",
+    "compare_runs": "comparing",
+    "comparison_text": "comparing",
+    "evaluate": "running",
+    "export": "exporting",
+    "forecast": "forecasting",
+    "gate_run": "verdicts",
+    "gate_table": "verdicts",
+    "left_behind": "cleaning",
+    "load": "jobs",
+    "plan_of": "jobs",
+    "plan_trials": "verdicts",
+    "render": "stored",
+    "rescore": "rescoring",
+    "resume": "running",
+    "run_trials": "verdicts",
+    "start": "running",
+    "stored_run": "stored",
+    "stored_runs": "stored",
+    "summary": "stored",
+    "table_statistics": "verdicts",
+    "write": "stored",
+    "write_comparisons": "comparing",
+    "write_html": "stored",
+    "write_json": "verdicts",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'harness.workflows' has no attribute {name!r}")
+    # Kept, so that whoever looks again finds it at once.
+    found = globals()[name] = getattr(importlib.import_module(f"harness.workflows.{_HOME[name]}"), name)
+    return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from decimal import Decimal
 
+import genai_prices
+import pytest
+from genai_prices import calc_price
+from genai_prices.data import providers
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harness.cost.prices import Cost, ModelPrice, PriceBook, code_interpreter_cost, fees, token_cost
 from harness.cost.usage import Usage, from_api, total
+
+
+def _words_of_the_book() -> list[str]:
+    """Every model the book lists, as written and without all that a plain word has not."""
+    (book,) = (provider for provider in providers if provider.id == "openai")
+    ids = [model.id for model in book.models]
+    return sorted({*ids, *(re.sub(r"[\d-]", "", each) for each in ids)})
 
 
 def test_tokens_are_billed_at_list_price_with_cached_ones_at_their_own_rate() -> None:
@@ -21,6 +33,18 @@ def test_an_unknown_model_has_an_unknown_price_and_says_so() -> None:
     cost = token_cost("no-such-model", Usage(prompt_tokens=5))
     assert cost.usd is None
     assert "no-such-model" in cost.reason
+
+
+@given(st.text("abcdefghijklmnopqrstuvwxyz_ .:/ADMO", max_size=12) | st.sampled_from(_words_of_the_book()))
+def test_a_name_that_the_book_is_not_asked_for_has_no_price_in_it(name: str) -> None:
+    if token_cost(name, Usage(prompt_tokens=5)).usd is None:
+        with pytest.raises(LookupError):
+            calc_price(genai_prices.Usage(input_tokens=5), model_ref=name, provider_id="openai")
+
+
+@pytest.mark.parametrize("name", ["ada", "davinci", "Curie", "babbage", "omni-moderation-latest"])
+def test_listed_models_named_by_a_plain_word_keep_their_price(name: str) -> None:
+    assert token_cost(name, Usage(prompt_tokens=5)).usd is not None
 
 
 def test_missing_usage_is_unknown_not_free() -> None:

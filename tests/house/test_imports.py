@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from harness import workflows
+
 HEAVY = {
     "openai",
     "pandas",
@@ -22,11 +24,15 @@ HEAVY = {
 }
 
 
-def _loaded_by(code: str) -> set[str]:
+def _modules_loaded_by(code: str) -> set[str]:
     lines = ["import sys", "try:", f"    {code}", "except SystemExit:", "    pass"]
     script = "\n".join([*lines, "import json", "print(json.dumps(sorted(sys.modules)))"])
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    return {name.partition(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
+    return set(json.loads(done.stdout.splitlines()[-1]))
+
+
+def _loaded_by(code: str) -> set[str]:
+    return {name.partition(".")[0] for name in _modules_loaded_by(code)}
 
 
 def test_importing_the_package_loads_nothing_of_it() -> None:
@@ -46,3 +52,16 @@ def test_help_and_version_load_no_heavy_library(arguments: list[str]) -> None:
 def test_an_offline_run_does_not_load_the_openai_client() -> None:
     code = "from harness.targets.making import TargetOptions, make_target; make_target(TargetOptions())"
     assert "openai" not in _loaded_by(code)
+
+
+def test_a_job_loads_without_the_other_jobs() -> None:
+    loaded = _modules_loaded_by("from harness.workflows import start")
+    others = ("calibrating", "cleaning", "comparing", "exporting", "forecasting", "verdicts")
+    assert not loaded & {f"harness.workflows.{name}" for name in others}
+
+
+def test_every_job_named_is_there_and_no_other() -> None:
+    assert sorted(workflows.__all__) == sorted(workflows.__dir__())
+    assert all(hasattr(workflows, name) for name in workflows.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'evaluates'"):
+        _ = workflows.evaluates

@@ -2,7 +2,12 @@
 
 from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
-from harness.workflows.comparing import compare_runs, comparison_text, write_comparisons
+from harness.workflows.comparing import (
+    assistants_named,
+    compare_runs,
+    comparison_text,
+    write_comparisons,
+)
 from harness.workflows.exporting import export
 from harness.workflows.forecasting import Forecast, forecast
 from harness.workflows.jobs import Job, load, plan_of
@@ -27,6 +32,7 @@ __all__ = [
     "Listener",
     "Rescored",
     "Wanted",
+    "assistants_named",
     "calibrate",
     "clean",
     "compare_runs",

@@ -49,6 +49,31 @@ def compare_runs(
     return [_compared(before, candidate, each) for candidate in after]
 
 
+def assistants_named(names: Sequence[str]) -> bool:
+    """Whether these are assistants that are to be run, not stored runs.
+
+    Raises:
+        SettingsError: Some are, others not.
+    """
+    from harness.suite.assistants import is_assistant_id
+    from harness.suite.revisions import split_revision
+
+    to_run = [
+        name
+        for name in names
+        if name.endswith((".yaml", ".yml")) or is_assistant_id(name) or split_revision(name) is not None
+    ]
+    if not to_run:
+        return False
+    if len(to_run) < max(2, len(names)):
+        raise SettingsError(
+            f"{to_run[0]!r} is an assistant to be run, and can't be compared with "
+            + ("nothing" if len(names) == 1 else "a stored run"),
+            hint="Name assistants only: they are run side by side. Or run it first, and compare the runs.",
+        )
+    return True
+
+
 def _records(settings: Settings, runs: Sequence[str]) -> list[SuiteRun]:
     if runs and runs[0] == GREEN and len(runs) > 1:
         after = [stored_run(settings, run) for run in runs[1:]]

@@ -180,6 +180,36 @@ def test_what_can_not_be_compared_is_refused_in_words(
     assert told in capsys.readouterr().err
 
 
+def test_assistant_files_are_run_side_by_side_and_then_compared(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    out, store = tmp_path / "c.json", tmp_path / "s.sqlite"
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--repeats", "5", "--no-progress"]
+    assert exit_code([*asked, "--json", str(out), "--store", str(store)]) == PASSED
+    [found] = json.loads(out.read_text("utf-8"))["comparisons"]
+    assert (found["verdict"], found["conversations"]["regressed"]) == ("worse", ["shop/returns"])
+    assert found["baseline"]["run"] == found["candidate"]["run"]
+    assert "30 of 30 trials ended" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["now.yaml"], "compared with nothing"),
+        (["latest", "next.yaml"], "compared with a stored run"),
+        (["now.yaml", "next.yaml", "--variants", "a,b"], "--variants goes with stored runs"),
+        (["a", "b", "--suite", "s.yaml", "--budget", "1"], "--suite, --budget goes with assistants"),
+    ],
+    ids=["one file", "mixed", "variants", "options of a run"],
+)
+def test_files_and_runs_are_not_mixed_up(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert exit_code(["compare", *arguments]) == USAGE
+    assert told in capsys.readouterr().err
+
+
 # --- runs that lack something -----------------------------------------------------------------------------
 
 START = datetime(2026, 3, 1, 8, tzinfo=UTC)

@@ -78,7 +78,7 @@ def _answer(row: Row, compared: Comparison, risks: Sequence[TokenRisk], sentence
 
 def _sentences(row: Row, compared: Comparison, risks: Sequence[TokenRisk]) -> Iterator[Case]:
     for claim, support in zip(compared.claims, compared.supports, strict=True):
-        own = risk.inside(risks, [(claim.start, claim.end)])
+        own = risk.inside(risks, claim.start, claim.end)
         label = any(start < claim.end and end > claim.start for start, end, *_ in row["spans"])
         yield Case(row, risk.sentence_features(support, own), int(label))
 

@@ -136,6 +136,7 @@ def main() -> None:
     write_model(Recipe(arguments.weights, arguments.out, rows).mean(), arguments.out)
     held_out = [row for row in rows if is_held_out(row, row["set"])]
     calibrate(arguments.out, TOKENIZER.read_bytes(), held_out)
+    write_checksums(arguments.out, MODEL, "calibration.json")
     print(f"{(arguments.out / MODEL).stat().st_size:,} bytes")
 
 

@@ -237,9 +237,17 @@ class _Sources:
         """The text of the cited passage: as it was captured, or the likeliest that an earlier turn found."""
         texts = [r.text for r in self.found if r.text and _is_of(r, citation.file_id, filename)]
         if citation.chunk is not None:
-            return citation.chunk if not texts or citation.chunk in texts else None
+            return citation.chunk if not texts or _stands_in(citation.chunk, texts) else None
         said = _stems(sentence)
         return max(texts, key=lambda text: len(said & _stems(text)), default=None)
+
+
+def _stands_in(quoted: str, texts: Sequence[str]) -> bool:
+    """Whether a cited text is one of these passages, or quotes words of one."""
+    if quoted in texts:
+        return True
+    said = fold(quoted)
+    return bool(_stems(quoted)) and any(said in fold(text) for text in texts)
 
 
 @lru_cache(maxsize=2_048)

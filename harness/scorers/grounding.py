@@ -39,7 +39,7 @@ from harness.scorers.verdicts import Verdict, Verdicts
 from harness.suite.records import GroundedExpectation
 from harness.trace.records import TurnTrace
 
-THRESHOLD: float = risk.calibration().answers.threshold
+THRESHOLD: float = risk.answer_threshold()
 """Probability of :func:`score_answers` from which an answer counts as unsupported; from training rows."""
 
 _SHOWN = 400  # characters of evidence kept beside a sentence

@@ -35,8 +35,8 @@ _BY_SCRIPT = {
 }  # fmt: skip
 
 _WORDS = {
-    "en": """the of and to in is you that it for on are as with his they at be this have from or one had by
-        not what all were we when your can there an each which she do how their if will up about then
+    "en": """the of and a i to in is you that it for on are as with his they at be this have from or one had
+        by not what all were we when your can there an each which she do how their if will up about then
         them would so her him has more could no than been who its now my our please also but was should
         may any into""",
     "de": """der die das und ist nicht sie ich es ein eine einen einem einer zu den von mit auf für im dem

@@ -10,13 +10,15 @@ trained on (``training/grounding.py``).
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
+from operator import attrgetter
 
 import msgspec
 
-from harness.scorers.lexical import Comparison
+from harness.scorers.lexical import Comparison, coefficients
 from harness.scorers.support import Support
 from harness.scorers.token_model import TokenRisk
 
@@ -74,18 +76,26 @@ def calibration() -> Calibration:
     return msgspec.json.decode(content, type=Calibration)
 
 
+def answer_threshold() -> float:
+    """Probability from which an answer counts as unsupported; that of words alone without a calibration."""
+    try:
+        return calibration().answers.threshold
+    except (OSError, msgspec.DecodeError):  # the package is damaged: then the model is not used either
+        return coefficients().threshold
+
+
 def answer_features(words: float, sentences: Sequence[float], risks: Sequence[TokenRisk]) -> dict[str, float]:
     """What the regression over answers looks at.
 
     Args:
         words: Probability that the comparison of words gives, 0 to 1.
-        sentences: Logits of the regression over sentences, for each claim.
+        sentences: Logits of the regression over sentences, for each claim that is no copy.
         risks: The tokens of the answer, without those of copied claims.
     """
     return {
         "words": logit(words),
         "peak": _top(risks, 1),
-        "worst": max(sentences, default=-_MOST_LOGIT),
+        "worst": max(sentences, default=_COPIED),
         "amount": math.log1p(sum(map(_sigmoid, sentences))),
     }
 
@@ -107,13 +117,17 @@ def of_answer(compared: Comparison, risks: Sequence[TokenRisk]) -> float:
 
 def features_of(sentences: Regression, compared: Comparison, risks: Sequence[TokenRisk]) -> dict[str, float]:
     """What the regression over answers looks at, when sentences are judged by this one."""
-    judged = list(zip(compared.claims, compared.supports, compared.copied, strict=True))
-    copied = [(claim.start, claim.end) for claim, _, is_copied in judged if is_copied]
-    logits = [
-        sentence_logit(sentences, support, inside(risks, [(claim.start, claim.end)]), copied=is_copied)
-        for claim, support, is_copied in judged
-    ]
-    return answer_features(compared.probability, logits, outside(risks, copied))
+    logits: dict[str, float] = {}  # said twice is no more risk than said once
+    copied: set[TokenRisk] = set()
+    for claim, support, is_copied in zip(compared.claims, compared.supports, compared.copied, strict=True):
+        own = inside(risks, claim.start, claim.end)
+        if is_copied:
+            copied.update(own)
+        else:
+            logits[claim.text] = sentence_logit(sentences, support, own, copied=False)
+    return answer_features(
+        compared.probability, list(logits.values()), [risk for risk in risks if risk not in copied]
+    )
 
 
 def sentence_logit(
@@ -150,14 +164,10 @@ def doubted(risks: Sequence[TokenRisk], least: float | None = None) -> list[tupl
     return runs
 
 
-def inside(risks: Iterable[TokenRisk], spans: Sequence[tuple[int, int]]) -> list[TokenRisk]:
-    """The tokens that stand in one of these ranges of characters."""
-    return [risk for risk in risks if any(start <= risk.start < end for start, end in spans)]
-
-
-def outside(risks: Iterable[TokenRisk], spans: Sequence[tuple[int, int]]) -> list[TokenRisk]:
-    """The tokens that stand in none of these ranges of characters."""
-    return [risk for risk in risks if not any(start <= risk.start < end for start, end in spans)]
+def inside(risks: Sequence[TokenRisk], start: int, end: int) -> Sequence[TokenRisk]:
+    """The tokens that begin in a range of characters; ``risks`` are in order."""
+    first = bisect_left(risks, start, key=attrgetter("start"))
+    return risks[first : bisect_left(risks, end, lo=first, key=attrgetter("start"))]
 
 
 def _top(risks: Sequence[TokenRisk], most: int) -> float:

@@ -94,6 +94,7 @@ def default() -> TokenModel | None:
 def loaded() -> TokenModel | None:
     """As :func:`default`, which keeps several threads from loading it at once."""
     try:
+        files.checked(_folder(), "calibration.json")
         words, _ = files.checked(resources.files("harness.embedding").joinpath("minilm"), "tokenizer.json")
         return TokenModel(_folder(), files.tokenizer(words))
     except (OSError, ValueError, ImportError) as problem:

@@ -24,10 +24,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+from harness.errors import ScorerError
 from harness.results import Score
-from harness.scorers import jargon
+from harness.scorers import jargon, material
 from harness.scorers.interface import Check, Scene
 from harness.scorers.languages import language_of
 from harness.scorers.manners import COURTEOUS, OFFERS, WARM, harsh_in
@@ -77,10 +79,15 @@ def _prose(turn: TurnTrace) -> str:
 
 
 def _unmeasurable(text: str) -> str | None:
-    if not any(character.isalpha() for character in text):
+    letters = [character for character in text if character.isalpha()]
+    if not letters:
         return "not measured: the answer has no words"
     code = language_of(text).code
-    return None if code in (None, "en") else f"not measured: only English is, and the answer is in {code!r}"
+    if code not in (None, "en"):
+        return f"not measured: only English is, and the answer is in {code!r}"
+    if sum(character.isascii() for character in letters) < len(letters) / 2:  # too short to tell its language
+        return "not measured: only English is, and the answer is in another script"
+    return None
 
 
 def _score(
@@ -104,8 +111,12 @@ def _jargon(check: Check, scene: Scene, wanted: JargonExpectation | bool, _: str
     """The terms of all turns; ``false`` wants none."""
     expected = wanted if isinstance(wanted, JargonExpectation) else JargonExpectation()
     found: dict[str, dict[str, Any]] = {}
+    try:
+        explained = _documented(scene) if expected.documents else {}
+    except ScorerError as error:
+        return _score(check, "jargon", None, None, f"not measured: {error}")
     for turn, trace in enumerate(scene.turns(check), start=check.turn or 0):
-        for term, source in _terms_of(turn, trace, scene, expected).items():
+        for term, source in _terms_of(turn, trace, scene, expected, explained).items():
             found.setdefault(term, {"term": term, "turn": turn, "source": source})
     listed = ", ".join(f"{term!r} ({one['source']})" for term, one in list(found.items())[:5])
     allowed = f", allowed are {expected.max}" if expected.max else ""
@@ -116,7 +127,22 @@ def _jargon(check: Check, scene: Scene, wanted: JargonExpectation | bool, _: str
     )
 
 
-def _terms_of(turn: int, trace: TurnTrace, scene: Scene, expected: JargonExpectation) -> dict[str, str]:
+def _documented(scene: Scene) -> dict[str, str]:
+    """The terms that the assistant's own documents explain; a glossary may go over pages."""
+    pages: dict[str, list[str]] = {}
+    for page in material.documents_of(scene):
+        pages.setdefault(page.filename or "", []).append(page.text)
+    return _explained_in(tuple((name, "\n".join(texts)) for name, texts in pages.items()))
+
+
+@lru_cache(maxsize=16)
+def _explained_in(texts: tuple[tuple[str, str], ...]) -> dict[str, str]:
+    return jargon.explained_in(texts)  # the same documents for each turn of each trial
+
+
+def _terms_of(
+    turn: int, trace: TurnTrace, scene: Scene, expected: JargonExpectation, documented: dict[str, str]
+) -> dict[str, str]:
     before = scene.trace.turns[: turn + 1]
     history = scene.trace.history
     told = [message.text for message in history if message.role == "user"]
@@ -125,14 +151,15 @@ def _terms_of(turn: int, trace: TurnTrace, scene: Scene, expected: JargonExpecta
     terms = dict.fromkeys(expected.terms, "listed")
     if expected.documents:
         texts = [(r.filename, r.text) for each in before for r in each.search_results if r.text]
-        terms = {t: f"explained in {name}" for t, name in jargon.explained_in(texts).items()} | terms
+        explained = documented | jargon.explained_in(texts)
+        terms = {t: f"explained in {name}" for t, name in explained.items()} | terms
     if expected.abbreviations:
         terms = dict.fromkeys(jargon.abbreviations_in(answer), "abbreviation") | terms
     earlier = [message.text for message in history if message.role == "assistant"]
     earlier += [each.answer for each in before[:-1]]
-    explained = [term for term in terms if any(jargon.explains(term, text) for text in earlier)]
+    known = [term for term in terms if any(jargon.explains(term, text) for text in earlier)]
     return jargon.unexplained(
-        answer, told, terms, allowed=[*expected.allowed, *explained, *_own_names(scene, terms)]
+        answer, told, terms, allowed=[*expected.allowed, *known, *_own_names(scene, terms)]
     )
 
 

@@ -67,7 +67,7 @@ class Verdicts:
         support = support_of(sentence.text, self._evidence, known)
         if self._risks is None or not support.window:
             return Verdict(support.supported, None, support, support.why)
-        risks = risk.inside(self._risks, [(sentence.start, sentence.end)])
+        risks = risk.inside(self._risks, sentence.start, sentence.end)
         copied = self._copies.hold(sentence.text)
         probability = risk.of_sentence(support, risks, copied=copied)
         if support.conflicts:

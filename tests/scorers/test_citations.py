@@ -26,6 +26,24 @@ def cited(talk: Any, text: str, *chunks: str, file_id: str = "file-1", **more: A
     return talk.turn("", talk.search(talk.WARRANTY), messages=(message,), **more)
 
 
+@pytest.mark.parametrize(
+    ("quote", "resolves"),
+    [
+        ("covers manufacturing defects for 24 months", True),
+        ("  COVERS MANUFACTURING\nDEFECTS ", True),
+        ("covers manufacturing defects for 36 months", False),
+        (" ", False),
+        ("the", False),
+    ],
+)
+def test_a_citation_may_quote_a_part_of_what_was_retrieved(
+    talk: Any, by_check: Any, quote: str, resolves: bool
+) -> None:
+    found = by_check(talk.scores([cited(talk, f"{SENTENCE}^", quote)], {"cites": True}))
+    assert found["cites"].passed is resolves
+    assert ("cites.supported" in found) is resolves
+
+
 def test_a_citation_of_a_retrieved_document_passes_and_its_support_is_told(talk: Any, by_check: Any) -> None:
     turns = [talk.turn(SENTENCE, talk.search(talk.WARRANTY), cites=(("file-1", talk.WARRANTY),))]
     found = by_check(talk.scores(turns, {"cites": ["warranty.pdf"]}))

@@ -236,6 +236,11 @@ def test_a_copied_sentence_adds_less_risk_than_an_invented_one() -> None:
     assert copied < THRESHOLD
 
 
+def test_saying_what_the_context_says_many_times_is_no_more_risk_than_once() -> None:
+    once = "Deleted files stay in the bin for 30 days. "
+    assert risk(once * 300) <= risk(once) + 0.05
+
+
 def test_an_invented_answer_is_found() -> None:
     ship = "It sails from Lisbon at 7:45 with 88 sheep and a brass band. Tickets cost 12 doubloons."
     assert risk(f"Astronauts love the purple submarine. {ship}") > THRESHOLD

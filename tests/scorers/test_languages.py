@@ -36,6 +36,13 @@ def test_what_is_too_little_to_tell_is_not_guessed(text: str) -> None:
     assert found.why
 
 
+@pytest.mark.parametrize(
+    "text", ["The Basic plan costs 13 dollars a month.", "Pro costs 30 dollars a month and Basic costs 12."]
+)
+def test_terse_english_with_an_article_is_not_taken_for_czech(text: str) -> None:
+    assert language_of(text).code in ("en", None), language_of(text)
+
+
 def test_names_links_and_code_do_not_hide_the_language() -> None:
     text = (
         "Sie können das Modul mit `pip install the-best-of-all` laden, "

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -57,6 +58,33 @@ def test_what_the_user_said_first_is_no_jargon(talk: Any) -> None:
     turns = [talk.turn("Hi", user="We use SSO."), talk.turn("Turn SSO on.", user="How?")]
     assert talk.one(turns, {"tone": {"jargon": False}}).passed
     assert talk.one(turns, whole={"tone": {"jargon": False}}).passed
+
+
+def test_a_glossary_of_the_assistants_documents_counts_without_being_retrieved(
+    talk: Any, tmp_path: Path
+) -> None:
+    glossary = tmp_path / "handbook.md"
+    glossary.write_text(GLOSSARY, encoding="utf-8")
+    turns = [talk.turn("Set up a webhook for your tenant.", talk.search("Nothing of it."))]
+    found = talk.one(turns, {"tone": {"jargon": False}}, documents=[glossary])
+    assert found.evidence["terms"] == [
+        {"term": "Webhook", "turn": 0, "source": "explained in handbook.md"},
+        {"term": "Tenant", "turn": 0, "source": "explained in handbook.md"},
+    ]
+    assert talk.one(turns, {"tone": {"jargon": {"documents": False}}}, documents=[glossary]).passed
+
+
+def test_a_document_that_cannot_be_read_leaves_jargon_alone_unmeasured(talk: Any, tmp_path: Path) -> None:
+    turns = [talk.turn("Set up a webhook.")]
+    wanted = {"tone": {"jargon": False, "clear": True}}
+    jargon, clear = (
+        score
+        for score in talk.scores(turns, wanted, documents=[tmp_path / "gone.md"])
+        if "tone" in score.check
+    )
+    assert (jargon.value, jargon.passed) == (None, None)
+    assert "gone.md" in jargon.reason
+    assert clear.passed
 
 
 def test_what_the_assistant_explained_before_is_no_jargon(talk: Any) -> None:
@@ -187,6 +215,10 @@ def test_other_languages_and_answers_without_words_are_not_measured(talk: Any) -
     german = tone(talk, "Sie können den Bericht als Tabelle exportieren, wenn Sie das wollen.", clear=True)
     assert (german.value, german.passed) == (None, None)
     assert german.reason == "not measured: only English is, and the answer is in 'de'"
+    for short in ("الخطة الأساسية تكلف 12 دولارا شهريا.", "Тариф стоит дорого."):
+        found = tone(talk, short, clear=True)
+        assert found.value is None
+        assert found.reason.startswith("not measured: only English is")
     assert tone(talk, "```\nx = 1\n```", friendly=True).reason == "not measured: the answer has no words"
 
 

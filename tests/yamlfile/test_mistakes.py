@@ -52,7 +52,7 @@ def test_a_long_text_is_shown_shortened():
         (tuple[str, ...], "a list of texts"),
         (tuple[Literal["image", "file"], ...], "a list of image or file"),
         (dict[str, Any] | Literal["auto"] | None, "a block of keys and values or auto"),
-        (Expect.model_fields["grounded"].annotation, "true, false or a block with min"),
+        (Expect.model_fields["grounded"].annotation, "true, false or a block with min, against"),
         (Conversation.model_fields["turns"].annotation, "a list of blocks"),
     ],
 )

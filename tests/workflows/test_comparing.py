@@ -180,6 +180,19 @@ def test_what_can_not_be_compared_is_refused_in_words(
     assert told in capsys.readouterr().err
 
 
+def test_a_run_keeps_its_assistants_without_secrets(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "bot.yaml").write_text(
+        "{name: Bot, model: m, instructions: 'The key is sk-proj-abcdefghijklmnopqrstuvwx1234.'}"
+    )
+    (tmp_path / "s.yaml").write_text(
+        "{suite: s, assistant: bot.yaml, conversations: [{id: a, turns: [{user: hi}]}]}"
+    )
+    run = harness.evaluate(str(tmp_path / "s.yaml"), store=str(tmp_path / "s.sqlite"))
+    [content] = run.settings["contents"].values()
+    assert "abcdefghij" not in content["assistant"]["instructions"]
+    assert "[redacted" in content["assistant"]["instructions"]
+
+
 def test_assistant_files_are_run_side_by_side_and_then_compared(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

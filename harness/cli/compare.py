@@ -79,13 +79,15 @@ def command(
 ) -> int:
     """Show what differs between stored runs, or between variants of one run (ids, 'latest', 'green').
 
-    Assistants (FILE.yaml, FILE.yaml@REVISION, asst_... ids) are run first, side by side in one run.
+    Assistants (FILE.yaml, FILE.yaml@REVISION, asst_... ids) are run first: side by side in one run, or, after
+    a stored run as the baseline, as that run was.
 
     \b
     Examples:
       harness compare 20260102-030405-ab12 latest
       harness compare green latest --markdown comparison.md
       harness compare latest --variants short,long
+      harness compare latest prompt.yaml
       harness compare prompt.yaml@main prompt.yaml --suite suites/acme --repeats 5
 
     Conversations are paired by their ids. It ends with 0 whatever it finds; harness gate decides.
@@ -97,18 +99,20 @@ def command(
     question = Question(margin=margin, alpha=alpha)
     names = [name.strip() for name in variants.split(",")] if variants else []
     settings = load_settings(flags)
-    if not workflows.assistants_named(runs):
+    changed = [name for name, value in flags.items() if value is not None]
+    asked = workflows.to_be_run(settings, runs, suites, changed)
+    if asked is None:
         _refuse_run_options(ctx)
         _tell(workflows.compare_runs(settings, runs, question, names), show, json_file, markdown_file)
         return cli.PASSED
     if names:
         raise click.UsageError("--variants goes with stored runs; assistants are compared as they are named")
-    record, unpaid = _run(workflows.Job(suites, settings, runs), quiet=no_progress)
+    record, unpaid = _run(asked.job, quiet=no_progress)
     click.echo(f"run {record.id}: {len(record.results)} of {record.planned} trials ended")
     if unpaid.reason:
         click.echo(f"budget: {unpaid.reason}")
-    known = record.settings["variants"]
-    _tell(workflows.compare_runs(settings, [record.id], question, known), show, json_file, markdown_file)
+    sides = asked.sides(record)
+    _tell(workflows.compare_runs(settings, sides[0], question, sides[1]), show, json_file, markdown_file)
     return cli.PASSED if record.status == "finished" else cli.INTERRUPTED
 
 

@@ -3,9 +3,9 @@
 from harness.workflows.calibrating import Calibrated, calibrate
 from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
 from harness.workflows.comparing import (
-    assistants_named,
     compare_runs,
     comparison_text,
+    to_be_run,
     write_comparisons,
 )
 from harness.workflows.exporting import export
@@ -32,7 +32,6 @@ __all__ = [
     "Listener",
     "Rescored",
     "Wanted",
-    "assistants_named",
     "calibrate",
     "clean",
     "compare_runs",
@@ -55,6 +54,7 @@ __all__ = [
     "stored_runs",
     "summary",
     "table_statistics",
+    "to_be_run",
     "write",
     "write_comparisons",
     "write_html",

@@ -180,6 +180,19 @@ def test_what_can_not_be_compared_is_refused_in_words(
     assert told in capsys.readouterr().err
 
 
+def test_a_file_is_run_as_the_stored_baseline_was(shop: Path, tmp_path: Path) -> None:
+    out, store = tmp_path / "c.json", tmp_path / "s.sqlite"
+    harness.evaluate(
+        str(shop / "shop.yaml"), assistant=str(shop / "now.yaml"), store=str(store), repeats=5, tags="money"
+    )
+    asked = ["compare", "latest", str(shop / "next.yaml"), "--no-progress"]
+    assert exit_code([*asked, "--json", str(out), "--store", str(store)]) == PASSED
+    [found] = json.loads(out.read_text("utf-8"))["comparisons"]
+    assert found["conversations"]["regressed"] == ["shop/returns"]
+    assert (found["baseline"]["trials"], found["candidate"]["trials"]) == (5, 5)
+    assert found["baseline"]["run"] != found["candidate"]["run"]
+
+
 def test_a_run_keeps_its_assistants_without_secrets(shop: Path, tmp_path: Path) -> None:
     (tmp_path / "bot.yaml").write_text(
         "{name: Bot, model: m, instructions: 'The key is sk-proj-abcdefghijklmnopqrstuvwx1234.'}"
@@ -209,12 +222,13 @@ def test_assistant_files_are_run_side_by_side_and_then_compared(
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        (["now.yaml"], "compared with nothing"),
-        (["latest", "next.yaml"], "compared with a stored run"),
+        (["now.yaml"], "not clear against what"),
+        (["now.yaml", "latest"], "not clear against what"),
+        (["latest", "now.yaml", "--suite", "s.yaml"], "--suite is given, and a stored run"),
         (["now.yaml", "next.yaml", "--variants", "a,b"], "--variants goes with stored runs"),
         (["a", "b", "--suite", "s.yaml", "--budget", "1"], "--suite, --budget goes with assistants"),
     ],
-    ids=["one file", "mixed", "variants", "options of a run"],
+    ids=["one file", "baseline last", "suites of a run", "variants", "options of a run"],
 )
 def test_files_and_runs_are_not_mixed_up(
     capsys: pytest.CaptureFixture[str], arguments: list[str], told: str

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -191,6 +192,25 @@ def test_a_file_is_run_as_the_stored_baseline_was(shop: Path, tmp_path: Path) ->
     assert found["conversations"]["regressed"] == ["shop/returns"]
     assert (found["baseline"]["trials"], found["candidate"]["trials"]) == (5, 5)
     assert found["baseline"]["run"] != found["candidate"]["run"]
+
+
+def test_a_file_is_compared_with_itself_at_a_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bot.yaml").write_text("{name: Bot, model: m, instructions: Be kind.}")
+    Path("s.yaml").write_text(
+        "{suite: s, assistant: bot.yaml, conversations: [{id: a, turns: [{user: hi}]}]}"
+    )
+    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        who = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"]
+        subprocess.run(["git", *who, *command], check=True)
+    Path("bot.yaml").write_text("{name: Bot, model: m, instructions: Be brief.}")
+    asked = ["compare", "bot.yaml@main", "bot.yaml", "--suite", "s.yaml", "--no-progress", "--json", "c.json"]
+    assert exit_code([*asked, "--store", "s.sqlite"]) == PASSED
+    [found] = json.loads(Path("c.json").read_text("utf-8"))["comparisons"]
+    [change] = found["changes"]
+    assert change["diff"][1:] == ["-Be kind.", "+Be brief."]
 
 
 def test_a_run_keeps_its_assistants_without_secrets(shop: Path, tmp_path: Path) -> None:

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli import options
+from harness import cli
+from harness.cli import money, options
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.compare.comparison import Comparison
+    from harness.results import SuiteRun
+    from harness.workflows import Job
 
 
 @click.command("compare")
@@ -40,8 +49,23 @@ from harness.cli import options
     type=click.Path(path_type=Path),
     help="All of it as Markdown.",
 )
+@click.option(
+    "--suite",
+    "suites",
+    multiple=True,
+    type=click.Path(),
+    help="Where assistants are named instead of runs: the suite file or folder to run. Repeatable.",
+)
+@click.option("--repeats", type=click.IntRange(1), help="Then run every conversation this often with each.")
+@click.option("--target", metavar="NAME", help="Then where they live, as for harness run.")
+@click.option("--base-url", metavar="URL", help="Then its address.")
+@money.budget
+@click.option("--no-progress", is_flag=True, help="Then no live display.")
 @options.store
+@click.pass_context
 def command(
+    ctx: click.Context,
+    /,
     runs: tuple[str, ...],
     variants: str | None,
     margin: float,
@@ -49,15 +73,22 @@ def command(
     show: int,
     json_file: Path | None,
     markdown_file: Path | None,
-    store: str | None,
-) -> None:
+    suites: tuple[str, ...],
+    no_progress: bool,
+    **flags: Any,
+) -> int:
     """Show what differs between stored runs, or between variants of one run (ids, 'latest', 'green').
+
+    Assistants (FILE.yaml, FILE.yaml@REVISION, asst_... ids) are run first: side by side in one run, or, after
+    a stored run as the baseline, as that run was.
 
     \b
     Examples:
       harness compare 20260102-030405-ab12 latest
       harness compare green latest --markdown comparison.md
       harness compare latest --variants short,long
+      harness compare latest prompt.yaml
+      harness compare prompt.yaml@main prompt.yaml --suite suites/acme --repeats 5
 
     Conversations are paired by their ids. It ends with 0 whatever it finds; harness gate decides.
     """
@@ -65,8 +96,59 @@ def command(
     from harness.compare.verdict import Question
     from harness.settings import load_settings
 
+    question = Question(margin=margin, alpha=alpha)
     names = [name.strip() for name in variants.split(",")] if variants else []
-    settings = load_settings({"store": store})
-    found = workflows.compare_runs(settings, runs, Question(margin=margin, alpha=alpha), names)
+    settings = load_settings(flags)
+    changed = [name for name, value in flags.items() if value is not None]
+    asked = workflows.to_be_run(settings, runs, suites, changed)
+    if asked is None:
+        _refuse_run_options(ctx)
+        _tell(workflows.compare_runs(settings, runs, question, names), show, json_file, markdown_file)
+        return cli.PASSED
+    if names:
+        raise click.UsageError("--variants goes with stored runs; assistants are compared as they are named")
+    record, unpaid = _run(asked.job, quiet=no_progress)
+    click.echo(f"run {record.id}: {len(record.results)} of {record.planned} trials ended")
+    if unpaid.reason:
+        click.echo(f"budget: {unpaid.reason}")
+    sides = asked.sides(record)
+    _tell(workflows.compare_runs(settings, sides[0], question, sides[1]), show, json_file, markdown_file)
+    return cli.PASSED if record.status == "finished" else cli.INTERRUPTED
+
+
+def _refuse_run_options(ctx: click.Context) -> None:
+    """Nothing is run when stored runs are named, so options of a run would be left aside without a word."""
+    names = ("suites", "repeats", "target", "base_url", "budget_usd", "no_progress")
+    given = [name for name in names if ctx.params[name]]
+    if given:
+        told = {"suites": "suite", "budget_usd": "budget"}
+        named = ", ".join(f"--{told.get(name, name).replace('_', '-')}" for name in given)
+        raise click.UsageError(f"{named} goes with assistants that are to be run; stored runs are only read")
+
+
+def _run(job: Job, *, quiet: bool) -> tuple[SuiteRun, money.Unpaid]:
+    """All assistants over the suites, side by side."""
+    import asyncio
+
+    unpaid = money.Unpaid()
+    return asyncio.run(_played(job, unpaid, quiet=quiet)), unpaid
+
+
+async def _played(job: Job, unpaid: money.Unpaid, *, quiet: bool) -> SuiteRun:
+    from harness import workflows
+    from harness.cli.progress import kept_alive, progress
+    from harness.cli.run import watch_for_signals
+    from harness.runner.executors.local import Stop
+
+    stop = Stop()
+    with progress("off" if quiet else "auto") as listeners:
+        watch_for_signals(stop)
+        async with kept_alive(listeners):
+            return await workflows.start(job, workflows.Control([*listeners, unpaid], stop))
+
+
+def _tell(found: Sequence[Comparison], show: int, json_file: Path | None, markdown_file: Path | None) -> None:
+    from harness import workflows
+
     workflows.write_comparisons(found, json=json_file, markdown=markdown_file)
     click.echo("\n".join(workflows.comparison_text(each, show) for each in found), nl=False)

@@ -35,7 +35,7 @@ def _given(
     return value or None
 
 
-_BUDGET = click.option(
+budget = click.option(
     "--budget",
     "budget_usd",
     callback=_usd,
@@ -54,13 +54,13 @@ _PRICES = click.option(
 
 def budget_and_prices(function: Callable[..., Any]) -> Callable[..., Any]:
     """What may be spent in all, and what it is counted by."""
-    return _BUDGET(_PRICES(function))
+    return budget(_PRICES(function))
 
 
 def options(function: Callable[..., Any]) -> Callable[..., Any]:
     """What may be spent, and what it is counted by."""
     decorators = [
-        _BUDGET,
+        budget,
         click.option(
             "--budget-per-trial",
             "budget_per_trial_usd",

@@ -49,7 +49,7 @@ class Difference:
         name: The tag, the cluster, the check, or what is measured.
         opinion: The verdict in a word.
         found: The numbers behind it, with reasons.
-        better_p: One-sided p of "better"; None where nothing was compared.
+        better_p: One-sided p of "better"; None where nothing was compared, or nothing rose.
         before: Of a check that gives a number: its mean under the baseline.
         after: Its mean under the candidate.
         interval: Two one-sided 95 % bounds of ``after - before``.
@@ -210,16 +210,18 @@ class _Comparing:
         """One metric of some trials, as one of so many that are looked at together."""
         question = replace(self.question, metric=metric, alpha=self.question.alpha / among)
         pairs = pair(trials, metric)
-        return self.difference(name, pairs, *self.both_ways(pairs, question))
+        worse = judge(pairs, question)
+        better = judge(_mirrored(pairs), question) if _is_up(worse) else None
+        return self.difference(name, pairs, worse, better)
 
     def both_ways(self, pairs: Pairs, question: Question) -> tuple[Verdict, Verdict]:
         """Whether the candidate is worse, and whether the baseline is."""
         return judge(pairs, question), judge(_mirrored(pairs), question)
 
-    def difference(self, name: str, pairs: Pairs, worse: Verdict, better: Verdict) -> Difference:
-        """The word for two such verdicts."""
+    def difference(self, name: str, pairs: Pairs, worse: Verdict, better: Verdict | None) -> Difference:
+        """The word for two such verdicts; None where nothing rose that could be proven."""
         sound = not (self.changed or data_gaps(pairs))
-        return Difference(name, _opinion(worse, better, sound=sound), worse, better.p)
+        return Difference(name, _opinion(worse, better, sound=sound), worse, better.p if better else None)
 
     def parts(
         self, both: Iterable[Seen], keys: Callable[[Seen], Iterable[str]], least: int = 1
@@ -265,16 +267,27 @@ def _mirrored(pairs: Pairs) -> Pairs:
     )
 
 
-def _opinion(worse: Verdict, better: Verdict, *, sound: bool) -> Opinion:
+def _opinion(worse: Verdict, better: Verdict | None, *, sound: bool) -> Opinion:
     """The word; where data are missing or suites changed only "worse" can be said."""
     if worse.verdict == "fail":
         return "worse"
-    if sound and better.p is not None and better.p <= better.alpha_suite + _TOLERANCE and _rises(worse):
+    if sound and better and _proven(better) and _surely_up(worse):
         return "better"
     return "not worse" if sound and worse.verdict == "pass" else "undecided"
 
 
-def _rises(found: Verdict) -> bool:
+def _proven(found: Verdict) -> bool:
+    return found.p is not None and found.p <= found.alpha_suite + _TOLERANCE
+
+
+def _is_up(found: Verdict) -> bool:
+    """Whether there is a gain at all: more of a rate, less of a cost."""
+    if found.delta is None:
+        return False
+    return found.delta < 0 if found.question.metric in RATIOS else found.delta > 0
+
+
+def _surely_up(found: Verdict) -> bool:
     """Whether the bounds too say that something got better: more of a rate, less of a cost."""
     if found.question.metric in RATIOS:
         return found.delta_high is not None and found.delta_high < 0

@@ -90,11 +90,18 @@ def _tables(found: Differences) -> Iterator[tuple[str, list[list[str]]]]:
 
 
 def _rows(each: Difference) -> Iterator[list[str]]:
-    yield _row(each)
-    if each.before is not None and each.after is not None:
+    numbers = each.before is not None and each.after is not None
+    if each.found.delta is not None or not numbers:
+        yield _row(each)
+    if each.before is not None and each.after is not None and not _says_the_same(each):
         bounds = f"{each.interval.low:+.3g} to {each.interval.high:+.3g}" if each.interval else ""
         change = f"{each.after - each.before:+.3g}"
         yield [f"{each.name} (value)", "", f"{each.before:.3g}", f"{each.after:.3g}", change, bounds, ""]
+
+
+def _says_the_same(each: Difference) -> bool:
+    """Whether the number is only the assertion once more: 1 where it was met, and 0 where not."""
+    return (each.before, each.after) == (each.found.baseline, each.found.candidate)
 
 
 def _row(each: Difference) -> list[str]:

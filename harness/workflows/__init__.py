@@ -1,6 +1,5 @@
 """Whole jobs in a few calls: run suites, go on with a run, read one back, write its report.
 
-<<<<<<< HEAD
 A job's module loads when the job is asked for: a run needs neither calibration nor cleaning nor export.
 """
 
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from harness.workflows.calibrating import Calibrated, calibrate
     from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
-    from harness.workflows.comparing import compare_runs, comparison_text, write_comparisons
+    from harness.workflows.comparing import compare_runs, comparison_text, to_be_run, write_comparisons
     from harness.workflows.exporting import export
     from harness.workflows.forecasting import Forecast, forecast
     from harness.workflows.jobs import Job, load, plan_of
@@ -59,6 +58,7 @@ __all__ = [
     "stored_runs",
     "summary",
     "table_statistics",
+    "to_be_run",
     "write",
     "write_comparisons",
     "write_html",
@@ -96,6 +96,7 @@ _HOME = {
     "stored_runs": "stored",
     "summary": "stored",
     "table_statistics": "verdicts",
+    "to_be_run": "comparing",
     "write": "stored",
     "write_comparisons": "comparing",
     "write_html": "stored",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from harness.errors import SettingsError
 from harness.results import SuiteRun, TrialResult
 from harness.settings import Settings
 from harness.text import nearest
-from harness.workflows.jobs import CONTENTS
+from harness.workflows.jobs import CONTENTS, Job, recalled
 from harness.workflows.stored import stored_run
 from harness.workflows.verdicts import GREEN, green_before
 
@@ -42,11 +43,75 @@ def compare_runs(
         StoreError: There is no such store or run.
         SettingsError: It is not clear what is to be compared.
     """
-    from dataclasses import replace
-
     before, *after = _sides(_records(settings, runs), variants)
     each = replace(question, alpha=question.alpha / len(after))
     return [_compared(before, candidate, each) for candidate in after]
+
+
+@dataclass(frozen=True, slots=True)
+class ToRun:
+    """What is run before it is compared.
+
+    Attributes:
+        job: The run.
+        baseline: The stored run to compare with, and its variant; None where the job's first assistant is it.
+    """
+
+    job: Job
+    baseline: tuple[str, str] | None
+
+    def sides(self, record: SuiteRun) -> tuple[list[str], list[str]]:
+        """The runs and their variants to compare, once the job was carried out as this run."""
+        known: list[str] = record.settings["variants"]
+        if self.baseline is None:
+            return [record.id], known
+        run, variant = self.baseline
+        return [run, *[record.id] * len(known)], [variant, *known]
+
+
+def to_be_run(
+    settings: Settings, names: Sequence[str], suites: Sequence[str] = (), changed: Collection[str] = ()
+) -> ToRun | None:
+    """The assistants among these names as a job; None where all are stored runs.
+
+    Args:
+        settings: How it is run.
+        names: Assistants only, which are run side by side; or a stored run and assistants, which are run as
+            that run was: its suites, selection, target and repeats.
+        suites: What to run; of a stored run its own.
+        changed: Settings that are as given, and not as the stored run had them.
+
+    Raises:
+        SettingsError: It is not clear what is to be compared.
+        StoreError: There is no such run, or it can't be run again.
+    """
+    are = [_is_assistant(name) for name in names]
+    if not any(are):
+        return None
+    if len(names) == 1 or not all(are[1:]):
+        raise SettingsError(
+            f"{names[are.index(True)]!r} is an assistant to be run, and it is not clear against what",
+            hint="Name the baseline first (an assistant or a stored run), then one or more assistants.",
+        )
+    if are[0]:
+        return ToRun(Job(tuple(suites), settings, tuple(names)), None)
+    if suites:
+        raise SettingsError(
+            "--suite is given, and a stored run", hint="The run's own suites are run; leave it out."
+        )
+    record = stored_run(settings, names[0])
+    baseline = (record.id, _meant(record, _variants(record), None))
+    again = recalled(record, settings, changed)
+    unrecorded = again.settings.model_copy(update={"record": None})
+    return ToRun(replace(again, settings=unrecorded, assistants=tuple(names[1:]), names=()), baseline)
+
+
+def _is_assistant(name: str) -> bool:
+    """Whether this is an assistant file, one at a revision, or the id of one that exists."""
+    from harness.suite.assistants import is_assistant_id
+    from harness.suite.revisions import split_revision
+
+    return name.endswith((".yaml", ".yml")) or is_assistant_id(name) or split_revision(name) is not None
 
 
 def _records(settings: Settings, runs: Sequence[str]) -> list[SuiteRun]:

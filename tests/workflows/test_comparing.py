@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -177,6 +178,82 @@ def test_what_can_not_be_compared_is_refused_in_words(
     shop: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
 ) -> None:
     assert exit_code(["compare", *arguments, "--store", str(shop / "s.sqlite")]) == USAGE
+    assert told in capsys.readouterr().err
+
+
+def test_a_file_is_run_as_the_stored_baseline_was(shop: Path, tmp_path: Path) -> None:
+    out, store = tmp_path / "c.json", tmp_path / "s.sqlite"
+    harness.evaluate(
+        str(shop / "shop.yaml"), assistant=str(shop / "now.yaml"), store=str(store), repeats=5, tags="money"
+    )
+    asked = ["compare", "latest", str(shop / "next.yaml"), "--no-progress"]
+    assert exit_code([*asked, "--json", str(out), "--store", str(store)]) == PASSED
+    [found] = json.loads(out.read_text("utf-8"))["comparisons"]
+    assert found["conversations"]["regressed"] == ["shop/returns"]
+    assert (found["baseline"]["trials"], found["candidate"]["trials"]) == (5, 5)
+    assert found["baseline"]["run"] != found["candidate"]["run"]
+
+
+def test_a_file_is_compared_with_itself_at_a_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("bot.yaml").write_text("{name: Bot, model: m, instructions: Be kind.}")
+    Path("s.yaml").write_text(
+        "{suite: s, assistant: bot.yaml, conversations: [{id: a, turns: [{user: hi}]}]}"
+    )
+    for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "first"]):
+        who = ["-c", "user.name=tester", "-c", "user.email=tester@example.com"]
+        subprocess.run(["git", *who, *command], check=True)
+    Path("bot.yaml").write_text("{name: Bot, model: m, instructions: Be brief.}")
+    asked = ["compare", "bot.yaml@main", "bot.yaml", "--suite", "s.yaml", "--no-progress", "--json", "c.json"]
+    assert exit_code([*asked, "--store", "s.sqlite"]) == PASSED
+    [found] = json.loads(Path("c.json").read_text("utf-8"))["comparisons"]
+    [change] = found["changes"]
+    assert change["diff"][1:] == ["-Be kind.", "+Be brief."]
+
+
+def test_a_run_keeps_its_assistants_without_secrets(shop: Path, tmp_path: Path) -> None:
+    (tmp_path / "bot.yaml").write_text(
+        "{name: Bot, model: m, instructions: 'The key is sk-proj-abcdefghijklmnopqrstuvwx1234.'}"
+    )
+    (tmp_path / "s.yaml").write_text(
+        "{suite: s, assistant: bot.yaml, conversations: [{id: a, turns: [{user: hi}]}]}"
+    )
+    run = harness.evaluate(str(tmp_path / "s.yaml"), store=str(tmp_path / "s.sqlite"))
+    [content] = run.settings["contents"].values()
+    assert "abcdefghij" not in content["assistant"]["instructions"]
+    assert "[redacted" in content["assistant"]["instructions"]
+
+
+def test_assistant_files_are_run_side_by_side_and_then_compared(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    out, store = tmp_path / "c.json", tmp_path / "s.sqlite"
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--repeats", "5", "--no-progress"]
+    assert exit_code([*asked, "--json", str(out), "--store", str(store)]) == PASSED
+    [found] = json.loads(out.read_text("utf-8"))["comparisons"]
+    assert (found["verdict"], found["conversations"]["regressed"]) == ("worse", ["shop/returns"])
+    assert found["baseline"]["run"] == found["candidate"]["run"]
+    assert "30 of 30 trials ended" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["now.yaml"], "not clear against what"),
+        (["now.yaml", "latest"], "not clear against what"),
+        (["latest", "now.yaml", "--suite", "s.yaml"], "--suite is given, and a stored run"),
+        (["now.yaml", "next.yaml", "--variants", "a,b"], "--variants goes with stored runs"),
+        (["a", "b", "--suite", "s.yaml", "--budget", "1"], "--suite, --budget goes with assistants"),
+    ],
+    ids=["one file", "baseline last", "suites of a run", "variants", "options of a run"],
+)
+def test_files_and_runs_are_not_mixed_up(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert exit_code(["compare", *arguments]) == USAGE
     assert told in capsys.readouterr().err
 
 

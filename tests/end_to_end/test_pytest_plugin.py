@@ -80,3 +80,23 @@ def test_a_test_in_python_holds_a_conversation(project: Path) -> None:
 def test_a_rate_that_is_no_share_is_refused(project: Path) -> None:
     ran = _pytest(project, "suites", "--harness-rate", "80")
     assert ran.returncode == pytest.ExitCode.USAGE_ERROR and "--harness-rate is 80.0" in ran.stderr
+
+
+def test_what_was_recorded_is_replayed(project: Path) -> None:
+    _pytest(project, "suites", "-k", "weather", "--harness-record", "talks.yaml")
+    ran = _pytest(project, "suites", "-k", "weather", "--harness-replay", "talks.yaml")
+    assert ran.returncode == 0, ran.stdout
+    lacking = _pytest(project, "suites", "-k", "wrong", "--harness-replay", "talks.yaml")
+    assert lacking.returncode == 1 and "1 could not be judged" in lacking.stdout
+
+
+def test_workers_of_a_bare_pytest_collect_no_suite(project: Path) -> None:
+    ran = _pytest(project, "-p", "xdist", "-n", "1")
+    assert ran.returncode == pytest.ExitCode.NO_TESTS_COLLECTED, ran.stdout
+
+
+def test_loading_the_plugin_imports_nothing_heavy(project: Path) -> None:
+    code = "import sys, harness.pytest_plugin; print([m for m in sys.modules if m.startswith('harness')])"
+    given = os.environ | {"PYTHONPATH": str(ROOT)}
+    ran = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "['harness', 'harness.pytest_plugin']"

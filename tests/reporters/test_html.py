@@ -159,6 +159,12 @@ def open_trial(page, trial_id: str) -> None:
     page.wait_for_selector("dialog[open] .turn")
 
 
+def unfold(details) -> None:
+    """Opens it and waits for its content, which the page draws only once the browser says that it is open."""
+    details.locator("summary").click()
+    details.locator("summary + *").wait_for()
+
+
 browser_test = pytest.mark.browser
 
 
@@ -272,8 +278,8 @@ def test_the_evidence_of_a_sentence_is_shown_on_hover_on_click_and_by_keyboard(p
 @browser_test
 def test_records_in_the_evidence_of_a_score_are_a_table_and_the_rest_is_as_it_is(page):
     open_trial(page, "lending/renew-a-loan@main#2")
-    page.locator(".scores li.failed summary").first.click()
     evidence = page.locator(".scores li.failed details").first
+    unfold(evidence)
     assert evidence.locator("caption").all_inner_texts() == ["sentences"]
     heads = evidence.locator("th").all_inner_texts()
     assert {"start", "end", "supported"} <= set(heads)
@@ -310,8 +316,8 @@ def test_code_its_log_and_its_image_are_shown(page):
 @browser_test
 def test_html_in_answers_documents_and_names_is_shown_as_text_and_does_nothing(page):
     open_trial(page, "lending/odd-\x07bell & <tag>@main#1")
-    for summary in page.locator("dialog details > summary").all():
-        summary.click()
+    for details in page.locator("dialog details").all():
+        unfold(details)
     hostile = "<script>window.attacked = 1</script><img src=x onerror="
     assert page.inner_text("dialog .bubble.assistant").count(hostile) == 1
     assert page.inner_text("dialog .bubble.user").count(hostile) == 1

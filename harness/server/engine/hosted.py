@@ -84,7 +84,7 @@ def find(
     """
     small = model.startswith("gpt-3.5")
     ranking = {"keyword_share": _share_of_text(hybrid_search)} if hybrid_search else {}
-    return engine.library.search(
+    return engine.vector_stores.search(
         _stores(engine, store_ids),
         queries,
         max_num_results=max_num_results or (5 if small else 20),
@@ -121,11 +121,11 @@ def keep_alive(engine: Engine, store_ids: Sequence[str]) -> None:
             record = engine.state.stores.get(identifier)
             if record is not None:
                 _refuse_expired(engine, record)
-                engine.library.touch(record)
+                engine.vector_stores.touch(record)
 
 
 def _refuse_expired(engine: Engine, record: StoreRecord) -> None:
-    if engine.library.is_expired(record):
+    if engine.vector_stores.is_expired(record):
         raise ModelError("server_error", f"Vector store {record.store.id} is expired.")
 
 

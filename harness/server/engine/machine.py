@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING
 
 from harness.clock import Clock
-from harness.server.engine.library import Library
+from harness.server.engine.vector_stores import VectorStores
 from harness.server.engine.workshop import Workshop
 from harness.server.errors import ApiError
 from harness.server.llms.interface import ModelError
@@ -54,7 +54,7 @@ class Engine:
         self.context_tokens = context_tokens
         self.index_wait_s = index_wait_s
         self.close_wait_s = close_wait_s
-        self.library = Library(state, clock, self.index_later)
+        self.vector_stores = VectorStores(state, clock, self.index_later)
         self.workshop = Workshop(make_sandbox, clock=clock)
         self._workers = workers
         self._pools: dict[str, ThreadPoolExecutor] = {}
@@ -153,7 +153,7 @@ class Engine:
         wait(set(self._under_way), timeout=self.close_wait_s)
         self.halt()
         self.workshop.close()
-        self.library.close()
+        self.vector_stores.close()
         self.state.close()
 
 

@@ -20,7 +20,7 @@ def recover(engine: Engine) -> None:
     Raises:
         ApiError: The state file cannot be read or written.
     """
-    engine.library.forget_deleted()
+    engine.vector_stores.forget_deleted()
     with engine.state.lock:
         for row in engine.state.unfinished():
             if isinstance(row, RunRecord):
@@ -50,4 +50,4 @@ def _index_again(engine: Engine, row: VectorStoreFile) -> None:
     elif file is None:
         row.status, row.last_error = "failed", {"code": "server_error", "message": "The file was deleted."}
     else:
-        engine.library.index_later(store, file, row)
+        engine.vector_stores.index_later(store, file, row)

@@ -108,7 +108,7 @@ def delete(engine: Engine, request: Request, file_id: str) -> dict[str, Any]:
         engine.state.files.remove(file_id)
         holders = [record for record in engine.state.stores if file_id in record.files]
         for record in holders:
-            engine.library.take_out(record, file_id)
+            engine.vector_stores.take_out(record, file_id)
     for record in holders:
-        engine.library.unindex(record, file_id)
+        engine.vector_stores.unindex(record, file_id)
     return deleted("file", file_id)

@@ -102,7 +102,7 @@ def _attach_to_store(engine: Engine, resources: dict[str, Any], file_id: str) ->
         ids[:] = [store.store.id]
     if file_id not in store.files:
         file = lookup.file(engine, file_id)
-        engine.library.add(store, file, strategy=fresh(shapes.DEFAULT_CHUNKING), attributes={})
+        engine.vector_stores.add(store, file, strategy=fresh(shapes.DEFAULT_CHUNKING), attributes={})
 
 
 def check_room(resources: dict[str, Any], attachments: list[dict[str, Any]]) -> None:

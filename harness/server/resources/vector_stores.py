@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from harness.server.engine.library import COUNTED, counts
 from harness.server.engine.machine import Engine
+from harness.server.engine.vector_stores import COUNTED, counts
 from harness.server.errors import ApiError, bad_request, not_found
 from harness.server.resources import lookup, shapes
 from harness.server.resources.fields import Fields, check_prefix, not_supported, wrong_type
@@ -85,9 +85,9 @@ def make(engine: Engine, wanted: Draft) -> StoreRecord:
         metadata=wanted.metadata,
     )
     record = engine.state.stores.add(store.id, StoreRecord(store))
-    engine.library.touch(record)
+    engine.vector_stores.touch(record)
     for file in wanted.files:
-        engine.library.add(record, file, strategy=fresh(wanted.strategy), attributes={})
+        engine.vector_stores.add(record, file, strategy=fresh(wanted.strategy), attributes={})
     return record
 
 
@@ -97,7 +97,7 @@ def _store_body(engine: Engine, record: StoreRecord) -> dict[str, Any]:
     store.file_counts = counts(rows)
     store.usage_bytes = sum(row.usage_bytes for row in rows)
     store.status = "in_progress" if store.file_counts["in_progress"] else "completed"
-    if engine.library.is_expired(record):
+    if engine.vector_stores.is_expired(record):
         store.status = "expired"
     return body(store)
 
@@ -135,8 +135,8 @@ def update(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
         for name, value in given.items():
             if value is not None:
                 setattr(record.store, name, value)
-        engine.library.set_expiry(record)
-        engine.library.touch(record)
+        engine.vector_stores.set_expiry(record)
+        engine.vector_stores.touch(record)
         return _store_body(engine, record)
 
 
@@ -147,7 +147,7 @@ def delete(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
         for row in record.files:
             _cancel(record.files, row)
         engine.state.stores.remove(store_id)
-        engine.library.discard(store_id)
+        engine.vector_stores.discard(store_id)
         return deleted("vector_store.deleted", store_id)
 
 
@@ -174,7 +174,7 @@ def search(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
         matches(wanted, {})  # refuses what is no filter, also when the store is empty
     with engine.state.lock:
         record = _living_store(engine, store_id)
-    found = engine.library.search(
+    found = engine.vector_stores.search(
         [record],
         queries,
         max_num_results=limit,
@@ -193,7 +193,7 @@ def search(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
 def _living_store(engine: Engine, store_id: str) -> StoreRecord:
     """A store to work with; what has expired is only there to be looked at and deleted."""
     record = lookup.store(engine, store_id)
-    if engine.library.is_expired(record):
+    if engine.vector_stores.is_expired(record):
         raise bad_request(f"Vector store {store_id} is expired.")
     return record
 
@@ -237,7 +237,7 @@ def add_file(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
     with engine.state.lock:
         record = _living_store(engine, store_id)
         [file] = _known_files(engine, [file_id])
-        return body(engine.library.add(record, file, strategy=strategy, attributes=attributes))
+        return body(engine.vector_stores.add(record, file, strategy=strategy, attributes=attributes))
 
 
 def list_files(engine: Engine, request: Request, store_id: str) -> dict[str, Any]:
@@ -271,7 +271,7 @@ def update_file(engine: Engine, request: Request, store_id: str, file_id: str) -
     attributes = fields.attributes() or {}
     with engine.state.lock:
         _, row = _find_file(engine, store_id, file_id)
-        engine.library.set_attributes(row, attributes)
+        engine.vector_stores.set_attributes(row, attributes)
         return body(row)
 
 
@@ -279,8 +279,8 @@ def remove_file(engine: Engine, request: Request, store_id: str, file_id: str) -
     """DELETE /vector_stores/{store_id}/files/{file_id}: the file itself stays."""
     with engine.state.lock:
         record, _ = _find_file(engine, store_id, file_id)
-        engine.library.take_out(record, file_id)
-    engine.library.unindex(record, file_id)
+        engine.vector_stores.take_out(record, file_id)
+    engine.vector_stores.unindex(record, file_id)
     return deleted("vector_store.file.deleted", file_id)
 
 
@@ -288,7 +288,7 @@ def file_content(engine: Engine, request: Request, store_id: str, file_id: str) 
     """GET /vector_stores/{store_id}/files/{file_id}/content: the text as it was read."""
     with engine.state.lock:
         _find_file(engine, store_id, file_id)
-    text = engine.library.content(store_id, file_id)
+    text = engine.vector_stores.content(store_id, file_id)
     return {
         "object": "vector_store.file_content.page",
         "data": [{"type": "text", "text": text}] if text else [],
@@ -321,7 +321,7 @@ def create_batch(engine: Engine, request: Request, store_id: str) -> dict[str, A
         )
         made = record.batches.add(batch.id, BatchRecord(batch))
         for entry in entries:
-            engine.library.add(
+            engine.vector_stores.add(
                 record, entry.file, strategy=entry.strategy, attributes=entry.attributes, batch=made
             )
         return _batch_body(made)

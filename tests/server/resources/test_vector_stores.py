@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness.server.engine import library
+from harness.server.engine import vector_stores
 from harness.server.llms.interface import ModelRequest
 from harness.server.llms.scripted import calls, file_search
 from harness.server.search.chunk import token_starts
@@ -22,14 +22,14 @@ NO_FILES = {"in_progress": 0, "completed": 0, "failed": 0, "cancelled": 0, "tota
 def slow_reading(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Files are read only after the event is set."""
     go_on = threading.Event()
-    read = library._read
+    read = vector_stores._read
 
     def later(*arguments: Any) -> Any:
         assert go_on.wait(10)
         return read(*arguments)
 
-    monkeypatch.setattr(library, "_read", later)
-    monkeypatch.setattr(library, "_CACHE", library.ChunkCache())
+    monkeypatch.setattr(vector_stores, "_read", later)
+    monkeypatch.setattr(vector_stores, "_CACHE", vector_stores.ChunkCache())
     return go_on
 
 
@@ -197,9 +197,9 @@ def test_a_run_and_a_response_wait_for_files_of_the_stores_they_name(
 
 def test_the_same_bytes_are_read_only_once(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
     reads = []
-    read = library._read
-    monkeypatch.setattr(library, "_CACHE", library.ChunkCache())
-    monkeypatch.setattr(library, "_read", lambda *given: reads.append(given[0]) or read(*given))
+    read = vector_stores._read
+    monkeypatch.setattr(vector_stores, "_CACHE", vector_stores.ChunkCache())
+    monkeypatch.setattr(vector_stores, "_read", lambda *given: reads.append(given[0]) or read(*given))
     for _ in range(3):
         api.post("/vector_stores", {"file_ids": [api.upload("a.txt", b"Always the same.")["id"]]})
     assert reads == ["a.txt"]
@@ -365,15 +365,15 @@ def test_a_store_that_is_deleted_while_it_is_searched_finds_nothing(
 ) -> None:
     file = api.upload("moon.txt", b"The moon is made of cheese.")["id"]
     store = api.post("/vector_stores", {"file_ids": [file]})["id"]
-    find = library.Library._index_of
+    find = vector_stores.VectorStores._index_of
 
-    def deleting(self: library.Library, store_id: str) -> Any:
+    def deleting(self: vector_stores.VectorStores, store_id: str) -> Any:
         index = find(self, store_id)
         monkeypatch.undo()
         api.delete(f"/vector_stores/{store}")
         return index
 
-    monkeypatch.setattr(library.Library, "_index_of", deleting)
+    monkeypatch.setattr(vector_stores.VectorStores, "_index_of", deleting)
     assert api.post(f"/vector_stores/{store}/search", {"query": "moon"})["data"] == []
 
 

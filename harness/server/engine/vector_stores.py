@@ -62,7 +62,7 @@ def _read(filename: str, content: bytes, size: int, overlap: int) -> list[Chunk]
 _CACHE = ChunkCache()
 
 
-class Library:
+class VectorStores:
     """Every vector store's index, and the work of filling them.
 
     Args:

@@ -59,7 +59,7 @@ def test_the_next_server_finds_the_same_without_reading_or_embedding_a_document(
         call("POST", f"/vector_stores/{store}/files/{refunds}", {"attributes": {"kind": "money"}})
         before = found(call, store, "get my money back")
     assert before[0]["filename"] == "refunds.txt"
-    monkeypatch.setattr("harness.server.engine.library.ChunkCache.chunks", None)
+    monkeypatch.setattr("harness.server.engine.vector_stores.ChunkCache.chunks", None)
     monkeypatch.setattr("harness.server.search.windows.windows", None)
     with server(path) as call:
         assert found(call, store, "get my money back") == before

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -95,6 +95,20 @@ class Calibration(Record, frozen=True):
     unjudged: dict[str, int] = msgspec.field(default_factory=dict)
 
 
+class Quarantine(Record, frozen=True):
+    """Why a trial's outcome decides nothing, or until when it did not.
+
+    Attributes:
+        until: The last day on which its conversation is in quarantine.
+        reason: Why it is.
+        in_force: Whether it was when the trial's run went on; if not, the trial counts again.
+    """
+
+    until: date
+    reason: str
+    in_force: bool
+
+
 class TrialResult(Record, frozen=True):
     """One trial that ended.
 
@@ -119,6 +133,7 @@ class TrialResult(Record, frozen=True):
         wait_s: Seconds that its requests waited for rate limits and between tries; all turns together.
         trace: What happened; None only when nothing was begun.
         replayed: Answered from a recording or a stored trace: no new evidence, and nothing was paid for it.
+        quarantine: What the suite says of a quarantine; None where it says nothing.
     """
 
     trial_id: str
@@ -143,6 +158,12 @@ class TrialResult(Record, frozen=True):
     wait_s: float = 0.0
     trace: Trace | None = None
     replayed: bool = False
+    quarantine: Quarantine | None = None
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether its outcome decides nothing."""
+        return self.quarantine is not None and self.quarantine.in_force
 
 
 class CountedResults(Sequence[TrialResult]):
@@ -152,6 +173,11 @@ class CountedResults(Sequence[TrialResult]):
     @abstractmethod
     def outcomes(self) -> Counter[Outcome]:
         """How many ended with each outcome."""
+
+    @property
+    @abstractmethod
+    def deciding(self) -> Counter[Outcome]:
+        """The same without those in quarantine."""
 
 
 class Spending(Record, frozen=True):
@@ -201,3 +227,10 @@ class SuiteRun(Record, frozen=True):
         if isinstance(self.results, CountedResults):
             return self.results.outcomes
         return Counter(result.outcome for result in self.results)
+
+    @property
+    def deciding(self) -> Counter[Outcome]:
+        """How many trials ended with each outcome, without those in quarantine."""
+        if isinstance(self.results, CountedResults):
+            return self.results.deciding
+        return Counter(result.outcome for result in self.results if not result.quarantined)

@@ -111,7 +111,8 @@ def command(
     given anew; all else is as the run began. A run whose budget is exhausted ends with exit code 2.
 
     Exit codes: 0 all passed, 1 something failed (also when that ended the run early), 2 interrupted,
-    3 internal error, 4 usage, 5 nothing to run.
+    3 internal error, 4 usage, 5 nothing to run. Conversations in quarantine decide none of them; when all
+    are, it is 5.
     """
     import asyncio
 
@@ -287,7 +288,15 @@ def _verdict(record: SuiteRun) -> int:
     if len(record.results) != record.planned:
         _say_what_is_lost(record)
         return cli.INTERNAL
-    return cli.PASSED if record.outcomes.keys() <= {"passed", "skipped"} else cli.FAILED
+    if not record.deciding:
+        return _nothing_decides()
+    return cli.PASSED if record.deciding.keys() <= {"passed", "skipped"} else cli.FAILED
+
+
+def _nothing_decides() -> int:
+    """A run that is in quarantine as a whole has proven nothing, and is not green."""
+    click.echo("every conversation is in quarantine, so nothing was decided")
+    return cli.NOTHING_TO_RUN
 
 
 def _say_what_is_lost(record: SuiteRun) -> None:

@@ -231,7 +231,7 @@ class Store:
         with self._reading() as connection:
             row = self._run_row(connection, run_id)
             found = connection.execute(_ROWS, {"run": row.id})
-            rows = [(number, cast("Outcome", intern(outcome))) for number, outcome in found]
+            rows = [(number, cast("Outcome", intern(outcome)), kept) for number, outcome, kept in found]
             spent = ledger.spent(connection, row.id)
         columns = {name: getattr(row, name) for name in _RUN_COLUMNS}
         settings = msgspec.json.decode(row.settings)
@@ -353,7 +353,7 @@ def _prepare_folder(path: Path, *, create: bool) -> None:
 _RESULT = msgspec.json.Decoder(TrialResult)
 
 _ROWS = (
-    select(trials.c.number, trials.c.outcome)
+    select(trials.c.number, trials.c.outcome, trials.c.quarantined)
     .where(trials.c.run_id == bindparam("run"))
     .order_by(trials.c.position.is_(None), trials.c.position, trials.c.number)
 )
@@ -402,7 +402,8 @@ def _json(result: TrialResult) -> bytes:
 
 
 _COPIED = (
-    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s replayed"
+    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s replayed "
+    "quarantined"
 ).split()
 
 
@@ -412,6 +413,7 @@ def _trial_row(run_id: str, result: TrialResult, position: int | None) -> dict[s
     was_judged = result.judge_cost_usd is not None or bool(result.judge_cost_reason)
     row["judge_cost_pico_usd"] = result.judge_cost_usd if was_judged else _NO_USD
     row["cluster"] = result.cluster or result.conversation
+    row["quarantined_until"] = result.quarantine.until if result.quarantine else None
     for name in ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"):
         row[name] = getattr(result.usage, name) if result.usage else None
     return row

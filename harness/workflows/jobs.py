@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import HarnessError, SettingsError, StoreError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
@@ -78,15 +79,16 @@ class Job:
         return self.suites or (() if self.made else usual_suites())
 
 
-def load(job: Job) -> list[Suite]:
-    """The job's suites, checked and selected.
+def load(job: Job, clock: Clock = SYSTEM_CLOCK) -> list[Suite]:
+    """The job's suites, checked and selected; the clock says which quarantines are over.
 
     Raises:
         SuiteError: With every mistake of every file.
     """
     variants = chosen_variants(job.assistants, job.names)
     paths, first = [Path(path) for path in job.named_suites], variants[0] if variants else None
-    suites = load_suites(paths, variant=first, more_variants=variants[1:], made=job.made)
+    today = clock.now().date()
+    suites = load_suites(paths, variant=first, more_variants=variants[1:], made=job.made, today=today)
     return select(suites, tags=job.tags, ids=job.ids)
 
 

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from harness.cost.prices import dollars
 from harness.reporters.summary import Group
-from harness.results import Spending, SuiteRun
+from harness.results import Quarantine, Spending, SuiteRun
 
 UNKNOWN = "unknown"
 NOTHING = "–"
@@ -127,6 +127,12 @@ def replayed(group: Group) -> str:
         return ""
     which = "all" if group.replayed == len(group.results) else f"{group.replayed:,} of {len(group.results):,}"
     return f"{which} trials replayed: no new evidence, nothing paid"
+
+
+def quarantine(said: Quarantine) -> str:
+    """Until when a quarantine holds, or since when it is over, and why there was one."""
+    when = f"until {said.until}" if said.in_force else f"over on {said.until}"
+    return f"{when}: {said.reason}"
 
 
 def counted(count: int, noun: str) -> str:

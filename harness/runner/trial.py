@@ -105,7 +105,9 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
 
 def _quarantine(trial: Trial, day: date) -> Quarantine | None:
     said = trial.conversation.quarantine
-    return None if said is None else Quarantine(until=said.until, reason=said.reason, in_force=day <= said.until)
+    return (
+        None if said is None else Quarantine(until=said.until, reason=said.reason, in_force=day <= said.until)
+    )
 
 
 def _trace(trial: Trial, target: Target, played: Played) -> Trace:

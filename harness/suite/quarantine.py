@@ -1,6 +1,7 @@
 """Quarantine: a conversation still runs and is shown, but decides nothing until a day that is written down.
 
-It is for what is known to be flaky or broken and is being looked at. So it ends by itself, soon, and says why.
+It is for what is known to be flaky or broken and is being looked at. So it ends by itself, soon, and says
+why.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Quarantine(FileRecord):
     """Until when a conversation decides nothing, and why."""
 
     until: date
-    """The last day on which it is in force, at most 90 days ahead: 2026-12-31. It counts again the day after."""
+    """The last day on which it is in force, at most 90 days ahead, such as 2026-12-31."""
     reason: Annotated[str, Field(min_length=1, max_length=500, pattern=_ONE_LINE)]
     """Why, in one line that a reader of a report understands."""
 

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
+from harness.errors import Problem
 from harness.suite.escalation import EscalationExpectation as EscalationExpectation
 from harness.suite.escalation import EscalationRules, Expected
 from harness.suite.quarantine import Quarantine as Quarantine
 from harness.suite.quarantine import SuiteQuarantine as SuiteQuarantine
-from harness.errors import Problem
 from harness.yamlfile.checked import FileRecord
 
 MOST_REPEATS = 10_000

@@ -1,4 +1,4 @@
-"""Trials of conversations in quarantine are told apart: they decide nothing until a day that is written down."""
+"""Trials of conversations in quarantine are told apart: they decide nothing until a certain day."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.compare.difference import Differences, Seen
@@ -61,7 +61,7 @@ class Comparison:
     changes: tuple[Change, ...] | None
     transcripts: tuple[TranscriptPair, ...]
     notes: tuple[str, ...] = ()
-    quarantines: Quarantines = Quarantines()
+    quarantines: Quarantines = field(default_factory=Quarantines)
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.compare.pairs import Pairs, pair, side
@@ -71,7 +71,7 @@ class GateVerdict:
     candidate: str
     baseline: str | None
     changed: tuple[str, ...] = ()
-    quarantines: Quarantines = Quarantines()
+    quarantines: Quarantines = field(default_factory=Quarantines)
 
     @property
     def verdict(self) -> Word:

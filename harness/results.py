@@ -166,6 +166,55 @@ class TrialResult(Record, frozen=True):
         return self.quarantine is not None and self.quarantine.in_force
 
 
+class CaseOutcomes(Record, frozen=True):
+    """How the trials of one conversation with one version of an assistant ended in one suite run.
+
+    Attributes:
+        suite: The suite's name.
+        conversation: The conversation's id.
+        variant: Name of the assistant's version.
+        fingerprint: Of that version.
+        passed: Trials that passed.
+        failed: Trials that failed.
+        errored: Trials that say nothing, because the harness or the provider failed.
+        quarantined_until: The last day of its quarantine, in force or over; None without one.
+    """
+
+    suite: str
+    conversation: str
+    variant: str
+    fingerprint: str
+    passed: int = 0
+    failed: int = 0
+    errored: int = 0
+    quarantined_until: date | None = None
+
+    @property
+    def judged(self) -> int:
+        """Trials that are evidence."""
+        return self.passed + self.failed
+
+
+class PastRun(Record, frozen=True):
+    """What a stored suite run is evidence for, without its traces; replayed trials are none.
+
+    Attributes:
+        id: The suite run's id.
+        started_at: When it began.
+        target: Where the assistant lived.
+        branch: The git branch that it was run on; None where that is not known.
+        suites: Fingerprints of its suites by name.
+        cases: Its conversations.
+    """
+
+    id: str
+    started_at: datetime
+    target: str
+    branch: str | None
+    suites: dict[str, str]
+    cases: tuple[CaseOutcomes, ...]
+
+
 class CountedResults(Sequence[TrialResult]):
     """Results whose outcomes are known without looking at each."""
 

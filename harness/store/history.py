@@ -158,8 +158,8 @@ def conversation_history(
 
 def _groups(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
     """Counts and sums by run, suite, variant and outcome, replayed trials and those in quarantine apart."""
-    named = ("run_id", "suite", "variant", "outcome", "replayed", "quarantined")
-    keys = tuple(trials.c[name] for name in named)
+    told = (trials.c.suite, trials.c.variant, trials.c.outcome)
+    keys = (trials.c.run_id, *told, trials.c.replayed, trials.c.quarantined)
     query = (
         select(
             *keys,

@@ -25,7 +25,17 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import Calibration, Outcome, Role, RunStatus, Score, Spending, SuiteRun, TrialResult
+from harness.results import (
+    Calibration,
+    Outcome,
+    PastRun,
+    Role,
+    RunStatus,
+    Score,
+    Spending,
+    SuiteRun,
+    TrialResult,
+)
 from harness.store import judges, ledger
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
@@ -37,6 +47,7 @@ from harness.store.history import (
     past_costs,
     run_summaries,
 )
+from harness.store.outcomes import past_runs
 from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
 from harness.trace.records import Judgement
@@ -272,6 +283,19 @@ class Store:
         """
         with self._reading() as connection:
             return conversation_history(connection, suite, conversation, replayed=replayed)
+
+    def past_runs(
+        self, *, suite: str | None = None, branch: str | None = None, limit: int | None = None
+    ) -> list[PastRun]:
+        """The latest suite runs as evidence, oldest first: how the trials of each conversation ended.
+
+        Args:
+            suite: Only its trials, and runs that have some.
+            branch: Only runs on this git branch.
+            limit: How many runs at most; all of them when left out.
+        """
+        with self._reading() as connection:
+            return past_runs(connection, suite=suite, branch=branch, limit=limit)
 
     def past_costs(self, suite: str, target: str) -> list[PastCost]:
         """What the conversations of a suite cost in earlier suite runs on a target."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ from harness.suite.records import Suite, Variant
 from harness.suite.revisions import commit_of, load_at_revision, split_revision
 from harness.suite.select import select
 from harness.trace.scrubbing import Scrubber
+from harness.workflows.checkout import checkout
 
 CONTENTS = "contents"
 """The setting of a stored run that says what its assistants consist of."""
@@ -169,12 +171,19 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "tags": list(job.tags),
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
+        "git": checkout(_home(job), os.environ),
         CONTENTS: _contents(suites, job.settings.scrubber()),
         **job.settings.model_dump(exclude={"api_key", "judge_api_key", "store", "reports", "ledger"}),
         **_deciding_files(job.settings),
         "record": str(Path(job.settings.record).resolve()) if job.settings.record else None,
         "target_function": _lasting_function(job.settings.target_function),
     }
+
+
+def _home(job: Job) -> Path:
+    """The folder of the suites, whose branch the run is of; for suites of a program the working folder."""
+    named = Path(job.named_suites[0]) if job.named_suites else Path()
+    return named if named.is_dir() else named.parent
 
 
 def _contents(suites: Sequence[Suite], scrubber: Scrubber) -> dict[str, Any]:

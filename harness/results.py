@@ -283,3 +283,8 @@ class SuiteRun(Record, frozen=True):
         if isinstance(self.results, CountedResults):
             return self.results.deciding
         return Counter(result.outcome for result in self.results if not result.quarantined)
+
+    @property
+    def quarantined(self) -> Counter[Outcome]:
+        """How many trials in quarantine, which decide nothing, ended with each outcome."""
+        return self.outcomes - self.deciding

@@ -271,11 +271,9 @@ def _tell_leftovers(count: int) -> None:
 
 
 def _verdict_line(record: SuiteRun) -> str:
-    from collections import Counter
-
-    counts = Counter(result.outcome for result in record.results)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    return f"run {record.id}: {told or 'no trial ended'}"
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(record.outcomes.items()))
+    kept = ", ".join(f"{count} {outcome}" for outcome, count in sorted(record.quarantined.items()))
+    return f"run {record.id}: {told or 'no trial ended'}" + (f" (in quarantine: {kept})" if kept else "")
 
 
 def _verdict(record: SuiteRun) -> int:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import csv
+import io
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,10 +12,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
+import harness
 from harness import workflows
 from harness.cli import FAILED, NOTHING_TO_RUN, PASSED, USAGE, exit_code
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.results import SuiteRun
+from harness.runner.events import TrialFinished
+from harness.runner.executors.local import Stop
 from harness.settings import load_settings
 from harness.store.store import Store
 from harness.workflows.verdicts import green_before
@@ -207,3 +212,48 @@ def test_a_run_whose_only_failures_are_in_quarantine_is_green(shop):
     first = run_on(LAST_DAY - timedelta(days=1)).id
     candidate = run_on(LAST_DAY)
     assert green_before(load_settings({"store": "s.sqlite"}), candidate) == first
+
+
+def test_lists_and_single_lines_tell_it_apart(shop, capsys):
+    (shop / "shop.yaml").write_text(SUITE.format(until=from_today(10)))
+    assert ran("--quiet") == PASSED
+    assert "1 failed, 2 passed (in quarantine: 1 failed)" in capsys.readouterr().out
+    assert command("runs") == PASSED
+    assert "1 failed, 2 passed (in quarantine: 1 failed)" in capsys.readouterr().out
+    assert command("score", "shop/shaky") == PASSED
+    assert f"quarantine until {from_today(10)}: the price list moves" in capsys.readouterr().out
+
+
+def test_events_and_tables_mark_its_trials(shop):
+    record = run_on(LAST_DAY)
+    rows = list(csv.DictReader(io.StringIO(workflows.render(record, "csv"))))
+    assert [row["quarantined"] for row in rows] == ["0", "0", "1"]
+    assert harness.trials_frame(record)["quarantined"].tolist() == [False, False, True]
+    assert ran("--events", "events.jsonl") == FAILED  # by now that quarantine is over
+    ended = [json.loads(line) for line in Path("events.jsonl").read_text().splitlines()]
+    assert [each["quarantined"] for each in ended if each["event"] == "trial_finished"] == [False] * 3
+
+
+def test_a_run_that_goes_on_after_the_last_day_counts_what_it_plays_then(shop):
+    stop = Stop()
+    flags = {"target": "function", "target_function": "app.py:answer", "store": "s.sqlite", "repeats": 2}
+    settings = load_settings({**flags, "concurrency": 1})
+
+    def after_the_first_pass(event: object) -> None:
+        if isinstance(event, TrialFinished) and event.result.trial_id.endswith("shaky@bot#1"):
+            stop.set()
+
+    control = workflows.Control([after_the_first_pass], stop, on(LAST_DAY))
+    begun = asyncio.run(workflows.start(workflows.Job(("shop.yaml",), settings), control))
+    assert begun.deciding.keys() == {"passed"}
+    later = workflows.Control(clock=on(LAST_DAY + timedelta(days=1)))
+    record = asyncio.run(workflows.resume(begun.id, settings, later))
+    assert dict(record.deciding) == {"passed": 4, "failed": 1}
+
+
+def test_scoring_anew_asks_the_suite_of_today(shop):
+    source = run_on(LAST_DAY)
+    later = workflows.Control(clock=on(LAST_DAY + timedelta(days=1)))
+    found = asyncio.run(workflows.rescore(source.id, load_settings({"store": "s.sqlite"}), later))
+    assert dict(found.run.deciding) == {"passed": 2, "failed": 1}
+    assert dict(source.deciding) == {"passed": 2}

@@ -99,5 +99,5 @@ def _row(each: Charted) -> dict[str, str]:
         "pass rate": f"{each.mean:.1%}",
         "z": "learning" if each.point.z is None else f"{each.point.z:+.2f}",
         "sum": f"{each.point.sum:.2f}",
-        "": "alarm" if each.point.alarm else "",
+        **({"": "alarm"} if each.point.alarm else {}),
     }

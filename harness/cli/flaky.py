@@ -85,6 +85,7 @@ def _table(rows: Sequence[Steadiness]) -> str:
 def _row(each: Steadiness) -> dict[str, str]:
     from harness.reporters.wording import printable
 
+    broken = {"": f"failing in each of the last {each.failing} runs"} if each.failing > 1 else {}
     return {
         "conversation": printable(each.name),
         "passed": f"{each.passed}/{each.trials}",
@@ -93,7 +94,7 @@ def _row(each: Steadiness) -> dict[str, str]:
         "flaky since": f"{each.since.at:%Y-%m-%d}" if each.since else "steady",
         "last failed": f"{each.last.at:%Y-%m-%d}" if each.last else "",
         "quarantine": _quarantine(each),
-        "": f"failing in each of the last {each.failing} runs" if each.failing > 1 else "",
+        **broken,
     }
 
 

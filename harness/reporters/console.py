@@ -120,7 +120,9 @@ class ConsoleReporter:
     def _quarantine(self, title: str, rows: Sequence[ConversationResult]) -> str:
         if not rows:
             return ""
-        lines = [title, *(line for row in rows for line in self._kept(row))]
+        lines = [title, *(line for row in rows[:_FAILING_SHOWN] for line in self._kept(row))]
+        if len(rows) > _FAILING_SHOWN:
+            lines.append(f"  … and {len(rows) - _FAILING_SHOWN:,} more: all of them are in the report")
         return "\n".join(lines)
 
     def _kept(self, row: ConversationResult) -> list[str]:

@@ -54,10 +54,8 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
 @options.judge
 @click.option("--repeats", type=click.IntRange(1), help="Play every variation this often; all must break.")
 @money.options
-@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
-@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
-@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
-@click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@options.reports
+@options.no_progress
 @options.store
 def command(
     suites: tuple[str, ...],

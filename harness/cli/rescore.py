@@ -20,10 +20,8 @@ _OF_JUDGE = ("judge_model", "judge_base_url", "budget_usd", "prices")
 
 @click.command("rescore")
 @click.argument("run", default="latest")
-@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
-@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
-@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
-@click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@options.reports
+@options.no_progress
 @click.option(
     "--judge", "asks_judge", is_flag=True, help="Ask judges where what they decided no longer fits."
 )

@@ -40,9 +40,7 @@ _OF_THE_RUN = (
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @options.judge
 @money.options
-@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
-@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
-@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
+@options.reports
 @click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
 @click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
 @click.option("--estimate", is_flag=True, help="Say what the run will cost, and send nothing.")
@@ -59,7 +57,7 @@ _OF_THE_RUN = (
 @click.option(
     "--progress",
     "mode",
-    type=click.Choice(["auto", "bar", "lines", "json", "off"]),
+    type=click.Choice(options.PROGRESS_MODES),
     default="auto",
     help="How to show the run on standard error. Default: a bar in a terminal, else lines.",
 )

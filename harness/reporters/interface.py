@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from harness.errors import ReportError
-from harness.results import SuiteRun
 from harness.text import nearest
+
+if TYPE_CHECKING:
+    from harness.results import SuiteRun
 
 
 class Reporter(Protocol):
@@ -28,12 +30,12 @@ class Reporter(Protocol):
 
 # Loaded when first used: a command that needs one should not pay for the others.
 _REPORTERS = {
-    "console": "harness.reporters.console:ConsoleReporter",
-    "csv": "harness.reporters.csv:CsvReporter",
     "html": "harness.reporters.html:HtmlReporter",
+    "markdown": "harness.reporters.markdown:MarkdownReporter",
     "json": "harness.reporters.json:JsonReporter",
     "junit": "harness.reporters.junit:JunitReporter",
-    "markdown": "harness.reporters.markdown:MarkdownReporter",
+    "csv": "harness.reporters.csv:CsvReporter",
+    "console": "harness.reporters.console:ConsoleReporter",
 }
 
 

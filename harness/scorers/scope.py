@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 from harness.results import Score
 from harness.scorers.claims import Sentence, sorted_out
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored
 from harness.scorers.manners import manners_of
 from harness.scorers.wording import leads_back
 from harness.trace.records import TurnTrace
@@ -51,21 +51,11 @@ class ScopeScorer:
         observed = any(one.sentence for one in found)
         passed = observed is check.value
         polite = [_polite(check, scene, found)] if check.key == "redirects" and observed and passed else []
-        return [
-            Score(
-                check=check.key,
-                scorer=self.name,
-                turn=check.turn,
-                value=observed,
-                passed=passed,
-                reason="" if passed else _reason(check, found),
-                evidence={
-                    "sentences": [one.sentence for one in found if one.sentence],
-                    "claims": [claim for one in found for claim in one.claims][:10],
-                },
-            ),
-            *polite,
-        ]
+        why = "" if passed else _reason(check, found)
+        sentences = [one.sentence for one in found if one.sentence]
+        claims = [claim for one in found for claim in one.claims][:10]
+        own = scored(check, self.name, observed, passed, why, sentences=sentences, claims=claims)
+        return [own, *polite]
 
 
 def _polite(check: Check, scene: Scene, found: Sequence[_Found]) -> Score:
@@ -73,14 +63,16 @@ def _polite(check: Check, scene: Scene, found: Sequence[_Found]) -> Score:
     away = [turn for turn, one in zip(scene.turns(check), found, strict=True) if one.sentence]
     worst = min((manners_of(turn.answer) for turn in away), key=lambda one: one.polite)
     why = f"harsh: {worst.harsh!r}" if worst.harsh else "neither a word of courtesy nor a way on"
-    return Score(
-        check="redirects.polite",
-        scorer=ScopeScorer.name,
-        turn=check.turn,
-        value=worst.polite,
-        passed=worst.polite,
-        reason="" if worst.polite else f"the answer turns the message away, but not politely: {why}",
-        evidence={"courtesy": worst.courtesy, "way_on": worst.way_on, "harsh": worst.harsh},
+    return scored(
+        check,
+        ScopeScorer.name,
+        worst.polite,
+        worst.polite,
+        f"the answer turns the message away, but not politely: {why}",
+        part="polite",
+        courtesy=worst.courtesy,
+        way_on=worst.way_on,
+        harsh=worst.harsh,
     )
 
 

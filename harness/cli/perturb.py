@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def _kinds(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Names of kinds, each known."""
     from harness.suite.records import PerturbationKind
-    from harness.yamlfile.mistakes import did_you_mean
+    from harness.text import did_you_mean
 
     known = list(get_args(PerturbationKind))
     named = tuple(name.strip() for name in (value or "").split(",") if name.strip())

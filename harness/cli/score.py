@@ -56,7 +56,7 @@ def _only(explained: Explained, checks: tuple[str, ...]) -> Explained:
     """Of the scores those that are asked for, by check or by the part of it before the point."""
     from dataclasses import replace
 
-    from harness.yamlfile.mistakes import did_you_mean
+    from harness.text import did_you_mean
 
     known = list(dict.fromkeys(each.score.check for each in explained.scores))
     for check in checks:
@@ -84,11 +84,12 @@ def _lines(explained: Explained, *, explain: bool) -> Iterator[str]:
 
 
 def _headline(score: Score) -> str:
-    where = "conversation" if score.turn is None else f"turn {score.turn + 1}"
-    verdict = {True: "passed", False: "failed", None: "not judged"}[score.passed]
+    from harness.reporters import wording
+
     value = "no value" if score.value is None else _value(score.value)
     why = f": {score.reason}" if score.reason else ""
-    return f"{where}, {score.check} ({score.scorer}): {value}, {verdict}{why}"
+    told = f"{wording.turn(score.turn)}, {score.check} ({score.scorer})"
+    return f"{told}: {value}, {wording.verdict(score)}{why}"
 
 
 def _value(value: bool | float | str) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, cast
 
 from harness.errors import ReportError
-from harness.text import nearest
+from harness.text import did_you_mean
 
 if TYPE_CHECKING:
     from harness.results import SuiteRun
@@ -53,13 +53,8 @@ def reporter(name: str) -> Reporter:
     try:
         module, _, attribute = _REPORTERS[name].partition(":")
     except KeyError:
-        near = nearest(name, _REPORTERS)
-        hint = f"Did you mean {near!r}? " if near else ""
-        raise ReportError(
-            f"there is no reporter {name!r}",
-            code="report-unknown",
-            hint=f"{hint}Known are: {', '.join(_REPORTERS)}.",
-        ) from None
+        hint = did_you_mean(name, reporter_names(), label="reporters")
+        raise ReportError(f"there is no reporter {name!r}", code="report-unknown", hint=hint) from None
     make = cast("Callable[[], Reporter]", getattr(import_module(module), attribute))
     return make()
 

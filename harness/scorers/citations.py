@@ -38,7 +38,7 @@ from harness.scorers.interface import Check, Scene, scored, unscored
 from harness.scorers.markers import without_markers
 from harness.scorers.support import Support, support_of
 from harness.suite.records import CitationExpectation, LeastShare
-from harness.text import content_stems, fold, words
+from harness.text import content_stems, fold, one_line, words
 from harness.trace.records import Citation, Message, SearchResult, TurnTrace
 
 _SHOWN = 300
@@ -137,7 +137,7 @@ def _claims(check: Check, least: LeastShare | None, claims: Sequence[_Claim]) ->
     bare = [claim for claim in claims if not claim.cited]
     share = 1 - len(bare) / len(claims)
     told = f"{len(claims) - len(bare)} of {len(claims)} claims carry a citation"
-    first = f"; none: {_short(bare[0].text)!r}" if bare else ""
+    first = f"; none: {one_line(bare[0].text, _SHOWN)!r}" if bare else ""
     yield _measured(
         check,
         "claims",
@@ -146,7 +146,7 @@ def _claims(check: Check, least: LeastShare | None, claims: Sequence[_Claim]) ->
         f"{told}{first}",
         claims=len(claims),
         cited=len(claims) - len(bare),
-        uncited=[{"turn": claim.turn, "text": _short(claim.text)} for claim in bare[:_LISTED]],
+        uncited=[{"turn": claim.turn, "text": one_line(claim.text, _SHOWN)} for claim in bare[:_LISTED]],
     )
 
 
@@ -161,7 +161,7 @@ def _supported(check: Check, least: LeastShare | None, claims: Sequence[_Claim])
         return
     wrong = [(claim, claim.support) for claim in judged if claim.support and not claim.support.supported]
     told = f"{len(judged) - len(wrong)} of {len(judged)} cited claims are supported by what they cite"
-    first = f"; not: {_short(wrong[0][0].text)!r} ({wrong[0][1].why})" if wrong else ""
+    first = f"; not: {one_line(wrong[0][0].text, _SHOWN)!r} ({wrong[0][1].why})" if wrong else ""
     yield _measured(
         check,
         "supported",
@@ -170,7 +170,7 @@ def _supported(check: Check, least: LeastShare | None, claims: Sequence[_Claim])
         f"{told}{first}",
         claims=len(judged),
         unsupported=[
-            {"turn": claim.turn, "text": _short(claim.text), "why": support.why}
+            {"turn": claim.turn, "text": one_line(claim.text, _SHOWN), "why": support.why}
             for claim, support in wrong[:_LISTED]
         ],
     )
@@ -347,11 +347,6 @@ def _same_document(wanted: str, filename: str) -> bool:
 
 def _mark(citation: Citation) -> str:
     return citation.marker or citation.filename or citation.file_id
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _shown(one: _Cited) -> dict[str, Any]:

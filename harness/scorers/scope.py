@@ -23,6 +23,7 @@ from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.interface import Check, Scene, scored
 from harness.scorers.manners import manners_of
 from harness.scorers.wording import leads_back
+from harness.text import one_line
 from harness.trace.records import TurnTrace
 
 _SHOWN = 160
@@ -102,7 +103,7 @@ def _redirects(turn: TurnTrace, phrases: Sequence[str]) -> _Found:
 
 
 def _redirection(found: Sequence[Sentence]) -> _Found:
-    claims = tuple(_short(one.text) for one in found if one.kind == "claim")
+    claims = tuple(one_line(one.text, _SHOWN) for one in found if one.kind == "claim")
     away = next((one for one in found if one.kind == "redirection"), None)
     if away is None and not claims:
         away = next((one for one in found if leads_back(one.text)), None)
@@ -111,19 +112,14 @@ def _redirection(found: Sequence[Sentence]) -> _Found:
         return _Found(None, f"no sentence turns the message away{said}", claims)
     if claims:
         return _Found(None, f"the answer turns the message away but also says {claims[0]!r}", claims)
-    return _Found(_short(away.text), "")
+    return _Found(one_line(away.text, _SHOWN), "")
 
 
 def _abstains(turn: TurnTrace, phrases: Sequence[str]) -> _Found:
     found = sorted_out(turn.answer, phrases)
     said = next((one for one in found if one.kind == "abstention"), None)
     if said:
-        return _Found(_short(said.text), "")
+        return _Found(one_line(said.text, _SHOWN), "")
     first = next((one for one in found if one.kind == "claim"), None)
-    detail = f"; it says {_short(first.text)!r}" if first else ""
+    detail = f"; it says {one_line(first.text, _SHOWN)!r}" if first else ""
     return _Found(None, f"no sentence says that the information is missing{detail}")
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

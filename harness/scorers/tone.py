@@ -36,7 +36,7 @@ from harness.scorers.manners import COURTEOUS, OFFERS, WARM, harsh_in
 from harness.scorers.markers import without_markers
 from harness.scorers.wording import bare, is_question
 from harness.suite.records import JargonExpectation, LeastShare, Limit, ToneExpectation
-from harness.text import fold, sentences, words
+from harness.text import fold, one_line, sentences, words
 from harness.trace.records import TurnTrace
 
 ENOUGH = 0.6
@@ -47,6 +47,7 @@ LONG_PARAGRAPH = 80
 """Words above which a paragraph is long."""
 _PLAIN_ENGLISH = 60.0  # Flesch reading ease from which a text is easy
 _LOOKED_AT = 60_000
+_SHOWN = 100
 _NOT_PROSE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|(?<!\S)\S{1,100}@\S{1,100}", re.DOTALL)
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n|\n(?=\s*(?:[-*•–]|\(?\d{1,3}[.)])\s)")
 
@@ -171,7 +172,7 @@ def _friendly(check: Check, scene: Scene, wanted: bool | LeastShare, text: str) 
         for name, pattern in _SIGNS.items()
     }
     asks = next((span.text for span in spans if is_question(span.text)), None)
-    signs["offers more"] = signs["offers more"] or (asks and _short(asks))
+    signs["offers more"] = signs["offers more"] or (asks and one_line(asks, _SHOWN))
     harsh = harsh_in(text)
     value = round((sum(map(bool, signs.values())) + (harsh is None)) / 5, 4)
     missing = [name for name, found in signs.items() if not found] + ([f"harsh: {harsh!r}"] if harsh else [])
@@ -295,11 +296,6 @@ def _range(part: str, measure: Callable[[Reading], float]) -> Callable[[Check, S
         return scored(check, ToneScorer.name, value, not reason, reason, part=part, **counts)
 
     return judge
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 100 else f"{text[:99]}…"
 
 
 _JUDGES: dict[str, Callable[[Check, Scene, Any, str], Score]] = {

@@ -14,6 +14,7 @@ from harness.cli import money, options, terminal
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from harness.errors import StoreError
     from harness.results import SuiteRun
     from harness.runner.executors.local import Stop
     from harness.settings import Settings
@@ -283,16 +284,17 @@ def _verdict(record: SuiteRun) -> int:
     if not record.results:
         return cli.NOTHING_TO_RUN
     if len(record.results) != record.planned:
-        _say_what_is_lost(record)
-        return cli.INTERNAL
+        raise _lost(record)
     return cli.PASSED if record.outcomes.keys() <= {"passed", "skipped"} else cli.FAILED
 
 
-def _say_what_is_lost(record: SuiteRun) -> None:
+def _lost(record: SuiteRun) -> StoreError:
     """A run that is finished has a result for every trial; whatever took one away, this is no verdict."""
-    click.echo(
-        f"error: run {record.id} is finished, but the store has {len(record.results)} results "
-        f"of its {record.planned} trials [results-lost]",
-        err=True,
+    from harness.errors import StoreError
+
+    return StoreError(
+        f"run {record.id} is finished, but the store has {len(record.results)} results "
+        f"of its {record.planned} trials",
+        code="results-lost",
+        hint=f"run what is missing with: harness run --resume {record.id}",
     )
-    click.echo(f"hint: run what is missing with: harness run --resume {record.id}", err=True)

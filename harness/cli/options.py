@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from harness.cli import suggestions
+
 Decorate = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -27,6 +29,7 @@ store = click.option(
     help="Database of suite runs: a SQLite file or an SQLAlchemy URL. Default: .harness/store.sqlite",
 )
 
+run = click.argument("run", default="latest", shell_complete=suggestions.runs)
 no_progress = click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
 PROGRESS_MODES = ("auto", "bar", "lines", "json", "off")
 """How a run can be shown while it goes on."""
@@ -58,6 +61,7 @@ where = together(
     click.option(
         "--target",
         metavar="NAME",
+        shell_complete=suggestions.targets,
         help="Where the assistant lives: embedded (default), assistants, responses, chat, function, "
         "recording.",
     ),

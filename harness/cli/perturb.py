@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from harness.cli import money, options
+from harness.cli import money, options, suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,13 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option(
     "--examples", type=click.IntRange(1, 10_000), metavar="N", help="Variations of each conversation."
 )
-@click.option("--kinds", callback=_kinds, metavar="LIST", help="Only these, e.g. typos,case,injection.")
+@click.option(
+    "--kinds",
+    callback=_kinds,
+    metavar="LIST",
+    shell_complete=suggestions.kinds,
+    help="Only these, e.g. typos,case,injection.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Which variations are tried.")
 @click.option(
     "--search-seconds",

@@ -11,7 +11,7 @@ from harness.reporters.interface import reporter_names
 
 
 @click.command("report")
-@click.argument("run", default="latest")
+@options.run
 @click.option("--format", "kind", type=click.Choice(reporter_names()), default="html", show_default=True)
 @click.option(
     "--out", metavar="PATH", help="File to write; html goes to reports/, the others to the terminal."

@@ -19,7 +19,7 @@ _OF_JUDGE = ("judge_model", "judge_base_url", "budget_usd", "prices")
 
 
 @click.command("rescore")
-@click.argument("run", default="latest")
+@options.run
 @options.reports
 @options.no_progress
 @click.option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import cli
-from harness.cli import money, options, terminal
+from harness.cli import money, options, suggestions, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -42,7 +42,12 @@ _OF_THE_RUN = (
 @options.judge
 @money.options
 @options.reports
-@click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="Go on with an interrupted run: its id, or 'latest'.",
+)
 @click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
 @click.option("--estimate", is_flag=True, help="Say what the run will cost, and send nothing.")
 @click.option("--fail-fast", is_flag=True, help="End the run early after the first failed or errored trial.")

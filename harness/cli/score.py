@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli import options
+from harness.cli import options, suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,14 +21,21 @@ _INDENT = "    "
 
 
 @click.command("score")
-@click.argument("trial")
-@click.option("--run", "run_id", default="latest", metavar="RUN", help="The suite run. Default: latest.")
+@click.argument("trial", required=False, shell_complete=suggestions.trials)
+@click.option(
+    "--run",
+    "run_id",
+    default="latest",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="The suite run. Default: latest.",
+)
 @click.option("--explain", is_flag=True, help="Say what each score measures, looked at and rests on.")
 @click.option("--check", "checks", multiple=True, metavar="CHECK", help="Only this check. Repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with nothing shortened.")
 @options.store
 def command(
-    trial: str, run_id: str, explain: bool, checks: tuple[str, ...], as_json: bool, store: str | None
+    trial: str | None, run_id: str, explain: bool, checks: tuple[str, ...], as_json: bool, store: str | None
 ) -> None:
     """Show the scores of a stored TRIAL: its id, or the name of a conversation that was played once.
 

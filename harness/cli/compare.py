@@ -151,4 +151,5 @@ def _tell(found: Sequence[Comparison], show: int, json_file: Path | None, markdo
     from harness import workflows
 
     workflows.write_comparisons(found, json=json_file, markdown=markdown_file)
+    workflows.tell_of_comparisons(found)
     click.echo("\n".join(workflows.comparison_text(each, show) for each in found), nl=False)

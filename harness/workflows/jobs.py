@@ -13,6 +13,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import HarnessError, SettingsError, StoreError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
+from harness.scorers import token_model
 from harness.settings import Settings
 from harness.suite import authoring
 from harness.suite.assistants import (
@@ -172,6 +173,7 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
         "git": checkout(_home(job), os.environ),
+        "grounding_model": token_model.fingerprint(),
         CONTENTS: _contents(suites, job.settings.scrubber()),
         **job.settings.model_dump(exclude={"api_key", "judge_api_key", "store", "reports", "ledger"}),
         **_deciding_files(job.settings),

@@ -20,7 +20,7 @@ from harness.errors import SettingsError, StoreError
 from harness.judge.asking import Judge
 from harness.judge.gating import Judging
 from harness.plan import Plan, Trial
-from harness.results import RunStatus, Score, SuiteRun
+from harness.results import RESCORED, RunStatus, Score, SuiteRun
 from harness.runner.budget import Budget
 from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
@@ -286,7 +286,7 @@ def _refuse_forgetting(plan: Plan, target: Target) -> None:
 
 def _refuse_rescored(record: SuiteRun) -> None:
     """A run that was scored anew asks nothing: going on with it would."""
-    if source := record.settings.get("rescored_from"):
+    if source := record.settings.get(RESCORED):
         raise StoreError(
             f"run {record.id} was scored anew from {source}, and asks nothing that could go on",
             code="run-rescored",

@@ -21,7 +21,7 @@ from harness.runner.events import TrialFinished
 from harness.runner.executors.local import Stop
 from harness.settings import load_settings
 from harness.store.store import Store
-from harness.workflows.verdicts import green_before
+from harness.workflows.baselines import green_before
 
 APP = """
 def answer(question):

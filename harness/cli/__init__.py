@@ -152,7 +152,8 @@ def _explain(error: Exception, *, debug: bool) -> int:
         click.echo(f"error: internal error: {type(error).__name__}: {error}", err=True)
         click.echo("hint: run it again with 'harness --debug ...' and report the traceback", err=True)
         return INTERNAL
-    click.echo(f"error: {error} [{error.code}]" if error.code else f"error: {error}", err=True)
+    headline, line_break, mistakes = str(error).partition("\n")
+    click.echo(f"error: {headline} [{error.code}]{line_break}{mistakes}", err=True)
     if error.hint:
         click.echo(f"hint: {error.hint}", err=True)
     if error.code == "nothing-to-run":

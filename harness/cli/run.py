@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import cli
-from harness.cli import money, options, terminal
+from harness.cli import money, options, suggestions, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from harness.errors import StoreError
     from harness.results import SuiteRun
     from harness.runner.executors.local import Stop
     from harness.settings import Settings
@@ -40,10 +41,13 @@ _OF_THE_RUN = (
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @options.judge
 @money.options
-@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
-@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
-@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
-@click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
+@options.reports
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="Go on with an interrupted run: its id, or 'latest'.",
+)
 @click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
 @click.option("--estimate", is_flag=True, help="Say what the run will cost, and send nothing.")
 @click.option("--fail-fast", is_flag=True, help="End the run early after the first failed or errored trial.")
@@ -59,7 +63,7 @@ _OF_THE_RUN = (
 @click.option(
     "--progress",
     "mode",
-    type=click.Choice(["auto", "bar", "lines", "json", "off"]),
+    type=click.Choice(options.PROGRESS_MODES),
     default="auto",
     help="How to show the run on standard error. Default: a bar in a terminal, else lines.",
 )
@@ -284,8 +288,7 @@ def _verdict(record: SuiteRun) -> int:
     if not record.results:
         return cli.NOTHING_TO_RUN
     if len(record.results) != record.planned:
-        _say_what_is_lost(record)
-        return cli.INTERNAL
+        raise _lost(record)
     if not record.deciding:
         return _nothing_decides()
     return cli.PASSED if record.deciding.keys() <= {"passed", "skipped"} else cli.FAILED
@@ -297,11 +300,13 @@ def _nothing_decides() -> int:
     return cli.NOTHING_TO_RUN
 
 
-def _say_what_is_lost(record: SuiteRun) -> None:
+def _lost(record: SuiteRun) -> StoreError:
     """A run that is finished has a result for every trial; whatever took one away, this is no verdict."""
-    click.echo(
-        f"error: run {record.id} is finished, but the store has {len(record.results)} results "
-        f"of its {record.planned} trials [results-lost]",
-        err=True,
+    from harness.errors import StoreError
+
+    return StoreError(
+        f"run {record.id} is finished, but the store has {len(record.results)} results "
+        f"of its {record.planned} trials",
+        code="results-lost",
+        hint=f"run what is missing with: harness run --resume {record.id}",
     )
-    click.echo(f"hint: run what is missing with: harness run --resume {record.id}", err=True)

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from harness.cost.usage import Usage
+from harness.reporters import wording
 from harness.results import Outcome, Quarantine, Score, TrialResult
 from harness.scorers.confusion import HandOvers
 
@@ -109,8 +110,8 @@ def failed_scores(result: TrialResult) -> list[Score]:
 
 def describe(score: Score) -> str:
     """A judgement in one line: where, what, why."""
-    where = "conversation" if score.turn is None else f"turn {score.turn + 1}"
-    return f"{where}, {score.check}: {score.reason}" if score.reason else f"{where}, {score.check}"
+    told = f"{wording.turn(score.turn)}, {score.check}"
+    return f"{told}: {score.reason}" if score.reason else told
 
 
 def why_not_passed(result: TrialResult) -> str:

@@ -11,7 +11,7 @@ from harness.compare.table import BASELINE, CANDIDATE
 from harness.errors import SettingsError
 from harness.results import SuiteRun, TrialResult
 from harness.settings import Settings
-from harness.text import nearest
+from harness.text import did_you_mean
 from harness.workflows.jobs import CONTENTS, Job, recalled
 from harness.workflows.stored import stored_run
 from harness.workflows.verdicts import GREEN, green_before
@@ -191,8 +191,7 @@ def _meant(run: SuiteRun, known: Sequence[str], variant: str | None) -> str:
             hint="Say which are meant with --variants A,B.",
         )
     if variant is not None and variant not in known:
-        near = nearest(variant, known)
-        hint = (f"Did you mean {near!r}? " if near else "") + f"There are: {told}."
+        hint = did_you_mean(variant, known, label="variants")
         raise SettingsError(f"the run {run.id} has no variant {variant!r}", hint=hint)
     return variant or known[0]
 

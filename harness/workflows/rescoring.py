@@ -16,9 +16,10 @@ from harness.settings import Settings
 from harness.suite.records import Suite
 from harness.targets.recording import RecordingTarget
 from harness.targets.traffic import Traffic
-from harness.trace.recording import RecordedTrial, Recording
+from harness.trace.recording import Recording
 from harness.workflows.jobs import Job, load, plan_of, recalled, remembered
 from harness.workflows.judging import judge_of, refuse_unjudgeable, replaying_judge
+from harness.workflows.recorded import whole_trial
 from harness.workflows.running import Control, Work, new_id
 from harness.workflows.stored import open_store
 
@@ -139,24 +140,8 @@ def _planned(results: Sequence[TrialResult], planned: Iterable[Trial]) -> tuple[
 
 def _as_recording(results: Iterable[TrialResult]) -> Recording:
     """The stored traces, to be answered from."""
-    trials = (_as_recorded(result) for result in results)
+    trials = (whole_trial(result, result.trace) for result in results if result.trace is not None)
     return Recording(trials={trial.key: trial for trial in trials})
-
-
-def _as_recorded(result: TrialResult) -> RecordedTrial:
-    assert result.trace is not None
-    return RecordedTrial(
-        suite=result.suite,
-        conversation=result.conversation,
-        variant=result.variant,
-        fingerprint=result.fingerprint,
-        repeat=result.repeat,
-        target=result.trace.target,
-        turns=result.trace.turns,
-        history=result.trace.history,
-        documents=result.trace.documents,
-        judgements=result.trace.judgements,
-    )
 
 
 def _nothing_left(run_id: str) -> HarnessError:

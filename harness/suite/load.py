@@ -31,7 +31,7 @@ from harness.suite.code import read_code
 from harness.suite.draft import Draft
 from harness.suite.escalation import EscalationRules
 from harness.suite.expecting import merged
-from harness.suite.quarantine import fill_in_quarantine
+from harness.suite.quarantine import put_in_quarantine
 from harness.suite.records import Conversation, Expect, Perturb, Suite, SuiteFile, Variant
 from harness.suite.stubs import Functions, digests_of_sources, functions_of
 from harness.yamlfile.mistakes import shown
@@ -317,8 +317,7 @@ def _suite_of(
     file: SuiteFile, path: Path, variant: Variant | None, functions: Functions = MappingProxyType({})
 ) -> Suite:
     _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s, file.escalation)
-    for conversation in file.conversations:
-        fill_in_quarantine(conversation, file.quarantine)
+    put_in_quarantine(file.conversations, file.quarantine)
     return Suite(
         name=file.suite,
         source=path,

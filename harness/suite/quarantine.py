@@ -6,8 +6,7 @@ why.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Annotated
 
@@ -46,30 +45,31 @@ class SuiteQuarantine(Quarantine):
         return not self.tags or bool(set(self.tags) & set(conversation.tags))
 
 
-def fill_in_quarantine(conversation: Conversation, quarantine: SuiteQuarantine | None) -> None:
-    """Gives the suite's quarantine to a conversation that it covers and that has none of its own.
+def put_in_quarantine(conversations: Iterable[Conversation], quarantine: SuiteQuarantine | None) -> None:
+    """Gives the suite's quarantine to the conversations it covers that have none of their own.
 
-    As other defaults it is filled in place, into a record that was made a moment ago.
+    As other defaults it is filled in place, into records that were made a moment ago.
     """
-    if quarantine is not None and conversation.quarantine is None and quarantine.covers(conversation):
-        conversation.__dict__["quarantine"] = quarantine
+    if quarantine is None:
+        return
+    for conversation in conversations:
+        if conversation.quarantine is None and quarantine.covers(conversation):
+            conversation.__dict__["quarantine"] = quarantine
 
 
 def quarantine_mistakes(suite: Suite, today: date) -> Iterator[Mistake]:
     """Quarantines that are too long, say no reason, or are meant for nothing."""
     for place, each in _written(suite):
-        for mistake in _mistakes(each, today):
-            yield replace(mistake, place=(*place, *mistake.place))
+        if each.until > (latest := today + timedelta(days=MOST_DAYS)):
+            yield Mistake(
+                (*place, "until"),
+                f"a quarantine until {each.until} is longer than {MOST_DAYS} days",
+                f"name a day up to {latest}, and look at it again then",
+            )
+        if not each.reason.strip():
+            yield Mistake((*place, "reason"), "the reason is empty", "say in one line why it decides nothing")
     if suite.quarantine is not None:
         yield from _unknown_tags(suite, suite.quarantine)
-
-
-def _mistakes(quarantine: Quarantine, today: date) -> Iterator[Mistake]:
-    if quarantine.until > (latest := today + timedelta(days=MOST_DAYS)):
-        message = f"a quarantine until {quarantine.until} is longer than {MOST_DAYS} days"
-        yield Mistake(("until",), message, f"name a day up to {latest}, and look at it again then")
-    if not quarantine.reason.strip():
-        yield Mistake(("reason",), "the reason is empty", "say in one line why it decides nothing")
 
 
 def _unknown_tags(suite: Suite, quarantine: SuiteQuarantine) -> Iterator[Mistake]:

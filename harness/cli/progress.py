@@ -119,7 +119,8 @@ class Lines:
         checks = dict.fromkeys(score.check for score in result.scores if score.passed is False)
         why = one_line(printable(result.error or ", ".join(checks)), 120)
         left = f", {seconds(left_s)} left" if left_s else ""
-        name = printable(result.trial_id) + (f": {why}" if why else "")
+        name = printable(result.trial_id) + (", in quarantine" if result.quarantined else "")
+        name += f": {why}" if why else ""
         return f"{self._tally.done}/{self._tally.planned} {result.outcome:7} {name}  ({self._tally}{left})"
 
     def _is_worth_a_line(self, event: TrialFinished) -> bool:

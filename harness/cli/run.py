@@ -115,7 +115,8 @@ def command(
     given anew; all else is as the run began. A run whose budget is exhausted ends with exit code 2.
 
     Exit codes: 0 all passed, 1 something failed (also when that ended the run early), 2 interrupted,
-    3 internal error, 4 usage, 5 nothing to run.
+    3 internal error, 4 usage, 5 nothing to run. Conversations in quarantine decide none of them; when all
+    are, it is 5.
     """
     import asyncio
 
@@ -274,11 +275,9 @@ def _tell_leftovers(count: int) -> None:
 
 
 def _verdict_line(record: SuiteRun) -> str:
-    from collections import Counter
-
-    counts = Counter(result.outcome for result in record.results)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    return f"run {record.id}: {told or 'no trial ended'}"
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(record.outcomes.items()))
+    kept = ", ".join(f"{count} {outcome}" for outcome, count in sorted(record.quarantined.items()))
+    return f"run {record.id}: {told or 'no trial ended'}" + (f" (in quarantine: {kept})" if kept else "")
 
 
 def _verdict(record: SuiteRun) -> int:
@@ -290,7 +289,15 @@ def _verdict(record: SuiteRun) -> int:
         return cli.NOTHING_TO_RUN
     if len(record.results) != record.planned:
         raise _lost(record)
-    return cli.PASSED if record.outcomes.keys() <= {"passed", "skipped"} else cli.FAILED
+    if not record.deciding:
+        return _nothing_decides()
+    return cli.PASSED if record.deciding.keys() <= {"passed", "skipped"} else cli.FAILED
+
+
+def _nothing_decides() -> int:
+    """A run that is in quarantine as a whole has proven nothing, and is not green."""
+    click.echo("every conversation is in quarantine, so nothing was decided")
+    return cli.NOTHING_TO_RUN
 
 
 def _lost(record: SuiteRun) -> StoreError:

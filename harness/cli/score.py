@@ -78,8 +78,12 @@ def _is_of(name: str, check: str) -> bool:
 
 
 def _lines(explained: Explained, *, explain: bool) -> Iterator[str]:
+    from harness.reporters.wording import quarantine
+
     result = explained.result
     yield _safe(f"{result.trial_id} of run {explained.run_id}: {result.outcome}")
+    if result.quarantine:
+        yield _safe(f"quarantine {quarantine(result.quarantine)}")
     if result.error:
         yield _safe(f"error: {result.error}")
     for each in explained.scores:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from harness.cost.prices import dollars
-from harness.results import Score, Spending, SuiteRun
+from harness.results import Quarantine, Score, Spending, SuiteRun
 from harness.text import one_line as one_line
 
 if TYPE_CHECKING:
@@ -131,6 +131,12 @@ def replayed(group: Group) -> str:
         return ""
     which = "all" if group.replayed == len(group.results) else f"{group.replayed:,} of {len(group.results):,}"
     return f"{which} trials replayed: no new evidence, nothing paid"
+
+
+def quarantine(said: Quarantine) -> str:
+    """Until when a quarantine holds, or since when it is over, and why there was one."""
+    when = f"until {said.until}" if said.in_force else f"over on {said.until}"
+    return f"{when}: {said.reason}"
 
 
 def turn(index: int | None) -> str:

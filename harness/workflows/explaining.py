@@ -68,6 +68,7 @@ class Explained:
             "trial": self.result.trial_id,
             "outcome": self.result.outcome,
             "error": self.result.error,
+            "quarantined": self.result.quarantined,
             "scores": [each.as_json() for each in self.scores],
         }
 

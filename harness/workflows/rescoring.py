@@ -87,7 +87,8 @@ async def rescore(
     with open_store(settings, create=False) as store:
         source = store.run(run_id)
         job = _job(source, settings, changed)
-        suites = load(job)
+        control = control or Control()
+        suites = load(job, control.clock)
         played = _playable(source.results)
         trials, gone = _planned(source.results, plan_of(job, suites).trials)
         plan = Plan(tuple(trial for trial in trials if trial.id in played))
@@ -95,7 +96,6 @@ async def rescore(
             raise _nothing_left(source.id)
         target = RecordingTarget(TARGET, _as_recording(played.values()))
         told = {**remembered(job, suites), "target": TARGET, "rescored_from": source.id}
-        control = control or Control()
         traffic = Traffic(job.settings.limits())
         judge = _judge(job.settings, suites, control, traffic) if asks_judge else None
         judge = judge or replaying_judge(job.settings, control.clock)

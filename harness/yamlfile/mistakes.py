@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -350,7 +351,7 @@ def _words(member: Any) -> list[str]:
     return ["true", "false"] if member is bool else _literals([member])
 
 
-_PLAIN = {str: "text", int: "a whole number", float: "a number"}
+_PLAIN = {str: "text", int: "a whole number", float: "a number", date: "a day such as 2026-12-31"}
 _PLURALS = {str: "texts", int: "whole numbers", float: "numbers"}
 
 

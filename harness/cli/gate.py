@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli import options
+from harness.cli import options, suggestions
 
 if TYPE_CHECKING:
     from harness.compare.gate import GateVerdict
@@ -19,7 +19,7 @@ CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
 
 
 @click.command("gate")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=suggestions.runs)
 @click.option(
     "--csv",
     "table",
@@ -27,7 +27,12 @@ CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
     type=click.Path(path_type=Path),
     help="Instead of a stored run a table of trials: case_id, variant, trial, passed, and more if you like.",
 )
-@click.option("--against", metavar="RUN", help="Compare with this stored run, or the newest 'green' one.")
+@click.option(
+    "--against",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="Compare with this stored run, or the newest 'green' one.",
+)
 @click.option("--rules", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of what must hold.")
 @click.option("--metric", type=click.Choice(_METRICS), default="passed", show_default=True)
 @click.option(

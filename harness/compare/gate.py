@@ -12,6 +12,7 @@ from harness.compare.quarantine import Quarantines
 from harness.compare.rules import Rule, RuleFile
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, Verdict, Word, judge
+from harness.errors import SettingsError
 from harness.results import Quarantine, Score, SuiteRun, TrialResult
 from harness.stats.arms import Labels, Matrix, counts, labels, row_means, row_sums
 from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval
@@ -100,15 +101,39 @@ def gate(rules: RuleFile, candidate: SuiteRun, baseline: SuiteRun | None = None)
         rules: What must hold.
         candidate: The run that is judged.
         baseline: The run that rules with a margin compare it with.
+
+    Raises:
+        SettingsError: One of them played a conversation with several variants.
     """
-    after = [judged(result, CANDIDATE) for result in candidate.results]
-    before = [judged(result, BASELINE) for result in baseline.results] if baseline else None
+    after = _of_one_variant(candidate, CANDIDATE)
+    before = _of_one_variant(baseline, BASELINE) if baseline else None
     quarantines = Quarantines.of(after)
     after = quarantines.counting(after, _itself)
     before = None if before is None else quarantines.counting(before, _itself)
     found = tuple(_ruled(rule, rules, before, after) for rule in rules.rule)
     changed = tuple(changed_suites(baseline, candidate)) if baseline else ()
     return GateVerdict(found, candidate.id, baseline.id if baseline else None, changed, quarantines)
+
+
+def _of_one_variant(run: SuiteRun, called: str) -> list[Judged]:
+    """The trials of a run; those of two versions of the assistant would stand in for each other."""
+    played: dict[str, str] = {}
+    found = []
+    for result in run.results:
+        each = judged(result, called)
+        variant = played.setdefault(each.trial.case_id, result.variant)
+        if variant != result.variant:
+            raise _several_variants(run, variant, result.variant)
+        found.append(each)
+    return found
+
+
+def _several_variants(run: SuiteRun, one: str, other: str) -> SettingsError:
+    table = f"harness export {run.id} --out trials.csv"
+    return SettingsError(
+        f"run {run.id} has trials of several variants, {one!r} and {other!r}, and a gate judges one",
+        hint=f"{table}, then: harness gate --csv trials.csv --baseline {one} --candidate {other}",
+    )
 
 
 def _itself(trial: Judged) -> Judged:

@@ -188,7 +188,7 @@ def _home(job: Job) -> Path:
 
 def _contents(suites: Sequence[Suite], scrubber: Scrubber) -> dict[str, Any]:
     """What each assistant consists of, by its fingerprint and without secrets: versions can be compared."""
-    variants = {each.fingerprint: each for suite in suites for each in _variants_of(suite)}
+    variants = {each.fingerprint: each for suite in suites for each in variants_of(suite)}
     found: dict[str, Any] = {}
     for fingerprint, variant in variants.items():
         with suppress(OSError):  # a document that is gone by now stops the run where it is needed
@@ -203,10 +203,11 @@ def remembered_budget(settings: Settings) -> dict[str, Any]:
 
 def _variant_names(suites: Sequence[Suite]) -> list[str]:
     """The names of the chosen assistants: the same with every suite."""
-    return [variant.name for suite in suites[:1] for variant in _variants_of(suite)]
+    return [variant.name for suite in suites[:1] for variant in variants_of(suite)]
 
 
-def _variants_of(suite: Suite) -> tuple[Variant, ...]:
+def variants_of(suite: Suite) -> tuple[Variant, ...]:
+    """The assistants that a suite's conversations are run with."""
     return (suite.variant, *suite.more_variants) if suite.variant else ()
 
 
@@ -236,7 +237,7 @@ def _deciding_files(settings: Settings) -> dict[str, str]:
 def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:
     """What decides the outcome of a run, each with a digest of its content."""
     prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
-    variants = [variant for suite in suites for variant in _variants_of(suite)]
+    variants = [variant for suite in suites for variant in variants_of(suite)]
     prints |= {f"assistant {variant.name}": variant.fingerprint for variant in variants}
     return prints | {name: digest_of_file(Path(path)) for name, path in _deciding_files(job.settings).items()}
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
-from harness.errors import HarnessError, SettingsError, StoreError
+from harness.errors import HarnessError, RunError, SettingsError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
 from harness.settings import Settings
@@ -246,11 +246,11 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     """The job that a stored run began with; settings named in ``changed`` are those given now.
 
     Raises:
-        StoreError: Its suites are in no file (code ``suite-made-in-program``).
+        RunError: Its suites are in no file (code ``suite-made-in-program``).
     """
     kept = record.settings
     if kept.get("made"):
-        raise StoreError(
+        raise RunError(
             f"run {record.id} can't go on, for a program made these suites: {', '.join(kept['made'])}",
             code="suite-made-in-program",
             hint="run it again from the program, or put the suites into a file of their own",
@@ -276,12 +276,12 @@ def refuse_changed(record: SuiteRun, now: dict[str, str]) -> None:
     """A run goes on only with what it began with.
 
     Raises:
-        StoreError: Something has changed since (code ``suite-changed``); it is named.
+        RunError: Something has changed since (code ``suite-changed``); it is named.
     """
     then = record.settings["fingerprints"]
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     if changed:
-        raise StoreError(
+        raise RunError(
             f"run {record.id} can't go on, for these have changed since it began: {', '.join(changed)}",
             code="suite-changed",
             hint="take the change back, or start a new run",

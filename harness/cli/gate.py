@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from harness.cli import options
+from harness.cli import options, suggestions
 
 if TYPE_CHECKING:
     from harness.compare.gate import GateVerdict
@@ -19,7 +19,7 @@ CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
 
 
 @click.command("gate")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=suggestions.runs)
 @click.option(
     "--csv",
     "table",
@@ -30,6 +30,7 @@ CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
 @click.option(
     "--against",
     metavar="RUN",
+    shell_complete=suggestions.runs,
     help="Compare with this stored run, the newest 'green' one, or the newest of a branch: 'branch:main'.",
 )
 @click.option(

@@ -12,6 +12,7 @@ from harness.compare.quarantine import Quarantines
 from harness.compare.rules import Rule, RuleFile
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, Verdict, Word, judge
+from harness.errors import SettingsError
 from harness.results import RESCORED, Quarantine, Score, SuiteRun, TrialResult
 from harness.stats.arms import Labels, Matrix, counts, labels, row_means, row_sums
 from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval
@@ -112,8 +113,11 @@ def gate(
         candidate: The run that is judged.
         baseline: The run that rules with a margin compare it with.
         banked: Further runs of the baseline's version, whose trials count as the baseline's too.
+
+    Raises:
+        SettingsError: One of them played a conversation with several variants.
     """
-    after = [judged(result, CANDIDATE) for result in candidate.results]
+    after = _of_one_variant(candidate, CANDIDATE)
     before = [*_baseline_trials(baseline, banked)] if baseline else None
     quarantines = Quarantines.of(after)
     after = quarantines.counting(after, _itself)
@@ -126,10 +130,31 @@ def gate(
 
 def _baseline_trials(baseline: SuiteRun, banked: Sequence[SuiteRun]) -> Iterable[Judged]:
     """All trials of the baseline's version; those of the same pass of the same run have the same label."""
-    yield from (judged(result, BASELINE) for result in baseline.results)
+    yield from _of_one_variant(baseline, BASELINE)
     for run in banked:
-        for each in (judged(result, BASELINE) for result in run.results):
+        for each in _of_one_variant(run, BASELINE):
             yield each._replace(trial=each.trial._replace(trial=f"{run.id} {each.trial.trial}"))
+
+
+def _of_one_variant(run: SuiteRun, called: str) -> list[Judged]:
+    """The trials of a run; those of two versions of the assistant would stand in for each other."""
+    played: dict[str, str] = {}
+    found = []
+    for result in run.results:
+        each = judged(result, called)
+        variant = played.setdefault(each.trial.case_id, result.variant)
+        if variant != result.variant:
+            raise _several_variants(run, variant, result.variant)
+        found.append(each)
+    return found
+
+
+def _several_variants(run: SuiteRun, one: str, other: str) -> SettingsError:
+    table = f"harness export {run.id} --out trials.csv"
+    return SettingsError(
+        f"run {run.id} has trials of several variants, {one!r} and {other!r}, and a gate judges one",
+        hint=f"{table}, then: harness gate --csv trials.csv --baseline {one} --candidate {other}",
+    )
 
 
 def _itself(trial: Judged) -> Judged:

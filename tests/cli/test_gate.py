@@ -313,6 +313,40 @@ def test_a_run_with_several_variants_keeps_their_names(tmp_path, store, capsys):
     assert "has several variants: b, main" in capsys.readouterr().err
 
 
+def test_a_gate_refuses_a_run_of_several_variants_and_says_how_two_of_them_are_judged(
+    tmp_path, store, capsys
+):
+    at = datetime(2026, 3, 3, 8, tzinfo=UTC)
+    one = [_result(case, 1, 1.0, at) for case in range(10)]
+    other = [msgspec.structs.replace(each, variant="b", trial_id=f"b-{each.trial_id}") for each in one]
+    with Store.open(store) as kept:
+        run = SuiteRun("20260303-080000-both", at, "embedded", "finished", 20, results=(*one, *other))
+        kept.begin_run(run)
+    assert exit_code(["gate", "latest", "--against", FIRST, "--store", store]) == 64
+    assert exit_code(["gate", FIRST, "--against", "latest", "--store", store]) == 64
+    said = capsys.readouterr().err
+    assert (
+        "run 20260303-080000-both has trials of several variants, 'main' and 'b', and a gate judges one"
+        in said
+    )
+    assert "--baseline main --candidate b" in said
+    table = str(tmp_path / "trials.csv")
+    assert exit_code(["export", "latest", "--out", table, "--store", store]) == 0
+    assert exit_code(["gate", "--csv", table, "--baseline", "main", "--candidate", "b"]) == 2
+
+
+def test_suites_may_have_an_assistant_each_in_a_run_that_is_judged(store):
+    at = datetime(2026, 3, 3, 8, tzinfo=UTC)
+    shop = [
+        msgspec.structs.replace(_result(case, 1, 1.0, at), suite="shop", variant="b", trial_id=f"shop-{case}")
+        for case in range(10)
+    ]
+    with Store.open(store) as kept:
+        results = (*(_result(case, 1, 1.0, at) for case in range(10)), *shop)
+        kept.begin_run(SuiteRun("20260303-080000-both", at, "embedded", "finished", 20, results=results))
+    assert exit_code(["gate", "latest", "--against", FIRST, "--store", store]) == 2
+
+
 def test_parquet_needs_a_file(store, capsys):
     assert exit_code(["export", "--format", "parquet", "--store", store]) == 4
     assert "Name a file with --out FILE" in capsys.readouterr().err

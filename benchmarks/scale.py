@@ -172,7 +172,7 @@ _KINDS = {
 }
 
 
-def run(sizes: Sequence[int], rounds: int, distinct: int) -> None:
+def run(sizes: Sequence[int], rounds: int, distinct: int, *, spelt: bool) -> None:
     """Whole runs of so many conversations, and the report made again from the store."""
     print("| conversations | CPU s | peak MB | CPU ms each more | KB of memory each more | KB on disk each |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -180,6 +180,7 @@ def run(sizes: Sequence[int], rounds: int, distinct: int) -> None:
         before: tuple[int, Cost] | None = None
         for size in sizes:
             with tempfile.TemporaryDirectory() as name:
+                prepare(Path(name), min(size, distinct), spelt=spelt)
                 before = _run_once(kind, flags, size, rounds, Path(name), before, distinct)
 
 
@@ -192,7 +193,6 @@ def _run_once(
     before: tuple[int, Cost] | None,
     distinct: int,
 ) -> tuple[int, Cost]:
-    prepare(folder, min(size, distinct))
     command = [
         "run",
         "suite.yaml",
@@ -279,9 +279,10 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, default=[1000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--distinct", type=int, default=1_000_000, help="of larger runs: so many, repeated")
+    parser.add_argument("--spelt", action="store_true", help="of runs: all of it in YAML, no table")
     asked = parser.parse_args()
     if asked.what == "run":
-        run(asked.sizes, asked.rounds, asked.distinct)
+        run(asked.sizes, asked.rounds, asked.distinct, spelt=asked.spelt)
     else:
         {"plan": plan, "load": load}[asked.what](asked.sizes, asked.rounds)
 

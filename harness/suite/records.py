@@ -6,11 +6,11 @@ every field's description is written for the author of a suite.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SkipValidation
 
 from harness.suite.escalation import EscalationExpectation as EscalationExpectation
 from harness.suite.escalation import EscalationRules, Expected
@@ -640,7 +640,8 @@ class Suite(FileRecord):
     faults: Path | None = None
     perturb: Perturb = Perturb()
     """How the user's words are varied, for conversations that say nothing else of it."""
-    conversations: tuple[Conversation, ...] = ()
+    conversations: SkipValidation[Sequence[Conversation]] = ()
+    """In their order; those of a file are kept as text, and a look at one makes it a record."""
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
 

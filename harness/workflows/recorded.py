@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness.errors import SettingsError
 from harness.results import TrialResult
 from harness.settings import Settings
 from harness.suite.assistants import content_of
 from harness.suite.records import Variant
-from harness.trace.recording import RecordedTrial, RecordedVariant, kept_judgements, kept_turns
-from harness.trace.recording_file import load_recording, update_recording
+
+if TYPE_CHECKING:
+    from harness.trace.recording import RecordedTrial, RecordedVariant
 
 
 def refuse_recording_of_replay(settings: Settings) -> None:
@@ -29,6 +31,8 @@ def refuse_recording_of_replay(settings: Settings) -> None:
             hint="leave out --record, or --replay",
         )
     if Path(settings.record).exists():
+        from harness.trace.recording_file import load_recording
+
         load_recording(Path(settings.record))
 
 
@@ -40,6 +44,8 @@ def keep_recording(path: Path, variants: Sequence[Variant], results: Iterable[Tr
     """
     trials = [trial for result in results if (trial := recorded_trial(result))]
     if trials:
+        from harness.trace.recording_file import update_recording
+
         update_recording(path, [_variant(each) for each in variants], trials)
 
 
@@ -47,6 +53,8 @@ def recorded_trial(result: TrialResult) -> RecordedTrial | None:
     """What can be answered from, of a trial that ended; None when it was cut short by an error."""
     if result.trace is None or result.outcome == "errored":
         return None
+    from harness.trace.recording import RecordedTrial, kept_judgements, kept_turns
+
     turns, documents = kept_turns(result.trace)
     return RecordedTrial(
         suite=result.suite,
@@ -63,4 +71,6 @@ def recorded_trial(result: TrialResult) -> RecordedTrial | None:
 
 
 def _variant(variant: Variant) -> RecordedVariant:
+    from harness.trace.recording import RecordedVariant
+
     return RecordedVariant(fingerprint=variant.fingerprint, name=variant.name, content=content_of(variant))

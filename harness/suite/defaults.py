@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.suite.escalation import EscalationRules
 from harness.suite.expecting import merged
+from harness.suite.quarantine import SuiteQuarantine, put_in_quarantine
 from harness.suite.records import Conversation, Expect, SuiteFile
 
 _MOST_KNOWN = 1000  # merged expectations that are kept at hand; most suites expect the same few things
@@ -14,17 +15,18 @@ _MOST_KNOWN = 1000  # merged expectations that are kept at hand; most suites exp
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """A suite's expectations, deadline and rules for hand-overs."""
+    """A suite's expectations, deadline, rules for hand-overs, and quarantine."""
 
     expect: Expect
     deadline_s: float | None
     escalation: EscalationRules | None
+    quarantine: SuiteQuarantine | None
     _known: dict[Any, Expect] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, file: SuiteFile) -> Defaults:
         """Those that a suite file gives."""
-        return cls(file.expect or Expect(), file.deadline_s, file.escalation)
+        return cls(file.expect or Expect(), file.deadline_s, file.escalation, file.quarantine)
 
     def fill_in(self, conversation: Conversation) -> None:
         """Merge the suite's expectations into those of every turn, and all else that it leaves open.
@@ -38,9 +40,10 @@ class Defaults:
             turn.__pydantic_fields_set__.add("expect")
 
     def fill_in_beside_turns(self, conversation: Conversation) -> None:
-        """Give turns and talks the nearest deadline, and talks the rules for hand-overs."""
+        """Give turns and talks the nearest deadline, and talks what else the suite says for them."""
         conversation.__dict__["deadline_s"] = conversation.deadline_s or self.deadline_s
         conversation.__dict__["escalation"] = conversation.escalation or self.escalation
+        put_in_quarantine((conversation,), self.quarantine)
         for turn in conversation.turns:
             turn.__dict__["deadline_s"] = turn.deadline_s or conversation.deadline_s
 

@@ -10,10 +10,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from harness.clock import SYSTEM_CLOCK
 from harness.errors import Problem, SuiteError, Where
 from harness.suite import authoring
 from harness.suite.assistants import (
@@ -65,6 +67,7 @@ def load_suites(
     variant: Variant | None = None,
     more_variants: Sequence[Variant] = (),
     made: Sequence[authoring.Suite] = (),
+    today: date | None = None,
 ) -> list[Suite]:
     """The suites of files and folders.
 
@@ -74,11 +77,12 @@ def load_suites(
         variant: The assistant to run instead of the suites' own.
         more_variants: Further ones to run beside it.
         made: Suites that a program has made; without paths these alone are meant.
+        today: The day by which quarantines are too long or over; that of the system when left out.
 
     Raises:
         SuiteError: With every mistake of every file, in the order of files and lines.
     """
-    loader = _Loader(variant, more_variants)
+    loader = _Loader(variant, more_variants, today)
     found: dict[Path, list[Suite]] = {}
     folders = paths or (() if made else (DEFAULT_FOLDER,))
     files = (pair for path in folders for pair in loader.files_of(path))
@@ -108,8 +112,14 @@ def _collector_paused() -> Iterator[None]:
 class _Loader:
     """Loads suites and collects what is wrong with them; reads each assistant file once."""
 
-    def __init__(self, variant: Variant | None, more_variants: Sequence[Variant] = ()) -> None:
+    def __init__(
+        self,
+        variant: Variant | None,
+        more_variants: Sequence[Variant] = (),
+        today: date | None = None,
+    ) -> None:
         self._variant = variant
+        self._today = today or SYSTEM_CLOCK.now().date()
         self._more = more_variants
         self._variants: dict[Path, Variant | None] = {}
         self._problems: dict[Problem, None] = {}
@@ -165,12 +175,15 @@ class _Loader:
             return []
         suite = _suite_of(file, path, own or self._variant, draft.functions)
         self._named_at[path, suite.name] = draft.where(("suite",))
-        self._add(draft.check(suite))
+        self._add(draft.check(suite, self._today))
+        expired = tuple(draft.expired(suite, self._today))
         self._add(_missing_faults(suite, draft.where(("faults",))))
         if len(self._problems) > before:
             return []
         code = digests_of_code(draft.code, path.parent)
-        ready = self._with_fingerprint(suite.model_copy(update=self._to_run(own)), code)
+        ready = self._with_fingerprint(
+            suite.model_copy(update=self._to_run(own) | {"expired": expired}), code
+        )
         return [] if ready is None else [ready]
 
     def _load_yaml(self, path: Path, *, named: bool) -> Suite | None:
@@ -199,7 +212,8 @@ class _Loader:
         self._named_at[path, suite.name] = stream.source.where(("suite",))
         if mistakes or any(_missing_faults(suite, stream.source.where(("faults",)))):
             raise NotPlain
-        packed = PackedConversations(stream.conversations(facts, path.parent), Defaults.of(stream.file))
+        found = stream.conversations(facts, path.parent, self._today)
+        packed = PackedConversations(found, Defaults.of(stream.file))
         return self._with_fingerprint(suite.model_copy(update={**self._to_run(own), "conversations": packed}))
 
     def _load_whole(self, path: Path, *, named: bool) -> Suite | None:
@@ -216,12 +230,14 @@ class _Loader:
         suite = _suite_of(file, path, own or self._variant) if file is not None else None
         if suite is not None:
             self._named_at[path, suite.name] = source.where(("suite",))
-            self._add(draft.check(suite))
+            self._add(draft.check(suite, self._today))
             self._add(_missing_faults(suite, source.where(("faults",))))
         if file is None or suite is None or len(self._problems) > before:
             return None
+        expired = tuple(draft.expired(suite, self._today))
         packed = PackedConversations(suite.conversations, Defaults.of(file))
-        return self._with_fingerprint(suite.model_copy(update={**self._to_run(own), "conversations": packed}))
+        told = {"expired": expired, "conversations": packed}
+        return self._with_fingerprint(suite.model_copy(update=self._to_run(own) | told))
 
     def _to_run(self, own: Variant | None) -> dict[str, object]:
         """The assistants to run a suite with that has this one of its own."""
@@ -353,6 +369,7 @@ def _suite_of(
         rubrics=file.rubrics,
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
         perturb=file.perturb or Perturb(),
+        quarantine=file.quarantine,
         conversations=file.conversations,
     )
 
@@ -363,7 +380,7 @@ def _suite_of(
 def _fingerprint(suite: Suite, code: Sequence[str]) -> str:
     """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files, faults, code.
 
-    Names, tags, clusters, repeats and perturbations decide neither.
+    Names, tags, clusters, repeats, perturbations and quarantines decide neither.
     """
     return digest_of_parts(_deciding(suite, code))
 
@@ -391,7 +408,7 @@ def _deciding(suite: Suite, code: Sequence[str]) -> Iterator[Any]:
 
 
 _BESIDE: dict[str, Any] = {
-    **dict.fromkeys(("cluster", "tags", "repeats", "perturb"), True),
+    **dict.fromkeys(("cluster", "tags", "repeats", "perturb", "quarantine"), True),
     "turns": {"__all__": {"expect"}},
 }
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from harness.suite.check import Facts, check_conversation
 from harness.suite.defaults import Defaults
 from harness.suite.draft import as_json, columns_used, filled_rows, is_unfilled, written_out
 from harness.suite.foreach import read_table
+from harness.suite.quarantine import is_in_order
 from harness.suite.records import Conversation, Rubric, SuiteFile
 from harness.suite.rubrics import check_judged
 from harness.yamlfile.pieces import Pieces, cut
@@ -46,20 +48,28 @@ class Stream:
     file: SuiteFile
     pieces: Pieces
 
-    def conversations(self, facts: Facts | None, folder: Path) -> Iterator[Conversation]:
+    def conversations(self, facts: Facts | None, folder: Path, today: date) -> Iterator[Conversation]:
         """The conversations, checked and with the suite's defaults.
 
         Raises:
-            NotPlain: One is not right.
+            NotPlain: One is not right, or its quarantine is over.
         """
-        defaults, ids = Defaults.of(self.file), set[str]()
+        defaults, ids, tags = Defaults.of(self.file), set[str](), set[str]()
         for entry in self._entries(folder):
             conversation = _record(entry)
             defaults.fill_in(conversation)
-            if conversation.id in ids or _is_wrong(conversation, facts, folder, self.file.rubrics):
+            if (
+                not is_in_order(conversation.quarantine, today)
+                or conversation.id in ids
+                or _is_wrong(conversation, facts, folder, self.file.rubrics)
+            ):
                 raise NotPlain
             ids.add(conversation.id)
+            tags.update(conversation.tags)
             yield conversation
+        quarantine = self.file.quarantine
+        if not is_in_order(quarantine, today) or (quarantine and not tags.issuperset(quarantine.tags)):
+            raise NotPlain
 
     def _entries(self, folder: Path) -> Iterator[Any]:
         """What the file says of each conversation, those of tables among them."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.workflows.exporting import export
     from harness.workflows.forecasting import Forecast, forecast
     from harness.workflows.jobs import Job, load, plan_of
+    from harness.workflows.over_time import drifting, flakiness
     from harness.workflows.rescoring import Rescored, rescore
     from harness.workflows.running import Control, Listener, evaluate, resume, start
     from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
@@ -40,8 +41,10 @@ __all__ = [
     "clean",
     "compare_runs",
     "comparison_text",
+    "drifting",
     "evaluate",
     "export",
+    "flakiness",
     "forecast",
     "gate_run",
     "gate_table",
@@ -78,8 +81,10 @@ _HOME = {
     "clean": "cleaning",
     "compare_runs": "comparing",
     "comparison_text": "comparing",
+    "drifting": "over_time",
     "evaluate": "running",
     "export": "exporting",
+    "flakiness": "over_time",
     "forecast": "forecasting",
     "gate_run": "verdicts",
     "gate_table": "verdicts",

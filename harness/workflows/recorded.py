@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from harness.errors import SettingsError
 from harness.results import TrialResult
 from harness.settings import Settings
@@ -14,6 +16,7 @@ from harness.suite.records import Variant
 
 if TYPE_CHECKING:
     from harness.trace.recording import RecordedTrial, RecordedVariant
+    from harness.trace.records import Trace
 
 
 def refuse_recording_of_replay(settings: Settings) -> None:
@@ -53,20 +56,29 @@ def recorded_trial(result: TrialResult) -> RecordedTrial | None:
     """What can be answered from, of a trial that ended; None when it was cut short by an error."""
     if result.trace is None or result.outcome == "errored":
         return None
-    from harness.trace.recording import RecordedTrial, kept_judgements, kept_turns
+    from harness.trace.recording import kept_judgements, kept_turns
 
     turns, documents = kept_turns(result.trace)
+    judgements = kept_judgements(result.trace)
+    kept = msgspec.structs.replace(result.trace, turns=turns, documents=documents, judgements=judgements)
+    return whole_trial(result, kept)
+
+
+def whole_trial(result: TrialResult, trace: Trace) -> RecordedTrial:
+    """A trial to answer from, with everything that this trace of it has."""
+    from harness.trace.recording import RecordedTrial
+
     return RecordedTrial(
         suite=result.suite,
         conversation=result.conversation,
         variant=result.variant,
         fingerprint=result.fingerprint,
         repeat=result.repeat,
-        target=result.trace.target,
-        turns=turns,
-        history=result.trace.history,
-        documents=documents,
-        judgements=kept_judgements(result.trace),
+        target=trace.target,
+        turns=trace.turns,
+        history=trace.history,
+        documents=trace.documents,
+        judgements=trace.judgements,
     )
 
 

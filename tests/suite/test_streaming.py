@@ -4,6 +4,7 @@ import gc
 import json
 import string
 import tracemalloc
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,32 @@ def test_a_damaged_suite_means_the_same_read_in_parts_and_whole(many, place, who
         assert caught.value.problems == error.problems
     else:
         same(load_suite(path), expected)
+
+
+def test_quarantines_are_filled_in_like_other_defaults_and_kept(place, whole):
+    until = datetime.now(UTC).date() + timedelta(days=30)
+    text = f"""\
+        suite: s
+        assistant: bot.yaml
+        quarantine: {{until: {until}, reason: flaky, tags: [slow]}}
+        conversations:
+        - {{id: a, tags: [slow], turns: [{{user: Hi}}]}}
+        - {{id: b, turns: [{{user: Hi}}], quarantine: {{until: {until}, reason: broken}}}}
+        - {{id: c, turns: [{{user: Hi}}]}}
+        """
+    path = place("s.yaml", text)
+    suite = load_suite(path)
+
+    same(suite, whole(path))
+    assert [each.quarantine and each.quarantine.reason for each in suite.conversations] == [
+        "flaky",
+        "broken",
+        None,
+    ]
+    stream = open_stream(path)
+    assert len(list(stream.conversations(None, Path(), until))) == 3
+    with pytest.raises(NotPlain):
+        list(stream.conversations(None, Path(), until + timedelta(days=1)))
 
 
 def test_what_looks_like_the_list_inside_a_quoted_text_is_not_read_as_one(place, mistakes):

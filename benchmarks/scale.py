@@ -259,17 +259,20 @@ def _first_message(folder: Path, repeats: int) -> tuple[float, float]:
 
 def load(sizes: Sequence[int], rounds: int) -> None:
     """`harness check` of a whole suite, less that of a suite of one conversation."""
-    print("| suite | CPU s more than for one conversation |\n| --- | ---: |")
+    print("| suite | CPU s more than for one conversation | peak MB | KB of memory each more |")
+    print("| --- | ---: | ---: | ---: |")
     for size in sizes:
         for spelt, kind in ((True, "YAML"), (False, "JSON Lines, foreach")):
             alone, whole = (_check(count, rounds, spelt=spelt) for count in (1, size))
-            print(f"| {size:,} conversations of three turns, {kind} | {whole - alone:.3f} |", flush=True)
+            more_s, more_kb = whole.cpu_s - alone.cpu_s, 1024 * (whole.peak_mb - alone.peak_mb) / size
+            told = f"{more_s:.3f} | {whole.peak_mb:.0f} | {more_kb:.1f}"
+            print(f"| {size:,} conversations of three turns, {kind} | {told} |", flush=True)
 
 
-def _check(conversations: int, rounds: int, *, spelt: bool) -> float:
+def _check(conversations: int, rounds: int, *, spelt: bool) -> Cost:
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name), conversations, spelt=spelt)
-        return median_cost(["check", "suite.yaml"], Path(name), rounds, lambda: None).cpu_s
+        return median_cost(["check", "suite.yaml"], Path(name), rounds, lambda: None)
 
 
 def main() -> None:

@@ -30,22 +30,14 @@ class PackedConversations(Sequence[Conversation]):
         self._defaults = defaults
         self._texts: list[bytes] = []
         self._expected: list[tuple[int, ...]] = []
-        self._expectations: list[bytes] = []
-        numbers: dict[bytes, int] = {}
+        numbers = _Numbers()
         shared: dict[tuple[int, ...], tuple[int, ...]] = {}
         for each in conversations:
-            expected = tuple(self._number(turn.expect, numbers) for turn in each.turns)
+            expected = tuple(numbers.of(turn.expect) for turn in each.turns)
             self._texts.append(_text_of(each))
             self._expected.append(shared.setdefault(expected, expected))
+        self._expectations = numbers.texts
         self._expectation = lru_cache(_KEPT_EXPECTATIONS)(self._read_expectation)
-
-    def _number(self, expect: Expect, numbers: dict[bytes, int]) -> int:
-        """The place of a turn's expectations among all different ones of the suite."""
-        text = expect.model_dump_json(exclude_unset=True, by_alias=True).encode()
-        number = numbers.setdefault(text, len(numbers))
-        if number == len(self._expectations):
-            self._expectations.append(text)
-        return number
 
     def _read_expectation(self, number: int) -> Expect:
         return Expect.model_validate_json(self._expectations[number], **_EXACTLY)
@@ -90,6 +82,30 @@ class PackedConversations(Sequence[Conversation]):
     def some(self, wanted: Callable[[Conversation], bool]) -> PackedConversations:
         """Those that are wanted, in their order, packed as these are."""
         return PackedConversations(filter(wanted, self), self._defaults)
+
+
+class _Numbers:
+    """Numbers for the different expectations of a suite, given out while its conversations are packed."""
+
+    def __init__(self) -> None:
+        self.texts: list[bytes] = []
+        self._by_text: dict[bytes, int] = {}
+        self._recent: dict[int, tuple[Expect, int]] = {}  # holds the record, so that its id stays its own
+
+    def of(self, expect: Expect) -> int:
+        """The place of these expectations among the texts; spelt out once if many turns share the record."""
+        if id(expect) not in self._recent:
+            if len(self._recent) >= _KEPT_EXPECTATIONS:
+                self._recent.clear()
+            self._recent[id(expect)] = expect, self._new(expect)
+        return self._recent[id(expect)][1]
+
+    def _new(self, expect: Expect) -> int:
+        text = expect.model_dump_json(exclude_unset=True, by_alias=True).encode()
+        number = self._by_text.setdefault(text, len(self.texts))
+        if number == len(self.texts):
+            self.texts.append(text)
+        return number
 
 
 def _text_of(conversation: Conversation) -> bytes:

@@ -172,7 +172,7 @@ _KINDS = {
 }
 
 
-def run(sizes: Sequence[int], rounds: int, distinct: int) -> None:
+def run(sizes: Sequence[int], rounds: int, distinct: int, *, spelt: bool) -> None:
     """Whole runs of so many conversations, and the report made again from the store."""
     print("| conversations | CPU s | peak MB | CPU ms each more | KB of memory each more | KB on disk each |")
     print("| --- | ---: | ---: | ---: | ---: | ---: |")
@@ -180,6 +180,7 @@ def run(sizes: Sequence[int], rounds: int, distinct: int) -> None:
         before: tuple[int, Cost] | None = None
         for size in sizes:
             with tempfile.TemporaryDirectory() as name:
+                prepare(Path(name), min(size, distinct), spelt=spelt)
                 before = _run_once(kind, flags, size, rounds, Path(name), before, distinct)
 
 
@@ -192,7 +193,6 @@ def _run_once(
     before: tuple[int, Cost] | None,
     distinct: int,
 ) -> tuple[int, Cost]:
-    prepare(folder, min(size, distinct))
     command = [
         "run",
         "suite.yaml",
@@ -259,17 +259,20 @@ def _first_message(folder: Path, repeats: int) -> tuple[float, float]:
 
 def load(sizes: Sequence[int], rounds: int) -> None:
     """`harness check` of a whole suite, less that of a suite of one conversation."""
-    print("| suite | CPU s more than for one conversation |\n| --- | ---: |")
+    print("| suite | CPU s more than for one conversation | peak MB | KB of memory each more |")
+    print("| --- | ---: | ---: | ---: |")
     for size in sizes:
         for spelt, kind in ((True, "YAML"), (False, "JSON Lines, foreach")):
             alone, whole = (_check(count, rounds, spelt=spelt) for count in (1, size))
-            print(f"| {size:,} conversations of three turns, {kind} | {whole - alone:.3f} |", flush=True)
+            more_s, more_kb = whole.cpu_s - alone.cpu_s, 1024 * (whole.peak_mb - alone.peak_mb) / size
+            told = f"{more_s:.3f} | {whole.peak_mb:.0f} | {more_kb:.1f}"
+            print(f"| {size:,} conversations of three turns, {kind} | {told} |", flush=True)
 
 
-def _check(conversations: int, rounds: int, *, spelt: bool) -> float:
+def _check(conversations: int, rounds: int, *, spelt: bool) -> Cost:
     with tempfile.TemporaryDirectory() as name:
         prepare(Path(name), conversations, spelt=spelt)
-        return median_cost(["check", "suite.yaml"], Path(name), rounds, lambda: None).cpu_s
+        return median_cost(["check", "suite.yaml"], Path(name), rounds, lambda: None)
 
 
 def main() -> None:
@@ -279,9 +282,10 @@ def main() -> None:
     parser.add_argument("sizes", nargs="*", type=int, default=[1000])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--distinct", type=int, default=1_000_000, help="of larger runs: so many, repeated")
+    parser.add_argument("--spelt", action="store_true", help="of runs: all of it in YAML, no table")
     asked = parser.parse_args()
     if asked.what == "run":
-        run(asked.sizes, asked.rounds, asked.distinct)
+        run(asked.sizes, asked.rounds, asked.distinct, spelt=asked.spelt)
     else:
         {"plan": plan, "load": load}[asked.what](asked.sizes, asked.rounds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
@@ -38,7 +39,19 @@ class Plan:
     @property
     def variants(self) -> tuple[Variant, ...]:
         """Every variant once, in order of first use."""
-        return tuple({trial.variant.fingerprint: trial.variant for trial in self.trials}.values())
+        used = (
+            self.trials.variants
+            if isinstance(self.trials, Trials)
+            else [each.variant for each in self.trials]
+        )
+        return tuple({variant.fingerprint: variant for variant in used}.values())
+
+    @property
+    def first_repeats(self) -> Iterator[Trial]:
+        """Every conversation with every variant, once."""
+        if isinstance(self.trials, Trials):
+            return map(self.trials.__getitem__, range(self.trials.in_one_repeat))
+        return (trial for trial in self.trials if trial.repeat == 1)
 
     @property
     def turns(self) -> int:
@@ -54,7 +67,44 @@ class Plan:
         """The same plan without the trials of these ids."""
         if not finished:
             return self
-        return Plan(tuple(trial for trial in self.trials if trial.id not in finished))
+        left = (place for place, trial in enumerate(self.trials) if trial.id not in finished)
+        return Plan(_Some(self.trials, array("q", left)))
+
+
+class _Some(Sequence[Trial]):
+    """Some of the trials of a plan, each looked up there."""
+
+    def __init__(self, trials: Sequence[Trial], places: Sequence[int]) -> None:
+        self._trials = trials
+        self._places = places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    @overload
+    def __getitem__(self, index: int) -> Trial: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Trial, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Trial | tuple[Trial, ...]:
+        if isinstance(index, slice):
+            return tuple(self._trials[place] for place in self._places[index])
+        return self._trials[self._places[index]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The conversations of a suite that one variant plays, by their places in the suite."""
+
+    suite: Suite
+    variant: Variant
+    places: Sequence[int]
+    end: int  # of its trials among those of a pass
+
+    def trial(self, place: int, repeat: int, position: int) -> Trial:
+        conversation = self.suite.conversations[self.places[place - self.end]]
+        return Trial(self.suite, conversation, self.variant, repeat, position)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +112,17 @@ class _Pass:
     """Repeats in which the same conversations are played, and what is played in each of them."""
 
     repeats: range
-    played: tuple[tuple[Suite, Conversation, Variant], ...]
+    parts: tuple[_Part, ...]
     first: int
 
     @property
     def end(self) -> int:
-        return self.first + len(self.repeats) * len(self.played)
+        return self.first + len(self.repeats) * self.parts[-1].end
 
     def trial(self, position: int) -> Trial:
-        repeat, place = divmod(position - self.first, len(self.played))
-        return Trial(*self.played[place], self.repeats[repeat], position)
+        repeat, place = divmod(position - self.first, self.parts[-1].end)
+        part = next(each for each in self.parts if place < each.end)
+        return part.trial(place, self.repeats[repeat], position)
 
 
 class Trials(Sequence[Trial]):
@@ -79,6 +130,16 @@ class Trials(Sequence[Trial]):
 
     def __init__(self, passes: Iterable[_Pass]) -> None:
         self._passes = tuple(passes)
+
+    @property
+    def variants(self) -> Iterable[Variant]:
+        """Those of the trials, in order of first use; some may come more than once."""
+        return [part.variant for each in self._passes for part in each.parts]
+
+    @property
+    def in_one_repeat(self) -> int:
+        """How many trials the first repeat has; they come first."""
+        return self._passes[0].parts[-1].end if self._passes else 0
 
     def __len__(self) -> int:
         return self._passes[-1].end if self._passes else 0
@@ -113,17 +174,30 @@ def make_plan(
 
 
 def _passes(suites: Sequence[Suite], variants: tuple[Variant, ...], repeats: int | None) -> Iterator[_Pass]:
-    played = [
-        (_repeats(suite, conversation, repeats), (suite, conversation, variant))
+    often = [
+        array("q", (_repeats(suite, conversation, repeats) for conversation in suite.conversations))
         for suite in suites
-        for variant in variants or _own(suite)
-        for conversation in suite.conversations
     ]
     first, done = 0, 0
-    for last in sorted({often for often, _ in played}):
-        each = _Pass(range(done + 1, last + 1), tuple(what for often, what in played if often >= last), first)
+    for last in sorted(set().union(*often)):
+        parts = tuple(_parts(suites, variants, often, last))
+        if not parts:
+            continue  # none of these suites has a variant
+        each = _Pass(range(done + 1, last + 1), parts, first)
         yield each
         first, done = each.end, last
+
+
+def _parts(
+    suites: Sequence[Suite], variants: tuple[Variant, ...], often: Sequence[Sequence[int]], least: int
+) -> Iterator[_Part]:
+    """What is played in the repeats up to a number: the conversations that are run as often as that."""
+    end = 0
+    for suite, repeats in zip(suites, often, strict=True):
+        places = array("q", (place for place, number in enumerate(repeats) if number >= least))
+        for variant in (variants or _own(suite)) if places else ():
+            end += len(places)
+            yield _Part(suite, variant, places, end)
 
 
 def _own(suite: Suite) -> Iterable[Variant]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from functools import lru_cache
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -33,8 +34,13 @@ def session(model: bytes) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
+@lru_cache(maxsize=1)
 def tokenizer(content: bytes) -> Any:
-    """A tokenizer of the ``tokenizers`` package from its JSON."""
+    """A tokenizer of the ``tokenizers`` package from its JSON; nobody may change its options.
+
+    The sentence encoder and the grounding model read by the same one, and making it takes as long as loading
+    a model.
+    """
     from tokenizers import Tokenizer
 
     return Tokenizer.from_str(content.decode())

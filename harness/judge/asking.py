@@ -15,7 +15,6 @@ from harness.judge.material import Clean, Material, material_of, not_judgeable
 from harness.judge.reading import vote_of
 from harness.plan import Trial
 from harness.suite.records import Conversation, JudgeExpectation, Rubric
-from harness.targets.chat import completed
 from harness.targets.turns import timed
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Judgement, Trace, Vote
@@ -176,6 +175,8 @@ class Judge:
 
     async def _asked(self, body: Json, answers: list[Json]) -> None:
         assert self._wire is not None
+        from harness.targets.chat import completed  # only a run with judges asks by chat
+
         answers.append(await completed(self._wire, body))
 
     def _body(

@@ -68,20 +68,27 @@ class Shared:
     """Values that many trials have, each kept once: a result read from the store brings its own copies."""
 
     values: dict[Any, Any] = field(default_factory=dict)
+    talks: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
 
     def one(self, value: Value) -> Value:
         """The value that was met first among those equal to this one."""
         return cast("Value", self.values.setdefault(value, value))
 
+    def talk(self, conversation: str, says: tuple[str, ...]) -> tuple[str, tuple[str, ...]]:
+        """A conversation's id and what is said in it, as kept of an earlier repeat if that was the same."""
+        found = self.talks.setdefault(conversation, (conversation, says))
+        return found if found[1] == says else (found[0], says)
+
 
 def brief(result: TrialResult, shared: Shared | None = None) -> Brief:
     """What is kept of a trial."""
-    one = (shared or Shared()).one
-    turns = result.trace.turns if result.trace else ()
+    shared = shared or Shared()
+    one, turns = shared.one, result.trace.turns if result.trace else ()
+    conversation, says = shared.talk(result.conversation, tuple(turn.user.text for turn in turns))
     return Brief(
         trial_id=result.trial_id,
         suite=one(result.suite),
-        conversation=one(result.conversation),
+        conversation=conversation,
         variant=one(result.variant),
         fingerprint=one(result.fingerprint),
         tags=one(tuple(map(one, result.tags))),
@@ -97,7 +104,7 @@ def brief(result: TrialResult, shared: Shared | None = None) -> Brief:
         turn_latencies_s=tuple(turn.latency_s for turn in turns),
         unmet=one(tuple(dict.fromkeys(one(score.check) for score in failed_scores(result)))),
         reason=why_not_passed(result),
-        says=one(tuple(one(turn.user.text) for turn in turns)),
+        says=says,
         replayed=result.replayed,
         quarantine=one(result.quarantine),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,6 +35,10 @@ class HtmlReporter:
 
     def render(self, run: SuiteRun) -> str:
         """The page as one text."""
+        return "".join(self.pieces(run))
+
+    def pieces(self, run: SuiteRun) -> Iterator[str]:
+        """The page piece by piece: a long one need not be in memory several times on its way to the disk."""
         script = (TEMPLATES / "report.js").read_text(encoding="utf-8")
         style = (TEMPLATES / "report.css").read_text(encoding="utf-8")
         summary = Summary(run)
@@ -41,7 +46,7 @@ class HtmlReporter:
         return (
             _environment()
             .get_template("report.html")
-            .render(
+            .generate(
                 summary=summary,
                 run=run,
                 data=data,

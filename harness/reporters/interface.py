@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast, runtime_checkable
 
 from harness.errors import ReportError
 from harness.text import did_you_mean
@@ -25,6 +25,15 @@ class Reporter(Protocol):
 
     def render(self, run: SuiteRun) -> str:
         """The report."""
+        ...
+
+
+@runtime_checkable
+class InPieces(Protocol):
+    """A reporter whose reports are long."""
+
+    def pieces(self, run: SuiteRun) -> Iterator[str]:
+        """The report, piece by piece."""
         ...
 
 
@@ -59,8 +68,13 @@ def reporter(name: str) -> Reporter:
     return make()
 
 
-def write_report(text: str, path: str | Path) -> Path:
-    """Puts a report on disk, whole or not at all: a reader never sees half of one.
+def report_pieces(made_by: Reporter, run: SuiteRun) -> Iterable[str]:
+    """A report in pieces, as few as its reporter makes of it."""
+    return made_by.pieces(run) if isinstance(made_by, InPieces) else [made_by.render(run)]
+
+
+def write_report(text: str | Iterable[str], path: str | Path) -> Path:
+    """Puts a report, or its pieces, on disk, whole or not at all: a reader never sees half of one.
 
     Raises:
         ReportError: The file can't be written; one that was there before is unchanged.
@@ -68,7 +82,7 @@ def write_report(text: str, path: str | Path) -> Path:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, text)
+        _replace(path, [text] if isinstance(text, str) else text)
     except OSError as error:
         raise ReportError(
             f"the report {str(path)!r} cannot be written: {error.strerror or error}",
@@ -78,11 +92,11 @@ def write_report(text: str, path: str | Path) -> Path:
     return path
 
 
-def _replace(path: Path, text: str) -> None:
+def _replace(path: Path, pieces: Iterable[str]) -> None:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
         with temporary.open("x", encoding="utf-8", errors="replace", newline="") as file:
-            file.write(text)
+            file.writelines(pieces)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -51,7 +51,7 @@ def page_data(summary: Summary) -> PageData:
     for number, block in enumerate(_blocks(summary.reading(), texts)):
         places.update({trial_id: (number, place) for place, trial_id in enumerate(block.trials)})
         blocks.append(block.packed())
-    return PageData(_packed(_index(summary, places)), tuple(blocks), _packed(list(texts.numbers)))
+    return PageData(_packed_index(summary, places), tuple(blocks), _packed(list(texts.numbers)))
 
 
 @dataclass(slots=True)
@@ -70,9 +70,8 @@ class _Block:
 
     def packed(self) -> str:
         """Trials and answers, as the page holds them."""
-        return _pack(
-            b'{"trials":[' + b",".join(self.trials.values()) + b'],"said":' + _json(self.said) + b"}"
-        )
+        trials = b",".join(self.trials.values())
+        return _pack([b'{"trials":[', trials, b'],"said":', _json(self.said), b"}"])
 
 
 def _blocks(results: Iterable[TrialResult], texts: Texts) -> Iterator[_Block]:
@@ -99,10 +98,18 @@ def _said(result: TrialResult) -> tuple[str, ...]:
 # --- the index -----------------------------------------------------------------------------------------
 
 
-def _index(summary: Summary, places: Mapping[str, tuple[int, int]]) -> Json:
+def _packed_index(summary: Summary, places: Mapping[str, tuple[int, int]]) -> str:
+    return _pack(_index(summary, places))
+
+
+def _index(summary: Summary, places: Mapping[str, tuple[int, int]]) -> Iterator[bytes]:
+    """The index as JSON, row by row: all rows at once would be the most that a report keeps in memory."""
     names = _Names()
-    rows = [_row(row, places, names) for row in summary.conversations]
-    return {"rows": rows, **names.lists()}
+    for number, row in enumerate(summary.conversations):
+        yield b"," if number else b'{"rows":['
+        yield _json(_row(row, places, names))
+    yield b"]," if summary.conversations else b'{"rows":[],'
+    yield _json(names.lists())[1:]
 
 
 @dataclass(slots=True)
@@ -156,7 +163,7 @@ def _trial_place(result: Brief, places: Mapping[str, tuple[int, int]]) -> list[A
 
 
 def _packed(value: Any) -> str:
-    return _pack(_json(value))
+    return _pack([_json(value)])
 
 
 def _json(value: Any) -> bytes:
@@ -166,7 +173,8 @@ def _json(value: Any) -> bytes:
         return json.dumps(msgspec.to_builtins(value)).encode("ascii")
 
 
-def _pack(content: bytes) -> str:
+def _pack(parts: Iterable[bytes]) -> str:
     """Gzip and base64; without a time stamp, so that the same run gives the same page."""
     packer = zlib.compressobj(_LEVEL, wbits=31)
-    return base64.b64encode(packer.compress(content) + packer.flush()).decode("ascii")
+    packed = b"".join(map(packer.compress, parts))
+    return base64.b64encode(packed + packer.flush()).decode("ascii")

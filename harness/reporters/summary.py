@@ -129,7 +129,7 @@ class Group:
         return percentile(self.turn_latencies_s, 0.95)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ConversationResult:
     """One conversation with one variant: all its repeats."""
 
@@ -138,7 +138,7 @@ class ConversationResult:
     variant: str
     results: tuple[Brief, ...]
 
-    @cached_property
+    @property
     def outcome(self) -> Outcome:
         """The worst of its repeats: failed before errored before passed; skipped when none was begun."""
         outcomes = {result.outcome for result in self.results}
@@ -180,7 +180,7 @@ class ConversationResult:
         """Why it did not pass: the first reason of the first repeat that has one."""
         return next(filter(None, (result.reason for result in self.results)), "")
 
-    @cached_property
+    @property
     def says(self) -> tuple[str, ...]:
         """What the user says in each turn, as far as the repeats agree on it: see ``spoken``."""
         says: tuple[str, ...] = ()

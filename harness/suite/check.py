@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -217,8 +217,10 @@ def check_conversation(
 
     ``alone``: it stands for a single turn of a talk, and what was said before is not known.
     """
-    whole = _Block(conversation.expect, ("expect",), conversation, facts, of_turn=False)
-    yield from _check_block(replace(whole, before=len(conversation.turns) or None))
+    turns = len(conversation.turns) or None
+    yield from _check_block(
+        _Block(conversation.expect, ("expect",), conversation, facts, of_turn=False, before=turns)
+    )
     if conversation.escalation:
         yield from check_rules(conversation.escalation, None if facts is None else facts.hand_overs)
     yield from _check_perturb(conversation.perturb, facts)
@@ -227,8 +229,10 @@ def check_conversation(
         yield from _check_turn(turn, index, conversation, place)
         for number, attachment in enumerate(turn.attach):
             yield from _check_attachment(attachment, (*place, "attach", number), facts, folder)
-        block = _Block(turn.expect, (*place, "expect"), conversation, facts, of_turn=True)
-        yield from _check_block(block if alone else replace(block, before=index))
+        before = None if alone else index
+        yield from _check_block(
+            _Block(turn.expect, (*place, "expect"), conversation, facts, of_turn=True, before=before)
+        )
 
 
 def _check_perturb(perturb: Perturb | bool | None, facts: Facts | None) -> Iterator[Mistake]:

@@ -66,7 +66,7 @@ class Draft:
                 continue
             yield from self._stray_placeholders(index, entry)
             self.origins.append(_Origin(index))
-            conversations.append(_with_nulls_written_out(unescaped(entry)))
+            conversations.append(written_out(entry))
 
     def _stray_placeholders(self, index: int, entry: Any) -> Iterator[Problem]:
         for place, name in placeholders(entry):
@@ -84,11 +84,9 @@ class Draft:
             self.origins.append(_Origin(index, sketch=True))
             conversations.append(_with_nulls_written_out(template))
             return
-        keeps_text = cache(lambda place: annotation_at(Conversation, place) is str)
-        form = Template(_with_nulls_written_out(template), table.typed, keeps_text)
-        for row in table.rows:
+        for row, filled in filled_rows(template, table):
             self.origins.append(_Origin(index, table, row))
-            conversations.append(_with_nulls_written_out(form.filled(row)))
+            conversations.append(filled)
 
     def _table(self, index: int, file: Any) -> tuple[Table | None, list[Problem]]:
         where = self.source.where(("conversations", index, "foreach"))
@@ -124,7 +122,7 @@ class Draft:
         for attempt in range(_MAX_PRUNINGS):
             try:
                 return SuiteFile.model_validate_json(
-                    _as_json(self.data), strict=True, by_alias=True, by_name=False
+                    as_json(self.data), strict=True, by_alias=True, by_name=False
                 )
             except ValidationError as error:
                 mistakes = list(
@@ -253,7 +251,30 @@ class Draft:
             yield Mistake((*place, "id"), message, f"the first is in line {line}; ids are unique in a suite")
 
 
-def _as_json(data: Any) -> bytes | str:
+def written_out(entry: Any) -> Any:
+    """An entry of the file that makes one conversation, as its record is made of it."""
+    return _with_nulls_written_out(unescaped(entry))
+
+
+def is_unfilled(entry: Any) -> bool:
+    """Whether a placeholder stands in an entry that has no table."""
+    return any(True for _ in placeholders(entry))
+
+
+def columns_used(template: Any) -> set[str]:
+    """The columns that the placeholders of a template name."""
+    return {name for _, name in placeholders(template)}
+
+
+def filled_rows(template: Any, table: Table) -> Iterator[tuple[Row, Any]]:
+    """Each row of a table with the conversation that a template makes of it."""
+    keeps_text = cache(lambda place: annotation_at(Conversation, place) is str)
+    form = Template(_with_nulls_written_out(template), table.typed, keeps_text)
+    for row in table.rows:
+        yield row, _with_nulls_written_out(form.filled(row))
+
+
+def as_json(data: Any) -> bytes | str:
     """The data for its validation; json spells what msgspec can't: half a surrogate pair, a huge number."""
     try:
         return msgspec.json.encode(data)

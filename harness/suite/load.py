@@ -27,13 +27,15 @@ from harness.suite.assistants import (
     load_variant,
     place_in_files,
 )
+from harness.suite.check import facts_of
 from harness.suite.code import read_code
+from harness.suite.defaults import Defaults
 from harness.suite.draft import Draft
-from harness.suite.escalation import EscalationRules
-from harness.suite.expecting import merged
-from harness.suite.quarantine import put_in_quarantine
-from harness.suite.records import Conversation, Expect, Perturb, Suite, SuiteFile, Variant
-from harness.suite.stubs import Functions, digests_of_sources, functions_of
+from harness.suite.packed import PackedConversations
+from harness.suite.records import Expect, Perturb, Suite, SuiteFile, Variant
+from harness.suite.rubrics import check_rubrics
+from harness.suite.streaming import NotPlain, open_stream
+from harness.suite.stubs import Functions, check_stubs, digests_of_sources, functions_of
 from harness.yamlfile.mistakes import shown
 from harness.yamlfile.source import Source, kind_of, missing_file, read_source, unreadable_file
 
@@ -185,6 +187,37 @@ class _Loader:
         return [] if ready is None else [ready]
 
     def _load_yaml(self, path: Path, *, named: bool) -> Suite | None:
+        try:
+            return self._load_stream(path)
+        except NotPlain:
+            return self._load_whole(path, named=named)
+
+    def _load_stream(self, path: Path) -> Suite | None:
+        """The suite of a file without mistakes.
+
+        Raises:
+            NotPlain: It has some, or can't be read in parts.
+        """
+        stream = open_stream(path)
+        assistant = stream.file.assistant
+        own = self._own_variant(assistant, path)
+        if assistant and own is None:
+            raise NotPlain
+        suite = _suite_of(stream.file, path, own or self._variant)
+        facts = facts_of(suite.variant)
+        mistakes = (
+            *check_stubs(suite.stubs, suite.functions, facts, path.parent),
+            *check_rubrics(suite.rubrics),
+        )
+        self._named_at[path, suite.name] = stream.source.where(("suite",))
+        if mistakes or any(_missing_faults(suite, stream.source.where(("faults",)))):
+            raise NotPlain
+        found = stream.conversations(facts, path.parent, self._today)
+        packed = PackedConversations(found, Defaults.of(stream.file))
+        return self._with_fingerprint(suite.model_copy(update={**self._to_run(own), "conversations": packed}))
+
+    def _load_whole(self, path: Path, *, named: bool) -> Suite | None:
+        """The suite of a file, or everything that is wrong with it, each with its place."""
         source = self._read(path, named=named)
         if source is None:
             return None
@@ -199,10 +232,12 @@ class _Loader:
             self._named_at[path, suite.name] = source.where(("suite",))
             self._add(draft.check(suite, self._today))
             self._add(_missing_faults(suite, source.where(("faults",))))
-        if suite is None or len(self._problems) > before:
+        if file is None or suite is None or len(self._problems) > before:
             return None
         expired = tuple(draft.expired(suite, self._today))
-        return self._with_fingerprint(suite.model_copy(update=self._to_run(own) | {"expired": expired}))
+        packed = PackedConversations(suite.conversations, Defaults.of(file))
+        told = {"expired": expired, "conversations": packed}
+        return self._with_fingerprint(suite.model_copy(update=self._to_run(own) | told))
 
     def _to_run(self, own: Variant | None) -> dict[str, object]:
         """The assistants to run a suite with that has this one of its own."""
@@ -258,14 +293,18 @@ class _Loader:
         """
         if not isinstance(named, str) or not named:
             return None
-        if is_assistant_id(named):
-            return existing_assistant(named)
         file = Path(os.path.normpath(path.parent / named))
-        if kind_of(file) is None:
+        if not is_assistant_id(named) and kind_of(file) is None:
             self._add_own([missing_file(file, where)])
-            return None
+        return self._own_variant(named, path)
+
+    def _own_variant(self, named: str | None, path: Path) -> Variant | None:
+        """The assistant that a suite names; None when it names none, or one that can't be loaded."""
+        if not named or is_assistant_id(named):
+            return existing_assistant(named) if named else None
+        file = Path(os.path.normpath(path.parent / named))
         if file not in self._variants:
-            self._variants[file] = self._load_variant(file)
+            self._variants[file] = self._load_variant(file) if kind_of(file) is not None else None
         return self._variants[file]
 
     def _load_variant(self, file: Path) -> Variant | None:
@@ -316,9 +355,11 @@ def _to_run(variant: Variant, own: Variant | None) -> Variant:
 def _suite_of(
     file: SuiteFile, path: Path, variant: Variant | None, functions: Functions = MappingProxyType({})
 ) -> Suite:
-    _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s, file.escalation)
-    put_in_quarantine(file.conversations, file.quarantine)
-    return Suite(
+    defaults = Defaults.of(file)
+    for conversation in file.conversations:
+        defaults.fill_in(conversation)
+    # All of it is checked already; building what would check it again takes a short run three milliseconds.
+    return Suite.model_construct(
         name=file.suite,
         source=path,
         variant=variant,
@@ -333,40 +374,6 @@ def _suite_of(
     )
 
 
-def _fill_in_defaults(
-    conversations: Iterable[Conversation],
-    default: Expect,
-    deadline_s: float | None,
-    escalation: EscalationRules | None,
-) -> None:
-    """Merge the suite's expectations into those of every turn, and give turns and talks the nearest deadline.
-
-    A conversation without rules for hand-overs has those of the suite.
-
-    Frozen as they are, the turns are changed in place: they were made a moment ago, and nobody else has them.
-    Thousands of conversations mostly expect the same few things, which are kept once.
-    """
-    known: dict[Any, Expect] = {}
-    for conversation in conversations:
-        conversation.__dict__["deadline_s"] = conversation.deadline_s or deadline_s
-        conversation.__dict__["escalation"] = conversation.escalation or escalation
-        for turn in conversation.turns:
-            turn.__dict__["expect"] = _merged_once(default, turn.expect, known)
-            turn.__pydantic_fields_set__.add("expect")
-            turn.__dict__["deadline_s"] = turn.deadline_s or conversation.deadline_s
-
-
-def _merged_once(default: Expect, own: Expect, known: dict[Any, Expect]) -> Expect:
-    said = frozenset(own.model_fields_set), frozenset(own.answer.model_fields_set) if own.answer else None
-    try:
-        found = known.get((said, own))
-    except TypeError:  # a JSON Schema or arguments in it: no key for a table
-        return merged(default, own)
-    if found is None:
-        found = known[said, own] = merged(default, own)
-    return found
-
-
 # --- fingerprint ------------------------------------------------------------------------------------------
 
 
@@ -379,10 +386,10 @@ def _fingerprint(suite: Suite, code: Sequence[str]) -> str:
 
 
 def _deciding(suite: Suite, code: Sequence[str]) -> Iterator[Any]:
-    known: dict[int, str] = {}
+    expected = _Digests()
     for each in suite.conversations:
         yield each.model_dump(mode="json", by_alias=True, exclude=_BESIDE, exclude_defaults=True)
-        yield [_expected(turn.expect, known) for turn in each.turns]
+        yield [expected.of(turn.expect) for turn in each.turns]
     stubs = {
         name: [stub.model_dump(mode="json", exclude_defaults=True) for stub in stubs]
         for name, stubs in suite.stubs.items()
@@ -406,9 +413,19 @@ _BESIDE: dict[str, Any] = {
 }
 
 
-def _expected(expect: Expect, known: dict[int, str]) -> str:
-    """The digest of what a turn expects, taken once of expectations that many turns share."""
-    if id(expect) not in known:
-        dumped = expect.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        known[id(expect)] = digest_of(dumped)
-    return known[id(expect)]
+class _Digests:
+    """Digests of what turns expect, taken once of expectations that many turns share."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Expect, str]] = {}  # holds the record, so that its id stays its own
+
+    def of(self, expect: Expect) -> str:
+        if id(expect) not in self._known:
+            if len(self._known) >= _MOST_DIGESTS:
+                self._known.clear()
+            dumped = expect.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+            self._known[id(expect)] = expect, digest_of(dumped)
+        return self._known[id(expect)][1]
+
+
+_MOST_DIGESTS = 1000

@@ -60,16 +60,25 @@ def put_in_quarantine(conversations: Iterable[Conversation], quarantine: SuiteQu
 def quarantine_mistakes(suite: Suite, today: date) -> Iterator[Mistake]:
     """Quarantines that are too long, say no reason, or are meant for nothing."""
     for place, each in _written(suite):
-        if each.until > (latest := today + timedelta(days=MOST_DAYS)):
-            yield Mistake(
-                (*place, "until"),
-                f"a quarantine until {each.until} is longer than {MOST_DAYS} days",
-                f"name a day up to {latest}, and look at it again then",
-            )
-        if not each.reason.strip():
-            yield Mistake((*place, "reason"), "the reason is empty", "say in one line why it decides nothing")
+        yield from _mistakes(place, each, today)
     if suite.quarantine is not None:
         yield from _unknown_tags(suite, suite.quarantine)
+
+
+def _mistakes(place: Place, each: Quarantine, today: date) -> Iterator[Mistake]:
+    if each.until > (latest := today + timedelta(days=MOST_DAYS)):
+        yield Mistake(
+            (*place, "until"),
+            f"a quarantine until {each.until} is longer than {MOST_DAYS} days",
+            f"name a day up to {latest}, and look at it again then",
+        )
+    if not each.reason.strip():
+        yield Mistake((*place, "reason"), "the reason is empty", "say in one line why it decides nothing")
+
+
+def is_in_order(each: Quarantine | None, today: date) -> bool:
+    """Whether there is nothing to say of a quarantine: it has no mistake and is not over."""
+    return each is None or (each.until >= today and not any(True for _ in _mistakes((), each, today)))
 
 
 def _unknown_tags(suite: Suite, quarantine: SuiteQuarantine) -> Iterator[Mistake]:

@@ -6,11 +6,11 @@ every field's description is written for the author of a suite.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
-from pydantic import ConfigDict, Field
+from pydantic import ConfigDict, Field, SkipValidation
 
 from harness.errors import Problem
 from harness.suite.escalation import EscalationExpectation as EscalationExpectation
@@ -649,7 +649,8 @@ class Suite(FileRecord):
     """What it covers has it among its own already."""
     expired: tuple[Problem, ...] = Field(default=(), exclude=True, repr=False)
     """Quarantines that were over when it was loaded, with their places."""
-    conversations: tuple[Conversation, ...] = ()
+    conversations: SkipValidation[Sequence[Conversation]] = ()
+    """In their order; those of a file are kept as text, and a look at one makes it a record."""
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from harness.errors import SettingsError
+from harness.suite.packed import PackedConversations
 from harness.suite.records import Conversation, Suite
 from harness.yamlfile.mistakes import did_you_mean
 
@@ -33,13 +34,14 @@ def select(suites: Sequence[Suite], *, tags: Sequence[str] = (), ids: Sequence[s
 def _selected(suite: Suite, tags: Sequence[str], ids: Sequence[str]) -> Suite:
     if not tags and not ids:
         return suite
-    kept = tuple(
-        conversation
-        for conversation in suite.conversations
-        if (not tags or set(tags) & set(conversation.tags))
-        and (not ids or any(_fits(suite, conversation, pattern) for pattern in ids))
-    )
-    return suite.model_copy(update={"conversations": kept})
+
+    def wanted(conversation: Conversation) -> bool:
+        tagged = not tags or not set(tags).isdisjoint(conversation.tags)
+        return tagged and (not ids or any(_fits(suite, conversation, pattern) for pattern in ids))
+
+    every = suite.conversations
+    some = every.some(wanted) if isinstance(every, PackedConversations) else tuple(filter(wanted, every))
+    return suite.model_copy(update={"conversations": some})
 
 
 def _fits(suite: Suite, conversation: Conversation, pattern: str) -> bool:
@@ -58,10 +60,12 @@ def _check_tag(tag: str, suites: Iterable[Suite]) -> None:
 
 
 def _check_pattern(pattern: str, suites: Sequence[Suite]) -> None:
-    pairs = [(suite, conversation) for suite in suites for conversation in suite.conversations]
-    if any(_fits(suite, conversation, pattern) for suite, conversation in pairs):
-        return
-    known = [conversation.id for _, conversation in pairs]
+    known = []
+    for suite in suites:
+        for conversation in suite.conversations:
+            if _fits(suite, conversation, pattern):
+                return
+            known.append(conversation.id)
     shown = did_you_mean(pattern, known[:_SHOWN], label="ids")
     more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
     raise SettingsError(f"no conversation fits {pattern!r}", code="unknown-id", hint=shown + more)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -12,9 +13,10 @@ from harness.results import TrialResult
 from harness.settings import Settings
 from harness.suite.assistants import content_of
 from harness.suite.records import Variant
-from harness.trace.recording import RecordedTrial, RecordedVariant, kept_judgements, kept_turns
-from harness.trace.recording_file import load_recording, update_recording
-from harness.trace.records import Trace
+
+if TYPE_CHECKING:
+    from harness.trace.recording import RecordedTrial, RecordedVariant
+    from harness.trace.records import Trace
 
 
 def refuse_recording_of_replay(settings: Settings) -> None:
@@ -32,6 +34,8 @@ def refuse_recording_of_replay(settings: Settings) -> None:
             hint="leave out --record, or --replay",
         )
     if Path(settings.record).exists():
+        from harness.trace.recording_file import load_recording
+
         load_recording(Path(settings.record))
 
 
@@ -43,6 +47,8 @@ def keep_recording(path: Path, variants: Sequence[Variant], results: Iterable[Tr
     """
     trials = [trial for result in results if (trial := recorded_trial(result))]
     if trials:
+        from harness.trace.recording_file import update_recording
+
         update_recording(path, [_variant(each) for each in variants], trials)
 
 
@@ -50,6 +56,8 @@ def recorded_trial(result: TrialResult) -> RecordedTrial | None:
     """What can be answered from, of a trial that ended; None when it was cut short by an error."""
     if result.trace is None or result.outcome == "errored":
         return None
+    from harness.trace.recording import kept_judgements, kept_turns
+
     turns, documents = kept_turns(result.trace)
     judgements = kept_judgements(result.trace)
     kept = msgspec.structs.replace(result.trace, turns=turns, documents=documents, judgements=judgements)
@@ -58,6 +66,8 @@ def recorded_trial(result: TrialResult) -> RecordedTrial | None:
 
 def whole_trial(result: TrialResult, trace: Trace) -> RecordedTrial:
     """A trial to answer from, with everything that this trace of it has."""
+    from harness.trace.recording import RecordedTrial
+
     return RecordedTrial(
         suite=result.suite,
         conversation=result.conversation,
@@ -73,4 +83,6 @@ def whole_trial(result: TrialResult, trace: Trace) -> RecordedTrial:
 
 
 def _variant(variant: Variant) -> RecordedVariant:
+    from harness.trace.recording import RecordedVariant
+
     return RecordedVariant(fingerprint=variant.fingerprint, name=variant.name, content=content_of(variant))

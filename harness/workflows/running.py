@@ -277,9 +277,7 @@ def _refuse_foreign_ids(plan: Plan, settings: Settings) -> None:
 
 def _refuse_forgetting(plan: Plan, target: Target) -> None:
     """What a target can't do is said before anything is run."""
-    wished = any(
-        turn.forget for trial in plan.trials if trial.repeat == 1 for turn in trial.conversation.turns
-    )
+    wished = any(turn.forget for trial in plan.first_repeats for turn in trial.conversation.turns)
     if wished and not isinstance(target, Forgets):
         raise cannot_forget(target)
 

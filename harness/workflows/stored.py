@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.reporters.interface import reporter, write_report
+from harness.reporters.interface import report_pieces, reporter, write_report
 from harness.results import SuiteRun
 from harness.settings import Settings
 
@@ -51,7 +51,7 @@ def summary(record: SuiteRun, width: int) -> str:
 
 def write(record: SuiteRun, kind: str, path: Path) -> Path:
     """Write a report to a file, whole or not at all."""
-    return write_report(render(record, kind), path)
+    return write_report(report_pieces(reporter(kind), record), path)
 
 
 def write_html(record: SuiteRun, place: str) -> Path:

@@ -92,7 +92,15 @@ def read_source(path: Path) -> Source:
     Raises:
         SuiteError: It is not there, can't be read, is not UTF-8 text or not YAML.
     """
-    file = str(path)
+    return parse_source(read_text(path), str(path))
+
+
+def read_text(path: Path) -> str:
+    """The characters of a file.
+
+    Raises:
+        SuiteError: It is not there, can't be read or is not UTF-8 text.
+    """
     try:
         raw = path.read_bytes().removeprefix(codecs.BOM_UTF8)
     except FileNotFoundError:
@@ -100,9 +108,9 @@ def read_source(path: Path) -> Source:
     except (OSError, ValueError) as error:
         raise SuiteError([unreadable_file(path, error, None)]) from error
     try:
-        return parse_source(raw.decode(), file)
+        return raw.decode()
     except UnicodeDecodeError as error:
-        raise SuiteError([_not_utf8(file, raw, error)]) from error
+        raise SuiteError([_not_utf8(str(path), raw, error)]) from error
 
 
 def parse_source(text: str, file: str) -> Source:

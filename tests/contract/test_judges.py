@@ -18,7 +18,6 @@ from judging import saying
 from harness import Suite, Talk, workflows
 from harness.cli import FAILED, PASSED, USAGE, exit_code
 from harness.errors import BudgetError, BudgetExhausted, SettingsError, TargetError
-from harness.judge import asking
 from harness.results import Score, SuiteRun
 from harness.server.app import App, ServerOptions
 from harness.server.http import background
@@ -28,6 +27,7 @@ from harness.server.llms.scripted import Scripted
 from harness.settings import load_settings
 from harness.store.store import Store
 from harness.suite.load import load_suite
+from harness.targets import chat
 from harness.trace.recording_file import load_recording
 
 ASSISTANT = "name: Desk\nmodel: gpt-5.4-mini\n"
@@ -266,12 +266,12 @@ def test_rows_of_two_versions_make_no_calibration(folder: Path, serve: Any, monk
     assert kept.model == "judge"
     write_labels(26)
     url = serve(Kindness())
-    original = asking.completed
+    original = chat.completed
 
     async def renamed(wire: Any, body: Any) -> Any:
         return {**await original(wire, body), "model": "judge-2"}
 
-    monkeypatch.setattr(asking, "completed", renamed)
+    monkeypatch.setattr(chat, "completed", renamed)
     with pytest.raises(TargetError, match="several versions of the model: judge, judge-2") as caught:
         calibrate(url)
     assert caught.value.code == "judge-changed"

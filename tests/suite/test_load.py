@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from harness.errors import SuiteError
 from harness.suite.assistants import existing_assistant, load_variant
-from harness.suite.load import load_suite, load_suites, merged
+from harness.suite.expecting import merged
+from harness.suite.load import load_suite, load_suites
 from harness.suite.records import AnswerExpectation, Expect, GroundedExpectation, SuiteFile
 
 ONE = """

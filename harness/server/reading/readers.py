@@ -15,7 +15,6 @@ from typing import NoReturn
 
 from harness.errors import HarnessError
 from harness.server.reading.documents import Document, Page, Unreadable
-from harness.server.reading.extract import extract_plain
 from harness.server.reading.limits import MEGABYTE, Limits
 from harness.server.reading.names import basename, shown
 from harness.server.reading.reader import Answer, Reader, ReaderGoneError, ReaderLostError
@@ -157,6 +156,8 @@ def read(filename: str, content: bytes) -> Document:
             meets a limit.
         HarnessError: No process can be started (code ``reader-unavailable``), or our own code failed.
     """
+    from harness.server.reading.extract import extract_plain  # most conversations read no document
+
     return extract_plain(filename, content) or _READERS.read(filename, content)
 
 

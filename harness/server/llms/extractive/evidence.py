@@ -8,8 +8,6 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from rapidfuzz.distance import OSA
-
 from harness.server.llms.extractive.lexicon import (
     CUE_EVIDENCE,
     TROUBLE,
@@ -162,11 +160,15 @@ class _Pages:
         if len(term) < 5 or not term.isalpha() or term in common_stems():
             return {}
         most = 1 if len(term) < 8 else 2
-        near = (
+        near = [
             other
             for other in self.frequency
             if other[0] == term[0] and abs(len(other) - len(term)) <= most and other.isalpha()
-        )
+        ]
+        if not near:
+            return {}
+        from rapidfuzz.distance import OSA  # as dear as a fifth of a short run, and seldom needed
+
         return {other: _BY_LIKENESS for other in near if OSA.distance(term, other, score_cutoff=most) <= most}
 
     def weight(self, term: Term) -> float:

@@ -148,6 +148,12 @@ class BudgetExhausted(BudgetError):
     default_code = "budget-exhausted"
 
 
+class BudgetHeld(BudgetError):
+    """Requests under way hold back what a request could cost; some of it may come back."""
+
+    default_code = "budget-held"
+
+
 class TrialBudgetExhausted(BudgetError):
     """What is left of the trial's own budget can't pay its next request, so it was not sent."""
 

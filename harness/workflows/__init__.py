@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from harness.workflows.exporting import export
     from harness.workflows.forecasting import Forecast, forecast
     from harness.workflows.jobs import Job, load, plan_of
+    from harness.workflows.piecewise import PiecewiseRun, conclude, more_planned
     from harness.workflows.rescoring import Rescored, rescore
-    from harness.workflows.running import Control, Listener, evaluate, resume, start
+    from harness.workflows.running import Control, Listener, Part, evaluate, resume, start
     from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
     from harness.workflows.verdicts import (
         gate_run,
@@ -34,12 +35,15 @@ __all__ = [
     "Forecast",
     "Job",
     "Listener",
+    "Part",
+    "PiecewiseRun",
     "Rescored",
     "Wanted",
     "calibrate",
     "clean",
     "compare_runs",
     "comparison_text",
+    "conclude",
     "evaluate",
     "export",
     "forecast",
@@ -47,6 +51,7 @@ __all__ = [
     "gate_table",
     "left_behind",
     "load",
+    "more_planned",
     "plan_of",
     "plan_trials",
     "render",
@@ -72,12 +77,15 @@ _HOME = {
     "Forecast": "forecasting",
     "Job": "jobs",
     "Listener": "running",
+    "Part": "running",
+    "PiecewiseRun": "piecewise",
     "Rescored": "rescoring",
     "Wanted": "cleaning",
     "calibrate": "calibrating",
     "clean": "cleaning",
     "compare_runs": "comparing",
     "comparison_text": "comparing",
+    "conclude": "piecewise",
     "evaluate": "running",
     "export": "exporting",
     "forecast": "forecasting",
@@ -85,6 +93,7 @@ _HOME = {
     "gate_table": "verdicts",
     "left_behind": "cleaning",
     "load": "jobs",
+    "more_planned": "piecewise",
     "plan_of": "jobs",
     "plan_trials": "verdicts",
     "render": "stored",

@@ -181,7 +181,9 @@ def is_worker(config: pytest.Config) -> bool:
 
 def has_run(config: pytest.Config) -> bool:
     """Whether trials were played in this process or in one of its workers."""
-    return PLAYING in config.stash or noted(config).was_played
+    if PLAYING in config.stash or noted(config).was_played:
+        return True
+    return _SHARED in config.stash and Path(config.stash[_SHARED]["limits"]).exists()
 
 
 def noted(config: pytest.Config) -> Noted:

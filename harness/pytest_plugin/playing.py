@@ -56,6 +56,8 @@ class Playing:
     def _new_part(self, config: pytest.Config) -> Part:
         shared = getattr(config, "workerinput", {}).get(options.SHARED) or options.shared_by_workers(config)
         turnstile = Turnstile(Path(shared["limits"]), self.settings.limits())
+        if options.is_worker(config):
+            Path(shared["limits"]).touch()  # also tells who started it that something is played
         others = options.is_worker(config) or len({self._faults(suite) for suite in self._suites}) > 1
         return Part(shared["run"], turnstile if others and not turnstile.is_open else None)
 

@@ -97,4 +97,4 @@ class Turnstile:
 
 def _rounded(at: float) -> float:
     """A time a little later: what is spent within a tenth of a second is counted together."""
-    return math.ceil(at * _PARTS_A_SECOND) / _PARTS_A_SECOND
+    return math.ceil(round(at * _PARTS_A_SECOND, 6)) / _PARTS_A_SECOND  # the same when done again

@@ -65,6 +65,7 @@ class PiecewiseRun:
         self._unready: dict[str, TargetError] = {}
         self._ready: set[str] = set()
         self._unpaid = ""
+        self._failure_is_told = False
         self._trials = list(plan.trials)
         work = (job, suites, Plan(self._trials), part, served)
         threading.Thread(target=self._carry_out, args=work, name="harness-run", daemon=True).start()
@@ -94,6 +95,7 @@ class PiecewiseRun:
         self._tell(asked)
         _first_of(asked.answer, self._work)
         if not asked.answer.done():
+            self._failure_is_told = True
             self._work.result()  # says why nobody answers
         return asked.answer.result()
 
@@ -104,12 +106,14 @@ class PiecewiseRun:
             at_once: Give up what is being played.
 
         Raises:
-            HarnessError: Results could not be written.
+            HarnessError: Results could not be written; what ``play`` has raised is not raised again.
         """
         if at_once and self._loop.done():
             self._loop.result().call_soon_threadsafe(self._control.stop.at_once)
         self._tell(None)
-        self._work.result()
+        _first_of(self._work)
+        if not self._failure_is_told:
+            self._work.result()
 
     def _tell(self, asked: _Asked | None) -> None:
         """Hand something over to the thread, when it has come so far; not when it has ended."""

@@ -248,3 +248,24 @@ def test_what_can_not_be_reached_is_not_tried_again_for_every_conversation(proje
     found = ran(project, "suites", "--target=assistants", **address)
     assert "3 failed" in found.stdout and "127.0.0.1:9" in found.stdout, found.stdout
     assert stored(project).status == "interrupted"
+
+
+def test_the_commands_and_rules_that_the_docs_show_can_be_used(project: Path) -> None:
+    page = (ROOT / "docs" / "pytest.md").read_text("utf-8")
+    (project / "gate.toml").write_text(page.split("```toml\n")[1].split("```")[0], "utf-8")
+    (project / "suites" / "acme").mkdir()
+    (project / "suites" / "acme" / "small.yaml").write_text(SUITE.replace("fast]", "smoke]"), "utf-8")
+    (project / "suites" / "small.yaml").unlink()
+    shown = page.split("```console\n")[1].split("```")[0].splitlines()
+    assert len(shown) == 5
+    ran(project, "suites", "-k", "weather")  # what is green, to compare with
+    for line in shown:
+        found = ran(project, *line.split()[2:], "-k", "weather")
+        assert "1 passed" in found.stdout, found.stdout + found.stderr
+
+
+def test_every_option_of_the_plugin_is_documented() -> None:
+    told = ran(ROOT, "--help").stdout
+    known = {word.strip(",") for word in told.replace("=", " ").split() if word.startswith("--harness-")}
+    page = (ROOT / "docs" / "pytest.md").read_text("utf-8")
+    assert len(known) == 10 and all(f"`{name} " in page for name in known)

@@ -2,7 +2,7 @@
 
     python -m benchmarks.gates                         # every cell, 200 comparisons each
     python -m benchmarks.gates --rounds 50 --cells 30x3 100x5
-    python -m benchmarks.gates speed                   # how long a verdict takes
+    python -m benchmarks.gates speed                   # how long a verdict and a whole comparison take
 
 A suite is a list of chances to pass. *stable*: nine in ten cases pass 99 % of the time, the others 80 %.
 *flaky*: a third of the cases pass 30 to 95 % of the time. *noisy*: every case passes 50 to 98 % of the time.
@@ -13,6 +13,7 @@ twenty. All is seeded.
 from __future__ import annotations
 
 import argparse
+import math
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -21,7 +22,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.compare.difference import Seen, differences
+from harness.compare.gate import Judged
 from harness.compare.pairs import Pairs
+from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, judge
 from harness.stats.arms import Arms
 
@@ -140,6 +144,38 @@ def _speed() -> None:
             for metric in ("passed", "score"):
                 took = _seconds(cases, topic, metric)
                 print(f"| {cases:,} x 10, {metric} | {topic} in a cluster | {took:.3f} |")
+        print(
+            f"| {cases:,} x 10, everything that `harness compare` says | {_TOPIC} | {_compared(cases):.3f} |"
+        )
+
+
+def _compared(cases: int) -> float:
+    """Seconds for the pass rate, score, cost and latency, seven tags, all clusters and three checks."""
+    before, after = (_records(cases, variant) for variant in (BASELINE, CANDIDATE))
+    differences(before[:60], after[:60], Question())  # imports
+    start = time.process_time()
+    differences(before, after, Question())
+    return time.process_time() - start
+
+
+def _records(cases: int, variant: str) -> list[Seen]:
+    generator = np.random.Generator(np.random.PCG64(cases))
+    chances = _flaky(generator, cases)
+    money = generator.lognormal(-4, 0.5, (cases, 10))
+    passed = _trials(generator, chances, 10, (_TOPIC, 0.0))
+    return [
+        _record(case, trial, variant, float(passed[case, trial]), float(money[case, trial]))
+        for case in range(cases)
+        for trial in range(10)
+    ]
+
+
+def _record(case: int, trial: int, variant: str, passed: float, cost: float) -> Seen:
+    row = Trial(
+        f"s/{case}", f"c{case // _TOPIC}", variant, str(trial), passed, 0.9 * passed, cost, 100 * cost
+    )
+    met = {f"check {number}": passed for number in range(3)}
+    return Seen(Judged(row, "s", ("all", f"tag {case % 6}"), met, math.nan, math.nan), {"check 0": cost})
 
 
 def _seconds(cases: int, topic: int, metric: str) -> float:

@@ -55,6 +55,14 @@ class Problem:
         return f"{text}\n    hint: {self.hint}" if self.hint else text
 
 
+def mistakes_told(problems: Sequence[Problem], *, most: int | None = None) -> str:
+    """All mistakes of a file in one message; after so many only how many more there are."""
+    lines = [str(problem) for problem in problems[:most]]
+    if more := len(problems) - len(lines):
+        lines.append(f"and {more} more mistakes")
+    return "\n".join([f"{len(problems)} mistake{'' if len(problems) == 1 else 's'} found", *lines])
+
+
 class HarnessError(Exception):
     """Base of all; ``code`` is a stable slug with a heading in docs/errors.md.
 
@@ -92,9 +100,7 @@ class SuiteError(HarnessError):
 
     def __init__(self, problems: Sequence[Problem], *, code: str | None = None) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        lines = "\n".join(str(problem) for problem in self.problems)
-        super().__init__(f"{count} mistake{'' if count == 1 else 's'} found\n{lines}", code=code)
+        super().__init__(mistakes_told(self.problems), code=code)
 
 
 class SettingsError(HarnessError):

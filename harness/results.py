@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Literal
 
@@ -95,6 +95,20 @@ class Calibration(Record, frozen=True):
     unjudged: dict[str, int] = msgspec.field(default_factory=dict)
 
 
+class Quarantine(Record, frozen=True):
+    """Why a trial's outcome decides nothing, or until when it did not.
+
+    Attributes:
+        until: The last day on which its conversation is in quarantine.
+        reason: Why it is.
+        in_force: Whether it was when the trial's run went on; if not, the trial counts again.
+    """
+
+    until: date
+    reason: str
+    in_force: bool
+
+
 class TrialResult(Record, frozen=True):
     """One trial that ended.
 
@@ -119,6 +133,7 @@ class TrialResult(Record, frozen=True):
         wait_s: Seconds that its requests waited for rate limits and between tries; all turns together.
         trace: What happened; None only when nothing was begun.
         replayed: Answered from a recording or a stored trace: no new evidence, and nothing was paid for it.
+        quarantine: What the suite says of a quarantine; None where it says nothing.
     """
 
     trial_id: str
@@ -143,6 +158,61 @@ class TrialResult(Record, frozen=True):
     wait_s: float = 0.0
     trace: Trace | None = None
     replayed: bool = False
+    quarantine: Quarantine | None = None
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether its outcome decides nothing."""
+        return self.quarantine is not None and self.quarantine.in_force
+
+
+class CaseOutcomes(Record, frozen=True):
+    """How the trials of one conversation with one version of an assistant ended in one suite run.
+
+    Attributes:
+        suite: The suite's name.
+        conversation: The conversation's id.
+        variant: Name of the assistant's version.
+        fingerprint: Of that version.
+        passed: Trials that passed.
+        failed: Trials that failed.
+        errored: Trials that say nothing, because the harness or the provider failed.
+        quarantined_until: The last day of its quarantine, in force or over; None without one.
+    """
+
+    suite: str
+    conversation: str
+    variant: str
+    fingerprint: str
+    passed: int = 0
+    failed: int = 0
+    errored: int = 0
+    quarantined_until: date | None = None
+
+    @property
+    def judged(self) -> int:
+        """Trials that are evidence."""
+        return self.passed + self.failed
+
+
+class PastRun(Record, frozen=True):
+    """What a stored suite run is evidence for, without its traces; replayed trials are none.
+
+    Attributes:
+        id: The suite run's id.
+        started_at: When it began.
+        target: Where the assistant lived.
+        branch: The git branch that it was run on; None where that is not known.
+        suites: Fingerprints of its suites by name.
+        cases: Its conversations.
+    """
+
+    id: str
+    started_at: datetime
+    target: str
+    branch: str | None
+    suites: dict[str, str]
+    cases: tuple[CaseOutcomes, ...]
 
 
 class CountedResults(Sequence[TrialResult]):
@@ -152,6 +222,11 @@ class CountedResults(Sequence[TrialResult]):
     @abstractmethod
     def outcomes(self) -> Counter[Outcome]:
         """How many ended with each outcome."""
+
+    @property
+    @abstractmethod
+    def deciding(self) -> Counter[Outcome]:
+        """The same without those in quarantine."""
 
 
 class Spending(Record, frozen=True):
@@ -201,3 +276,15 @@ class SuiteRun(Record, frozen=True):
         if isinstance(self.results, CountedResults):
             return self.results.outcomes
         return Counter(result.outcome for result in self.results)
+
+    @property
+    def deciding(self) -> Counter[Outcome]:
+        """How many trials ended with each outcome, without those in quarantine."""
+        if isinstance(self.results, CountedResults):
+            return self.results.deciding
+        return Counter(result.outcome for result in self.results if not result.quarantined)
+
+    @property
+    def quarantined(self) -> Counter[Outcome]:
+        """How many trials in quarantine, which decide nothing, ended with each outcome."""
+        return self.outcomes - self.deciding

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
 from typing import Any
@@ -199,3 +199,18 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
 
     best = process.extractOne(word, list(candidates), scorer=fuzz.ratio, score_cutoff=60)
     return str(best[0]) if best else None
+
+
+def did_you_mean(word: str, allowed: Sequence[str], *, label: str = "allowed here") -> str:
+    """The hint after a word that is none of the allowed ones: the nearest first, then all of them."""
+    if not allowed:
+        return f"{label}: none"
+    near = nearest(word, allowed)
+    listed = f"{label}: " + ", ".join(allowed)
+    return f"did you mean {near!r}? {listed[0].upper()}{listed[1:]}" if near else listed
+
+
+def one_line(text: str, most: int) -> str:
+    """The text on one line of at most this many characters."""
+    line = " ".join(text.split())
+    return line if len(line) <= most else line[: max(0, most - 1)].rstrip() + "…"

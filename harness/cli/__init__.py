@@ -30,6 +30,8 @@ _COMMANDS = {
     "runs": "List the stored runs.",
     "compare": "Show what is better and worse between stored runs or variants, and what changed.",
     "gate": "Say whether a candidate may replace a baseline: pass, fail or inconclusive.",
+    "flaky": "List conversations that both pass and fail although nothing changed.",
+    "drift": "Say whether a suite gets slowly worse from run to run.",
     "plan": "Say how many trials it takes to find a drop.",
     "export": "Write the trials of stored runs as one table.",
     "stats": "Print what a table of trials says of one run.",
@@ -42,8 +44,8 @@ _COMMANDS = {
 # Exit codes are pytest's.
 PASSED, FAILED, INTERRUPTED, INTERNAL, USAGE, NOTHING_TO_RUN = range(6)
 
-# Commands that end with a verdict (0 pass, 1 fail, 2 inconclusive), and how they end without one.
-_GIVE_VERDICTS = {"gate"}
+# Commands that end with a verdict (0 good, 1 bad, 2 undecided), and how they end without one.
+_GIVE_VERDICTS = {"gate", "drift"}
 _NO_VERDICT = {FAILED: 70, INTERRUPTED: 130, INTERNAL: 70, USAGE: 64}
 
 
@@ -150,7 +152,8 @@ def _explain(error: Exception, *, debug: bool) -> int:
         click.echo(f"error: internal error: {type(error).__name__}: {error}", err=True)
         click.echo("hint: run it again with 'harness --debug ...' and report the traceback", err=True)
         return INTERNAL
-    click.echo(f"error: {error} [{error.code}]" if error.code else f"error: {error}", err=True)
+    headline, line_break, mistakes = str(error).partition("\n")
+    click.echo(f"error: {headline} [{error.code}]{line_break}{mistakes}", err=True)
     if error.hint:
         click.echo(f"hint: {error.hint}", err=True)
     if error.code == "nothing-to-run":

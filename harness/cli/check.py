@@ -14,7 +14,8 @@ def command(
 ) -> None:
     """Check SUITES (files or folders; default: suites/) without running or paying for anything.
 
-    Every mistake of every file is reported at once as file:line:column, with what is allowed there.
+    Every mistake of every file is reported at once as file:line:column, with what is allowed there. So is a
+    quarantine that is over: harness run says so too, and goes on.
 
     \b
     Examples:
@@ -23,11 +24,14 @@ def command(
       harness check --assistant fixtures/assistants/acme_support.yaml@main
     """
     from harness import workflows
+    from harness.errors import SuiteError
     from harness.reporters.wording import counted
     from harness.settings import load_settings
 
     job = workflows.Job(suites, load_settings({}), assistants, tags, ids)
     plan = workflows.plan_of(job, loaded := workflows.load(job))
+    if expired := [problem for suite in loaded for problem in suite.expired]:
+        raise SuiteError(expired)
     conversations = sum(len(suite.conversations) for suite in loaded)
     click.echo(
         f"no mistakes in {counted(len(loaded), 'suite')} with {counted(conversations, 'conversation')}: "

@@ -131,6 +131,7 @@ def _finished(result: TrialResult) -> dict[str, Any]:
         "variant": result.variant,
         "repeat": result.repeat,
         "outcome": result.outcome,
+        "quarantined": result.quarantined,
         "error": result.error,
         "failed_checks": [score.check for score in result.scores if score.passed is False],
         "duration_s": (result.ended_at - result.started_at).total_seconds(),

@@ -145,7 +145,7 @@ def _of_runs(
 def _print_rules(gate: GateVerdict) -> None:
     against = f" against {gate.baseline}" if gate.baseline else ""
     click.echo(f"{gate.verdict}: {gate.candidate}{against}")
-    for reason in gate.changed:
+    for reason in (*gate.changed, *gate.quarantines.reasons()):
         click.echo(f"  {reason}")
     for rule in gate.rules:
         click.echo(f"\n{rule.rule}")

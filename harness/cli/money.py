@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
+
+from harness.cli.options import together
 
 if TYPE_CHECKING:
     from harness.runner.events import Event
@@ -52,34 +53,29 @@ _PRICES = click.option(
 )
 
 
-def budget_and_prices(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What may be spent in all, and what it is counted by."""
-    return budget(_PRICES(function))
+budget_and_prices = together(budget, _PRICES)
+"""What may be spent in all, and what it is counted by."""
 
 
-def options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """What may be spent, and what it is counted by."""
-    decorators = [
-        budget,
-        click.option(
-            "--budget-per-trial",
-            "budget_per_trial_usd",
-            callback=_usd,
-            metavar="USD",
-            help="The same for every single trial, which then ends as errored.",
-        ),
-        click.option(
-            "--most-per-turn",
-            "most_per_turn_usd",
-            callback=_usd,
-            metavar="USD",
-            help="With a budget: the most a turn can cost where nothing limits it (--target function).",
-        ),
-        _PRICES,
-    ]
-    for decorate in reversed(decorators):
-        function = decorate(function)
-    return function
+options = together(
+    budget,
+    click.option(
+        "--budget-per-trial",
+        "budget_per_trial_usd",
+        callback=_usd,
+        metavar="USD",
+        help="The same for every single trial, which then ends as errored.",
+    ),
+    click.option(
+        "--most-per-turn",
+        "most_per_turn_usd",
+        callback=_usd,
+        metavar="USD",
+        help="With a budget: the most a turn can cost where nothing limits it (--target function).",
+    ),
+    _PRICES,
+)
+"""What may be spent, and what it is counted by."""
 
 
 class Unpaid:

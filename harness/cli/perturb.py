@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from harness.cli import money, options
+from harness.cli import money, options, suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 def _kinds(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[str, ...]:
     """Names of kinds, each known."""
     from harness.suite.records import PerturbationKind
-    from harness.yamlfile.mistakes import did_you_mean
+    from harness.text import did_you_mean
 
     known = list(get_args(PerturbationKind))
     named = tuple(name.strip() for name in (value or "").split(",") if name.strip())
@@ -34,7 +34,13 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
 @click.option(
     "--examples", type=click.IntRange(1, 10_000), metavar="N", help="Variations of each conversation."
 )
-@click.option("--kinds", callback=_kinds, metavar="LIST", help="Only these, e.g. typos,case,injection.")
+@click.option(
+    "--kinds",
+    callback=_kinds,
+    metavar="LIST",
+    shell_complete=suggestions.kinds,
+    help="Only these, e.g. typos,case,injection.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, metavar="N", help="Which variations are tried.")
 @click.option(
     "--search-seconds",
@@ -54,10 +60,8 @@ def _kinds(context: click.Context, parameter: click.Parameter, value: str | None
 @options.judge
 @click.option("--repeats", type=click.IntRange(1), help="Play every variation this often; all must break.")
 @money.options
-@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
-@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
-@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
-@click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@options.reports
+@options.no_progress
 @options.store
 def command(
     suites: tuple[str, ...],

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli import options
+from harness.cli import options, suggestions
 
 if TYPE_CHECKING:
     from harness.compare.planning import Plan
@@ -25,7 +25,13 @@ if TYPE_CHECKING:
 @click.option(
     "--csv", "table", metavar="FILE", type=click.Path(path_type=Path), help="A pilot: a table of trials."
 )
-@click.option("--run", "run", metavar="RUN", help="A pilot: a stored run, its id or 'latest'.")
+@click.option(
+    "--run",
+    "run",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="A pilot: a stored run, its id or 'latest'.",
+)
 @click.option("--alpha", type=float, default=0.05, show_default=True, help="Level of the gate.")
 @click.option(
     "--power", type=float, default=0.80, show_default=True, help="How often the drop is to be found."

@@ -22,7 +22,6 @@ from harness.runner.events import Event, Provisioned, ResultsWait, RunStarted, T
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-MODES = ("auto", "bar", "lines", "json", "off")
 _QUIET_S = 30.0
 """After so long without a line, a log says that the run still goes on, and what it waits for."""
 _LONG_S = 10.0
@@ -36,7 +35,7 @@ def progress(mode: str, events: Path | None = None, *, appends: bool = False) ->
     """Listeners that show the run on standard error.
 
     Args:
-        mode: One of ``MODES``.
+        mode: One of ``options.PROGRESS_MODES``.
         events: A file that gets the events too, as JSON Lines.
         appends: Whether what stands in that file is kept: a run that goes on is told on.
 
@@ -120,7 +119,8 @@ class Lines:
         checks = dict.fromkeys(score.check for score in result.scores if score.passed is False)
         why = one_line(printable(result.error or ", ".join(checks)), 120)
         left = f", {seconds(left_s)} left" if left_s else ""
-        name = printable(result.trial_id) + (f": {why}" if why else "")
+        name = printable(result.trial_id) + (", in quarantine" if result.quarantined else "")
+        name += f": {why}" if why else ""
         return f"{self._tally.done}/{self._tally.planned} {result.outcome:7} {name}  ({self._tally}{left})"
 
     def _is_worth_a_line(self, event: TrialFinished) -> bool:

@@ -7,13 +7,12 @@ from pathlib import Path
 import click
 
 from harness.cli import options, terminal
-
-_FORMATS = ["html", "markdown", "json", "junit", "csv", "console"]
+from harness.reporters.interface import reporter_names
 
 
 @click.command("report")
-@click.argument("run", default="latest")
-@click.option("--format", "kind", type=click.Choice(_FORMATS), default="html", show_default=True)
+@options.run
+@click.option("--format", "kind", type=click.Choice(reporter_names()), default="html", show_default=True)
 @click.option(
     "--out", metavar="PATH", help="File to write; html goes to reports/, the others to the terminal."
 )

@@ -19,11 +19,9 @@ _OF_JUDGE = ("judge_model", "judge_base_url", "budget_usd", "prices")
 
 
 @click.command("rescore")
-@click.argument("run", default="latest")
-@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
-@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
-@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
-@click.option("--no-progress", is_flag=True, help="No live display, only the summary.")
+@options.run
+@options.reports
+@options.no_progress
 @click.option(
     "--judge", "asks_judge", is_flag=True, help="Ask judges where what they decided no longer fits."
 )
@@ -95,16 +93,18 @@ def _list(headline: str, lines: list[str]) -> None:
 
 
 def _change(change: ScoreChange) -> str:
-    from harness.reporters.wording import one_line, printable
+    from harness.reporters.wording import one_line, printable, turn
 
-    where = "conversation" if change.turn is None else f"turn {change.turn + 1}"
     why = change.after.reason if change.after and change.after.passed is not True else ""
-    told = f"{change.trial_id} {where}, {change.check}: {_judged(change.before)} -> {_judged(change.after)}"
+    judged = f"{_judged(change.before)} -> {_judged(change.after)}"
+    told = f"{change.trial_id} {turn(change.turn)}, {change.check}: {judged}"
     return one_line(printable(f"{told} ({why})" if why else told), 300)
 
 
 def _judged(score: Score | None) -> str:
     if score is None:
         return "not asked"
-    verdict = {True: "passed", False: "failed", None: "not judged"}[score.passed]
-    return verdict if isinstance(score.value, bool | None) else f"{verdict} ({score.value})"
+    from harness.reporters.wording import verdict
+
+    told = verdict(score)
+    return told if isinstance(score.value, bool | None) else f"{told} ({score.value})"

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import cli
-from harness.cli import money, options, terminal
+from harness.cli import money, options, suggestions, terminal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
+    from harness.errors import StoreError
     from harness.results import SuiteRun
     from harness.runner.executors.local import Stop
     from harness.settings import Settings
@@ -40,10 +41,13 @@ _OF_THE_RUN = (
 @click.option("--repeats", type=click.IntRange(1), help="Run every conversation this often.")
 @options.judge
 @money.options
-@click.option("--out", "reports", metavar="PATH", help="HTML report: a folder, or a file ending in .html.")
-@click.option("--junit", type=click.Path(), help="Write a JUnit XML file too.")
-@click.option("--markdown", type=click.Path(), help="Write a Markdown summary too.")
-@click.option("--resume", metavar="RUN", help="Go on with an interrupted run: its id, or 'latest'.")
+@options.reports
+@click.option(
+    "--resume",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="Go on with an interrupted run: its id, or 'latest'.",
+)
 @click.option("--retry-errors", is_flag=True, help="With --resume: run trials that ended in an error again.")
 @click.option("--estimate", is_flag=True, help="Say what the run will cost, and send nothing.")
 @click.option("--fail-fast", is_flag=True, help="End the run early after the first failed or errored trial.")
@@ -59,7 +63,7 @@ _OF_THE_RUN = (
 @click.option(
     "--progress",
     "mode",
-    type=click.Choice(["auto", "bar", "lines", "json", "off"]),
+    type=click.Choice(options.PROGRESS_MODES),
     default="auto",
     help="How to show the run on standard error. Default: a bar in a terminal, else lines.",
 )
@@ -111,7 +115,8 @@ def command(
     given anew; all else is as the run began. A run whose budget is exhausted ends with exit code 2.
 
     Exit codes: 0 all passed, 1 something failed (also when that ended the run early), 2 interrupted,
-    3 internal error, 4 usage, 5 nothing to run.
+    3 internal error, 4 usage, 5 nothing to run. Conversations in quarantine decide none of them; when all
+    are, it is 5.
     """
     import asyncio
 
@@ -270,11 +275,9 @@ def _tell_leftovers(count: int) -> None:
 
 
 def _verdict_line(record: SuiteRun) -> str:
-    from collections import Counter
-
-    counts = Counter(result.outcome for result in record.results)
-    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(counts.items()))
-    return f"run {record.id}: {told or 'no trial ended'}"
+    told = ", ".join(f"{count} {outcome}" for outcome, count in sorted(record.outcomes.items()))
+    kept = ", ".join(f"{count} {outcome}" for outcome, count in sorted(record.quarantined.items()))
+    return f"run {record.id}: {told or 'no trial ended'}" + (f" (in quarantine: {kept})" if kept else "")
 
 
 def _verdict(record: SuiteRun) -> int:
@@ -285,16 +288,25 @@ def _verdict(record: SuiteRun) -> int:
     if not record.results:
         return cli.NOTHING_TO_RUN
     if len(record.results) != record.planned:
-        _say_what_is_lost(record)
-        return cli.INTERNAL
-    return cli.PASSED if record.outcomes.keys() <= {"passed", "skipped"} else cli.FAILED
+        raise _lost(record)
+    if not record.deciding:
+        return _nothing_decides()
+    return cli.PASSED if record.deciding.keys() <= {"passed", "skipped"} else cli.FAILED
 
 
-def _say_what_is_lost(record: SuiteRun) -> None:
+def _nothing_decides() -> int:
+    """A run that is in quarantine as a whole has proven nothing, and is not green."""
+    click.echo("every conversation is in quarantine, so nothing was decided")
+    return cli.NOTHING_TO_RUN
+
+
+def _lost(record: SuiteRun) -> StoreError:
     """A run that is finished has a result for every trial; whatever took one away, this is no verdict."""
-    click.echo(
-        f"error: run {record.id} is finished, but the store has {len(record.results)} results "
-        f"of its {record.planned} trials [results-lost]",
-        err=True,
+    from harness.errors import StoreError
+
+    return StoreError(
+        f"run {record.id} is finished, but the store has {len(record.results)} results "
+        f"of its {record.planned} trials",
+        code="results-lost",
+        hint=f"run what is missing with: harness run --resume {record.id}",
     )
-    click.echo(f"hint: run what is missing with: harness run --resume {record.id}", err=True)

@@ -9,7 +9,7 @@ import click
 from harness.cli import options
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from harness.store.history import RunSummary
 
@@ -38,6 +38,7 @@ def command(limit: int, store: str | None) -> None:
 
 
 def _row(run: RunSummary) -> dict[str, str]:
+    kept = _counts(run.quarantined)
     cost = "unknown" if run.cost_usd is None or run.cost_unknown else f"{run.cost_usd:.4f}"
     return {
         "run": run.id,
@@ -46,9 +47,13 @@ def _row(run: RunSummary) -> dict[str, str]:
         "target": run.target,
         "status": run.status,
         "trials": f"{run.finished}/{run.planned}" + (f" ({run.replayed} replayed)" if run.replayed else ""),
-        "outcomes": ", ".join(f"{count} {name}" for name, count in sorted(run.outcomes.items())),
+        "outcomes": _counts(run.outcomes) + (f" (in quarantine: {kept})" if kept else ""),
         "cost USD": cost,
     }
+
+
+def _counts(outcomes: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {name}" for name, count in sorted(outcomes.items()))
 
 
 def _some(names: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harness.cli import options
+from harness.cli import options, suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -21,14 +21,21 @@ _INDENT = "    "
 
 
 @click.command("score")
-@click.argument("trial")
-@click.option("--run", "run_id", default="latest", metavar="RUN", help="The suite run. Default: latest.")
+@click.argument("trial", required=False, shell_complete=suggestions.trials)
+@click.option(
+    "--run",
+    "run_id",
+    default="latest",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="The suite run. Default: latest.",
+)
 @click.option("--explain", is_flag=True, help="Say what each score measures, looked at and rests on.")
 @click.option("--check", "checks", multiple=True, metavar="CHECK", help="Only this check. Repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with nothing shortened.")
 @options.store
 def command(
-    trial: str, run_id: str, explain: bool, checks: tuple[str, ...], as_json: bool, store: str | None
+    trial: str | None, run_id: str, explain: bool, checks: tuple[str, ...], as_json: bool, store: str | None
 ) -> None:
     """Show the scores of a stored TRIAL: its id, or the name of a conversation that was played once.
 
@@ -56,7 +63,7 @@ def _only(explained: Explained, checks: tuple[str, ...]) -> Explained:
     """Of the scores those that are asked for, by check or by the part of it before the point."""
     from dataclasses import replace
 
-    from harness.yamlfile.mistakes import did_you_mean
+    from harness.text import did_you_mean
 
     known = list(dict.fromkeys(each.score.check for each in explained.scores))
     for check in checks:
@@ -71,8 +78,12 @@ def _is_of(name: str, check: str) -> bool:
 
 
 def _lines(explained: Explained, *, explain: bool) -> Iterator[str]:
+    from harness.reporters.wording import quarantine
+
     result = explained.result
     yield _safe(f"{result.trial_id} of run {explained.run_id}: {result.outcome}")
+    if result.quarantine:
+        yield _safe(f"quarantine {quarantine(result.quarantine)}")
     if result.error:
         yield _safe(f"error: {result.error}")
     for each in explained.scores:
@@ -84,11 +95,12 @@ def _lines(explained: Explained, *, explain: bool) -> Iterator[str]:
 
 
 def _headline(score: Score) -> str:
-    where = "conversation" if score.turn is None else f"turn {score.turn + 1}"
-    verdict = {True: "passed", False: "failed", None: "not judged"}[score.passed]
+    from harness.reporters import wording
+
     value = "no value" if score.value is None else _value(score.value)
     why = f": {score.reason}" if score.reason else ""
-    return f"{where}, {score.check} ({score.scorer}): {value}, {verdict}{why}"
+    told = f"{wording.turn(score.turn)}, {score.check} ({score.scorer})"
+    return f"{told}: {value}, {wording.verdict(score)}{why}"
 
 
 def _value(value: bool | float | str) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from harness.compare.difference import Differences, Seen
+from harness.compare.quarantine import Quarantines
 from harness.compare.transcripts import TranscriptPair
 from harness.compare.versions import Change
 from harness.results import SuiteRun
@@ -51,6 +52,7 @@ class Comparison:
         changes: What differs in instructions, tools, model and documents; None where a run does not say.
         transcripts: Conversations that got worse, both ways, turn by turn.
         notes: What limits this comparison, in sentences.
+        quarantines: Conversations that were left out of it, and what counts again.
     """
 
     baseline: Side
@@ -59,6 +61,7 @@ class Comparison:
     changes: tuple[Change, ...] | None
     transcripts: tuple[TranscriptPair, ...]
     notes: tuple[str, ...] = ()
+    quarantines: Quarantines = field(default_factory=Quarantines)
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -68,6 +71,7 @@ class Comparison:
             "baseline": self.baseline.as_json(),
             "candidate": self.candidate.as_json(),
             "notes": list(self.notes),
+            "quarantine": self.quarantines.as_json(),
             **self.found.as_json(),
             "changes": None if changed is None else [each.as_json() for each in changed],
             "transcripts": [each.as_json() for each in self.transcripts],

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 from harness.compare.gate import Judged, judged
-from harness.compare.pairs import Pairs, pair
+from harness.compare.pairs import Columns, Pairs, column
 from harness.compare.table import Trial
 from harness.compare.verdict import RATIOS, Question, Verdict, data_gaps, judge
 from harness.results import TrialResult
-from harness.stats.arms import Arms, counts, row_means, row_sums
+from harness.stats.arms import Arms, Vector, counts, row_means, row_sums
 from harness.stats.bounds import difference_bounds
 from harness.stats.intervals import Interval
 from harness.stats.ratios import bill_interval, positive
@@ -185,31 +186,59 @@ def differences(
     """
     both = [*before, *after]
     trials = [each.judged.trial for each in both]
-    comparing = _Comparing(question, changed)
-    pairs = pair(trials, "passed")
+    comparing = _Comparing(question, changed, Columns.of(trials))
+    passed = column(trials, "passed")
+    pairs = comparing.columns.pairs(passed)
     worse, better = comparing.both_ways(pairs, replace(question, metric="passed"))
     overall = comparing.difference("pass rate", pairs, worse, better)
     others = (("score", "score"), ("cost_usd", "cost"), ("latency_s", "latency"))
+    metrics = [comparing.metric(name, column(trials, metric), metric) for metric, name in others]
     return Differences(
-        metrics=(overall, *(comparing.metric(name, trials, metric) for metric, name in others)),
-        bill=_bill(pair(trials, "cost_usd")),
-        suites=comparing.parts(both, lambda each: (each.judged.suite,), least=2),
-        tags=comparing.parts(both, lambda each: each.judged.tags),
-        clusters=comparing.clusters(both),
+        metrics=(overall, *metrics),
+        bill=_bill(comparing.columns.pairs(column(trials, "cost_usd"))),
+        suites=comparing.parts(passed, _places((each.judged.suite,) for each in both), least=2),
+        tags=comparing.parts(passed, _places(each.judged.tags for each in both)),
+        clusters=comparing.parts(passed, _shared_clusters(trials)),
         checks=comparing.checks(both),
         conversations=_conversations(pairs, worse, better),
     )
+
+
+Parts = dict[str, list[int]]
+"""By name of a part which trials it consists of."""
+
+
+def _places(keys: Iterable[Iterable[str]]) -> Parts:
+    """The parts that trials are of, from the names of each trial's parts."""
+    found: Parts = defaultdict(list)
+    for place, names in enumerate(keys):
+        for name in names:
+            found[name].append(place)
+    return dict(found)
+
+
+def _shared_clusters(trials: Sequence[Trial]) -> Parts:
+    """Clusters of several conversations."""
+    first: dict[str, str] = {}
+    shared = {
+        trial.cluster for trial in trials if first.setdefault(trial.cluster, trial.case_id) != trial.case_id
+    }
+    found = _places((trial.cluster,) for trial in trials)
+    return {name: places for name, places in found.items() if name in shared}
 
 
 @dataclass(frozen=True, slots=True)
 class _Comparing:
     question: Question
     changed: bool
+    columns: Columns
 
-    def metric(self, name: str, trials: Iterable[Trial], metric: str, among: int = 1) -> Difference:
-        """One metric of some trials, as one of so many that are looked at together."""
+    def metric(
+        self, name: str, values: Vector, metric: str = "passed", *, kept: Any = slice(None), among: int = 1
+    ) -> Difference:
+        """One metric of the trials that are kept, as one of so many that are looked at together."""
         question = replace(self.question, metric=metric, alpha=self.question.alpha / among)
-        pairs = pair(trials, metric)
+        pairs = self.columns.pairs(values, kept)
         worse = judge(pairs, question)
         better = judge(_mirrored(pairs), question) if _is_up(worse) else None
         return self.difference(name, pairs, worse, better)
@@ -223,35 +252,38 @@ class _Comparing:
         sound = not (self.changed or data_gaps(pairs))
         return Difference(name, _opinion(worse, better, sound=sound), worse, better.p if better else None)
 
-    def parts(
-        self, both: Iterable[Seen], keys: Callable[[Seen], Iterable[str]], least: int = 1
-    ) -> tuple[Difference, ...]:
+    def parts(self, passed: Vector, parts: Parts, least: int = 1) -> tuple[Difference, ...]:
         """The pass rate of each part, where there are at least so many."""
-        groups: dict[str, list[Trial]] = {}
-        for each in both:
-            for key in keys(each):
-                groups.setdefault(key, []).append(each.judged.trial)
-        if len(groups) < least:
+        if len(parts) < least:
             return ()
-        return tuple(self.metric(name, groups[name], "passed", len(groups)) for name in sorted(groups))
-
-    def clusters(self, both: Sequence[Seen]) -> tuple[Difference, ...]:
-        cases: dict[str, set[str]] = {}
-        for each in both:
-            cases.setdefault(each.judged.trial.cluster, set()).add(each.judged.trial.case_id)
-        shared = {name for name, found in cases.items() if len(found) > 1}
-        return self.parts(both, lambda each: shared & {each.judged.trial.cluster})
+        return tuple(
+            self.metric(name, passed[parts[name]], kept=parts[name], among=len(parts))
+            for name in sorted(parts)
+        )
 
     def checks(self, both: Sequence[Seen]) -> tuple[Difference, ...]:
-        met: dict[str, list[Trial]] = {}
-        numbers: dict[str, list[Trial]] = {}
-        for each in both:
-            for check, passed in each.judged.met.items():
-                met.setdefault(check, []).append(each.judged.trial._replace(passed=passed))
-            for check, value in each.values.items():
-                numbers.setdefault(check, []).append(each.judged.trial._replace(score=value))
-        found = [self.metric(check, met[check], "passed", len(met)) for check in sorted(met)]
-        return tuple(_with_numbers(each, numbers.get(each.name, ())) for each in found)
+        """How often each expectation was met, and its mean where it gives a number."""
+        met, numbers = _places(each.judged.met for each in both), _places(each.values for each in both)
+        found = []
+        for check, kept in sorted(met.items()):
+            values = _array([both[place].judged.met[check] for place in kept])
+            found.append(self.metric(check, values, kept=kept, among=len(met)))
+        return tuple(self._with_numbers(each, both, numbers.get(each.name, [])) for each in found)
+
+    def _with_numbers(self, met: Difference, both: Sequence[Seen], kept: list[int]) -> Difference:
+        arms = self.columns.pairs(_array([both[place].values[met.name] for place in kept]), kept).both
+        if not arms.cases:
+            return met
+        before, after = float(row_means(arms.baseline).mean()), float(row_means(arms.candidate).mean())
+        bounds = difference_bounds(arms, _CONFIDENCE)
+        return replace(met, before=before, after=after, interval=Interval(bounds.low, bounds.high))
+
+
+def _array(values: Sequence[float]) -> Vector:
+    import numpy as np
+
+    found: Vector = np.array(values, dtype=float)
+    return found
 
 
 def _mirrored(pairs: Pairs) -> Pairs:
@@ -292,15 +324,6 @@ def _surely_up(found: Verdict) -> bool:
     if found.question.metric in RATIOS:
         return found.delta_high is not None and found.delta_high < 0
     return found.delta_low is not None and found.delta_low > 0
-
-
-def _with_numbers(met: Difference, trials: Iterable[Trial]) -> Difference:
-    both = pair(trials, "score").both
-    if not both.cases:
-        return met
-    before, after = float(row_means(both.baseline).mean()), float(row_means(both.candidate).mean())
-    bounds = difference_bounds(both, _CONFIDENCE)
-    return replace(met, before=before, after=after, interval=Interval(bounds.low, bounds.high))
 
 
 def _bill(pairs: Pairs) -> Bill | None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from harness.compare.pairs import Pairs, pair, side
+from harness.compare.quarantine import Quarantines
 from harness.compare.rules import Rule, RuleFile
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, Verdict, Word, judge
-from harness.results import Score, SuiteRun, TrialResult
+from harness.results import Quarantine, Score, SuiteRun, TrialResult
 from harness.stats.arms import Labels, Matrix, counts, labels, row_means, row_sums
 from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval
 
@@ -29,6 +30,7 @@ class Judged(NamedTuple):
     met: dict[str, float]
     missed: float
     needless: float
+    quarantine: Quarantine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class GateVerdict:
     candidate: str
     baseline: str | None
     changed: tuple[str, ...] = ()
+    quarantines: Quarantines = field(default_factory=Quarantines)
 
     @property
     def verdict(self) -> Word:
@@ -84,13 +87,14 @@ class GateVerdict:
             "verdict": self.verdict,
             "candidate": self.candidate,
             "baseline": self.baseline,
-            "reasons": [*self.changed, *reasons],
+            "reasons": [*self.changed, *self.quarantines.reasons(), *reasons],
+            "quarantine": self.quarantines.as_json(),
             "rules": [rule.as_json() for rule in self.rules],
         }
 
 
 def gate(rules: RuleFile, candidate: SuiteRun, baseline: SuiteRun | None = None) -> GateVerdict:
-    """The verdict of a gate on a stored run.
+    """The verdict of a gate on a stored run; what was in quarantine in it is left out on both sides.
 
     Args:
         rules: What must hold.
@@ -99,9 +103,16 @@ def gate(rules: RuleFile, candidate: SuiteRun, baseline: SuiteRun | None = None)
     """
     after = [judged(result, CANDIDATE) for result in candidate.results]
     before = [judged(result, BASELINE) for result in baseline.results] if baseline else None
+    quarantines = Quarantines.of(after)
+    after = quarantines.counting(after, _itself)
+    before = None if before is None else quarantines.counting(before, _itself)
     found = tuple(_ruled(rule, rules, before, after) for rule in rules.rule)
     changed = tuple(changed_suites(baseline, candidate)) if baseline else ()
-    return GateVerdict(found, candidate.id, baseline.id if baseline else None, changed)
+    return GateVerdict(found, candidate.id, baseline.id if baseline else None, changed, quarantines)
+
+
+def _itself(trial: Judged) -> Judged:
+    return trial
 
 
 def changed_suites(baseline: SuiteRun, candidate: SuiteRun) -> Iterable[str]:
@@ -237,6 +248,7 @@ def judged(result: TrialResult, variant: str) -> Judged:
         _met(result.scores),
         _right(result.scores, expected=True),
         _right(result.scores, expected=False),
+        result.quarantine,
     )
 
 

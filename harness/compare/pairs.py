@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-import math
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import compress
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.compare.table import BASELINE, CANDIDATE, Trial
-from harness.stats.arms import Arms, Matrix, arms, counts, matrix
+from harness.stats.arms import Arms, Labels, Matrix, Vector, counts, labels
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Flags = NDArray[np.bool_]
+else:
+    Flags = Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,22 +49,17 @@ def pair(trials: Iterable[Trial], metric: str, baseline: str = BASELINE, candida
         baseline: The variant that was.
         candidate: The variant that may come.
     """
-    rows = sorted(trials, key=lambda trial: trial.case_id)
-    before, after = ([trial for trial in rows if trial.variant == name] for name in (baseline, candidate))
-    cluster_of = {trial.case_id: trial.cluster for trial in rows}
-    cases = list(cluster_of)
-    shared = len(set(cluster_of.values())) < len(cases)
-    sides = side(before, cases, metric, shared=shared), side(after, cases, metric, shared=shared)
-    whole = Arms(*sides, arms(*([[0.0]] * len(cases),) * 2, list(cluster_of.values())).clusters)
-    has = [[bool(n) for n in counts(values)] for values in sides]
-    return Pairs(
-        both=whole.paired(),
-        case_ids=tuple(case for case, *there in zip(cases, *has, strict=True) if all(there)),
-        missing=tuple(case for case, b, c in zip(cases, *has, strict=True) if not c and b),
-        new=tuple(case for case, b, c in zip(cases, *has, strict=True) if c and not b),
-        missing_baseline=_missing_share(before, sides[0], [b or not c for b, c in zip(*has, strict=True)]),
-        missing_candidate=_missing_share(after, sides[1], [True] * len(cases)),
-    )
+    rows = [trial for trial in trials if trial.variant in (baseline, candidate)]
+    return Columns.of(rows, candidate).pairs(column(rows, metric))
+
+
+def column(trials: Sequence[Trial], metric: str) -> Vector:
+    """One metric of every trial, in their order; NaN where one has no value."""
+    import numpy as np
+
+    place = Trial._fields.index(metric)
+    values: Vector = np.array([trial[place] for trial in trials], dtype=float)
+    return values
 
 
 def side(trials: Sequence[Trial], cases: Sequence[str], metric: str, *, shared: bool = True) -> Matrix:
@@ -68,63 +71,136 @@ def side(trials: Sequence[Trial], cases: Sequence[str], metric: str, *, shared: 
         metric: The value of a trial.
         shared: Whether cases share clusters, so that it matters which trials ran in the same pass.
     """
-    columns = _columns(trials, shared=shared)
-    rows: dict[str, list[float]] = {case: [math.nan] * columns.width for case in cases}
-    for trial in trials:
-        rows[trial.case_id][columns.place(trial)] = getattr(trial, metric)
-    return matrix(list(rows.values()))
+    row_of = {case: row for row, case in enumerate(cases)}
+    rows = _numbers([row_of[trial.case_id] for trial in trials])
+    return _filled(rows, _labels(trials), column(trials, metric), len(cases), shared=shared)
 
 
-@dataclass(slots=True)
-class _Columns:
-    """Which column each trial belongs to.
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Where each trial belongs, as numbers in the order of the trials.
+
+    Made once, it pairs any metric of any part of the trials without looking at a name again.
+
+    Attributes:
+        case: The place of each trial's case among ``case_ids``.
+        case_ids: All cases, sorted.
+        cluster: The number of each case's cluster.
+        label: For each trial the place of its label (the pass that it ran in) among all labels.
+        after: Whether it is of the candidate.
+    """
+
+    case: Labels
+    case_ids: tuple[str, ...]
+    cluster: Labels
+    label: Labels
+    after: Flags
+
+    @classmethod
+    def of(cls, trials: Sequence[Trial], candidate: str = CANDIDATE) -> Columns:
+        """The places of trials; every other variant than the candidate is the baseline."""
+        cluster_of = {trial.case_id: trial.cluster for trial in trials}
+        case_ids = sorted(cluster_of)
+        place = {case: number for number, case in enumerate(case_ids)}
+        return cls(
+            _numbers([place[trial.case_id] for trial in trials]),
+            tuple(case_ids),
+            labels([cluster_of[case] for case in case_ids], len(case_ids)),
+            _labels(trials),
+            _numbers([trial.variant == candidate for trial in trials]).astype(bool),
+        )
+
+    def pairs(self, values: Vector, kept: Any = slice(None)) -> Pairs:
+        """Pair the trials by case.
+
+        Args:
+            values: One number for each trial that is kept, NaN where it has none.
+            kept: Which trials: their places, or a mask.
+        """
+        import numpy as np
+
+        cases, rows = np.unique(self.case[kept], return_inverse=True)
+        clusters = np.unique(self.cluster[cases], return_inverse=True)[1]
+        shared = len(np.unique(clusters)) < len(cases)
+        sides = [
+            _side(rows[of], self.label[kept][of], values[of], len(cases), shared=shared)
+            for of in (~self.after[kept], self.after[kept])
+        ]
+        return _pairs(sides, clusters, [self.case_ids[case] for case in cases])
+
+
+class _Side(NamedTuple):
+    """One variant: its matrix, and how many of each case's trials it should have."""
+
+    values: Matrix
+    passes: int
+
+
+def _side(rows: Labels, labels: Labels, values: Vector, cases: int, *, shared: bool) -> _Side:
+    return _Side(_filled(rows, labels, values, cases, shared=shared), _expected_passes(rows, labels))
+
+
+def _pairs(sides: Sequence[_Side], clusters: Labels, case_ids: Sequence[str]) -> Pairs:
+    before, after = (counts(each.values) > 0 for each in sides)
+    return Pairs(
+        both=Arms(sides[0].values, sides[1].values, clusters).paired(),
+        case_ids=_those(case_ids, before & after),
+        missing=_those(case_ids, before & ~after),
+        new=_those(case_ids, after & ~before),
+        missing_baseline=_missing_share(sides[0], before | ~after),
+        missing_candidate=_missing_share(sides[1], after | ~after),
+    )
+
+
+def _those(case_ids: Sequence[str], which: Flags) -> tuple[str, ...]:
+    return tuple(compress(case_ids, which))
+
+
+def _filled(rows: Labels, labels: Labels, values: Vector, cases: int, *, shared: bool) -> Matrix:
+    """Each trial's value in the row of its case and the column of its pass.
 
     Trials with the same label ran in the same pass. Where that does not matter, and where labels are never
     shared (a number over all trials), a case's first trial stands in the first column, and so on.
     """
+    import numpy as np
 
-    labels: dict[str, int]
-    width: int
-    ranks: dict[tuple[str, str], int] | None = None
+    of_case = np.bincount(rows, minlength=cases)
+    seen, columns = np.unique(labels, return_inverse=True)
+    if not (shared and len(seen) <= 2 * of_case.max(initial=0)):
+        order = np.lexsort((labels, rows))
+        columns[order] = np.arange(len(rows)) - (np.cumsum(of_case) - of_case)[rows[order]]
+    filled: Matrix = np.full((cases, int(columns.max(initial=-1)) + 1), np.nan)
+    filled[rows, columns] = values
+    return filled
 
-    def place(self, trial: Trial) -> int:
-        if self.ranks is not None:
-            return self.ranks[trial.case_id, trial.trial]
-        return self.labels[trial.trial]
+
+def _labels(trials: Sequence[Trial]) -> Labels:
+    seen = sorted({trial.trial for trial in trials}, key=_in_order)
+    place = {label: number for number, label in enumerate(seen)}
+    return _numbers([place[trial.trial] for trial in trials])
 
 
-def _columns(trials: Sequence[Trial], *, shared: bool) -> _Columns:
-    labels = sorted({trial.trial for trial in trials}, key=_in_order)
-    of_case: dict[str, list[str]] = {}
-    for trial in trials:
-        of_case.setdefault(trial.case_id, []).append(trial.trial)
-    most = max(map(len, of_case.values()), default=0)
-    if shared and len(labels) <= 2 * most:
-        return _Columns({label: place for place, label in enumerate(labels)}, len(labels))
-    ranks = {
-        (case, label): place
-        for case, mine in of_case.items()
-        for place, label in enumerate(sorted(mine, key=_in_order))
-    }
-    return _Columns({}, most, ranks)
+def _numbers(values: Sequence[int]) -> Labels:
+    import numpy as np
+
+    return np.array(values, dtype=np.intp)
 
 
 def _in_order(label: str) -> tuple[int, int, str]:
-    return (0, int(label), "") if label.isascii() and label.isdigit() else (1, 0, label)
+    return (0, int(label), label) if label.isascii() and label.isdigit() else (1, 0, label)
 
 
-def _missing_share(trials: Sequence[Trial], values: Matrix, expected: Sequence[bool]) -> float:
+def _missing_share(of: _Side, expected: Flags) -> float:
     """How many of the expected cases' trials have no value."""
     import numpy as np
 
-    if not any(expected):
+    if not expected.any():
         return 0.0
-    passes = _expected_passes(trials)
-    n = np.minimum(counts(values)[np.array(expected)], passes)
-    return 1 - float(n.sum()) / (len(n) * passes)
+    n = np.minimum(counts(of.values)[expected], of.passes)
+    return 1 - float(n.sum()) / (len(n) * of.passes)
 
 
-def _expected_passes(trials: Sequence[Trial]) -> int:
+def _expected_passes(rows: Labels, labels: Labels) -> int:
     """How many trials a case should have, those counted that ended in an error.
 
     As many passes as half of the cases took part in, and no fewer than nine in ten cases have at most: one
@@ -132,9 +208,9 @@ def _expected_passes(trials: Sequence[Trial]) -> int:
     """
     import numpy as np
 
-    if not trials:
+    if not len(rows):
         return 1
-    of_case = Counter(trial.case_id for trial in trials)
-    of_pass = Counter(trial.trial for trial in trials)
-    shared = sum(2 * found >= len(of_case) for found in of_pass.values())
-    return max(shared, int(np.quantile(list(of_case.values()), 0.9, method="higher")))
+    of_case = np.bincount(rows)
+    of_case = of_case[of_case > 0]
+    shared = int((2 * np.bincount(labels) >= len(of_case)).sum())
+    return max(shared, int(np.quantile(of_case, 0.9, method="higher")))

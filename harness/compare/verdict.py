@@ -172,6 +172,7 @@ class _Judging:
     both: Arms = field(init=False)
     bounds: Bounds = field(init=False)
     p: float = field(init=False)
+    variance: float | None = field(init=False)
     tests: CaseTests | None = field(init=False, default=None)
     single: bool = field(init=False, default=False)
 
@@ -179,6 +180,7 @@ class _Judging:
         self.both = self.pairs.both
         self.bounds = difference_bounds(self.both, _CONFIDENCE)
         self.p = suite_p(self.both)
+        self.variance = self._variance()
         if self.question.metric == "passed":
             self.tests = case_tests(self.both)
             self.single = can_single_out(*self._usual_trials, self.alpha_case)
@@ -263,7 +265,7 @@ class _Judging:
             return [f"what is there shows no drop of {self.question.margin:.1%}"]
         most, margin = -max(-1.0, self.bounds.low), self.question.margin
         told = f"no drop is proven (p = {self.p:.3g}), but it may be {most:.1%}; the margin is {margin:.1%}"
-        needed = trials_to_pass(self.both.cases, self.question.margin, self._variance or USUAL_VARIANCE)
+        needed = trials_to_pass(self.both.cases, self.question.margin, self.variance or USUAL_VARIANCE)
         more = f"unchanged, such a suite passes with about {needed} trials per case and variant"
         return [told, more]
 
@@ -281,14 +283,13 @@ class _Judging:
     def _name(self) -> str:
         return "pass rate" if self.question.metric == "passed" else "score"
 
-    @property
     def _variance(self) -> float | None:
         found = [v for v in map(within_case_variance, self._sides) if v is not None]
         return sum(found) / len(found) if found else None
 
     def _mde80(self) -> float | None:
         before, after = (float(counts(side).mean()) for side in self._sides)
-        variance = USUAL_VARIANCE if self._variance is None else self._variance
+        variance = USUAL_VARIANCE if self.variance is None else self.variance
         return smallest_drop(self.both.cases, before, after, variance, self.alpha_suite)
 
     def _named(self) -> dict[str, Any]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.errors import Problem, SettingsError, Where
+from harness.errors import Problem, SettingsError, Where, mistakes_told
 from harness.judge.material import Material
 from harness.suite.records import Rubric
-from harness.text import nearest
+from harness.text import did_you_mean
 
 CODE = "labels-invalid"
 _ALWAYS = ("label", "answer")
@@ -92,11 +92,7 @@ def _text_of(path: Path) -> str:
 
 
 def _refusal(problems: Sequence[Problem]) -> SettingsError:
-    told = [*problems[:_MOST_TOLD]]
-    if more := len(problems) - len(told):
-        told.append(Problem(f"and {more} more mistakes"))
-    lines = "\n".join(map(str, told))
-    return SettingsError(f"{len(problems)} mistake{'s' * (len(problems) != 1)} found\n{lines}", code=CODE)
+    return SettingsError(mistakes_told(problems, most=_MOST_TOLD), code=CODE)
 
 
 class _Labels:
@@ -136,9 +132,8 @@ class _Labels:
         names = [cell.text.strip() for cell in header]
         for index, (cell, name) in enumerate(zip(header, names, strict=True)):
             if name not in COLUMNS:
-                near = nearest(name, COLUMNS)
-                told = f"did you mean {near!r}? " if near else ""
-                self._mistake(f"there is no column {name!r}", cell, f"{told}Columns: {', '.join(COLUMNS)}")
+                hint = did_you_mean(name, COLUMNS, label="columns")
+                self._mistake(f"there is no column {name!r}", cell, hint)
             elif name in names[:index]:
                 self._mistake(f"the column {name!r} stands twice", cell)
         for name, why in self._needed().items():

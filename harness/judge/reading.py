@@ -8,6 +8,7 @@ import msgspec
 
 from harness.judge.prompt import FIRST, SAME, allowed
 from harness.suite.records import ABSTAINS, Rubric
+from harness.text import one_line
 from harness.trace.records import Vote
 
 _SHOWN = 120
@@ -62,5 +63,4 @@ def _none(why: str, turned: bool) -> Vote:
 
 
 def _short(text: str) -> str:
-    line = " ".join(text.split())
-    return repr(line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…")
+    return repr(one_line(text, _SHOWN))

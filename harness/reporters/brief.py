@@ -13,7 +13,8 @@ from decimal import Decimal
 from typing import Any, TypeVar, cast
 
 from harness.cost.usage import Usage
-from harness.results import Outcome, Score, TrialResult
+from harness.reporters import wording
+from harness.results import Outcome, Quarantine, Score, TrialResult
 from harness.scorers.confusion import HandOvers
 
 _JUDGE = "judge"
@@ -31,7 +32,7 @@ class Brief:
         unmet: The expectations that were not met, each once, in the order of the suite file.
         reason: Why it did not pass; empty if it did.
         says: What the user said, turn by turn.
-        replayed: As in ``TrialResult``.
+        replayed: As in ``TrialResult``, and so is ``quarantine``.
     """
 
     trial_id: str
@@ -54,6 +55,12 @@ class Brief:
     reason: str
     says: tuple[str, ...]
     replayed: bool = False
+    quarantine: Quarantine | None = None
+
+    @property
+    def quarantined(self) -> bool:
+        """Whether its outcome decides nothing."""
+        return self.quarantine is not None and self.quarantine.in_force
 
 
 @dataclass(slots=True)
@@ -92,6 +99,7 @@ def brief(result: TrialResult, shared: Shared | None = None) -> Brief:
         reason=why_not_passed(result),
         says=one(tuple(one(turn.user.text) for turn in turns)),
         replayed=result.replayed,
+        quarantine=one(result.quarantine),
     )
 
 
@@ -102,8 +110,8 @@ def failed_scores(result: TrialResult) -> list[Score]:
 
 def describe(score: Score) -> str:
     """A judgement in one line: where, what, why."""
-    where = "conversation" if score.turn is None else f"turn {score.turn + 1}"
-    return f"{where}, {score.check}: {score.reason}" if score.reason else f"{where}, {score.check}"
+    told = f"{wording.turn(score.turn)}, {score.check}"
+    return f"{told}: {score.reason}" if score.reason else told
 
 
 def why_not_passed(result: TrialResult) -> str:

@@ -54,6 +54,8 @@ class ConsoleReporter:
             self._waits(summary),
             self._budget(run),
             self._not_passed(summary),
+            self._quarantine("In quarantine, so they decide nothing:", summary.quarantined),
+            self._quarantine("Quarantine over, so they count again:", summary.released),
             self._unjudged("Never judged, so neither passed nor failed:", summary.never_judged),
             self._unjudged("Judged for information only:", summary.informational),
             self._escalation(summary),
@@ -109,11 +111,26 @@ class ConsoleReporter:
         rows = summary.not_passed
         if not rows:
             return ""
-        title = f"Not passed: {len(rows):,} of {wording.counted(len(summary.conversations), 'conversation')}"
+        title = f"Not passed: {len(rows):,} of {wording.counted(len(summary.deciding), 'conversation')}"
         lines = [title, *(line for row in rows[:_FAILING_SHOWN] for line in self._failing(row))]
         if len(rows) > _FAILING_SHOWN:
             lines.append(f"  … and {len(rows) - _FAILING_SHOWN:,} more: all of them are in the report")
         return "\n".join(lines)
+
+    def _quarantine(self, title: str, rows: Sequence[ConversationResult]) -> str:
+        if not rows:
+            return ""
+        lines = [title, *(line for row in rows[:_FAILING_SHOWN] for line in self._kept(row))]
+        if len(rows) > _FAILING_SHOWN:
+            lines.append(f"  … and {len(rows) - _FAILING_SHOWN:,} more: all of them are in the report")
+        return "\n".join(lines)
+
+    def _kept(self, row: ConversationResult) -> list[str]:
+        """A conversation with its quarantine; why it failed is told among those that count."""
+        assert row.quarantine is not None
+        told = self._wrapped(wording.printable(wording.quarantine(row.quarantine)), indent=11)
+        first, *why = self._failing(row)
+        return [first, told, *(why if row.quarantined else [])]
 
     def _unjudged(self, title: str, checks: Sequence[UnjudgedCheck]) -> str:
         if not checks:
@@ -141,7 +158,7 @@ class ConsoleReporter:
 
 def _headline(summary: Summary) -> str:
     run = summary.run
-    rows = summary.conversations
+    rows = summary.deciding
     passed = sum(row.outcome == "passed" for row in rows)
     facts = [
         f"{passed:,} of {wording.counted(len(rows), 'conversation')} passed",
@@ -150,6 +167,7 @@ def _headline(summary: Summary) -> str:
         if summary.duration_s is None
         else f"{wording.status(run)} after {wording.seconds(summary.duration_s)}",
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        f"{len(summary.quarantined):,} in quarantine" if summary.quarantined else "",
         wording.replayed(summary.total),
     ]
     return f"{wording.printable(run.id)}: " + ", ".join(fact for fact in facts if fact)

@@ -12,7 +12,7 @@ from harness.results import SuiteRun, TrialResult
 
 COLUMNS = (
     "case_id cluster variant trial passed score cost_usd latency_s run_id trial_id suite conversation tags "
-    "outcome prompt_tokens completion_tokens failing_checks reason"
+    "outcome prompt_tokens completion_tokens failing_checks reason quarantined"
 ).split()
 
 
@@ -61,4 +61,5 @@ def _row(run: SuiteRun, result: TrialResult) -> dict[str, Any]:
         "completion_tokens": usage.completion_tokens if usage else "",
         "failing_checks": " ".join(dict.fromkeys(score.check for score in failed_scores(result))),
         "reason": why_not_passed(result),
+        "quarantined": int(result.quarantined),
     }

@@ -82,6 +82,7 @@ def _environment() -> Environment:
         "status",
         "budget",
         "replayed",
+        "quarantine",
     ):
         environment.filters[name] = getattr(wording, name)
     for name in ("between", "certainty", "noted", "points"):

@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from harness.errors import ReportError
-from harness.results import SuiteRun
-from harness.text import nearest
+from harness.text import did_you_mean
+
+if TYPE_CHECKING:
+    from harness.results import SuiteRun
 
 
 class Reporter(Protocol):
@@ -28,12 +30,12 @@ class Reporter(Protocol):
 
 # Loaded when first used: a command that needs one should not pay for the others.
 _REPORTERS = {
-    "console": "harness.reporters.console:ConsoleReporter",
-    "csv": "harness.reporters.csv:CsvReporter",
     "html": "harness.reporters.html:HtmlReporter",
+    "markdown": "harness.reporters.markdown:MarkdownReporter",
     "json": "harness.reporters.json:JsonReporter",
     "junit": "harness.reporters.junit:JunitReporter",
-    "markdown": "harness.reporters.markdown:MarkdownReporter",
+    "csv": "harness.reporters.csv:CsvReporter",
+    "console": "harness.reporters.console:ConsoleReporter",
 }
 
 
@@ -51,13 +53,8 @@ def reporter(name: str) -> Reporter:
     try:
         module, _, attribute = _REPORTERS[name].partition(":")
     except KeyError:
-        near = nearest(name, _REPORTERS)
-        hint = f"Did you mean {near!r}? " if near else ""
-        raise ReportError(
-            f"there is no reporter {name!r}",
-            code="report-unknown",
-            hint=f"{hint}Known are: {', '.join(_REPORTERS)}.",
-        ) from None
+        hint = did_you_mean(name, reporter_names(), label="reporters")
+        raise ReportError(f"there is no reporter {name!r}", code="report-unknown", hint=hint) from None
     make = cast("Callable[[], Reporter]", getattr(import_module(module), attribute))
     return make()
 

@@ -6,9 +6,10 @@ docs/cli.md says what each field is. Fields are only added within a version.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
-from harness.reporters.summary import Group, Summary
+from harness.reporters.summary import ConversationResult, Group, Summary
 from harness.results import SuiteRun
 
 VERSION = 1
@@ -37,9 +38,24 @@ class JsonReporter:
                 {"check": each.check, "failed": each.failed, "judged": each.judged}
                 for each in summary.failing_checks
             ],
+            "quarantine": [_quarantine(row) for row in (*summary.quarantined, *summary.released)],
             "escalation": summary.escalation.as_json() if summary.escalation else None,
         }
         return json.dumps(told, indent=2, ensure_ascii=False) + "\n"
+
+
+def _quarantine(row: ConversationResult) -> dict[str, Any]:
+    said = row.quarantine
+    assert said is not None
+    return {
+        "suite": row.suite,
+        "conversation": row.conversation,
+        "variant": row.variant,
+        "until": said.until.isoformat(),
+        "reason": said.reason,
+        "in_force": row.quarantined,
+        "outcomes": dict(Counter(result.outcome for result in row.results)),
+    }
 
 
 def _group(group: Group) -> dict[str, Any]:
@@ -47,6 +63,7 @@ def _group(group: Group) -> dict[str, Any]:
     return {
         "trials": len(group.results),
         "outcomes": dict(group.outcomes),
+        "quarantined": dict(group.quarantined),
         "cost_usd": None if group.cost_usd is None else str(group.cost_usd),
         "prompt_tokens": usage.prompt_tokens if usage else None,
         "completion_tokens": usage.completion_tokens if usage else None,

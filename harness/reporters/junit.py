@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
+from harness.reporters import wording
 from harness.reporters.brief import describe, failed_scores, why_not_passed
 from harness.reporters.summary import Group, Summary
 from harness.results import SuiteRun, TrialResult
@@ -54,11 +55,13 @@ def _around(element: ET.Element, children: Iterable[str], level: int = 0) -> str
 
 def _counts(group: Group) -> dict[str, str]:
     latency_s = sum(result.latency_s for result in group.results)
+    kept = group.quarantined
+    left_out = kept["failed"] + kept["errored"]  # CI systems must not end red by them
     return {
         "tests": str(len(group.results)),
-        "failures": str(group.failed),
-        "errors": str(group.errored),
-        "skipped": str(group.skipped),
+        "failures": str(group.failed - kept["failed"]),
+        "errors": str(group.errored - kept["errored"]),
+        "skipped": str(group.skipped + left_out),
         "time": f"{latency_s:.3f}",
     }
 
@@ -91,7 +94,10 @@ def _case(result: TrialResult, name: str) -> ET.Element:
     properties = ET.SubElement(case, "properties")
     for key, value in _properties(result).items():
         ET.SubElement(properties, "property", {"name": key, "value": _xml(value)})
-    if result.outcome == "failed":
+    if result.quarantine and result.quarantined and result.outcome in ("failed", "errored"):
+        told = f"in quarantine {wording.quarantine(result.quarantine)}; {result.outcome}: "
+        _add_trouble(case, "skipped", result, "\n".join(map(describe, failed_scores(result))), told)
+    elif result.outcome == "failed":
         _add_trouble(case, "failure", result, "\n".join(map(describe, failed_scores(result))))
     elif result.outcome == "errored":
         _add_trouble(case, "error", result, result.error or "")
@@ -112,6 +118,7 @@ def _properties(result: TrialResult) -> dict[str, str]:
         "completion_tokens": str(usage.completion_tokens) if usage else "unknown",
     }
     properties |= {"replayed": "true"} if result.replayed else {}
+    properties |= {"quarantine": wording.quarantine(result.quarantine)} if result.quarantine else {}
     return properties | _deletion(result) | ({"tags": " ".join(result.tags)} if result.tags else {})
 
 
@@ -123,8 +130,8 @@ def _deletion(result: TrialResult) -> dict[str, str]:
     return {"user_forgotten": f"no: {errors}" if errors else "confirmed"} if asked else {}
 
 
-def _add_trouble(case: ET.Element, kind: str, result: TrialResult, reasons: str) -> None:
-    message = " ".join(why_not_passed(result).split())[:_LONGEST_MESSAGE]
+def _add_trouble(case: ET.Element, kind: str, result: TrialResult, reasons: str, before: str = "") -> None:
+    message = " ".join(f"{before}{why_not_passed(result)}".split())[:_LONGEST_MESSAGE]
     trouble = ET.SubElement(case, kind, {"message": _xml(message), "type": result.outcome})
     trouble.text = _xml(f"{reasons}\n\n{transcript(result)}".strip())
 

@@ -27,12 +27,12 @@ class MarkdownReporter:
         """The summary as Markdown."""
         summary = Summary(run)
         parts = [MARKER, _headline(summary), _facts(summary), _suites(summary)]
-        parts += [_not_passed(summary), _escalation(summary)]
+        parts += [_not_passed(summary), _quarantine(summary), _escalation(summary)]
         return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _headline(summary: Summary) -> str:
-    rows = summary.conversations
+    rows = summary.deciding
     passed = sum(row.outcome == "passed" for row in rows)
     all_well = passed == len(rows) and rows and not summary.missing
     return f"### {'✅' if all_well else '❌'} {passed} of {wording.counted(len(rows), 'conversation')} passed"
@@ -46,6 +46,7 @@ def _facts(summary: Summary) -> str:
         f"target {plain(run.target)}",
         "" if run.status == "finished" else wording.status(run),
         f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        f"{len(summary.quarantined):,} in quarantine" if summary.quarantined else "",
         wording.replayed(total),
         f"cost {plain(wording.cost(total))}",
         f"judges {plain(judges)}" if (judges := wording.judge_cost(total)) else "",
@@ -93,6 +94,25 @@ def _conversation_row(row: ConversationResult) -> list[str]:
     flaky = " (flaky)" if row.flaky else ""
     reason = wording.one_line(row.reason, _REASON)
     return [plain(name), f"{row.passed}/{len(row.results)}{flaky}", plain(reason)]
+
+
+def _quarantine(summary: Summary) -> str:
+    """What is in quarantine, whether it passed or not, and what counts again."""
+    kept = (("In quarantine, deciding nothing", summary.quarantined), ("Counting again", summary.released))
+    return "\n\n".join(_quarantine_table(title, rows) for title, rows in kept if rows)
+
+
+def _quarantine_table(title: str, rows: Sequence[ConversationResult]) -> str:
+    header = ["Conversation", "Outcome", "Passed", "Quarantine", "Reason"]
+    table = pipe_table(header, map(_quarantine_row, rows[:_ROWS]))
+    more = f"\n\nand {len(rows) - _ROWS:,} more." if len(rows) > _ROWS else ""
+    return f"<details open><summary>{title}: {len(rows):,}</summary>\n\n{table}{more}\n\n</details>"
+
+
+def _quarantine_row(row: ConversationResult) -> list[str]:
+    assert row.quarantine is not None
+    name, passed, reason = _conversation_row(row)
+    return [name, row.outcome, passed, plain(wording.quarantine(row.quarantine)), reason]
 
 
 def _escalation(summary: Summary) -> str:

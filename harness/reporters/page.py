@@ -18,6 +18,7 @@ from typing import Any
 
 import msgspec
 
+from harness.reporters import wording
 from harness.reporters.brief import Brief
 from harness.reporters.summary import ConversationResult, Summary, spoken
 from harness.reporters.transcripts import Answers, Json, Texts, trial_record, without_empty
@@ -136,6 +137,8 @@ def _row(row: ConversationResult, places: Mapping[str, tuple[int, int]], names: 
             "why": row.reason,
             "outcome": row.outcome,
             "flaky": row.flaky or None,
+            "quarantine": wording.quarantine(row.quarantine) if row.quarantine else None,
+            "kept": row.quarantined or None,
             "trials": [_trial_place(result, places) for result in row.results],
             "tokens": sum(usages) if usages else None,
             "cost": round(sum(costs), 9) if costs else None,

@@ -14,7 +14,7 @@ from harness.cost.prices import FREE, Cost
 from harness.cost.usage import Usage
 from harness.cost.usage import total as total_usage
 from harness.reporters.brief import Brief, Checks, FailingCheck, Shared, UnjudgedCheck, brief
-from harness.results import Outcome, SuiteRun, TrialResult
+from harness.results import Outcome, Quarantine, SuiteRun, TrialResult
 
 if TYPE_CHECKING:
     from harness.scorers.confusion import ConfusionMatrix
@@ -56,6 +56,11 @@ class Group:
     def replayed(self) -> int:
         """Trials answered from a recording or a stored trace: no new evidence."""
         return sum(result.replayed for result in self.results)
+
+    @cached_property
+    def quarantined(self) -> Counter[Outcome]:
+        """How many trials in quarantine, which decide nothing, ended with each outcome."""
+        return Counter(result.outcome for result in self.results if result.quarantined)
 
     @property
     def pass_rate(self) -> float | None:
@@ -151,6 +156,16 @@ class ConversationResult:
         return {"passed", "failed"} <= {result.outcome for result in self.results}
 
     @property
+    def quarantined(self) -> bool:
+        """Whether it decides nothing: all of its repeats are in quarantine."""
+        return all(result.quarantined for result in self.results)
+
+    @property
+    def quarantine(self) -> Quarantine | None:
+        """What the suite said of a quarantine at the last repeat, be it in force or over."""
+        return self.results[-1].quarantine
+
+    @property
     def tags(self) -> tuple[str, ...]:
         """The conversation's tags."""
         return self.results[0].tags
@@ -234,9 +249,25 @@ class Summary:
         return tuple(ConversationResult(*key, tuple(results)) for key, results in repeats.items())
 
     @cached_property
+    def deciding(self) -> tuple[ConversationResult, ...]:
+        """Conversations that are not in quarantine: by them the run is good or bad."""
+        return tuple(row for row in self.conversations if not row.quarantined)
+
+    @cached_property
+    def quarantined(self) -> tuple[ConversationResult, ...]:
+        """Conversations in quarantine, those that did not pass first."""
+        found = [row for row in self.conversations if row.quarantined]
+        return tuple(sorted(found, key=lambda row: row.outcome == "passed"))
+
+    @cached_property
+    def released(self) -> tuple[ConversationResult, ...]:
+        """Conversations whose quarantine is over, so that they count again."""
+        return tuple(row for row in self.deciding if row.quarantine is not None)
+
+    @cached_property
     def not_passed(self) -> tuple[ConversationResult, ...]:
-        """Conversations that failed or errored, failed ones first."""
-        found = [row for row in self.conversations if row.outcome in {"failed", "errored"}]
+        """Conversations that failed or errored and count, failed ones first."""
+        found = [row for row in self.deciding if row.outcome in {"failed", "errored"}]
         return tuple(sorted(found, key=lambda row: row.outcome != "failed"))
 
     @cached_property

@@ -30,11 +30,12 @@ _TRIAL_TYPES = {
     "simulator_cost_usd": "float64",
     "judge_cost_usd": "float64",
     "replayed": "bool",
+    "quarantined": "bool",
 }
 _TRIAL_COLUMNS = (
     "trial_id suite conversation cluster tags variant fingerprint repeat outcome error started_at ended_at "
     "prompt_tokens completion_tokens cached_tokens reasoning_tokens cost_usd latency_s wait_s turns "
-    "simulator_cost_usd judge_cost_usd replayed"
+    "simulator_cost_usd judge_cost_usd replayed quarantined"
 ).split()
 _SCORE_COLUMNS = (
     "trial_id suite conversation variant repeat turn check scorer value passed reason".split()  # value: mixed
@@ -128,6 +129,7 @@ def _trial(result: TrialResult) -> dict[str, Any]:
         "judge_cost_usd": None if result.judge_cost_usd is None else float(result.judge_cost_usd),
         "simulator_cost_usd": _dollars(simulator_cost(result.trace.simulations if result.trace else ())),
         "replayed": result.replayed,
+        "quarantined": result.quarantined,
     }
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from harness.cost.prices import dollars
-from harness.reporters.summary import Group
-from harness.results import Spending, SuiteRun
+from harness.results import Quarantine, Score, Spending, SuiteRun
+from harness.text import one_line as one_line
+
+if TYPE_CHECKING:
+    from harness.reporters.summary import Group
 
 UNKNOWN = "unknown"
 NOTHING = "–"
@@ -129,15 +133,25 @@ def replayed(group: Group) -> str:
     return f"{which} trials replayed: no new evidence, nothing paid"
 
 
+def quarantine(said: Quarantine) -> str:
+    """Until when a quarantine holds, or since when it is over, and why there was one."""
+    when = f"until {said.until}" if said.in_force else f"over on {said.until}"
+    return f"{when}: {said.reason}"
+
+
+def turn(index: int | None) -> str:
+    """Where a score belongs: ``turn 2``, or ``conversation`` as a whole."""
+    return "conversation" if index is None else f"turn {index + 1}"
+
+
+def verdict(score: Score) -> str:
+    """What a score says of its expectation."""
+    return {True: "passed", False: "failed", None: "not judged"}[score.passed]
+
+
 def counted(count: int, noun: str) -> str:
     """A number with its noun: ``1 trial``, ``3 trials``."""
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
-def one_line(text: str, most: int) -> str:
-    """The text on one line of at most this many characters."""
-    line = " ".join(text.split())
-    return line if len(line) <= most else line[: max(0, most - 1)].rstrip() + "…"
 
 
 def printable(text: str) -> str:

@@ -22,8 +22,11 @@ class FailureLimit:
     _errored: int = 0
 
     def is_reached_by(self, result: TrialResult) -> bool:
-        """Count a trial that ended; whether it is the last that the run may go wrong with."""
-        if result.outcome not in ("failed", "errored"):
+        """Count a trial that ended; whether it is the last that the run may go wrong with.
+
+        One in quarantine decides nothing, and so it doesn't end the run either.
+        """
+        if result.quarantined or result.outcome not in ("failed", "errored"):
             return False
         self._failed += result.outcome == "failed"
         self._errored += result.outcome == "errored"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 import msgspec
 
@@ -13,7 +13,7 @@ from harness.cost.prices import Cost, PriceBook
 from harness.cost.usage import total_if_known
 from harness.errors import BudgetError, HarnessError, StoreError, TrialBudgetExhausted
 from harness.plan import Trial
-from harness.results import Outcome, Score, TrialResult
+from harness.results import Outcome, Quarantine, Score, TrialResult
 from harness.runner.budget import Budget, TrialPurse, pays
 from harness.runner.failures import FailureLimit
 from harness.runner.speaking import PayTurn, Played, Speaker
@@ -42,6 +42,7 @@ class TrialOptions:
         budget: Pays for the requests; None for as much as it takes.
         failures: How many bad trials end the run early.
         judge: Asks the judges that expectations want; None when there are none.
+        day: The day by which quarantines are in force; None: the day on which the trial begins.
     """
 
     score: ScoreTrace
@@ -52,6 +53,7 @@ class TrialOptions:
     budget: Budget | None = None
     failures: FailureLimit = field(default_factory=FailureLimit)
     judge: JudgeTrace | None = None
+    day: date | None = None
 
     def purse(self, trial: Trial, target: Target) -> TrialPurse | None:
         """The money of a trial; where neither target nor judge costs anything it needs none."""
@@ -95,8 +97,16 @@ async def run_trial(trial: Trial, target: Target, options: TrialOptions, clock: 
     return msgspec.structs.replace(
         result,
         replayed=replays(target),
+        quarantine=_quarantine(trial, options.day or started_at.date()),
         judge_cost_usd=judged.usd,
         judge_cost_reason=judged.reason,
+    )
+
+
+def _quarantine(trial: Trial, day: date) -> Quarantine | None:
+    said = trial.conversation.quarantine
+    return (
+        None if said is None else Quarantine(until=said.until, reason=said.reason, in_force=day <= said.until)
     )
 
 

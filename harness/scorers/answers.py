@@ -18,7 +18,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from harness.results import Score
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored
 from harness.scorers.markers import without_markers
 from harness.suite.fitting import schema_mismatch
 from harness.suite.records import AnswerExpectation, Limit, SimilarExpectation
@@ -51,29 +51,9 @@ class AnswerScorer:
             wanted = getattr(expected, part)
             if wanted is not None and wanted != ():
                 value, passed, reason, evidence = judge(wanted, text)
-                scores.append(
-                    self._made(check, part, value, passed, _with_status(reason, check, scene), evidence)
-                )
+                told = _with_status(reason, check, scene)
+                scores.append(scored(check, self.name, value, passed, told, part=part, **evidence))
         return scores
-
-    def _made(
-        self,
-        check: Check,
-        part: str,
-        value: bool | float | str | None,
-        passed: bool | None,
-        reason: str,
-        evidence: dict[str, Any],
-    ) -> Score:
-        return Score(
-            check=f"answer.{part}",
-            scorer=self.name,
-            turn=check.turn,
-            value=value,
-            passed=passed,
-            reason="" if passed else reason,
-            evidence=evidence,
-        )
 
 
 _Judgement = tuple[bool | float | str | None, bool | None, str, dict[str, Any]]

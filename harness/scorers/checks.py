@@ -12,7 +12,7 @@ from harness.errors import ScorerError
 from harness.judge.gating import NOTHING_JUDGED, Judging
 from harness.results import Score
 from harness.scorers.findings import stub_findings
-from harness.scorers.interface import Check, Scene, Scorer
+from harness.scorers.interface import Check, Scene, Scorer, unscored
 from harness.suite.records import AssistantFile, Conversation, Expect, Turn
 from harness.trace.costs import TokenPrice
 from harness.trace.records import Trace
@@ -144,11 +144,6 @@ def _by(scorer: Scorer, check: Check, scene: Scene) -> Sequence[Score]:
     except ScorerError as error:
         return [unscored(check, scorer.name, str(error))]
     return scores or [unscored(check, scorer.name, f"the scorer {scorer.name!r} gave no score")]
-
-
-def unscored(check: Check, scorer: str, reason: str) -> Score:
-    """A score without a value, with the reason."""
-    return Score(check=check.key, scorer=scorer, turn=check.turn, value=None, passed=None, reason=reason)
 
 
 def _unmet(check: Check, earlier: Sequence[Score]) -> str | None:

@@ -34,11 +34,11 @@ from typing import Any
 from harness.results import Score
 from harness.scorers.claims import Sentence, sorted_out
 from harness.scorers.evidence import Evidence, Passage
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored, unscored
 from harness.scorers.markers import without_markers
 from harness.scorers.support import Support, support_of
 from harness.suite.records import CitationExpectation, LeastShare
-from harness.text import content_stems, fold, words
+from harness.text import content_stems, fold, one_line, words
 from harness.trace.records import Citation, Message, SearchResult, TurnTrace
 
 _SHOWN = 300
@@ -103,20 +103,6 @@ def _wanted(value: Any) -> CitationExpectation | None:
     return CitationExpectation() if value else None
 
 
-def _score(
-    check: Check, key: str, value: bool | float | None, passed: bool | None, reason: str, **more: Any
-) -> Score:
-    return Score(
-        check=key,
-        scorer=CitationScorer.name,
-        turn=check.turn,
-        value=value,
-        passed=passed,
-        reason="" if passed else reason,
-        evidence=more,
-    )
-
-
 # --- what is judged ------------------------------------------------------------------------------------
 
 
@@ -130,35 +116,37 @@ def _as_such(check: Check, cited: Sequence[_Cited]) -> Score:
         first = f"{_mark(wrong[0].citation)} {wrong[0].problem}" if wrong else ""
         reason = f"{len(wrong)} of {len(cited)} citations are wrong: {first}" if wrong else "nothing is cited"
         passed = bool(cited) and not wrong
-    return _score(check, "cites", bool(cited), passed, reason, citations=[_shown(one) for one in cited])
+    shown = [_shown(one) for one in cited]
+    return scored(check, CitationScorer.name, bool(cited), passed, reason, citations=shown)
 
 
 def _document(check: Check, name: str, cited: Sequence[_Cited]) -> Score:
     right = any(one.filename and _same_document(name, one.filename) for one in cited)
     others = ", ".join(sorted({one.name for one in cited}))
     reason = f"{name} is not cited; cited: {others or 'nothing'}"
-    return _score(check, f"cites.{name}", right, right, reason)
+    return scored(check, CitationScorer.name, right, right, reason, part=name)
 
 
 def _claims(check: Check, least: LeastShare | None, claims: Sequence[_Claim]) -> Iterator[Score]:
     """The share of claims that carry a citation; an answer without a claim has one only when asked."""
     if not claims:
         if least is not None:
-            yield _score(check, "cites.claims", None, None, "nothing to cite: the answer makes no claim")
+            why = "nothing to cite: the answer makes no claim"
+            yield unscored(check, CitationScorer.name, why, part="claims")
         return
     bare = [claim for claim in claims if not claim.cited]
     share = 1 - len(bare) / len(claims)
     told = f"{len(claims) - len(bare)} of {len(claims)} claims carry a citation"
-    first = f"; none: {_short(bare[0].text)!r}" if bare else ""
+    first = f"; none: {one_line(bare[0].text, _SHOWN)!r}" if bare else ""
     yield _measured(
         check,
-        "cites.claims",
+        "claims",
         share,
         least,
         f"{told}{first}",
         claims=len(claims),
         cited=len(claims) - len(bare),
-        uncited=[{"turn": claim.turn, "text": _short(claim.text)} for claim in bare[:_LISTED]],
+        uncited=[{"turn": claim.turn, "text": one_line(claim.text, _SHOWN)} for claim in bare[:_LISTED]],
     )
 
 
@@ -169,32 +157,32 @@ def _supported(check: Check, least: LeastShare | None, claims: Sequence[_Claim])
         if least is not None:
             any_cited = any(claim.cited for claim in claims)
             why = "the text of no cited passage is known" if any_cited else "no claim carries a citation"
-            yield _score(check, "cites.supported", None, None, f"nothing to support: {why}")
+            yield unscored(check, CitationScorer.name, f"nothing to support: {why}", part="supported")
         return
     wrong = [(claim, claim.support) for claim in judged if claim.support and not claim.support.supported]
     told = f"{len(judged) - len(wrong)} of {len(judged)} cited claims are supported by what they cite"
-    first = f"; not: {_short(wrong[0][0].text)!r} ({wrong[0][1].why})" if wrong else ""
+    first = f"; not: {one_line(wrong[0][0].text, _SHOWN)!r} ({wrong[0][1].why})" if wrong else ""
     yield _measured(
         check,
-        "cites.supported",
+        "supported",
         1 - len(wrong) / len(judged),
         least,
         f"{told}{first}",
         claims=len(judged),
         unsupported=[
-            {"turn": claim.turn, "text": _short(claim.text), "why": support.why}
+            {"turn": claim.turn, "text": one_line(claim.text, _SHOWN), "why": support.why}
             for claim, support in wrong[:_LISTED]
         ],
     )
 
 
 def _measured(
-    check: Check, key: str, share: float, least: LeastShare | None, told: str, **more: Any
+    check: Check, part: str, share: float, least: LeastShare | None, told: str, **more: Any
 ) -> Score:
     share = round(share, 4)
-    if least is None:
-        return _score(check, key, share, None, f"for information: {told}", **more)
-    return _score(check, key, share, share >= least.min, f"{told}, needed {least.min:.0%}", **more)
+    enough = None if least is None else share >= least.min
+    reason = f"for information: {told}" if least is None else f"{told}, needed {least.min:.0%}"
+    return scored(check, CitationScorer.name, share, enough, reason, part=part, **more)
 
 
 # --- reading citations ---------------------------------------------------------------------------------
@@ -359,11 +347,6 @@ def _same_document(wanted: str, filename: str) -> bool:
 
 def _mark(citation: Citation) -> str:
     return citation.marker or citation.filename or citation.file_id
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _shown(one: _Cited) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.results import Score
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored, unscored
 
 
 class DeletionScorer:
@@ -19,20 +19,6 @@ class DeletionScorer:
         [turn] = scene.turns(check)
         done = turn.deletion
         if done is None:
-            reason = "the trial broke off before the user was forgotten"
-            return [
-                Score(
-                    check="forget", scorer=self.name, turn=check.turn, value=None, passed=None, reason=reason
-                )
-            ]
-        return [
-            Score(
-                check="forget",
-                scorer=self.name,
-                turn=check.turn,
-                value=done.confirmed,
-                passed=done.confirmed,
-                reason="" if done.confirmed else f"not all there is of the user is deleted: {done.error}",
-                evidence={"deleted": list(done.deleted), "error": done.error},
-            )
-        ]
+            return [unscored(check, self.name, "the trial broke off before the user was forgotten")]
+        gone, why = done.confirmed, f"not all there is of the user is deleted: {done.error}"
+        return [scored(check, self.name, gone, gone, why, deleted=list(done.deleted), error=done.error)]

@@ -38,7 +38,7 @@ from harness.scorers.confusion import ConfusionMatrix as ConfusionMatrix
 from harness.scorers.handover import Stance
 from harness.scorers.handover_dialogue import handed_over as handed_over
 from harness.scorers.handover_findings import Finding, Seen, findings_of, first_turn, relevant
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored, unscored
 from harness.suite.escalation import NO_RULES, EscalationExpectation, EscalationRules, Expected
 from harness.suite.records import AssistantFile
 from harness.trace.records import ToolCall, TurnTrace
@@ -131,7 +131,11 @@ class EscalationScorer:
         """One score with a label for its value; see the module for labels and evidence."""
         config = scene.assistant.escalation
         if not config.phrases and not config.tools:
-            return [_unknown(check, "the assistant file says under 'escalation' neither phrases nor tools")]
+            return [
+                unscored(
+                    check, self.name, "the assistant file says under 'escalation' neither phrases nor tools"
+                )
+            ]
         wanted, rules = wanted_of(check.value), scene.conversation.escalation or NO_RULES
         seen = _seen(check, scene, wanted, rules)
         return [_judged(check, wanted, seen, rules)]
@@ -228,15 +232,10 @@ def _judged(check: Check, wanted: EscalationExpectation, seen: Seen, rules: Esca
     }
     if wanted.by_turn is not None and when is not None:
         evidence |= {"by_turn": wanted.by_turn, "first_turn": when}
-    return Score(
-        check=check.key,
-        scorer=EscalationScorer.name,
-        turn=check.turn,
-        value=failing[0].kind if failing else "escalated" if handed_over else "none",
-        passed=not failing,
-        reason="; ".join(each.why for each in failing),
-        evidence=evidence | {"findings": [_shown(each, rules) for each in findings]},
-    )
+    label = failing[0].kind if failing else "escalated" if handed_over else "none"
+    reason = "; ".join(each.why for each in failing)
+    evidence["findings"] = [_shown(each, rules) for each in findings]
+    return scored(check, EscalationScorer.name, label, not failing, reason, **evidence)
 
 
 def _is_handed_over(wanted: EscalationExpectation, seen: Seen) -> bool:
@@ -249,14 +248,3 @@ def _is_handed_over(wanted: EscalationExpectation, seen: Seen) -> bool:
 def _shown(finding: Finding, rules: EscalationRules) -> dict[str, Any]:
     cost = rules.costs.of(finding.kind) if finding.fails else 0.0
     return {"kind": finding.kind, "why": finding.why, "fails": finding.fails, "cost": cost}
-
-
-def _unknown(check: Check, reason: str) -> Score:
-    return Score(
-        check=check.key,
-        scorer=EscalationScorer.name,
-        turn=check.turn,
-        value=None,
-        passed=None,
-        reason=reason,
-    )

@@ -127,6 +127,34 @@ class Assessment:
     part: str = ""
 
 
+def scored(
+    check: Check,
+    scorer: str,
+    value: bool | float | str | None,
+    passed: bool | None,
+    reason: str,
+    /,
+    *,
+    part: str = "",
+    **evidence: Any,
+) -> Score:
+    """A score of a check, or of one part of it (``KEY.PART``); the reason stays out of what passed."""
+    return Score(
+        check=f"{check.key}.{part}" if part else check.key,
+        scorer=scorer,
+        turn=check.turn,
+        value=value,
+        passed=passed,
+        reason="" if passed else reason,
+        evidence=evidence,
+    )
+
+
+def unscored(check: Check, scorer: str, reason: str, /, *, part: str = "", **evidence: Any) -> Score:
+    """A score without a value: why there is none, and what else is known."""
+    return scored(check, scorer, None, None, reason, part=part, **evidence)
+
+
 class Scorer(Protocol):
     """Scores the expectations whose keys it names; deterministic, no requests, no printing."""
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from harness.judge.verdict import Verdict, verdict_of
 from harness.results import Calibration, Score
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored
 from harness.suite.records import JudgeExpectation, Rubric, judged_of
 from harness.trace.records import Judgement
 
@@ -92,12 +92,5 @@ def _made(
     reason: str,
     evidence: dict[str, Any] | None = None,
 ) -> Score:
-    return Score(
-        check=f"judge.{wanted.rubric}",
-        scorer=JudgeScorer.name,
-        turn=check.turn,
-        value=value,
-        passed=passed,
-        reason=reason,
-        evidence=evidence or {},
-    )
+    name = JudgeScorer.name
+    return scored(check, name, value, passed, reason, part=wanted.rubric, **(evidence or {}))

@@ -26,8 +26,7 @@ from typing import Any
 
 from harness.cost.usage import Usage
 from harness.results import Score
-from harness.scorers.checks import unscored
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored, unscored
 from harness.suite.records import Limit
 from harness.trace.costs import turns_cost
 from harness.trace.records import TurnTrace
@@ -53,18 +52,10 @@ def _score(
     passed: bool,
     reason: str,
     *,
-    key: str = "",
+    part: str = "",
     **evidence: Any,
 ) -> Score:
-    return Score(
-        check=key or check.key,
-        scorer=LimitScorer.name,
-        turn=check.turn,
-        value=value,
-        passed=passed,
-        reason="" if passed else reason,
-        evidence=evidence,
-    )
+    return scored(check, LimitScorer.name, value, passed, reason, part=part, **evidence)
 
 
 # --- how runs end --------------------------------------------------------------------------------------
@@ -157,8 +148,7 @@ def _produces(check: Check, scene: Scene) -> list[Score]:
     for kind in check.value:
         files = [file.filename or file.file_id for file in made if file.kind == kind]
         reason = f"no {kind} came back; {len(made)} other outputs did" if made else f"no {kind} came back"
-        key = f"produces.{kind}"
-        scores.append(_score(check, float(len(files)), bool(files), reason, key=key, files=files))
+        scores.append(_score(check, float(len(files)), bool(files), reason, part=kind, files=files))
     return scores
 
 

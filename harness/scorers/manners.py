@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 
 from harness.scorers.wording import bare, is_question, leads_back, sentences_of
-from harness.text import Span, words
+from harness.text import Span, one_line, words
 
 WARM = re.compile(
     r"\b(?:hi|hello|hey|welcome|good (?:morning|afternoon|evening)|thanks|thank you|sorry|apologi[sz]e|"
@@ -71,7 +71,7 @@ def manners_of(text: str) -> Manners:
     found = (WARM.search(bare(span.text)) or COURTEOUS.search(bare(span.text)) for span in spans)
     courtesy = next((match[0] for match in found if match), None)
     way_on = next((span.text for span in spans if _leads_on(span.text)), None)
-    return Manners(courtesy, way_on and _short(way_on), harsh_in(text))
+    return Manners(courtesy, way_on and one_line(way_on, _SHOWN), harsh_in(text))
 
 
 def _leads_on(sentence: str) -> bool:
@@ -87,15 +87,10 @@ def harsh_in(text: str) -> str | None:
         if found:
             return found[0]
         if "!!" in span.text or _is_shouted(span):
-            return _short(span.text)
+            return one_line(span.text, _SHOWN)
     return None
 
 
 def _is_shouted(span: Span) -> bool:
     said = [word.text for word in words(span.text) if word.text.isalpha() and len(word.text) > 1]
     return len(said) >= _FEWEST_SHOUTED and all(word.isupper() for word in said)
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

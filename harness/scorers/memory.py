@@ -20,7 +20,7 @@ from typing import Any
 from harness.results import Score
 from harness.scorers import calls
 from harness.scorers.answers import says
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored, unscored
 from harness.scorers.markers import without_markers
 from harness.scorers.wording import bare, is_question, sentences_of
 from harness.suite.records import Remembered
@@ -64,20 +64,6 @@ class MemoryScorer:
         not_asked = [one for one in told if one.fact.not_asked]
         scores = [_used(check, scene, used)] if used else []
         return [*scores, _asked(check, not_asked)] if not_asked else scores
-
-
-def _score(
-    check: Check, part: str, value: bool | float | None, passed: bool | None, reason: str, **evidence: Any
-) -> Score:
-    return Score(
-        check=f"remembers.{part}",
-        scorer=MemoryScorer.name,
-        turn=check.turn,
-        value=value,
-        passed=passed,
-        reason="" if passed else reason,
-        evidence=evidence,
-    )
 
 
 # --- who told what -------------------------------------------------------------------------------------
@@ -125,12 +111,13 @@ def _unknown(told: Sequence[_Told]) -> str | None:
 def _used(check: Check, scene: Scene, told: Sequence[_Told]) -> Score:
     why_not = _unknown(told)
     if why_not:
-        return _score(check, "used", None, None, why_not)
+        return unscored(check, MemoryScorer.name, why_not, part="used")
     facts = [_place(one, scene) for one in told]
     missing = [fact for fact in facts if fact["used_in"] is None]
     share = round(1 - len(missing) / len(facts), 4)
     listed = ", ".join(f"{fact['value']!r} (told in {_turn_name(fact['told'])})" for fact in missing)
-    return _score(check, "used", share, not missing, f"not used: {listed}", facts=facts)
+    why = f"not used: {listed}"
+    return scored(check, MemoryScorer.name, share, not missing, why, part="used", facts=facts)
 
 
 def _turn_name(turn: int) -> str:
@@ -170,12 +157,12 @@ def _texts(value: Any) -> Iterator[str]:
 def _asked(check: Check, told: Sequence[_Told]) -> Score:
     why_not = _unknown(told)
     if why_not:
-        return _score(check, "not_asked", None, None, why_not)
+        return unscored(check, MemoryScorer.name, why_not, part="not_asked")
     asked = [question for one in told for question in _questions(one)]
     first = (
         f"{asked[0]['value']!r} was told, and is asked for again: {asked[0]['sentence']!r}" if asked else ""
     )
-    return _score(check, "not_asked", not asked, not asked, first, asked=asked)
+    return scored(check, MemoryScorer.name, not asked, not asked, first, part="not_asked", asked=asked)
 
 
 def _questions(one: _Told) -> Iterator[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel
 
 from harness.errors import ScorerError
 from harness.results import Score
-from harness.scorers.interface import Assessment, Check, Scene, View
+from harness.scorers.interface import Assessment, Check, Scene, View, unscored
 from harness.suite.plugins import Plugin, options_given
 
 KEY = "scorers"
@@ -58,16 +58,8 @@ class PluginScorer:
         told = (
             f"the scorer {self.name!r} of {self.plugin.package} failed: {type(failure).__name__}: {failure}"
         )
-        evidence = {"package": self.plugin.package, "traceback": _traceback(failure)}
-        return Score(
-            check=check.key,
-            scorer=self.name,
-            turn=check.turn,
-            value=None,
-            passed=None,
-            reason=told,
-            evidence=evidence,
-        )
+        package, trace = self.plugin.package, _traceback(failure)
+        return unscored(check, self.name, told, package=package, traceback=trace)
 
 
 def scorer_of(plugin: Plugin) -> PluginScorer:

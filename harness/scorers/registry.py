@@ -10,13 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint
 
-from harness.errors import ScorerError
 from harness.results import Score
 from harness.scorers.interface import Check, Scene, Scorer
 from harness.scorers.plugins import findings, scorer_of
-from harness.suite.plugins import GROUP, installed, load_plugin
+from harness.suite.plugins import installed
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,19 +86,3 @@ def all_scorers() -> tuple[Scorer, ...]:
 def plugin_findings() -> tuple[Score, ...]:
     """What is wrong with installed packages that bring scorers."""
     return tuple(findings(installed()))
-
-
-def load_scorer(entry: EntryPoint) -> Scorer:
-    """The scorer an entry point names.
-
-    Raises:
-        ScorerError: It can't be loaded or is no scorer (code ``scorer-plugin``).
-    """
-    plugin = load_plugin(entry)
-    if plugin.problem:
-        raise ScorerError(
-            f"the installed scorer {entry.name!r} ({entry.value}) cannot be used: {plugin.problem}",
-            code="scorer-plugin",
-            hint=f"update or uninstall the package that declares it in the entry-point group {GROUP!r}",
-        )
-    return scorer_of(plugin)

@@ -20,9 +20,10 @@ from dataclasses import dataclass
 
 from harness.results import Score
 from harness.scorers.claims import Sentence, sorted_out
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored
 from harness.scorers.manners import manners_of
 from harness.scorers.wording import leads_back
+from harness.text import one_line
 from harness.trace.records import TurnTrace
 
 _SHOWN = 160
@@ -51,21 +52,11 @@ class ScopeScorer:
         observed = any(one.sentence for one in found)
         passed = observed is check.value
         polite = [_polite(check, scene, found)] if check.key == "redirects" and observed and passed else []
-        return [
-            Score(
-                check=check.key,
-                scorer=self.name,
-                turn=check.turn,
-                value=observed,
-                passed=passed,
-                reason="" if passed else _reason(check, found),
-                evidence={
-                    "sentences": [one.sentence for one in found if one.sentence],
-                    "claims": [claim for one in found for claim in one.claims][:10],
-                },
-            ),
-            *polite,
-        ]
+        why = "" if passed else _reason(check, found)
+        sentences = [one.sentence for one in found if one.sentence]
+        claims = [claim for one in found for claim in one.claims][:10]
+        own = scored(check, self.name, observed, passed, why, sentences=sentences, claims=claims)
+        return [own, *polite]
 
 
 def _polite(check: Check, scene: Scene, found: Sequence[_Found]) -> Score:
@@ -73,14 +64,16 @@ def _polite(check: Check, scene: Scene, found: Sequence[_Found]) -> Score:
     away = [turn for turn, one in zip(scene.turns(check), found, strict=True) if one.sentence]
     worst = min((manners_of(turn.answer) for turn in away), key=lambda one: one.polite)
     why = f"harsh: {worst.harsh!r}" if worst.harsh else "neither a word of courtesy nor a way on"
-    return Score(
-        check="redirects.polite",
-        scorer=ScopeScorer.name,
-        turn=check.turn,
-        value=worst.polite,
-        passed=worst.polite,
-        reason="" if worst.polite else f"the answer turns the message away, but not politely: {why}",
-        evidence={"courtesy": worst.courtesy, "way_on": worst.way_on, "harsh": worst.harsh},
+    return scored(
+        check,
+        ScopeScorer.name,
+        worst.polite,
+        worst.polite,
+        f"the answer turns the message away, but not politely: {why}",
+        part="polite",
+        courtesy=worst.courtesy,
+        way_on=worst.way_on,
+        harsh=worst.harsh,
     )
 
 
@@ -110,7 +103,7 @@ def _redirects(turn: TurnTrace, phrases: Sequence[str]) -> _Found:
 
 
 def _redirection(found: Sequence[Sentence]) -> _Found:
-    claims = tuple(_short(one.text) for one in found if one.kind == "claim")
+    claims = tuple(one_line(one.text, _SHOWN) for one in found if one.kind == "claim")
     away = next((one for one in found if one.kind == "redirection"), None)
     if away is None and not claims:
         away = next((one for one in found if leads_back(one.text)), None)
@@ -119,19 +112,14 @@ def _redirection(found: Sequence[Sentence]) -> _Found:
         return _Found(None, f"no sentence turns the message away{said}", claims)
     if claims:
         return _Found(None, f"the answer turns the message away but also says {claims[0]!r}", claims)
-    return _Found(_short(away.text), "")
+    return _Found(one_line(away.text, _SHOWN), "")
 
 
 def _abstains(turn: TurnTrace, phrases: Sequence[str]) -> _Found:
     found = sorted_out(turn.answer, phrases)
     said = next((one for one in found if one.kind == "abstention"), None)
     if said:
-        return _Found(_short(said.text), "")
+        return _Found(one_line(said.text, _SHOWN), "")
     first = next((one for one in found if one.kind == "claim"), None)
-    detail = f"; it says {_short(first.text)!r}" if first else ""
+    detail = f"; it says {one_line(first.text, _SHOWN)!r}" if first else ""
     return _Found(None, f"no sentence says that the information is missing{detail}")
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"

@@ -30,13 +30,13 @@ from typing import Any
 from harness.errors import ScorerError
 from harness.results import Score
 from harness.scorers import jargon, material
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored, unscored
 from harness.scorers.languages import language_of
 from harness.scorers.manners import COURTEOUS, OFFERS, WARM, harsh_in
 from harness.scorers.markers import without_markers
 from harness.scorers.wording import bare, is_question
 from harness.suite.records import JargonExpectation, LeastShare, Limit, ToneExpectation
-from harness.text import fold, sentences, words
+from harness.text import fold, one_line, sentences, words
 from harness.trace.records import TurnTrace
 
 ENOUGH = 0.6
@@ -47,6 +47,7 @@ LONG_PARAGRAPH = 80
 """Words above which a paragraph is long."""
 _PLAIN_ENGLISH = 60.0  # Flesch reading ease from which a text is easy
 _LOOKED_AT = 60_000
+_SHOWN = 100
 _NOT_PROSE = re.compile(r"```.*?(?:```|\Z)|`[^`\n]*`|https?://\S+|(?<!\S)\S{1,100}@\S{1,100}", re.DOTALL)
 _PARAGRAPHS = re.compile(r"\n[ \t]*\n|\n(?=\s*(?:[-*•–]|\(?\d{1,3}[.)])\s)")
 
@@ -65,7 +66,7 @@ class ToneScorer:
         said = "\n\n".join(_prose(turn) for turn in scene.turns(check))
         why_not = _unmeasurable(said)
         if why_not:
-            return [_score(check, part, None, None, why_not) for part in asked]
+            return [unscored(check, self.name, why_not, part=part) for part in asked]
         return [_JUDGES[part](check, scene, value, said) for part, value in asked.items()]
 
 
@@ -90,20 +91,6 @@ def _unmeasurable(text: str) -> str | None:
     return None
 
 
-def _score(
-    check: Check, part: str, value: float | None, passed: bool | None, reason: str, **evidence: Any
-) -> Score:
-    return Score(
-        check=f"tone.{part}",
-        scorer=ToneScorer.name,
-        turn=check.turn,
-        value=value,
-        passed=passed,
-        reason="" if passed else reason,
-        evidence=evidence,
-    )
-
-
 # --- jargon --------------------------------------------------------------------------------------------
 
 
@@ -114,7 +101,7 @@ def _jargon(check: Check, scene: Scene, wanted: JargonExpectation | bool, _: str
     try:
         explained = _documented(scene) if expected.documents else {}
     except ScorerError as error:
-        return _score(check, "jargon", None, None, f"not measured: {error}")
+        return unscored(check, ToneScorer.name, f"not measured: {error}", part="jargon")
     for turn, trace in enumerate(scene.turns(check), start=check.turn or 0):
         for term, source in _terms_of(turn, trace, scene, expected, explained).items():
             found.setdefault(term, {"term": term, "turn": turn, "source": source})
@@ -122,9 +109,8 @@ def _jargon(check: Check, scene: Scene, wanted: JargonExpectation | bool, _: str
     allowed = f", allowed are {expected.max}" if expected.max else ""
     terms = "1 term" if len(found) == 1 else f"{len(found)} terms"
     reason = f"{terms} that the user did not use and nobody explained{allowed}: {listed}"
-    return _score(
-        check, "jargon", float(len(found)), len(found) <= expected.max, reason, terms=list(found.values())
-    )
+    few, shown = len(found) <= expected.max, list(found.values())
+    return scored(check, ToneScorer.name, float(len(found)), few, reason, part="jargon", terms=shown)
 
 
 def _documented(scene: Scene) -> dict[str, str]:
@@ -186,7 +172,7 @@ def _friendly(check: Check, scene: Scene, wanted: bool | LeastShare, text: str) 
         for name, pattern in _SIGNS.items()
     }
     asks = next((span.text for span in spans if is_question(span.text)), None)
-    signs["offers more"] = signs["offers more"] or (asks and _short(asks))
+    signs["offers more"] = signs["offers more"] or (asks and one_line(asks, _SHOWN))
     harsh = harsh_in(text)
     value = round((sum(map(bool, signs.values())) + (harsh is None)) / 5, 4)
     missing = [name for name, found in signs.items() if not found] + ([f"harsh: {harsh!r}"] if harsh else [])
@@ -278,7 +264,7 @@ def syllables(word: str) -> int:
 def _clear(check: Check, scene: Scene, wanted: bool | LeastShare, text: str) -> Score:
     reading = reading_of(text)
     if reading is None:
-        return _score(check, "clear", None, None, "not measured: the answer has no words")
+        return unscored(check, ToneScorer.name, "not measured: the answer has no words", part="clear")
     worst = min(reading.parts, key=lambda part: reading.parts[part])
     told, why = f"clarity {reading.clarity:.2f}", f"weakest: {worst} ({reading.parts[worst]:.2f})"
     return _graded(check, "clear", reading.clarity, wanted, told, why, parts=reading.parts)
@@ -288,16 +274,18 @@ def _graded(
     check: Check, part: str, value: float, wanted: bool | LeastShare, told: str, why: str, **evidence: Any
 ) -> Score:
     if wanted is False:
-        return _score(check, part, value, value < ENOUGH, f"{told}, wanted below {ENOUGH}", **evidence)
-    least = wanted.min if isinstance(wanted, LeastShare) else ENOUGH
-    return _score(check, part, value, value >= least, f"{told}, needed {least:g}; {why}", **evidence)
+        passed, reason = value < ENOUGH, f"{told}, wanted below {ENOUGH}"
+    else:
+        least = wanted.min if isinstance(wanted, LeastShare) else ENOUGH
+        passed, reason = value >= least, f"{told}, needed {least:g}; {why}"
+    return scored(check, ToneScorer.name, value, passed, reason, part=part, **evidence)
 
 
 def _range(part: str, measure: Callable[[Reading], float]) -> Callable[[Check, Scene, Limit, str], Score]:
     def judge(check: Check, scene: Scene, limit: Limit, text: str) -> Score:
         reading = reading_of(text)
         if reading is None:
-            return _score(check, part, None, None, "not measured: the answer has no words")
+            return unscored(check, ToneScorer.name, "not measured: the answer has no words", part=part)
         value, name = round(measure(reading), 2), part.replace("_", " ")
         reason = ""
         if limit.max is not None and value > limit.max:
@@ -305,14 +293,9 @@ def _range(part: str, measure: Callable[[Reading], float]) -> Callable[[Check, S
         elif limit.min is not None and value < limit.min:
             reason = f"{name} {value:g} is less than the required {limit.min:g}"
         counts = {"words": reading.words, "sentences": reading.sentences, "syllables": reading.syllables}
-        return _score(check, part, value, not reason, reason, **counts)
+        return scored(check, ToneScorer.name, value, not reason, reason, part=part, **counts)
 
     return judge
-
-
-def _short(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= 100 else f"{text[:99]}…"
 
 
 _JUDGES: dict[str, Callable[[Check, Scene, Any, str], Score]] = {

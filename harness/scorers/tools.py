@@ -17,7 +17,7 @@ from collections.abc import Iterator, Sequence
 from harness.results import Score
 from harness.scorers import calls
 from harness.scorers.calls import Call
-from harness.scorers.interface import Check, Scene
+from harness.scorers.interface import Check, Scene, scored
 from harness.suite.records import CallExpectation, Limit, WantedCall
 
 
@@ -60,18 +60,16 @@ def _expected(check: Check, expected: CallExpectation, made: Sequence[Call]) -> 
     matched = [call for call, mismatch in mismatches if mismatch is None]
     others = [(call, mismatch) for call, mismatch in mismatches if mismatch is not None]
     enough = _is_enough(expected.times, len(matched))
-    return Score(
-        check=f"calls.{expected.tool}",
-        scorer=ToolScorer.name,
-        turn=check.turn,
-        value=enough,
-        passed=enough,
-        reason="" if enough else _reason(expected, matched, others, made),
-        evidence={
-            "expected": expected.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-            "matched": [call.call.id for call in matched],
-            "others": [calls.shown(call, mismatch) for call, mismatch in others],
-        },
+    return scored(
+        check,
+        ToolScorer.name,
+        enough,
+        enough,
+        "" if enough else _reason(expected, matched, others, made),
+        part=expected.tool,
+        expected=expected.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+        matched=[call.call.id for call in matched],
+        others=[calls.shown(call, mismatch) for call, mismatch in others],
     )
 
 
@@ -110,14 +108,9 @@ def _schemas(check: Check, made: Sequence[Call]) -> Score:
     wrong = list(calls.wrong_arguments(made))
     first = wrong[0] if wrong else None
     reason = f"{first.call.name} ({first.call.id}): {first.problem}" if first else ""
-    return Score(
-        check="calls.schema",
-        scorer=ToolScorer.name,
-        turn=check.turn,
-        value=not wrong,
-        passed=not wrong,
-        reason=reason,
-        evidence={"calls": len(made), "wrong": [calls.shown(call, call.problem or "") for call in wrong]},
+    shown = [calls.shown(call, call.problem or "") for call in wrong]
+    return scored(
+        check, ToolScorer.name, not wrong, not wrong, reason, part="schema", calls=len(made), wrong=shown
     )
 
 
@@ -130,12 +123,5 @@ def _never(check: Check, forbidden: str | WantedCall, made: Sequence[Call]) -> S
     ]
     fitting = " with such arguments" if calls.wants_arguments(wanted) else ""
     reason = f"{wanted.tool} must not be called{fitting}, it was in turn {found[0].turn + 1}" if found else ""
-    return Score(
-        check=f"never_calls.{wanted.tool}",
-        scorer=ToolScorer.name,
-        turn=check.turn,
-        value=not found,
-        passed=not found,
-        reason=reason,
-        evidence={"calls": [calls.shown(call) for call in found]},
-    )
+    shown = [calls.shown(call) for call in found]
+    return scored(check, ToolScorer.name, not found, not found, reason, part=wanted.tool, calls=shown)

@@ -24,7 +24,7 @@ from typing import Any
 from harness.results import Score
 from harness.scorers import calls
 from harness.scorers.calls import Call
-from harness.scorers.interface import Check
+from harness.scorers.interface import Check, scored
 from harness.suite.records import TrajectoryExpectation, TrajectoryStep
 from harness.suite.trajectories import name_of, predecessors, steps_of
 
@@ -60,22 +60,17 @@ def trajectory_scores(check: Check, made: Sequence[Call]) -> list[Score]:
     extra = _extra(wanted, fits, given, made)
     value = score_of(len(steps), sum(at is not None for at in given), len(extra), others=wanted.others)
     passed = value >= wanted.min
-    scores = [
-        Score(
-            check="trajectory",
-            scorer=_SCORER,
-            turn=check.turn,
-            value=round(value, 4),
-            passed=passed,
-            reason="" if passed else _reason(wanted, steps, given, extra, made),
-            evidence={
-                "order": wanted.order,
-                "steps": [_shown(step, at, made) for step, at in zip(steps, given, strict=True)],
-                "others": [calls.shown(call) | {"tool": call.call.name} for call in extra[:_SHOWN]],
-            },
-        )
-    ]
-    return [*scores, _together(check, wanted, steps, made)] if wanted.together else scores
+    whole = scored(
+        check,
+        _SCORER,
+        round(value, 4),
+        passed,
+        "" if passed else _reason(wanted, steps, given, extra, made),
+        order=wanted.order,
+        steps=[_shown(step, at, made) for step, at in zip(steps, given, strict=True)],
+        others=[calls.shown(call) | {"tool": call.call.name} for call in extra[:_SHOWN]],
+    )
+    return [whole, _together(check, wanted, steps, made)] if wanted.together else [whole]
 
 
 def score_of(steps: int, found: int, extra: int, *, others: bool) -> float:
@@ -199,15 +194,8 @@ def _together(
     reason = (
         f"{' and '.join(apart[0])} should be called in one batch; the batches were: {told}" if apart else ""
     )
-    return Score(
-        check="trajectory.together",
-        scorer=_SCORER,
-        turn=check.turn,
-        value=not apart,
-        passed=not apart,
-        reason=reason,
-        evidence={"batches": [[call.call.id for call in batch] for batch in batches], "apart": apart},
-    )
+    ids = [[call.call.id for call in batch] for batch in batches]
+    return scored(check, _SCORER, not apart, not apart, reason, part="together", batches=ids, apart=apart)
 
 
 def _in_one(

@@ -13,7 +13,6 @@ import msgspec
 from harness.clock import SYSTEM_CLOCK, Clock
 
 Style = Literal["text", "json"]
-STYLES: tuple[Style, ...] = ("text", "json")
 
 _MOST_BODY_CHARACTERS = 10_000
 _ID = re.compile(r"([A-Za-z]{1,16}[_-])([A-Za-z0-9]{6})[A-Za-z0-9_-]{3,}")

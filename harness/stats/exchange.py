@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections import Counter
 from functools import lru_cache
-from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness.stats.arms import Arms, Labels, Matrix, Vector, cluster_sums, row_means
@@ -23,6 +22,7 @@ _SEED = 20260601
 _NEGLIGIBLE = 1e-30
 _SPLITS_LISTED = 200_000
 _BITS = 10
+_WORD = 63  # bits of a number that are no sign
 
 
 class Exchange(NamedTuple):
@@ -235,7 +235,7 @@ def _drawn_sums(generator: np.random.Generator, columns: Vector, drawn: int, res
     """
     import numpy as np
 
-    if math.comb(len(columns), drawn) > _SPLITS_LISTED:
+    if not _listed(len(columns), drawn):
         summed: Vector = _masks(generator, len(columns), drawn, resamples) @ columns
         return summed
     codes = _splits(len(columns), drawn)[generator.integers(0, math.comb(len(columns), drawn), resamples)]
@@ -251,7 +251,7 @@ def _masks(generator: np.random.Generator, passes: int, drawn: int, resamples: i
     """Relabellings: 1 where a column is the candidate's, each choice of columns equally likely."""
     import numpy as np
 
-    if math.comb(passes, drawn) <= _SPLITS_LISTED:
+    if _listed(passes, drawn):
         listed = _splits(passes, drawn)
         return _bits(listed[generator.integers(0, len(listed), resamples)], passes)
     chosen = np.argpartition(generator.random((resamples, passes)), drawn - 1, axis=1)[:, :drawn]
@@ -260,14 +260,22 @@ def _masks(generator: np.random.Generator, passes: int, drawn: int, resamples: i
     return masks
 
 
-@lru_cache(maxsize=64)
+def _listed(passes: int, drawn: int) -> bool:
+    """Whether all choices are few enough to be listed, each as a number of so many bits."""
+    return passes < _WORD and math.comb(passes, drawn) <= _SPLITS_LISTED
+
+
+@lru_cache(maxsize=512)
 def _splits(passes: int, drawn: int) -> Labels:
-    """Every choice of ``drawn`` of so many columns, as bits; kept, for all clusters need the same."""
+    """Every choice of ``drawn`` of so many columns, as bits; kept, for all clusters need the same.
+
+    Those with the first column come first, then those without it, each in the order of the columns left.
+    """
     import numpy as np
 
-    chosen = np.array(list(combinations(range(passes), drawn)), dtype=np.intp)
-    codes: Labels = (1 << chosen).sum(axis=1)
-    return codes
+    if drawn in (0, passes):
+        return np.array([(1 << drawn) - 1], dtype=np.intp)
+    return np.concatenate([1 + 2 * _splits(passes - 1, drawn - 1), 2 * _splits(passes - 1, drawn)])
 
 
 def _bits(codes: Labels, passes: int) -> Matrix:

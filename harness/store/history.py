@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -29,6 +29,7 @@ class RunSummary(Record, frozen=True):
         suites: Names of the suites that have results, sorted.
         variants: Names of the variants that have results, sorted.
         outcomes: How many trials ended with each outcome; outcomes that did not occur are left out.
+        quarantined: The same of those in quarantine alone, which decide nothing.
         prompt_tokens: Of the trials whose usage is known; replayed ones spent none.
         completion_tokens: Of the trials whose usage is known; replayed ones spent none.
         cost_usd: Of the trials whose cost is known; None when it is known of none. Replayed ones cost 0.
@@ -45,6 +46,7 @@ class RunSummary(Record, frozen=True):
     suites: tuple[str, ...] = ()
     variants: tuple[str, ...] = ()
     outcomes: dict[str, int] = msgspec.field(default_factory=dict)
+    quarantined: dict[str, int] = msgspec.field(default_factory=dict)
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cost_usd: Decimal | None = None
@@ -55,6 +57,11 @@ class RunSummary(Record, frozen=True):
     def finished(self) -> int:
         """How many trials have a result."""
         return sum(self.outcomes.values())
+
+    @property
+    def deciding(self) -> Counter[str]:
+        """How many trials ended with each outcome, without those in quarantine."""
+        return Counter(self.outcomes) - Counter(self.quarantined)
 
 
 class PastTrial(Record, frozen=True):
@@ -150,8 +157,9 @@ def conversation_history(
 
 
 def _groups(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[Row[Any]]]:
-    """Counts and sums by run, suite, variant and outcome, replayed trials apart."""
-    keys = (trials.c.run_id, trials.c.suite, trials.c.variant, trials.c.outcome, trials.c.replayed)
+    """Counts and sums by run, suite, variant and outcome, replayed trials and those in quarantine apart."""
+    told = (trials.c.suite, trials.c.variant, trials.c.outcome)
+    keys = (trials.c.run_id, *told, trials.c.replayed, trials.c.quarantined)
     query = (
         select(
             *keys,
@@ -172,8 +180,11 @@ def _groups(connection: Connection, run_ids: Sequence[str]) -> dict[str, list[Ro
 
 def _summary(run: Row[Any], groups: Sequence[Row[Any]]) -> RunSummary:
     outcomes: dict[str, int] = defaultdict(int)
+    quarantined: dict[str, int] = defaultdict(int)
     for group in groups:
         outcomes[group.outcome] += group.trials
+        if group.quarantined:
+            quarantined[group.outcome] += group.trials
     paid = [group for group in groups if not group.replayed]
     costs = [group.cost_usd for group in paid if group.cost_usd is not None]
     return RunSummary(
@@ -186,6 +197,7 @@ def _summary(run: Row[Any], groups: Sequence[Row[Any]]) -> RunSummary:
         suites=tuple(sorted({group.suite for group in groups})),
         variants=tuple(sorted({group.variant for group in groups})),
         outcomes=dict(outcomes),
+        quarantined=dict(quarantined),
         prompt_tokens=sum(int(group.prompt_tokens or 0) for group in paid),
         completion_tokens=sum(int(group.completion_tokens or 0) for group in paid),
         cost_usd=sum(costs, Decimal(0)) if costs or (groups and not paid) else None,

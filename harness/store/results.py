@@ -21,22 +21,30 @@ class StoredResults(CountedResults):
     Each look at them reads them again, from the store they came from, which need not be open any more.
 
     Args:
-        rows: The numbers of the trials' rows, each with the trial's outcome.
+        rows: The numbers of the trials' rows, each with the trial's outcome and whether it is in quarantine.
         fetch: Gets the results of some rows by their numbers, in that order.
     """
 
-    def __init__(self, rows: Iterable[tuple[int, Outcome]], fetch: Fetch) -> None:
+    def __init__(self, rows: Iterable[tuple[int, Outcome, bool]], fetch: Fetch) -> None:
         self._numbers = array("q")
         self._outcomes: list[Outcome] = []
-        for number, outcome in rows:
+        self._quarantined = array("b")
+        for number, outcome, quarantined in rows:
             self._numbers.append(number)
             self._outcomes.append(outcome)
+            self._quarantined.append(quarantined)
         self._fetch = fetch
 
     @property
     def outcomes(self) -> Counter[Outcome]:
         """How many ended with each outcome."""
         return Counter(self._outcomes)
+
+    @property
+    def deciding(self) -> Counter[Outcome]:
+        """The same without those in quarantine."""
+        both = zip(self._outcomes, self._quarantined, strict=True)
+        return Counter(outcome for outcome, quarantined in both if not quarantined)
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -53,7 +61,8 @@ class StoredResults(CountedResults):
 
     def __getitem__(self, index: int | slice) -> TrialResult | StoredResults:
         if isinstance(index, slice):
-            rows = zip(self._numbers[index], self._outcomes[index], strict=True)
+            columns = (self._numbers, self._outcomes, self._quarantined)
+            rows = zip(*(column[index] for column in columns), strict=True)
             return StoredResults(rows, self._fetch)
         return next(self._fetch([self._numbers[index]]))
 

@@ -25,7 +25,17 @@ from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, selec
 from sqlalchemy.exc import IntegrityError
 
 from harness.errors import StoreError
-from harness.results import Calibration, Outcome, Role, RunStatus, Score, Spending, SuiteRun, TrialResult
+from harness.results import (
+    Calibration,
+    Outcome,
+    PastRun,
+    Role,
+    RunStatus,
+    Score,
+    Spending,
+    SuiteRun,
+    TrialResult,
+)
 from harness.store import judges, ledger
 from harness.store.database import connect, database_url, ensure_current
 from harness.store.faults import damaged, translated
@@ -37,6 +47,7 @@ from harness.store.history import (
     past_costs,
     run_summaries,
 )
+from harness.store.outcomes import past_runs
 from harness.store.results import StoredResults
 from harness.store.tables import scores, suite_runs, trial_bodies, trials
 from harness.trace.records import Judgement
@@ -261,7 +272,7 @@ class Store:
         with self._reading() as connection:
             row = self._run_row(connection, run_id)
             found = connection.execute(_ROWS, {"run": row.id})
-            rows = [(number, cast("Outcome", intern(outcome))) for number, outcome in found]
+            rows = [(number, cast("Outcome", intern(outcome)), kept) for number, outcome, kept in found]
             spent = ledger.spent(connection, row.id)
         columns = {name: getattr(row, name) for name in _RUN_COLUMNS}
         settings = msgspec.json.decode(row.settings)
@@ -302,6 +313,19 @@ class Store:
         """
         with self._reading() as connection:
             return conversation_history(connection, suite, conversation, replayed=replayed)
+
+    def past_runs(
+        self, *, suite: str | None = None, branch: str | None = None, limit: int | None = None
+    ) -> list[PastRun]:
+        """The latest suite runs as evidence, oldest first: how the trials of each conversation ended.
+
+        Args:
+            suite: Only its trials, and runs that have some.
+            branch: Only runs on this git branch.
+            limit: How many runs at most; all of them when left out.
+        """
+        with self._reading() as connection:
+            return past_runs(connection, suite=suite, branch=branch, limit=limit)
 
     def past_costs(self, suite: str, target: str) -> list[PastCost]:
         """What the conversations of a suite cost in earlier suite runs on a target."""
@@ -385,7 +409,7 @@ def _prepare_folder(path: Path, *, create: bool) -> None:
 _RESULT = msgspec.json.Decoder(TrialResult)
 
 _ROWS = (
-    select(trials.c.number, trials.c.outcome)
+    select(trials.c.number, trials.c.outcome, trials.c.quarantined)
     .where(trials.c.run_id == bindparam("run"))
     .order_by(trials.c.position.is_(None), trials.c.position, trials.c.number)
 )
@@ -434,7 +458,8 @@ def _json(result: TrialResult) -> bytes:
 
 
 _COPIED = (
-    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s replayed"
+    "trial_id suite conversation variant fingerprint repeat outcome started_at ended_at latency_s replayed "
+    "quarantined"
 ).split()
 
 
@@ -444,6 +469,7 @@ def _trial_row(run_id: str, result: TrialResult, position: int | None) -> dict[s
     was_judged = result.judge_cost_usd is not None or bool(result.judge_cost_reason)
     row["judge_cost_pico_usd"] = result.judge_cost_usd if was_judged else _NO_USD
     row["cluster"] = result.cluster or result.conversation
+    row["quarantined_until"] = result.quarantine.until if result.quarantine else None
     for name in ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens"):
         row[name] = getattr(result.usage, name) if result.usage else None
     return row

@@ -15,6 +15,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Date,
     DateTime,
     Dialect,
     Float,
@@ -30,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator
 
-REVISIONS = ("0001", "0002", "0003", "0004")
+REVISIONS = ("0001", "0002", "0003", "0004", "0005")
 """Every format of these tables, oldest first; each has its script under migrations/versions/."""
 
 PICO_USD = Decimal(10) ** 12
@@ -125,6 +126,14 @@ trials = Table(
         server_default=false(),
         comment="Answered from a recording or a stored trace: no new evidence, and nothing was paid for it.",
     ),
+    Column(
+        "quarantined",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="In quarantine when it was run: it decides nothing.",
+    ),
+    Column("quarantined_until", Date, comment="The last day of its quarantine; NULL without one."),
     UniqueConstraint("run_id", "trial_id", name="trials_once_a_run"),
     Index("trials_by_conversation", "suite", "conversation"),
     comment="One row is one trial that ended: one conversation, one variant, one repeat, in one suite run.",

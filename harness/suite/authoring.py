@@ -61,6 +61,8 @@ class Suite:
         deadline_s: Longest a turn may take, in seconds, unless its conversation says otherwise.
         escalation: What tickets of hand-overs must hold and what errors cost; keys as in YAML.
         faults: A file of faults on demand, relative to this file.
+        quarantine: Until when its conversations, or those with some tag, decide nothing, and why; keys as in
+            YAML.
         description: What it is for; for people.
     """
 
@@ -76,6 +78,7 @@ class Suite:
         deadline_s: float | None = None,
         escalation: Mapping[str, Any] | None = None,
         faults: str | Path | None = None,
+        quarantine: Mapping[str, Any] | None = None,
         description: str | None = None,
     ) -> None:
         given = {
@@ -89,6 +92,7 @@ class Suite:
             "tools": tools,
             "rubrics": rubrics,
             "faults": _text(faults),
+            "quarantine": quarantine,
         }
         self.name = name
         self.recipe = Recipe(_written(given))
@@ -111,6 +115,7 @@ class Suite:
         repeats: int | None = None,
         deadline_s: float | None = None,
         escalation: Mapping[str, Any] | None = None,
+        quarantine: Mapping[str, Any] | None = None,
         history: Sequence[Mapping[str, Any]] = (),
         expect: Mapping[str, Any] | None = None,
         rows: str | Path | Iterable[Mapping[str, Any]] | None = None,
@@ -129,6 +134,7 @@ class Suite:
         repeats: int | None = None,
         deadline_s: float | None = None,
         escalation: Mapping[str, Any] | None = None,
+        quarantine: Mapping[str, Any] | None = None,
         history: Sequence[Mapping[str, Any]] = (),
         expect: Mapping[str, Any] | None = None,
         rows: str | Path | Iterable[Mapping[str, Any]] | None = None,
@@ -145,6 +151,7 @@ class Suite:
             repeats: Overrides the suite's.
             deadline_s: Overrides the suite's.
             escalation: Overrides the suite's.
+            quarantine: Until when it decides nothing, and why; keys as in YAML.
             history: Messages ``{role, content}`` that are on the thread before the first turn.
             expect: What must hold for the conversation as a whole.
             rows: One conversation for each row: mappings, or a CSV or JSON Lines file. Columns that the
@@ -159,6 +166,7 @@ class Suite:
             "repeats": repeats,
             "deadline_s": deadline_s,
             "escalation": escalation,
+            "quarantine": quarantine,
             "history": list(history) or None,
             "expect": expect,
             "most_turns": most_turns,

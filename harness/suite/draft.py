@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from harness.errors import Problem, SuiteError
 from harness.suite.check import check_conversation, facts_of
 from harness.suite.expecting import NOTHING_EXPECTED
 from harness.suite.foreach import Row, Table, Template, placeholders, read_table, unescaped
+from harness.suite.quarantine import expired_quarantines, quarantine_mistakes
 from harness.suite.records import Conversation, Suite, SuiteFile
 from harness.suite.rubrics import check_judged, check_rubrics
 from harness.suite.stubs import check_stubs
@@ -213,12 +215,17 @@ class Draft:
             inherited if is_of_turn and not self.source.has(place) and self.source.has(inherited) else place
         )
 
-    def check(self, suite: Suite) -> Iterator[Problem]:
+    def check(self, suite: Suite, today: date) -> Iterator[Problem]:
         """What is wrong with the meaning of what was written."""
-        return self._problems(self._meaning(suite))
+        return self._problems(self._meaning(suite, today))
 
-    def _meaning(self, suite: Suite) -> Iterator[Mistake]:
+    def expired(self, suite: Suite, today: date) -> Iterator[Problem]:
+        """Quarantines that are over."""
+        return self._problems(expired_quarantines(suite, today))
+
+    def _meaning(self, suite: Suite, today: date) -> Iterator[Mistake]:
         facts = facts_of(suite.variant)
+        yield from quarantine_mistakes(suite, today)
         yield from check_stubs(suite.stubs, suite.functions, facts, self.folder)
         yield from check_rubrics(suite.rubrics)
         first: dict[str, Place] = {}

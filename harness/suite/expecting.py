@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from datetime import date
 from pathlib import Path, PurePath
 from typing import Any, TypeVar
 
@@ -99,6 +100,8 @@ def plain(value: Any, place: Place = ()) -> tuple[Any, list[Mistake]]:
         return value, []
     if isinstance(value, PurePath):
         return value.as_posix(), []
+    if isinstance(value, date):
+        return value.isoformat(), []
     if isinstance(value, Mapping):
         pairs = {str(key): plain(each, (*place, str(key))) for key, each in value.items()}
         found = [mistake for _, mistakes in pairs.values() for mistake in mistakes]

@@ -10,10 +10,12 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from harness.clock import SYSTEM_CLOCK
 from harness.errors import Problem, SuiteError, Where
 from harness.suite import authoring
 from harness.suite.assistants import (
@@ -29,6 +31,7 @@ from harness.suite.code import read_code
 from harness.suite.draft import Draft
 from harness.suite.escalation import EscalationRules
 from harness.suite.expecting import merged
+from harness.suite.quarantine import put_in_quarantine
 from harness.suite.records import Conversation, Expect, Perturb, Suite, SuiteFile, Variant
 from harness.suite.stubs import Functions, digests_of_sources, functions_of
 from harness.yamlfile.mistakes import shown
@@ -62,6 +65,7 @@ def load_suites(
     variant: Variant | None = None,
     more_variants: Sequence[Variant] = (),
     made: Sequence[authoring.Suite] = (),
+    today: date | None = None,
 ) -> list[Suite]:
     """The suites of files and folders.
 
@@ -71,11 +75,12 @@ def load_suites(
         variant: The assistant to run instead of the suites' own.
         more_variants: Further ones to run beside it.
         made: Suites that a program has made; without paths these alone are meant.
+        today: The day by which quarantines are too long or over; that of the system when left out.
 
     Raises:
         SuiteError: With every mistake of every file, in the order of files and lines.
     """
-    loader = _Loader(variant, more_variants)
+    loader = _Loader(variant, more_variants, today)
     found: dict[Path, list[Suite]] = {}
     folders = paths or (() if made else (DEFAULT_FOLDER,))
     files = (pair for path in folders for pair in loader.files_of(path))
@@ -105,8 +110,14 @@ def _collector_paused() -> Iterator[None]:
 class _Loader:
     """Loads suites and collects what is wrong with them; reads each assistant file once."""
 
-    def __init__(self, variant: Variant | None, more_variants: Sequence[Variant] = ()) -> None:
+    def __init__(
+        self,
+        variant: Variant | None,
+        more_variants: Sequence[Variant] = (),
+        today: date | None = None,
+    ) -> None:
         self._variant = variant
+        self._today = today or SYSTEM_CLOCK.now().date()
         self._more = more_variants
         self._variants: dict[Path, Variant | None] = {}
         self._problems: dict[Problem, None] = {}
@@ -162,12 +173,15 @@ class _Loader:
             return []
         suite = _suite_of(file, path, own or self._variant, draft.functions)
         self._named_at[path, suite.name] = draft.where(("suite",))
-        self._add(draft.check(suite))
+        self._add(draft.check(suite, self._today))
+        expired = tuple(draft.expired(suite, self._today))
         self._add(_missing_faults(suite, draft.where(("faults",))))
         if len(self._problems) > before:
             return []
         code = digests_of_code(draft.code, path.parent)
-        ready = self._with_fingerprint(suite.model_copy(update=self._to_run(own)), code)
+        ready = self._with_fingerprint(
+            suite.model_copy(update=self._to_run(own) | {"expired": expired}), code
+        )
         return [] if ready is None else [ready]
 
     def _load_yaml(self, path: Path, *, named: bool) -> Suite | None:
@@ -183,11 +197,12 @@ class _Loader:
         suite = _suite_of(file, path, own or self._variant) if file is not None else None
         if suite is not None:
             self._named_at[path, suite.name] = source.where(("suite",))
-            self._add(draft.check(suite))
+            self._add(draft.check(suite, self._today))
             self._add(_missing_faults(suite, source.where(("faults",))))
         if suite is None or len(self._problems) > before:
             return None
-        return self._with_fingerprint(suite.model_copy(update=self._to_run(own)))
+        expired = tuple(draft.expired(suite, self._today))
+        return self._with_fingerprint(suite.model_copy(update=self._to_run(own) | {"expired": expired}))
 
     def _to_run(self, own: Variant | None) -> dict[str, object]:
         """The assistants to run a suite with that has this one of its own."""
@@ -302,6 +317,7 @@ def _suite_of(
     file: SuiteFile, path: Path, variant: Variant | None, functions: Functions = MappingProxyType({})
 ) -> Suite:
     _fill_in_defaults(file.conversations, file.expect or Expect(), file.deadline_s, file.escalation)
+    put_in_quarantine(file.conversations, file.quarantine)
     return Suite(
         name=file.suite,
         source=path,
@@ -312,6 +328,7 @@ def _suite_of(
         rubrics=file.rubrics,
         faults=Path(os.path.normpath(path.parent / file.faults)) if file.faults else None,
         perturb=file.perturb or Perturb(),
+        quarantine=file.quarantine,
         conversations=file.conversations,
     )
 
@@ -356,7 +373,7 @@ def _merged_once(default: Expect, own: Expect, known: dict[Any, Expect]) -> Expe
 def _fingerprint(suite: Suite, code: Sequence[str]) -> str:
     """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files, faults, code.
 
-    Names, tags, clusters, repeats and perturbations decide neither.
+    Names, tags, clusters, repeats, perturbations and quarantines decide neither.
     """
     return digest_of_parts(_deciding(suite, code))
 
@@ -384,7 +401,7 @@ def _deciding(suite: Suite, code: Sequence[str]) -> Iterator[Any]:
 
 
 _BESIDE: dict[str, Any] = {
-    **dict.fromkeys(("cluster", "tags", "repeats", "perturb"), True),
+    **dict.fromkeys(("cluster", "tags", "repeats", "perturb", "quarantine"), True),
     "turns": {"__all__": {"expect"}},
 }
 

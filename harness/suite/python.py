@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from harness.suite.code import Code, keyword, methods_called, read_code
 from harness.suite.expecting import plain, turn_mistakes
 from harness.suite.foreach import read_table, typed_values
 from harness.suite.naming import module_of_file
+from harness.suite.quarantine import expired_quarantines, quarantine_mistakes
 from harness.suite.records import (
     CodedConversation,
     CodedSuiteFile,
@@ -226,9 +228,14 @@ class CodedDraft:
         ]
         return file.model_copy(update={"conversations": tuple(coded)})
 
-    def check(self, suite: Suite) -> Iterator[Problem]:
+    def expired(self, suite: Suite, today: date) -> Iterator[Problem]:
+        """Quarantines that are over."""
+        return map(self.problem, expired_quarantines(suite, today))
+
+    def check(self, suite: Suite, today: date) -> Iterator[Problem]:
         """What is wrong with the meaning of what was written, also in what the functions say."""
         facts = facts_of(suite.variant)
+        yield from map(self.problem, quarantine_mistakes(suite, today))
         yield from map(self.problem, check_stubs(suite.stubs, suite.functions, facts, self.folder))
         yield from map(self.problem, check_rubrics(suite.rubrics))
         first: dict[str, int] = {}

@@ -12,8 +12,11 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import ConfigDict, Field
 
+from harness.errors import Problem
 from harness.suite.escalation import EscalationExpectation as EscalationExpectation
 from harness.suite.escalation import EscalationRules, Expected
+from harness.suite.quarantine import Quarantine as Quarantine
+from harness.suite.quarantine import SuiteQuarantine as SuiteQuarantine
 from harness.yamlfile.checked import FileRecord
 
 MOST_REPEATS = 10_000
@@ -553,6 +556,8 @@ class Conversation(FileRecord):
     """Conversations that share a topic or a document."""
     tags: tuple[str, ...] = ()
     """For --tag."""
+    quarantine: Quarantine | None = None
+    """Until when it decides nothing, and why: it is run and shown, and counts for no verdict."""
     as_: Annotated[str | None, Field(alias="as")] = None
     """The user's id; a returning user gets the same thread again."""
     repeats: Annotated[int, Field(ge=1, le=MOST_REPEATS)] | None = None
@@ -640,6 +645,10 @@ class Suite(FileRecord):
     faults: Path | None = None
     perturb: Perturb = Perturb()
     """How the user's words are varied, for conversations that say nothing else of it."""
+    quarantine: SuiteQuarantine | None = None
+    """What it covers has it among its own already."""
+    expired: tuple[Problem, ...] = Field(default=(), exclude=True, repr=False)
+    """Quarantines that were over when it was loaded, with their places."""
     conversations: tuple[Conversation, ...] = ()
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
@@ -672,6 +681,8 @@ class SuiteFile(FileRecord):
     """A file of faults on demand, relative to this file, that calls to the embedded server meet."""
     perturb: Perturb | None = None
     """How ``harness perturb`` varies the user's words in conversations that say nothing else of it."""
+    quarantine: SuiteQuarantine | None = None
+    """Until when its conversations, or those with some tag, decide nothing, and why."""
     conversations: tuple[Conversation, ...]
     """The conversations, in order; with foreach, one for each row of a file."""
 

@@ -18,7 +18,7 @@ from harness.suite.records import HistoryMessage, Variant
 from harness.targets import bounds, requests, spending
 from harness.targets.capture import moment
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn, Pays
-from harness.targets.turns import Answers, Timing, ended, timed, user_message
+from harness.targets.turns import Answers, Timing, timed, turn_trace
 from harness.targets.wire import Json, Wire
 from harness.trace.records import Message, RunStatus, RunStep, ToolCall, TurnTrace
 
@@ -211,22 +211,17 @@ def _error(completion: Json) -> str | None:
 
 def _trace(turn: OutgoingTurn, making: _Turn, timing: Timing, talk: str) -> TurnTrace:
     usages = [from_api(each.get("usage")) for each in making.completions]
-    last = making.last
-    return TurnTrace(
-        user=user_message(turn),
-        status=ended(timing, making.answers) or _status(last),
-        started_at=timing.started_at,
-        latency_s=timing.latency_s,
-        messages=tuple(message for each in making.completions for message in _messages(each)),
-        steps=tuple(step for each in making.completions for step in _steps(each, making.answers)),
+    return turn_trace(
+        turn,
+        making.answers,
+        timing,
+        making.last,
+        status=_status(making.last),
+        error=_error(making.last),
+        messages=[message for each in making.completions for message in _messages(each)],
+        steps=[step for each in making.completions for step in _steps(each, making.answers)],
         usage=None if timing.timed_out else total_if_known(usages),
-        model=last.get("model"),
-        wait_s=timing.wait_s,
-        attempts=timing.attempts,
-        error=making.answers.gave_up or _error(last),
-        run_id=last.get("id"),
         thread_id=talk,
-        service_tier=last.get("service_tier"),
         api="chat",
     )
 

@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from harness.clock import Clock
 from harness.cost.charges import Charge
 from harness.cost.usage import from_responses, total_if_known
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import bounds, items, requests, spending
-from harness.targets.belongings import Belongings, Thing
+from harness.targets.belongings import Thing
+from harness.targets.hosted import Site
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.provisioning import Knowledge, Provisioner, pages
-from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
-from harness.targets.wire import Json, Wire
+from harness.targets.provisioning import Knowledge, pages
+from harness.targets.turns import Answers, Timing, timed, turn_trace, with_images, within_grace
+from harness.targets.wire import Json
 from harness.trace.records import RunStatus, TurnTrace
 
 _WORKING = frozenset({"", "queued", "in_progress"})
@@ -85,28 +85,13 @@ class _Turn:
 class ConversationSession:
     """One conversation."""
 
-    def __init__(
-        self,
-        wire: Wire,
-        belongings: Belongings,
-        provisioner: Provisioner,
-        clock: Clock,
-        knowledge: Knowledge,
-        variant: Variant,
-        talk: Talk,
-        *,
-        keep: bool,
-        poll_s: float = 1.0,
-    ) -> None:
-        self._wire = wire
-        self._belongings = belongings
-        self._provisioner = provisioner
-        self._clock = clock
+    def __init__(self, site: Site, knowledge: Knowledge, variant: Variant, talk: Talk, *, keep: bool) -> None:
+        self._site = site
+        self._wire = site.wire
         self._knowledge = knowledge
         self._variant = variant
         self._talk = talk
         self._keep = keep
-        self._poll_s = poll_s
 
     @property
     def documents(self) -> dict[str, str]:
@@ -115,10 +100,10 @@ class ConversationSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, answer function calls until the model has done, and tell what happened."""
-        making = _Turn(Answers(self._clock, turn.most_rounds))
+        making = _Turn(Answers(self._site.clock, turn.most_rounds))
         was_torn, self._talk.is_torn = self._talk.is_torn, True
         work = self._play(turn, making, answer, was_torn=was_torn)
-        timing = await timed(work, self._clock, deadline_s, making.answers)
+        timing = await timed(work, self._site.clock, deadline_s, making.answers)
         ended_early = timing.timed_out or making.answers.gave_up is not None
         self._talk.is_torn = ended_early or making.status != "completed"
         return await self._trace(turn, making, timing)
@@ -126,7 +111,7 @@ class ConversationSession:
     async def close(self) -> None:
         """Delete the conversation, unless it is kept for a user."""
         if not self._keep:
-            await within_grace(self._belongings.delete(("conversation", self._talk.conversation_id)))
+            await within_grace(self._site.belongings.delete(("conversation", self._talk.conversation_id)))
 
     async def _play(
         self, turn: OutgoingTurn, making: _Turn, answer: AnswerFunction, *, was_torn: bool
@@ -148,24 +133,23 @@ class ConversationSession:
         """Upload what the user sends; what is to be searched gets a vector store of this conversation."""
         searchable: dict[str, str] = {}
         for file, each in turn.attachments:
-            file_id = await self._provisioner.upload(file)
+            file_id = await self._site.provisioner.upload(file)
             self._talk.sent.append(("file", file_id))
             if "code_interpreter" in each.tools:
                 self._talk.code_files.append(file_id)
             if "file_search" in each.tools:
                 searchable[file_id] = file.name
         if searchable and self._talk.vector_store_id:
-            await self._provisioner.add_to_store(self._talk.vector_store_id, searchable)
+            await self._site.provisioner.add_to_store(self._talk.vector_store_id, searchable)
         elif searchable:
             name = f"{self._variant.assistant.name}: {self._talk.conversation_id}"
-            self._talk.vector_store_id = await self._provisioner.vector_store(name, searchable)
+            self._talk.vector_store_id = await self._site.provisioner.vector_store(name, searchable)
             self._talk.sent.append(("vector_store", self._talk.vector_store_id))
 
     async def _loose_ends(self) -> list[Json]:
         """Outputs for the calls that a turn which ended early left open: without them nothing goes on."""
-        path = f"/conversations/{self._talk.conversation_id}/items"
-        present = [item async for item in pages(self._wire, path, order="asc")]
-        answered = {item["call_id"] for item in present if item["type"] == "function_call_output"}
+        present = await self._present()
+        answered = _answered_calls(present)
         called = [item["call_id"] for item in items.function_calls(present)]
         return [_output(call_id, _UNANSWERED) for call_id in called if call_id not in answered]
 
@@ -213,17 +197,21 @@ class ConversationSession:
         Raises:
             TargetUnavailable: They are there: sending them again would say everything twice.
         """
-        path = f"/conversations/{self._talk.conversation_id}/items"
-        present = [item async for item in pages(self._wire, path, order="asc")]
-        answered = {item["call_id"] for item in present if item["type"] == "function_call_output"}
+        present = await self._present()
         said = sum(item["type"] == "message" and item.get("role") == "user" for item in present)
-        outputs = {item["call_id"] for item in given if item["type"] == "function_call_output"}
         messages = sum(item["type"] == "message" for item in given)
-        if outputs & answered or (messages and said > self._talk.user_messages):
+        if _answered_calls(given) & _answered_calls(present) or (
+            messages and said > self._talk.user_messages
+        ):
             raise TargetUnavailable(
                 "a response was made, its answer was lost on the way, and it can't be asked for again",
                 hint="run such trials again with: harness run --resume RUN --retry-errors",
             )
+
+    async def _present(self) -> list[Json]:
+        """All that the conversation holds."""
+        path = f"/conversations/{self._talk.conversation_id}/items"
+        return [item async for item in pages(self._wire, path, order="asc")]
 
     def _tools(self) -> list[Json]:
         stores = [self._knowledge.vector_store_id, self._talk.vector_store_id]
@@ -238,7 +226,7 @@ class ConversationSession:
             raise TargetUnavailable("the stream of a response ended before it began, with no id to ask for")
         path, query = f"/responses/{making.last['id']}", {"include": list(include)}
         while (response := await self._wire.call("GET", path, query=query)).get("status") in _WORKING:
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(self._site.poll_s)
         making.responses[-1] = response
 
     async def _trace(self, turn: OutgoingTurn, making: _Turn, timing: Timing) -> TurnTrace:
@@ -248,22 +236,17 @@ class ConversationSession:
             message for each in making.responses for message in items.messages(each, results, self.documents)
         ]
         paths = {key: path for each in making.responses for key, path in items.container_paths(each).items()}
-        last = making.last
-        return TurnTrace(
-            user=user_message(turn),
-            status=ended(timing, making.answers) or _status(making.status),
-            started_at=timing.started_at,
-            latency_s=timing.latency_s,
+        return turn_trace(
+            turn,
+            making.answers,
+            timing,
+            making.last,
+            status=_status(making.status),
+            error=_error(making.last, timed_out=timing.timed_out),
             messages=await with_images(self._wire, messages, paths),
-            steps=tuple(items.joined_images(steps, messages)),
+            steps=items.joined_images(steps, messages),
             usage=total_if_known(from_responses(each.get("usage")) for each in making.responses),
-            model=last.get("model"),
-            wait_s=timing.wait_s,
-            attempts=timing.attempts,
-            error=making.answers.gave_up or _error(last, timed_out=timing.timed_out),
-            run_id=last.get("id"),
             thread_id=self._talk.conversation_id,
-            service_tier=last.get("service_tier"),
             api="responses",
         )
 
@@ -278,6 +261,11 @@ def _charge(response: Json, model: str) -> Charge:
         searches=output.count("file_search_call"),
         service_tier=response.get("service_tier"),
     )
+
+
+def _answered_calls(found: Sequence[Json]) -> set[str]:
+    """Ids of the calls whose outputs are among these items."""
+    return {item["call_id"] for item in found if item["type"] == "function_call_output"}
 
 
 def _output(call_id: str, output: str) -> Json:

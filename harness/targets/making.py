@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from harness.errors import SettingsError, StoreError, TargetError
 from harness.targets.interface import Target
-from harness.text import nearest
+from harness.text import did_you_mean
 
 if TYPE_CHECKING:
     from harness.server.app import ServerOptions
@@ -112,11 +112,8 @@ def make_target(options: TargetOptions) -> Target:
         return _BUILT_IN[options.name](options)
     if options.name in _installed():
         return load_target(_installed()[options.name], options)
-    known = nearest(options.name, names())
-    raise SettingsError(
-        f"there is no target {options.name!r}",
-        hint=f"{f'did you mean {known!r}? ' if known else ''}targets: {', '.join(names())}",
-    )
+    hint = did_you_mean(options.name, names(), label="targets")
+    raise SettingsError(f"there is no target {options.name!r}", hint=hint)
 
 
 @cache

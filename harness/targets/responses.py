@@ -4,46 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import TargetMissing
 from harness.suite.records import HistoryMessage, Variant
 from harness.targets import bounds, requests
-from harness.targets.belongings import Belongings, path_of
+from harness.targets.belongings import path_of
 from harness.targets.conversations import ConversationSession, Talk
-from harness.targets.interface import Pays
-from harness.targets.ledger import Intent, RunLedger
-from harness.targets.provisioning import NOTHING_KEPT, Keeping, Knowledge, Provisioner, pages
-from harness.targets.wire import Wire
-from harness.trace.records import Deletion
+from harness.targets.hosted import HostedTarget
+from harness.targets.provisioning import Knowledge, pages
 
 # The API takes at most this many items at a time.
 _MOST_ITEMS = 20
 
 
-class ResponsesTarget:
+class ResponsesTarget(HostedTarget[Knowledge, Talk]):
     """A Responses API behind a wire; ``tear_down`` deletes what it made there, unless it is kept."""
-
-    pays: Pays = "requests"
-
-    def __init__(
-        self,
-        name: str,
-        wire: Wire,
-        *,
-        poll_s: float = 1.0,
-        clock: Clock = SYSTEM_CLOCK,
-        ledger: RunLedger | None = None,
-        keeping: Keeping = NOTHING_KEPT,
-    ) -> None:
-        self.name = name
-        self._wire = wire
-        self._clock = clock
-        self._poll_s = poll_s
-        self._keeping = keeping
-        self._belongings = Belongings(wire, ledger)
-        self._provisioner = Provisioner(wire, self._belongings, poll_s=poll_s, keeping=keeping)
-        self._knowledge: dict[str, Knowledge] = {}
-        self._user_talks: dict[str, Talk] = {}
 
     async def provision(self, variant: Variant) -> None:
         """Upload the documents and index them; instructions and tools are sent with each request.
@@ -53,7 +27,7 @@ class ResponsesTarget:
         """
         requests.refuse_existing(self.name, variant)
         requests.refuse_options(self.name, variant.assistant, truncates=True)
-        self._knowledge[variant.fingerprint] = await self._provisioner.knowledge(variant)
+        self._made[variant.fingerprint] = await self._site.provisioner.knowledge(variant)
 
     async def open(
         self, variant: Variant, *, history: Sequence[HistoryMessage] = (), user_id: str | None = None
@@ -64,28 +38,20 @@ class ResponsesTarget:
             talk = await self._new_talk(history, user_id)
         if user_id:
             self._user_talks[user_id] = talk
-        return ConversationSession(
-            self._wire,
-            self._belongings,
-            self._provisioner,
-            self._clock,
-            self._knowledge[variant.fingerprint],
-            variant,
-            talk,
-            keep=user_id is not None,
-            poll_s=self._poll_s,
-        )
+        made = self._made[variant.fingerprint]
+        return ConversationSession(self._site, made, variant, talk, keep=user_id is not None)
 
     async def _talk_of(self, user: str) -> Talk | None:
         """The user's conversation of this run, or that which an earlier one kept."""
         known = self._user_talks.get(user)
-        kept = self._belongings.thread_of(user) if self._keeping.users and not known else None
+        kept = None if known else self._site.kept_for(user)
         if kept is None:
             return known
         try:
-            items = [item async for item in pages(self._wire, f"{path_of(('conversation', kept))}/items")]
+            path = f"{path_of(('conversation', kept))}/items"
+            items = [item async for item in pages(self._site.wire, path)]
         except TargetMissing:
-            self._belongings.forget(("conversation", kept))
+            self._site.belongings.forget(("conversation", kept))
             return None
         said = sum(item["type"] == "message" and item.get("role") == "user" for item in items)
         # Nobody knows here how its last turn ended.
@@ -98,24 +64,9 @@ class ResponsesTarget:
 
     async def _new_conversation(self, history: Sequence[HistoryMessage], user: str | None) -> str:
         items = [{"type": "message", "role": said.role, "content": said.content} for said in history]
-        intent = Intent("conversation", keep="user" if user and self._keeping.users else None, user=user)
-        body = await self._belongings.create(intent, {"items": items[:_MOST_ITEMS]})
+        intent = self._site.intent("conversation", user)
+        body = await self._site.belongings.create(intent, {"items": items[:_MOST_ITEMS]})
         for begin in range(_MOST_ITEMS, len(items), _MOST_ITEMS):
             more = {"items": items[begin : begin + _MOST_ITEMS]}
-            await self._wire.call("POST", f"/conversations/{body['id']}/items", more)
+            await self._site.wire.call("POST", f"/conversations/{body['id']}/items", more)
         return str(body["id"])
-
-    async def forget(self, user_id: str) -> Deletion:
-        """Delete the user's conversation and files, and ask for them again."""
-        talk = self._user_talks.pop(user_id, None)
-        return await self._belongings.delete_for_good(talk.things if talk else ())
-
-    async def tear_down(self) -> None:
-        """Delete what this target created and nobody keeps, then close the wire."""
-        kept = {talk.things[0] for talk in self._user_talks.values() if self._keeping.users}
-        try:
-            await self._belongings.delete_all(but=frozenset(kept))
-        finally:
-            self._user_talks.clear()
-            self._belongings.close()
-            await self._wire.close()

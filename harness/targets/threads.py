@@ -10,17 +10,17 @@ from typing import get_args
 
 import msgspec
 
-from harness.clock import Clock
 from harness.cost.charges import Charge
 from harness.cost.usage import from_api
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.suite.records import Variant
 from harness.targets import bounds, capture, requests, spending
-from harness.targets.belongings import Belongings, Thing
+from harness.targets.belongings import Thing
+from harness.targets.hosted import Site
 from harness.targets.interface import AnswerFunction, FunctionCall, OutgoingTurn
-from harness.targets.provisioning import Provisioner, Ready, pages
-from harness.targets.turns import Answers, Timing, ended, timed, user_message, with_images, within_grace
-from harness.targets.wire import Json, Lost, Wire
+from harness.targets.provisioning import Ready, pages
+from harness.targets.turns import Answers, Timing, timed, turn_trace, with_images, within_grace
+from harness.targets.wire import Json, Lost
 from harness.trace.records import RunStatus, RunStep, TurnTrace
 
 # The parameter that makes file_search results carry their text (create run, list steps).
@@ -37,16 +37,27 @@ _ENDED = frozenset(get_args(RunStatus)) - {"requires_action", "timed_out", "unkn
 
 
 @dataclass(slots=True)
-class Newest:
-    """The newest objects of a thread that are known; a newer one was made by a try whose answer was lost.
+class Thread:
+    """A thread, what its user sent, and the newest that is known of it.
+
+    What is newer there than that was made by a try whose answer was lost.
 
     Attributes:
-        run: Id of the run; empty before the first one.
-        message: Id of the user's message.
+        id: The thread.
+        newest_run: Id of its newest run; empty before the first one.
+        newest_message: Id of the user's newest message; empty before the first one.
+        sent: Files that were sent on it, and the vector store that the API made of them.
     """
 
-    run: str = ""
-    message: str = ""
+    id: str
+    newest_run: str = ""
+    newest_message: str = ""
+    sent: list[Thing] = field(default_factory=list)
+
+    @property
+    def things(self) -> list[Thing]:
+        """All there is of the user: the thread, then what was sent."""
+        return [("thread", self.id), *self.sent]
 
 
 @dataclass(slots=True)
@@ -79,31 +90,14 @@ class _Turn:
 class AssistantsSession:
     """One thread."""
 
-    def __init__(
-        self,
-        wire: Wire,
-        belongings: Belongings,
-        provisioner: Provisioner,
-        clock: Clock,
-        ready: Ready,
-        variant: Variant,
-        things: list[Thing],
-        *,
-        keep: bool,
-        poll_s: float = 1.0,
-        newest: Newest | None = None,
-    ) -> None:
-        self._wire = wire
-        self._belongings = belongings
-        self._provisioner = provisioner
-        self._clock = clock
+    def __init__(self, site: Site, ready: Ready, variant: Variant, thread: Thread, *, keep: bool) -> None:
+        self._site = site
+        self._wire = site.wire
         self._ready = ready
         self._variant = variant
-        self._things = things  # of the user: this thread, then the files that are sent on it
-        self._thread = things[0][1]
+        self._known = thread
+        self._thread = thread.id
         self._keep = keep
-        self._poll_s = poll_s
-        self._newest = newest
 
     @property
     def documents(self) -> dict[str, str]:
@@ -112,8 +106,8 @@ class AssistantsSession:
 
     async def send(self, turn: OutgoingTurn, answer: AnswerFunction, *, deadline_s: float) -> TurnTrace:
         """Send the message, drive the run to its end, and tell what happened."""
-        making = _Turn(Answers(self._clock, turn.most_rounds))
-        timing = await timed(self._play(turn, making, answer), self._clock, deadline_s, making.answers)
+        making = _Turn(Answers(self._site.clock, turn.most_rounds))
+        timing = await timed(self._play(turn, making, answer), self._site.clock, deadline_s, making.answers)
         if timing.timed_out or making.answers.gave_up:
             await within_grace(self._cancel(making))
         return await self._trace(turn, making, timing)
@@ -127,14 +121,14 @@ class AssistantsSession:
     async def close(self) -> None:
         """Delete the thread, unless it is kept for a user."""
         if not self._keep:
-            await within_grace(self._belongings.delete(("thread", self._thread)))
+            await within_grace(self._site.belongings.delete(("thread", self._thread)))
 
     async def _post_message(self, turn: OutgoingTurn, making: _Turn) -> dict[str, str]:
         """Send the message with its files; those for file_search, by id."""
         attachments, searchable = [], {}
         for file, each in turn.attachments:
-            file_id = await self._provisioner.upload(file)
-            self._things.append(("file", file_id))
+            file_id = await self._site.provisioner.upload(file)
+            self._known.sent.append(("file", file_id))
             attachments.append({"file_id": file_id, "tools": [{"type": kind} for kind in each.tools]})
             if "file_search" in each.tools:
                 searchable[file_id] = file.name
@@ -143,8 +137,7 @@ class AssistantsSession:
             body["attachments"] = attachments
         path = f"/threads/{self._thread}/messages"
         message = await self._wire.call("POST", path, body, lost=lambda: self._lost_message(turn.text))
-        if self._newest:
-            self._newest.message = str(message.get("id"))
+        self._known.newest_message = str(message.get("id"))
         return searchable
 
     async def _refuse_unread(self, searchable: Mapping[str, str]) -> None:
@@ -153,13 +146,13 @@ class AssistantsSession:
         resources = (thread.get("tool_resources") or {}).get("file_search") or {}
         for store in resources.get("vector_store_ids") or ():
             self._own_store(("vector_store", store))
-            await self._provisioner.refuse_unindexed(store, searchable)
+            await self._site.provisioner.refuse_unindexed(store, searchable)
 
     def _own_store(self, store: Thing) -> None:
         """The API's own vector store of this thread outlives it, unless somebody deletes it."""
-        self._provisioner.take_over(store)
-        if store not in self._things:
-            self._things.append(store)
+        self._site.provisioner.take_over(store)
+        if store not in self._known.sent:
+            self._known.sent.append(store)
 
     async def _drive(self, making: _Turn, answer: AnswerFunction) -> None:
         """Follow the run until it ends; function calls are answered in as many rounds as it takes."""
@@ -178,8 +171,7 @@ class AssistantsSession:
         body = {"assistant_id": self._ready.assistant_id, **options}
         path = f"/threads/{self._thread}/runs?include[]={_INCLUDE}"
         await self._follow(making, path, body, self._lost_run)
-        if self._newest:
-            self._newest.run = str(making.run.get("id"))
+        self._known.newest_run = str(making.run.get("id"))
         while making.status == "requires_action" and making.answers.may_go_on():
             outputs = await self._answer(making, answer)
             path = f"/threads/{self._thread}/runs/{making.run['id']}/submit_tool_outputs"
@@ -218,15 +210,15 @@ class AssistantsSession:
         path = f"/threads/{self._thread}/messages"
         row = await self._newest_of(path)
         said = capture.message(row, (), {}) if row else None
-        if row is None or said is None or self._newest is None:
+        if row is None or said is None:
             return None
-        is_ours = said.role == "user" and said.text == text and said.id != self._newest.message
+        is_ours = said.role == "user" and said.text == text and said.id != self._known.newest_message
         return row if is_ours else None
 
     async def _lost_run(self) -> Json | None:
         """The run that an earlier try began."""
         run = await self._newest_of(f"/threads/{self._thread}/runs")
-        return run if run and self._newest and run["id"] != self._newest.run else None
+        return run if run and run["id"] != self._known.newest_run else None
 
     async def _newest_of(self, path: str) -> Json | None:
         page = await self._wire.call("GET", path, query={"limit": 1, "order": "desc"})
@@ -259,7 +251,7 @@ class AssistantsSession:
     async def _ended(self, path: str) -> Json:
         """The run, once it is not worked on any more."""
         while (run := await self._wire.call("GET", path)).get("status") in _WORKING:
-            await asyncio.sleep(self._poll_s)
+            await asyncio.sleep(self._site.poll_s)
         return run
 
     async def _answer(self, making: _Turn, answer: AnswerFunction) -> list[Json]:
@@ -280,19 +272,16 @@ class AssistantsSession:
         steps = [_with_our_side(capture.run_step(step), making.answers) for step in making.steps.values()]
         results = [result for step in steps for call in step.tool_calls for result in call.results]
         messages = [capture.message(m, results, self.documents) for m in making.messages.values()]
-        return TurnTrace(
-            user=user_message(turn),
-            status=ended(timing, making.answers) or _status(making.status),
-            started_at=timing.started_at,
-            latency_s=timing.latency_s,
+        return turn_trace(
+            turn,
+            making.answers,
+            timing,
+            making.run,
+            status=_status(making.status),
+            error=_error(making.run, timed_out=timing.timed_out),
             messages=await with_images(self._wire, messages),
-            steps=tuple(steps),
+            steps=steps,
             usage=from_api(making.run.get("usage")),
-            model=making.run.get("model"),
-            wait_s=timing.wait_s,
-            attempts=timing.attempts,
-            error=making.answers.gave_up or _error(making.run, timed_out=timing.timed_out),
-            run_id=making.run.get("id"),
             thread_id=self._thread,
             api="assistants",
         )

@@ -13,12 +13,14 @@ from datetime import datetime
 import msgspec
 
 from harness.clock import Clock
+from harness.cost.prices import Api
+from harness.cost.usage import Usage
 from harness.errors import TargetError
 from harness.suite.assistants import digest_of_file
 from harness.targets.interface import MOST_ROUNDS, AnswerFunction, FunctionCall, OutgoingTurn
 from harness.targets.request_log import RequestLog, deadline
-from harness.targets.wire import Wire
-from harness.trace.records import Attempt, Message, OutputFile, RunStatus, ToolCall
+from harness.targets.wire import Json, Wire
+from harness.trace.records import Attempt, Message, OutputFile, RunStatus, RunStep, ToolCall, TurnTrace
 
 GRACE_S = 10.0
 """How long what follows a turn (cancelling, fetching images, giving the thread back) may take in all."""
@@ -59,13 +61,6 @@ async def timed(
     took_s = max(clock.monotonic() - begun - log.waited_s, 0.0)
     latency_s = max(took_s, min(took_s + answers.pretended_s, deadline_s))
     return Timing(started_at, latency_s, timed_out, log.waited_s, tuple(log.attempts))
-
-
-def ended(timing: Timing, answers: Answers) -> RunStatus | None:
-    """How our side ended the turn; None when the target did."""
-    if timing.timed_out:
-        return "timed_out"
-    return "requires_action" if answers.gave_up else None
 
 
 async def within_grace(work: Awaitable[object]) -> None:
@@ -174,6 +169,61 @@ def user_message(turn: OutgoingTurn) -> Message:
         attachments=tuple(path.name for path in paths),
         digests=tuple(digest_of_file(path) for path in paths),
     )
+
+
+def turn_trace(
+    turn: OutgoingTurn,
+    answers: Answers,
+    timing: Timing,
+    last: Json,
+    *,
+    status: RunStatus,
+    error: str | None,
+    messages: Sequence[Message],
+    steps: Sequence[RunStep],
+    usage: Usage | None,
+    thread_id: str,
+    api: Api,
+) -> TurnTrace:
+    """The trace of a turn at an API.
+
+    Args:
+        turn: What was sent.
+        answers: What function calls were answered.
+        timing: How long it took, and whether its deadline ended it.
+        last: The newest run, response or completion as the API tells it.
+        status: How that ended, where our side did not end the turn.
+        error: What went wrong there.
+        messages: What the assistant said.
+        steps: Everything it did, in order.
+        usage: Of the whole turn.
+        thread_id: What the turn was talked on.
+        api: Which API it was.
+    """
+    return TurnTrace(
+        user=user_message(turn),
+        status=_ended(timing, answers) or status,
+        started_at=timing.started_at,
+        latency_s=timing.latency_s,
+        messages=tuple(messages),
+        steps=tuple(steps),
+        usage=usage,
+        model=last.get("model"),
+        wait_s=timing.wait_s,
+        attempts=timing.attempts,
+        error=answers.gave_up or error,
+        run_id=last.get("id"),
+        thread_id=thread_id,
+        service_tier=last.get("service_tier"),
+        api=api,
+    )
+
+
+def _ended(timing: Timing, answers: Answers) -> RunStatus | None:
+    """How our side ended the turn; None when the target did."""
+    if timing.timed_out:
+        return "timed_out"
+    return "requires_action" if answers.gave_up else None
 
 
 async def with_images(

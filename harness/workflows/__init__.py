@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from harness.workflows.exporting import export
     from harness.workflows.forecasting import Forecast, forecast
     from harness.workflows.jobs import Job, load, plan_of
+    from harness.workflows.over_time import drifting, flakiness
     from harness.workflows.piecewise import PiecewiseRun, conclude, more_planned
     from harness.workflows.rescoring import Rescored, rescore
     from harness.workflows.running import Control, Listener, Part, evaluate, resume, start
@@ -44,8 +45,10 @@ __all__ = [
     "compare_runs",
     "comparison_text",
     "conclude",
+    "drifting",
     "evaluate",
     "export",
+    "flakiness",
     "forecast",
     "gate_run",
     "gate_table",
@@ -86,8 +89,10 @@ _HOME = {
     "compare_runs": "comparing",
     "comparison_text": "comparing",
     "conclude": "piecewise",
+    "drifting": "over_time",
     "evaluate": "running",
     "export": "exporting",
+    "flakiness": "over_time",
     "forecast": "forecasting",
     "gate_run": "verdicts",
     "gate_table": "verdicts",

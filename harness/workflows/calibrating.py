@@ -23,7 +23,7 @@ from harness.settings import Settings
 from harness.suite.load import load_suite
 from harness.suite.records import Rubric
 from harness.targets.spending import spending_from
-from harness.text import nearest
+from harness.text import did_you_mean
 from harness.trace.costs import judge_cost
 from harness.trace.recording_file import load_recording, update_recording
 from harness.trace.records import Judgement
@@ -131,12 +131,10 @@ def _rubric(rubrics: dict[str, Rubric], name: str | None, suite: Path) -> tuple[
         return next(iter(rubrics.items()))
     if name is not None and name in rubrics:
         return name, rubrics[name]
-    known = ", ".join(rubrics) or "none"
-    near = nearest(name, rubrics) if name else None
     raise SettingsError(
         f"{suite} has no rubric {name!r}" if name else f"{suite} has {len(rubrics)} rubrics: which one?",
         code="rubric-unknown",
-        hint=f"{f'did you mean {near!r}? ' if near else ''}give --rubric NAME; rubrics there: {known}",
+        hint=did_you_mean(name or "", list(rubrics), label="give --rubric NAME, one of"),
     )
 
 

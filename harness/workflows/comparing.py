@@ -11,7 +11,7 @@ from harness.compare.table import BASELINE, CANDIDATE
 from harness.errors import SettingsError
 from harness.results import SuiteRun, TrialResult
 from harness.settings import Settings
-from harness.text import nearest
+from harness.text import did_you_mean
 from harness.workflows.jobs import CONTENTS, Job, recalled
 from harness.workflows.stored import stored_run
 from harness.workflows.verdicts import GREEN, green_before
@@ -19,6 +19,7 @@ from harness.workflows.verdicts import GREEN, green_before
 if TYPE_CHECKING:
     from harness.compare.comparison import Comparison, Side
     from harness.compare.difference import Seen
+    from harness.compare.gate import Judged
     from harness.compare.transcripts import TranscriptPair
     from harness.compare.verdict import Question
     from harness.compare.versions import Change
@@ -190,8 +191,7 @@ def _meant(run: SuiteRun, known: Sequence[str], variant: str | None) -> str:
             hint="Say which are meant with --variants A,B.",
         )
     if variant is not None and variant not in known:
-        near = nearest(variant, known)
-        hint = (f"Did you mean {near!r}? " if near else "") + f"There are: {told}."
+        hint = did_you_mean(variant, known, label="variants")
         raise SettingsError(f"the run {run.id} has no variant {variant!r}", hint=hint)
     return variant or known[0]
 
@@ -200,9 +200,17 @@ def _compared(before: Side, after: Side, question: Question) -> Comparison:
     from harness.compare.comparison import Comparison
     from harness.compare.difference import differences
     from harness.compare.gate import changed_suites
+    from harness.compare.quarantine import Quarantines
 
     changed = tuple(changed_suites(before.run, after.run))
-    found = differences(before.seen, _as_candidate(after.seen), question, changed=bool(changed))
+    quarantines = Quarantines.of(each.judged for each in after.seen)
+    sides = [quarantines.counting(side.seen, _judged) for side in (before, after)]
+    if not sides[1]:
+        raise SettingsError(
+            f"every conversation of the run {after.run.id} is in quarantine, so there is nothing to compare",
+            hint="Read its results with: harness report " + after.run.id,
+        )
+    found = differences(sides[0], _as_candidate(sides[1]), question, changed=bool(changed))
     changes, unknown = _changes(before, after)
     return Comparison(
         before,
@@ -210,8 +218,18 @@ def _compared(before: Side, after: Side, question: Question) -> Comparison:
         found,
         changes,
         tuple(_transcripts(before, after, found.conversations.to_read)),
-        (*(f"{each} ('worse' may still be said)" for each in changed), *_notes(before, after), *unknown),
+        (
+            *(f"{each} ('worse' may still be said)" for each in changed),
+            *quarantines.reasons(),
+            *_notes(before, after),
+            *unknown,
+        ),
+        quarantines,
     )
+
+
+def _judged(trial: Seen) -> Judged:
+    return trial.judged
 
 
 def _as_candidate(trials: Sequence[Seen]) -> list[Seen]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 from harness.errors import SettingsError
 from harness.results import Score, SuiteRun, TrialResult
@@ -68,29 +68,38 @@ class Explained:
             "trial": self.result.trial_id,
             "outcome": self.result.outcome,
             "error": self.result.error,
+            "quarantined": self.result.quarantined,
             "scores": [each.as_json() for each in self.scores],
         }
 
 
-def explain(settings: Settings, trial: str, run_id: str = "latest") -> Explained:
+def explain(settings: Settings, trial: str | None, run_id: str = "latest") -> Explained:
     """The scores of a stored trial, explained.
 
     Args:
         settings: Where the store is.
         trial: The trial's id, or as much of it as names one trial of the run: ``suite/conversation`` or the
-            conversation alone.
+            conversation alone. Without it the error lists what there is.
         run_id: The suite run.
 
     Raises:
         StoreError: There is no such store or run.
-        SettingsError: The run has no such trial, or several (code ``unknown-trial``).
+        SettingsError: None is named, the run has no such trial, or several (code ``unknown-trial``).
     """
     with open_store(settings, create=False) as store:
         run = store.run(run_id)
-        result = _found(run, trial)
+        result = _found(run, trial) if trial else _unnamed(run)
     turns = result.trace.turns if result.trace else ()
     explained = (_explanation(score, turns) for score in result.scores)
     return Explained(run.id, result, tuple(explained))
+
+
+def _unnamed(run: SuiteRun) -> NoReturn:
+    """Say which trials there are, first those that somebody will want to look at."""
+    told = sorted((result.outcome == "passed", place, result) for place, result in enumerate(run.results))
+    ids = [f"{result.trial_id} ({result.outcome})" for _, _, result in told]
+    message = f"no trial is named, and run {run.id} has {len(ids)}"
+    raise SettingsError(message, code="unknown-trial", hint=f"name one: {_listed(ids)}")
 
 
 def _found(run: SuiteRun, named: str) -> TrialResult:

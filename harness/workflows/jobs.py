@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import HarnessError, SettingsError, StoreError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
@@ -25,6 +27,7 @@ from harness.suite.records import Suite, Variant
 from harness.suite.revisions import commit_of, load_at_revision, split_revision
 from harness.suite.select import select
 from harness.trace.scrubbing import Scrubber
+from harness.workflows.checkout import checkout
 
 CONTENTS = "contents"
 """The setting of a stored run that says what its assistants consist of."""
@@ -78,15 +81,16 @@ class Job:
         return self.suites or (() if self.made else usual_suites())
 
 
-def load(job: Job) -> list[Suite]:
-    """The job's suites, checked and selected.
+def load(job: Job, clock: Clock = SYSTEM_CLOCK) -> list[Suite]:
+    """The job's suites, checked and selected; the clock says which quarantines are over.
 
     Raises:
         SuiteError: With every mistake of every file.
     """
     variants = chosen_variants(job.assistants, job.names)
     paths, first = [Path(path) for path in job.named_suites], variants[0] if variants else None
-    suites = load_suites(paths, variant=first, more_variants=variants[1:], made=job.made)
+    today = clock.now().date()
+    suites = load_suites(paths, variant=first, more_variants=variants[1:], made=job.made, today=today)
     return select(suites, tags=job.tags, ids=job.ids)
 
 
@@ -167,12 +171,19 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "tags": list(job.tags),
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
+        "git": checkout(_home(job), os.environ),
         CONTENTS: _contents(suites, job.settings.scrubber()),
         **job.settings.model_dump(exclude={"api_key", "judge_api_key", "store", "reports", "ledger"}),
         **_deciding_files(job.settings),
         "record": str(Path(job.settings.record).resolve()) if job.settings.record else None,
         "target_function": _lasting_function(job.settings.target_function),
     }
+
+
+def _home(job: Job) -> Path:
+    """The folder of the suites, whose branch the run is of; for suites of a program the working folder."""
+    named = Path(job.named_suites[0]) if job.named_suites else Path()
+    return named if named.is_dir() else named.parent
 
 
 def _contents(suites: Sequence[Suite], scrubber: Scrubber) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import msgspec
+
 from harness.errors import SettingsError
 from harness.results import TrialResult
 from harness.settings import Settings
@@ -12,6 +14,7 @@ from harness.suite.assistants import content_of
 from harness.suite.records import Variant
 from harness.trace.recording import RecordedTrial, RecordedVariant, kept_judgements, kept_turns
 from harness.trace.recording_file import load_recording, update_recording
+from harness.trace.records import Trace
 
 
 def refuse_recording_of_replay(settings: Settings) -> None:
@@ -48,17 +51,24 @@ def recorded_trial(result: TrialResult) -> RecordedTrial | None:
     if result.trace is None or result.outcome == "errored":
         return None
     turns, documents = kept_turns(result.trace)
+    judgements = kept_judgements(result.trace)
+    kept = msgspec.structs.replace(result.trace, turns=turns, documents=documents, judgements=judgements)
+    return whole_trial(result, kept)
+
+
+def whole_trial(result: TrialResult, trace: Trace) -> RecordedTrial:
+    """A trial to answer from, with everything that this trace of it has."""
     return RecordedTrial(
         suite=result.suite,
         conversation=result.conversation,
         variant=result.variant,
         fingerprint=result.fingerprint,
         repeat=result.repeat,
-        target=result.trace.target,
-        turns=turns,
-        history=result.trace.history,
-        documents=documents,
-        judgements=kept_judgements(result.trace),
+        target=trace.target,
+        turns=trace.turns,
+        history=trace.history,
+        documents=trace.documents,
+        judgements=trace.judgements,
     )
 
 

@@ -17,9 +17,10 @@ from harness.settings import Settings
 from harness.suite.records import Suite
 from harness.targets.recording import RecordingTarget
 from harness.targets.traffic import Traffic
-from harness.trace.recording import RecordedTrial, Recording
+from harness.trace.recording import Recording
 from harness.workflows.jobs import Job, load, plan_of, recalled, remembered
 from harness.workflows.judging import judge_of, refuse_unjudgeable, replaying_judge
+from harness.workflows.recorded import whole_trial
 from harness.workflows.running import Control, Work
 from harness.workflows.stored import open_store
 
@@ -87,7 +88,8 @@ async def rescore(
     with open_store(settings, create=False) as store:
         source = store.run(run_id)
         job = _job(source, settings, changed)
-        suites = load(job)
+        control = control or Control()
+        suites = load(job, control.clock)
         played = _playable(source.results)
         trials, gone = _planned(source.results, plan_of(job, suites).trials)
         plan = Plan(tuple(trial for trial in trials if trial.id in played))
@@ -95,7 +97,6 @@ async def rescore(
             raise _nothing_left(source.id)
         target = RecordingTarget(TARGET, _as_recording(played.values()))
         told = {**remembered(job, suites), "target": TARGET, "rescored_from": source.id}
-        control = control or Control()
         traffic = Traffic(job.settings.limits())
         judge = _judge(job.settings, suites, control, traffic) if asks_judge else None
         judge = judge or replaying_judge(job.settings, control.clock)
@@ -140,24 +141,8 @@ def _planned(results: Sequence[TrialResult], planned: Iterable[Trial]) -> tuple[
 
 def _as_recording(results: Iterable[TrialResult]) -> Recording:
     """The stored traces, to be answered from."""
-    trials = (_as_recorded(result) for result in results)
+    trials = (whole_trial(result, result.trace) for result in results if result.trace is not None)
     return Recording(trials={trial.key: trial for trial in trials})
-
-
-def _as_recorded(result: TrialResult) -> RecordedTrial:
-    assert result.trace is not None
-    return RecordedTrial(
-        suite=result.suite,
-        conversation=result.conversation,
-        variant=result.variant,
-        fingerprint=result.fingerprint,
-        repeat=result.repeat,
-        target=result.trace.target,
-        turns=result.trace.turns,
-        history=result.trace.history,
-        documents=result.trace.documents,
-        judgements=result.trace.judgements,
-    )
 
 
 def _nothing_left(run_id: str) -> HarnessError:

@@ -160,8 +160,9 @@ def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
 
 async def start(job: Job, control: Control | None = None) -> SuiteRun:
     """Run a job from its beginning; each trial is stored within a second of its end."""
-    suites = load(job)
-    return await begin(job, suites, plan_of(job, suites), control or Control())
+    control = control or Control()
+    suites = load(job, control.clock)
+    return await begin(job, suites, plan_of(job, suites), control)
 
 
 async def begin(
@@ -222,7 +223,7 @@ async def resume(
         _refuse_rescored(record)
         _refuse_perturbed(record)
         job = recalled(record, settings, changed)
-        suites = load(job)
+        suites = load(job, control.clock)
         refuse_recording_of_replay(job.settings)
         refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
@@ -457,6 +458,7 @@ class Work:
                 budget=budget,
                 failures=FailureLimit(self.settings.max_failures, self.settings.max_errors),
                 judge=partial(_judgements, self.judge) if self.judge else None,
+                day=self.control.clock.now().date(),
             ),
             concurrency=self.settings.concurrency,
             clock=self.control.clock,

@@ -68,7 +68,7 @@ def green_before(settings: Settings, candidate: SuiteRun) -> str:
     """
     suites = {result.suite for result in candidate.results}
     for each in stored_runs(settings, _RUNS_LOOKED_THROUGH):
-        green = each.status == "finished" and set(each.outcomes) == {"passed"}
+        green = each.status == "finished" and set(each.deciding) == {"passed"}
         if green and each.started_at < candidate.started_at and suites <= set(each.suites):
             return each.id
     raise SettingsError(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import Problem, SettingsError, SuiteError, Where
+from harness.errors import Problem, SettingsError, SuiteError, Where, mistakes_told
 from harness.yamlfile.described import descriptions
 from harness.yamlfile.mistakes import Mistake, mistakes_in, shown
 from harness.yamlfile.source import Source, read_source
@@ -76,8 +76,7 @@ def read_checked(path: Path, model: type[Record], *, code: str) -> Checked[Recor
 def refusal(problems: Iterable[Problem], *, code: str) -> SettingsError:
     """The error that names these mistakes, in the order of the file."""
     found = sorted(dict.fromkeys(problems), key=_position)
-    lines = "\n".join(str(problem) for problem in found)
-    return SettingsError(f"{len(found)} mistake{'' if len(found) == 1 else 's'} found\n{lines}", code=code)
+    return SettingsError(mistakes_told(found), code=code)
 
 
 def _validated(source: Source, model: type[Record], problems: list[Problem]) -> Record | None:

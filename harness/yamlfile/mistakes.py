@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -16,6 +17,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from harness.text import did_you_mean as did_you_mean
 from harness.text import nearest
 from harness.yamlfile.described import descriptions
 from harness.yamlfile.source import Place
@@ -73,15 +75,6 @@ def _only_follows(details: ErrorDetails, spot: _Spot) -> bool:
     """A list counts as too short for pydantic when its entries are wrong; the author hears of those."""
     least = details.get("ctx", {}).get("min_length", 0)
     return details["type"] == "too_short" and isinstance(spot.value, list) and len(spot.value) >= least
-
-
-def did_you_mean(word: str, allowed: list[str], *, label: str = "allowed here") -> str:
-    """The hint after a word that is none of the allowed ones: the nearest first, then all of them."""
-    if not allowed:
-        return f"{label}: none"
-    near = nearest(word, allowed)
-    listed = f"{label}: " + ", ".join(allowed)
-    return f"did you mean {near!r}? {listed[0].upper()}{listed[1:]}" if near else listed
 
 
 def shown(value: Any) -> str:
@@ -358,7 +351,7 @@ def _words(member: Any) -> list[str]:
     return ["true", "false"] if member is bool else _literals([member])
 
 
-_PLAIN = {str: "text", int: "a whole number", float: "a number"}
+_PLAIN = {str: "text", int: "a whole number", float: "a number", date: "a day such as 2026-12-31"}
 _PLURALS = {str: "texts", int: "whole numbers", float: "numbers"}
 
 

@@ -56,6 +56,14 @@ def explained(*arguments: str) -> dict[str, Any]:
     return read
 
 
+def test_without_a_trial_those_that_there_are_are_named_and_first_those_that_did_not_pass(
+    folder: Path,
+) -> None:
+    said = told().exception
+    assert str(said).startswith("no trial is named, and run ")
+    assert said.hint.startswith("name one: shop/box@bot#1 (failed), shop/twice@bot#1 (passed)")  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("name", ["box", "shop/box", "shop/box@bot", "shop/box@bot#1"])
 def test_a_trial_is_named_by_its_id_or_as_much_of_it_as_is_clear(folder: Path, name: str) -> None:
     result = told(name)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import click
@@ -47,6 +48,18 @@ def _is_meaning(value: object) -> bool:
 
 def test_every_error_code_has_its_place_in_the_docs() -> None:
     assert _raised_codes() - _headings_and_code("errors.md") == set()
+
+
+def test_every_error_code_that_the_docs_explain_is_one_that_the_product_gives() -> None:
+    headings = re.findall(r"^## ([a-z][a-z0-9-]+)$", (DOCS / "errors.md").read_text("utf-8"), re.MULTILINE)
+    assert set(headings) - set(_texts_of_the_product()) == set()
+
+
+def _texts_of_the_product() -> Iterator[str]:
+    for file in (ROOT / "harness").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
 
 
 def test_every_setting_is_documented() -> None:

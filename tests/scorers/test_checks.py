@@ -8,7 +8,8 @@ import pytest
 from harness.errors import ScorerError
 from harness.results import Score
 from harness.scorers import Check, builtin_scorers, checks_of
-from harness.scorers.registry import load_scorer
+from harness.scorers.plugins import findings, scorer_of
+from harness.suite.plugins import load_plugin
 from harness.suite.records import Conversation, Expect
 
 
@@ -115,7 +116,7 @@ def test_a_check_that_nobody_answers_says_so(talk: Any) -> None:
 
 def test_a_plugin_may_name_a_class() -> None:
     entry = EntryPoint("limits", "harness.scorers.limits:LimitScorer", "harness.scorers")
-    assert load_scorer(entry).name == "limits"
+    assert scorer_of(load_plugin(entry)).name == "limits"
 
 
 @pytest.mark.parametrize(
@@ -123,8 +124,8 @@ def test_a_plugin_may_name_a_class() -> None:
 )
 def test_a_plugin_that_is_no_scorer_is_named(value: str) -> None:
     entry = EntryPoint("odd", value, "harness.scorers")
-    with pytest.raises(ScorerError, match="the installed scorer 'odd'"):
-        load_scorer(entry)
+    [finding] = findings({"odd": load_plugin(entry)})
+    assert finding.reason.startswith(f"the scorer 'odd' of {value} cannot be used: ")
 
 
 HOSTILE = [

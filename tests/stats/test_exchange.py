@@ -170,3 +170,8 @@ def test_more_passes_than_can_be_listed_are_drawn_too():
 
 def test_where_nothing_varies_nothing_is_worse():
     assert relabelling_p(arms([[0.7, 0.7]], [[0.7, 0.7]])) == 1.0
+
+
+def test_more_passes_than_a_number_has_bits_are_all_exchanged():
+    found = relabelling_p(arms([[0.1] * 63 + [0.9] * 8], [[0.5]]))
+    assert found == pytest.approx(64 / 72, abs=0.02)

@@ -76,7 +76,9 @@ def test_a_migration_that_fails_leaves_the_store_as_it_was(older):
 
 
 def without_judges(connection):
-    """The tables as they were before judges had any."""
+    """The tables as they were before judges had any, and before quarantines."""
+    connection.execute("ALTER TABLE trials DROP COLUMN quarantined")
+    connection.execute("ALTER TABLE trials DROP COLUMN quarantined_until")
     connection.execute("ALTER TABLE trials DROP COLUMN judge_cost_pico_usd")
     connection.execute("ALTER TABLE spending DROP COLUMN role")
     connection.execute("DROP TABLE calibrations")

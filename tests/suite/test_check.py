@@ -431,8 +431,8 @@ def test_mistakes_further_down_keep_their_places_when_earlier_entries_are_unusab
         """)
 
     assert [each.splitlines()[0] for each in found] == [
-        "s.yaml:5:5: an entry of conversations must be a block with id, cluster, tags, as, repeats, "
-        "deadline_s, escalation, history, turns, expect, perturb, not 1",
+        "s.yaml:5:5: an entry of conversations must be a block with id, cluster, tags, quarantine, as, "
+        "repeats, deadline_s, escalation, history, turns, expect, perturb, not 1",
         "s.yaml:8:9: an entry of turns must be a block with user, attach, returning, forget, deadline_s, "
         "expect, not 2",
         "s.yaml:10:26: an entry of expect.cites must be text, not 3",

@@ -232,7 +232,7 @@ def test_unknown_columns_are_found_together_with_the_other_mistakes_of_the_templ
         "s.yaml:5:29: 'rows.csv' has no column 'idd'\n    hint: did you mean 'id'? Columns: id, question",
         "s.yaml:5:51: 'rows.csv' has no column 'zz'\n    hint: columns: id, question",
         "s.yaml:5:63: unknown key 'turn' in an entry of conversations\n    hint: did you mean 'turns'? "
-        "Allowed here: id, cluster, tags, as, repeats, deadline_s, escalation, history, turns, "
+        "Allowed here: id, cluster, tags, quarantine, as, repeats, deadline_s, escalation, history, turns, "
         "expect, perturb, foreach",
         "s.yaml:6:15: no file 'row.csv'\n    hint: did you mean 'rows.csv'? It lies in the same folder",
         "s.yaml:7:15: foreach without any {{ column }}: every row would say the same\n"

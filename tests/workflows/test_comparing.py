@@ -169,7 +169,7 @@ def test_the_markdown_has_every_part_and_no_markup_of_others(shop: Path) -> None
         (["latest", "latest"], "has several variants: 'now', 'next'"),
         (["latest", "latest", "--variants", "now"], "names 1 variants for 2 runs"),
         (["latest", "latest", "--variants", "now,now"], "compared with itself"),
-        (["latest", "--variants", "now,nex"], "Did you mean 'next'?"),
+        (["latest", "--variants", "now,nex"], "did you mean 'next'?"),
         (["latest", "--variants", "now,next", "--margin", "2"], "--margin 2"),
     ],
     ids=["one side", "several variants", "too few names", "itself", "unknown variant", "margin"],

@@ -4,6 +4,7 @@
 (() => {
   const ROWS_PER_PAGE = 50;
   const RANK = { failed: 0, errored: 1, flaky: 2, passed: 3, skipped: 4 };
+  const KEPT = "in quarantine";
   const byId = (id) => document.getElementById(id);
 
   // ---- making elements ------------------------------------------------------------------------------
@@ -117,17 +118,18 @@
     return index.rows.map((row, place) => {
       const full = {
         place, id: row.id, said: row.says || [], says: (row.says || []).join(" "), why: row.why || "", outcome: row.outcome, flaky: Boolean(row.flaky),
+        quarantine: row.quarantine || "", kept: Boolean(row.kept),
         suite: index.suites[row.suite], variant: index.variants[row.variant],
         tags: names("tags", row.tags), checks: names("checks", row.checks),
         trials: row.trials, tokens: row.tokens, cost: row.cost, latency: row.latency,
       };
-      full.words = [full.id, full.suite, full.variant, ...full.tags, ...full.checks, full.says, full.why].join("\n").toLowerCase();
+      full.words = [full.id, full.suite, full.variant, ...full.tags, ...full.checks, full.says, full.why, full.quarantine].join("\n").toLowerCase();
       return full;
     });
   }
 
   const FILTERS = {
-    outcome: (row, value) => (value === "flaky" ? row.flaky : row.outcome === value),
+    outcome: (row, value) => (value === "flaky" ? row.flaky : value === KEPT ? row.kept : row.outcome === value),
     suite: (row, value) => row.suite === value,
     variant: (row, value) => row.variant === value,
     tag: (row, value) => row.tags.includes(value),
@@ -205,11 +207,13 @@
     const passed = row.trials.filter((trial) => trial[2] === "passed").length;
     const cells = {
       outcome: () => el("td", { class: "outcome" }, badge(row.outcome, row.flaky ? "flaky" : row.outcome),
-        row.trials.length > 1 ? el("div", { class: "repeats" }, `${passed}/${row.trials.length} passed`) : null),
+        row.trials.length > 1 ? el("div", { class: "repeats" }, `${passed}/${row.trials.length} passed`) : null,
+        row.kept ? el("div", {}, badge("skipped", KEPT)) : null),
       id: () => el("td", { class: "main" },
         el("button", { type: "button", class: "link", onclick: (event) => { event.stopPropagation(); open(); } }, row.id),
         el("div", { class: "says" }, row.says.replace(/\s+/g, " ").slice(0, 300)),
         row.why ? el("div", { class: "why" }, row.why.replace(/\s+/g, " ").slice(0, 400)) : null,
+        row.quarantine ? el("div", { class: "where" }, `quarantine ${row.quarantine}`) : null,
         row.tags.length ? el("div", { class: "where" }, row.tags.join(" · ")) : null),
       suite: () => el("td", {}, row.suite),
       variant: () => el("td", {}, row.variant),
@@ -240,9 +244,9 @@
 
   function fillFilters(index) {
     const tally = (values) => values.reduce((counts, value) => counts.set(value, (counts.get(value) || 0) + 1), new Map());
-    const outcomes = tally(rows.flatMap((row) => (row.flaky ? [row.outcome, "flaky"] : [row.outcome])));
+    const outcomes = tally(rows.flatMap((row) => [row.outcome, ...(row.flaky ? ["flaky"] : []), ...(row.kept ? [KEPT] : [])]));
     const choices = {
-      outcome: Object.keys(RANK).filter((name) => outcomes.has(name)).map((name) => [name, outcomes.get(name)]),
+      outcome: [...Object.keys(RANK), KEPT].filter((name) => outcomes.has(name)).map((name) => [name, outcomes.get(name)]),
       suite: [...tally(rows.map((row) => row.suite))],
       variant: [...tally(rows.map((row) => row.variant))],
       tag: [...tally(rows.flatMap((row) => row.tags))].sort((a, b) => a[0].localeCompare(b[0])),

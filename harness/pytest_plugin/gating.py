@@ -145,7 +145,7 @@ def _fail(session: pytest.Session) -> None:
 def _lines(gate: GateVerdict) -> Iterator[str]:
     against = f" against {gate.baseline}" if gate.baseline else ""
     yield f"gate: {gate.verdict}{against}"
-    yield from (f"  {reason}" for reason in gate.changed)
+    yield from (f"  {reason}" for reason in (*gate.changed, *gate.quarantines.reasons()))
     for rule in gate.rules:
         yield f"  {rule.rule}: {rule.verdict}: {rule.reasons[0]}"
         yield from (f"    {line}" for line in _more(rule))

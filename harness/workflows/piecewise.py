@@ -83,6 +83,7 @@ class PiecewiseRun:
 
     def add(self, trials: Sequence[Trial]) -> None:
         """Take in trials that nobody knew of beforehand: they can be recorded too."""
+        _first_of(self._loop, self._work)  # until then they would count as planned
         self._trials += trials
 
     def play(self, trials: Sequence[Trial]) -> list[TrialResult]:

@@ -107,6 +107,13 @@ def _properties(case: ET.Element) -> dict[str, str]:
     return {str(each.get("name")): str(each.get("value")) for each in case.iter("property")}
 
 
+def test_a_session_of_tests_in_python_alone_is_a_run_that_finished(project: Path) -> None:
+    (project / "test_talks.py").write_text(A_TEST, "utf-8")
+    found = ran(project, "test_talks.py", f"--assistant={ACME}")
+    assert found.returncode == 0 and "2 of 2 trials: 1 failed, 1 passed" in found.stdout, found.stdout
+    assert (stored(project).status, stored(project).planned) == ("finished", 2)
+
+
 def test_workers_play_one_run_under_one_budget_and_the_gate_sees_all_of_it(project: Path) -> None:
     (project / "gate.toml").write_text(RATES.format(0.01), "utf-8")
     # What one request can cost at most is more than half of it: the workers wait for each other.

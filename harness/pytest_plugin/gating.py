@@ -68,13 +68,16 @@ def conclude(session: pytest.Session) -> None:
             record = _ended(session)
             lines += _summary(record)
         except HarnessError as error:
-            failure = told(error)
-            lines.append(f"error: {failure}")
+            # Tests that could not begin a run have said why; then there is nothing to end.
+            if options.noted(config).was_played or not session.testsfailed:
+                failure = told(error)
+                lines.append(f"error: {failure}")
     if options.wants_gate(config):
         lines += _gated(session, record)
     if failure:
         _fail(session)
-    config.stash[options.SUMMARY] = [f"harness: {record.id}" if record else "harness", *lines]
+    if record or lines:
+        config.stash[options.SUMMARY] = [f"harness: {record.id}" if record else "harness", *lines]
 
 
 def _closed(session: pytest.Session) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, SuiteError, Where
 from harness.plan import Plan, Trial, make_plan
 from harness.pytest_plugin import options
 from harness.pytest_plugin.told import Played, properties
@@ -173,7 +176,10 @@ def held_in(request: pytest.FixtureRequest, assistant: str) -> Callable[..., Tri
         name = request.node.nodeid[-_LONGEST_ID:] + (f" ({number})" if number > 1 else "")
         made = _made(name, assistant, said, expect)
         session = playing(request.session)
-        (suite,) = load(Job((), session.settings, made=(made,)))
+        try:
+            (suite,) = load(Job((), session.settings, made=(made,)))
+        except SuiteError as error:
+            raise _where_held(error, sys._getframe(1)) from error
         played = session.hold(suite, suite.conversations[0])
         request.node.user_properties += [each for each in properties(played) if number == 1]
         if not played.results:
@@ -181,6 +187,16 @@ def held_in(request: pytest.FixtureRequest, assistant: str) -> Callable[..., Tri
         return played.results[0]
 
     return hold
+
+
+def _where_held(error: SuiteError, frame: FrameType) -> SuiteError:
+    """The same mistakes, at the line of the test instead of here where the suite is made."""
+    held = Where(frame.f_code.co_filename, frame.f_lineno)
+    problems = [
+        replace(each, where=held) if each.where and each.where.file == __file__ else each
+        for each in error.problems
+    ]
+    return SuiteError(problems)
 
 
 def _made(

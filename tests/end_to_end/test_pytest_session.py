@@ -114,6 +114,13 @@ def test_a_session_of_tests_in_python_alone_is_a_run_that_finished(project: Path
     assert (stored(project).status, stored(project).planned) == ("finished", 2)
 
 
+def test_a_mistake_in_what_a_test_expects_stands_at_its_line(project: Path) -> None:
+    (project / "test_talks.py").write_text(A_TEST.replace("redirects", "redirect"), "utf-8")
+    found = ran(project, "test_talks.py", f"--assistant={ACME}")
+    assert "test_talks.py:2: unknown key 'redirect' in expect" in found.stdout, found.stdout
+    assert "error: " not in found.stdout and not (project / ".harness").exists()
+
+
 def test_workers_play_one_run_under_one_budget_and_the_gate_sees_all_of_it(project: Path) -> None:
     (project / "gate.toml").write_text(RATES.format(0.01), "utf-8")
     # What one request can cost at most is more than half of it: the workers wait for each other.
@@ -276,3 +283,26 @@ def test_every_option_of_the_plugin_is_documented() -> None:
     known = {word.strip(",") for word in told.replace("=", " ").split() if word.startswith("--harness-")}
     page = (ROOT / "docs" / "pytest.md").read_text("utf-8")
     assert len(known) == 10 and all(f"`{name} " in page for name in known)
+
+
+def test_a_project_without_suites_loads_next_to_nothing_of_harness(tmp_path: Path) -> None:
+    (tmp_path / "test_sum.py").write_text("def test_sum():\n    assert 1 + 1 == 2\n", "utf-8")
+    (tmp_path / "compose.yaml").write_text("services: {web: {}}\n", "utf-8")
+    (tmp_path / "tool.py").write_text("import json\n", "utf-8")
+    (tmp_path / "conftest.py").write_text(_TELLS_MODULES, "utf-8")
+    found = ran(tmp_path, ".", "-n", "1")
+    assert found.returncode == 0, found.stdout
+    own = {"harness", "harness.pytest_plugin", "harness.pytest_plugin.options"}
+    loaded = [set((tmp_path / name).read_text("utf-8").split()) for name in ("controller", "worker")]
+    assert loaded == [own | {"harness.clock"}, own]
+    assert "harness:" not in found.stdout
+
+
+_TELLS_MODULES = """import sys
+from pathlib import Path
+
+def pytest_unconfigure(config):
+    name = "worker" if hasattr(config, "workerinput") else "controller"
+    loaded = [module for module in sys.modules if module.partition(".")[0] == "harness"]
+    Path(__file__).with_name(name).write_text(" ".join(loaded))
+"""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -30,3 +31,8 @@ def _utc_now() -> datetime:
 
 
 SYSTEM_CLOCK = Clock(now=_utc_now, monotonic=time.monotonic)
+
+
+def new_id(clock: Clock) -> str:
+    """A name for a suite run that begins now; sorted by name, runs are sorted by time."""
+    return f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"

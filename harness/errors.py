@@ -14,6 +14,7 @@ trial's result, never an exception::
     │       └── TargetMissing   what was asked for is not there, or no longer
     ├── BudgetError       something costs more than it may, or nobody knows what it can cost
     │   ├── BudgetExhausted       the suite run's budget can't pay the next request
+    │   ├── BudgetHeld            it can't for now: requests under way hold what it would cost
     │   └── TrialBudgetExhausted  the trial's own can't
     ├── ScriptError       the Python function of a conversation failed
     ├── ScorerError       a scorer was asked for something it cannot do
@@ -153,6 +154,12 @@ class BudgetExhausted(BudgetError):
     """What is left of the suite run's budget can't pay the next request, so it was not sent."""
 
     default_code = "budget-exhausted"
+
+
+class BudgetHeld(BudgetError):
+    """Requests under way hold back what a request could cost; some of it may come back."""
+
+    default_code = "budget-held"
 
 
 class TrialBudgetExhausted(BudgetError):

@@ -17,7 +17,7 @@ from typing import Protocol
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.charges import Charge, CodeSessions
 from harness.cost.prices import Cost, PriceBook, dollars
-from harness.errors import BudgetError, BudgetExhausted, TargetUnavailable, TrialBudgetExhausted
+from harness.errors import BudgetError, BudgetExhausted, BudgetHeld, TargetUnavailable, TrialBudgetExhausted
 from harness.results import Role
 from harness.targets.interface import Target
 from harness.targets.request_log import current_log
@@ -25,6 +25,9 @@ from harness.targets.spending import Caps
 
 _PICO = Decimal(1).scaleb(-12)
 _ZERO = Decimal(0)
+_PATIENCE_S = 300.0
+"""How long money is waited for that other processes hold: one that was killed gives nothing back."""
+_LOOK_AGAIN_S = 0.1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,12 @@ class Journal(Protocol):
     """Where reservations are written down before their requests are sent, so that no kill loses them."""
 
     def reserve(self, trial_id: str, usd: Decimal, role: Role) -> int:
-        """Write a reservation down; its number."""
+        """Write a reservation down; its number.
+
+        Raises:
+            BudgetHeld: Other processes spend of the same budget, and hold what is left of it.
+            BudgetExhausted: They have spent what was left.
+        """
         ...
 
     def settle(self, number: int, usd: Decimal) -> None:
@@ -253,12 +261,11 @@ class TrialPurse:
         usd = self._most_usd(most)
         self._refuse(usd, most.tokens)
         if not self._budget.reserve(usd, most.tokens):
-            raise TargetUnavailable(
-                "a request failed, and other requests hold what its next try could cost",
-                code="budget-held",
-                hint="go on with --resume RUN --retry-errors, or give a bigger --budget",
-            )
-        return self._holding(usd, self._costing(most))
+            raise _held_by_others()
+        try:
+            return self._holding(usd, self._costing(most))
+        except BudgetHeld as error:
+            raise _held_by_others() from error
 
     async def hold_turn(self) -> Holding:
         """Hold back what a turn can cost at most, where the target can't be limited.
@@ -277,8 +284,17 @@ class TrialPurse:
 
     async def _hold(self, usd: Decimal, costing: Costing, what: str) -> Holding:
         self._refuse(usd, what)
-        await self._budget.reserve_in_turn(usd, what)
-        return self._holding(usd, costing)
+        clock = self._budget.clock
+        until = clock.monotonic() + _PATIENCE_S
+        while True:
+            await self._budget.reserve_in_turn(usd, what)
+            try:
+                return self._holding(usd, costing)
+            except BudgetHeld as error:
+                if clock.monotonic() >= until:
+                    raise BudgetExhausted(str(error)) from error
+            with current_log().waiting(clock):
+                await asyncio.sleep(_LOOK_AGAIN_S)
 
     def _holding(self, usd: Decimal, costing: Costing) -> Holding:
         try:
@@ -369,6 +385,14 @@ class Holding:
         self._budget.settle(self._usd, spent)
         if is_certain:  # what stays unsettled in the journal counts in full
             self._budget.journal.settle(self._number, spent)
+
+
+def _held_by_others() -> TargetUnavailable:
+    return TargetUnavailable(
+        "a request failed, and other requests hold what its next try could cost",
+        code="budget-held",
+        hint="go on with --resume RUN --retry-errors, or give a bigger --budget",
+    )
 
 
 def pays(target: Target) -> str:

@@ -6,6 +6,8 @@ from decimal import Decimal
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from harness.cost.prices import dollars
+from harness.errors import BudgetExhausted, BudgetHeld
 from harness.results import Role, Spending
 from harness.store.tables import spending, trials
 
@@ -17,6 +19,24 @@ def reserve(
     values = {"run_id": run_id, "trial_id": trial_id, "reserved_pico_usd": usd, "role": role}
     made = connection.execute(insert(spending), values)
     return int(next(iter(made.inserted_primary_key or ())))
+
+
+def refuse_above(connection: Connection, run_id: str, usd: Decimal, limit_usd: Decimal) -> None:
+    """Refuse an amount that a suite run can't pay beside all that it spent and holds back.
+
+    Raises:
+        BudgetExhausted: It is too much.
+        BudgetHeld: It is too much for now.
+    """
+    found = spent(connection, run_id)
+    taken_usd, held_usd = (found.spent_usd, found.unknown_usd) if found else (Decimal(0), Decimal(0))
+    if taken_usd + usd <= limit_usd:
+        return
+    told = f"the next request could cost {dollars(usd)}, and of the budget of {dollars(limit_usd)}"
+    if taken_usd - held_usd + usd <= limit_usd:
+        raise BudgetHeld(f"{told} other requests hold {dollars(held_usd)} back")
+    left_usd = max(limit_usd - taken_usd + held_usd, Decimal(0))
+    raise BudgetExhausted(f"{told} {dollars(left_usd)} is left")
 
 
 def settle(connection: Connection, number: int, usd: Decimal) -> None:

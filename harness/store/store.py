@@ -189,6 +189,13 @@ class Store:
             row = self._run_row(connection, run_id)
             connection.execute(update(suite_runs).where(suite_runs.c.id == row.id), {"planned": planned})
 
+    def add_planned(self, run_id: str, more: int) -> None:
+        """Notes that a suite run has further trials; several processes may do so at the same time."""
+        with self._writing() as connection:
+            row = self._run_row(connection, run_id)
+            values = {"planned": suite_runs.c.planned + more}
+            connection.execute(update(suite_runs).where(suite_runs.c.id == row.id).values(values))
+
     def change_settings(self, run_id: str, changed: Mapping[str, Any]) -> None:
         """Notes settings that a suite run goes on with instead of those it began with."""
         with self._writing() as connection:
@@ -196,9 +203,32 @@ class Store:
             settings = msgspec.json.encode(msgspec.json.decode(row.settings) | dict(changed)).decode()
             connection.execute(update(suite_runs).where(suite_runs.c.id == row.id), {"settings": settings})
 
-    def reserve_spending(self, run_id: str, trial_id: str, usd: Decimal, role: Role = "assistant") -> int:
-        """Writes down what a request can cost before it is sent; the number to settle it by."""
+    def reserve_spending(
+        self,
+        run_id: str,
+        trial_id: str,
+        usd: Decimal,
+        role: Role = "assistant",
+        *,
+        limit_usd: Decimal | None = None,
+    ) -> int:
+        """Writes down what a request can cost before it is sent; the number to settle it by.
+
+        Args:
+            run_id: The suite run.
+            trial_id: Whose request it is.
+            usd: The most that it can cost.
+            role: Who is paid.
+            limit_usd: What the suite run may spend, when several processes spend of it.
+
+        Raises:
+            BudgetExhausted: There is not so much left.
+            BudgetHeld: There may be, when requests under way have ended.
+        """
         with self._writing() as connection:
+            if limit_usd is not None:
+                self._run_row(connection, run_id, alone=True)
+                ledger.refuse_above(connection, run_id, usd, limit_usd)
             return ledger.reserve(connection, run_id, trial_id, usd, role)
 
     def settle_spending(self, number: int, usd: Decimal) -> None:
@@ -320,10 +350,12 @@ class Store:
             row = connection.execute(query).one_or_none()
         return f"trial {row.trial_id} of suite run {row.run_id}" if row else f"the row of trial {number}"
 
-    def _run_row(self, connection: Connection, run_id: str) -> Row[Any]:
+    def _run_row(self, connection: Connection, run_id: str, *, alone: bool = False) -> Row[Any]:
         query = select(suite_runs).order_by(suite_runs.c.started_at.desc(), suite_runs.c.id.desc()).limit(1)
         if run_id != LATEST:
             query = query.where(suite_runs.c.id == run_id)
+        if alone:  # nobody else gets it until this transaction ends; SQLite has one writer at a time anyway
+            query = query.with_for_update()
         row = connection.execute(query).one_or_none()
         if row is None:
             raise self._unknown_run(connection, run_id)

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 
@@ -88,6 +89,27 @@ class MinuteLimit:
         # What left the window no longer counts there; how fast things go is put right all the same.
         still_counts = bool(self._spent) and spent.at >= self._spent[0].at
         self._add(more, counts=still_counts)
+
+    def change(self, at: float, more: int) -> None:
+        """What was taken at a time, which is as ``kept`` tells it, turned out to be more, or less."""
+        spent = next((each for each in self._spent if each.at == at), None)
+        if spent is not None:
+            spent.amount += more
+        self._add(more, counts=spent is not None)
+
+    def kept(self, rounded: Callable[[float], float]) -> list[Any]:
+        """All of it as plain JSON; what was spent at times that are rounded to the same is one."""
+        spent: dict[float, int] = {}
+        for each in self._spent:
+            spent[rounded(each.at)] = spent.get(rounded(each.at), 0) + each.amount
+        return [self._level, self._level_at, list(spent.items())]
+
+    def restore(self, kept: list[Any] | None) -> None:
+        """Go on where another one was kept; with None from the beginning."""
+        if kept is not None:
+            self._level, self._level_at, spent = kept
+            self._spent = deque(Spent(at, amount) for at, amount in spent)
+            self._sum = sum(each.amount for each in self._spent)
 
     def _add(self, amount: int, *, counts: bool = True) -> None:
         self._sum += amount if counts else 0

@@ -18,6 +18,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.targets.limits import AdaptiveLimit, Limits, MinuteLimit, Spent, ToldLimit, told_limits
 from harness.targets.outgoing import Outgoing, TokenEstimates, TryFailed, total_tokens
 from harness.targets.request_log import current_log
+from harness.targets.turnstile import Turnstile
 from harness.trace.records import Attempt
 
 _T = TypeVar("_T")
@@ -85,6 +86,7 @@ class Traffic:
         clock: What waits are measured by.
         sleep: How to wait.
         seed: Of the jitter between tries.
+        turnstile: Where other processes' requests are counted too, instead of here alone.
     """
 
     def __init__(
@@ -94,6 +96,7 @@ class Traffic:
         clock: Clock = SYSTEM_CLOCK,
         sleep: Callable[[float], Awaitable[object]] = asyncio.sleep,
         seed: int = 0,
+        turnstile: Turnstile | None = None,
     ) -> None:
         self._limits = limits or Limits()
         self._clock = clock
@@ -101,8 +104,11 @@ class Traffic:
         self._random = random.Random(seed)
         self._flight = AdaptiveLimit(self._limits.concurrency)
         now = clock.monotonic()
-        self._requests = _minute(self._limits.requests_per_minute, now)
-        self._tokens = _minute(self._limits.tokens_per_minute, now)
+        self._turnstile = turnstile
+        self._turned_away_s = 0.0
+        self._passed: Spent | None = None
+        self._requests = _minute(None if turnstile else self._limits.requests_per_minute, now)
+        self._tokens = _minute(None if turnstile else self._limits.tokens_per_minute, now)
         self._told_requests = ToldLimit(self._limits.max_wait_s)
         self._told_tokens = ToldLimit(self._limits.max_wait_s)
         self._estimates = TokenEstimates()
@@ -239,6 +245,8 @@ class Traffic:
             return None
         self._told_tokens.take(tokens)
         self._tokens_under_way += tokens
+        if self._turnstile:
+            return self._passed
         return self._tokens.take(tokens, self._clock.monotonic()) if self._tokens else None
 
     async def _line_up(self, tokens: int) -> None:
@@ -253,7 +261,7 @@ class Traffic:
             self._queued -= 1
 
     async def _until_something_changes(self, tokens: int) -> None:
-        wait_s = self._wait_s(tokens)
+        wait_s = max(self._wait_s(tokens), self._turned_away_s)
         if wait_s > 0:
             await self._sleep(max(wait_s, _LEAST_SLEEP_S))
         else:
@@ -261,7 +269,13 @@ class Traffic:
             await self._left.wait()
 
     def _may_go(self, tokens: int) -> bool:
-        return self._flight.has_room and self._wait_s(tokens) <= 0
+        """Whether a request goes now; at a turnstile it is counted then."""
+        self._turned_away_s = 0.0
+        if not self._flight.has_room or self._wait_s(tokens) > 0:
+            return False
+        if self._turnstile:
+            self._turned_away_s, self._passed = self._turnstile.enter(tokens)
+        return self._turned_away_s <= 0
 
     def _wait_s(self, tokens: int) -> float:
         now = self._clock.monotonic()
@@ -291,12 +305,15 @@ class Traffic:
 
     @property
     def _counts_tokens(self) -> bool:
-        return self._tokens is not None or self._told_tokens.is_known
+        is_shared = self._turnstile is not None and self._turnstile.counts_tokens
+        return self._tokens is not None or is_shared or self._told_tokens.is_known
 
     def correct(self, kind: str, spent: Spent | None, tokens: int) -> None:
         """A request turned out to cost so many tokens."""
         self._estimates.learn(kind, tokens)
-        if self._tokens and spent:
+        if self._turnstile and spent:
+            self._turnstile.correct(spent, tokens)
+        elif self._tokens and spent:
             self._tokens.correct(spent, tokens)
 
     def slow_down(self, number: int) -> None:

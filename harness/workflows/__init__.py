@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from harness.workflows.in_ci import tell_of_comparisons, tell_of_run, tell_of_verdict, write_code_quality
     from harness.workflows.jobs import Job, load, plan_of
     from harness.workflows.over_time import drifting, flakiness
+    from harness.workflows.piecewise import PiecewiseRun, conclude, more_planned
     from harness.workflows.rescoring import Rescored, rescore
-    from harness.workflows.running import Control, Listener, evaluate, resume, start
+    from harness.workflows.running import Control, Listener, Part, evaluate, resume, start
     from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
     from harness.workflows.verdicts import (
         gate_run,
@@ -36,12 +37,15 @@ __all__ = [
     "Forecast",
     "Job",
     "Listener",
+    "Part",
+    "PiecewiseRun",
     "Rescored",
     "Wanted",
     "calibrate",
     "clean",
     "compare_runs",
     "comparison_text",
+    "conclude",
     "drifting",
     "evaluate",
     "export",
@@ -51,6 +55,7 @@ __all__ = [
     "gate_table",
     "left_behind",
     "load",
+    "more_planned",
     "plan_of",
     "plan_trials",
     "render",
@@ -80,12 +85,15 @@ _HOME = {
     "Forecast": "forecasting",
     "Job": "jobs",
     "Listener": "running",
+    "Part": "running",
+    "PiecewiseRun": "piecewise",
     "Rescored": "rescoring",
     "Wanted": "cleaning",
     "calibrate": "calibrating",
     "clean": "cleaning",
     "compare_runs": "comparing",
     "comparison_text": "comparing",
+    "conclude": "piecewise",
     "drifting": "over_time",
     "evaluate": "running",
     "export": "exporting",
@@ -95,6 +103,7 @@ _HOME = {
     "gate_table": "verdicts",
     "left_behind": "cleaning",
     "load": "jobs",
+    "more_planned": "piecewise",
     "plan_of": "jobs",
     "plan_trials": "verdicts",
     "render": "stored",

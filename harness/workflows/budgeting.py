@@ -25,9 +25,11 @@ class _InStore:
 
     store: Store
     run_id: str
+    limit_usd: Decimal | None = None
+    """What all processes may spend together; None where this one alone keeps to the budget."""
 
     def reserve(self, trial_id: str, usd: Decimal, role: Role) -> int:
-        return self.store.reserve_spending(self.run_id, trial_id, usd, role)
+        return self.store.reserve_spending(self.run_id, trial_id, usd, role, limit_usd=self.limit_usd)
 
     def settle(self, number: int, usd: Decimal) -> None:
         self.store.settle_spending(number, usd)
@@ -54,14 +56,21 @@ def refuse_unpayable(settings: Settings, plan: Plan, target: Target) -> None:
             budget.refuse_unpriced(variant.assistant.model)
 
 
-def budget_of(settings: Settings, store: Store, run_id: str, clock: Clock) -> Budget | None:
+def budget_of(
+    settings: Settings, store: Store, run_id: str, clock: Clock, *, is_part: bool = False
+) -> Budget | None:
     """The budget of a suite run, less what its earlier parts spent; None when there is none.
+
+    With ``is_part`` other processes spend of it at the same time, and the store tells what is left.
 
     Raises:
         BudgetError: Nobody knows what its earlier parts cost (code ``budget-unknown-past``).
     """
     if not settings.has_budget:
         return None
+    if is_part:
+        journal = _InStore(store, run_id, settings.budget_usd)
+        return Budget(limits_of(settings), prices=settings.price_book(), journal=journal, clock=clock)
     if unknown := store.carry_over_spending(run_id):
         raise BudgetError(
             f"{unknown} trials of run {run_id} ended before it had a budget, and nobody knows what they cost",

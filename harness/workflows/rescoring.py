@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from harness.clock import new_id
 from harness.errors import HarnessError
 from harness.judge.asking import Judge
 from harness.plan import Plan, Trial
@@ -20,7 +21,7 @@ from harness.trace.recording import Recording
 from harness.workflows.jobs import Job, load, plan_of, recalled, remembered
 from harness.workflows.judging import judge_of, refuse_unjudgeable, replaying_judge
 from harness.workflows.recorded import whole_trial
-from harness.workflows.running import Control, Work, new_id
+from harness.workflows.running import Control, Work
 from harness.workflows.stored import open_store
 
 TARGET = "rescore"

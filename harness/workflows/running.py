@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.clock import SYSTEM_CLOCK, Clock
+from harness.clock import SYSTEM_CLOCK, Clock, new_id
 from harness.cost.prices import PriceBook
 from harness.errors import RunError, SettingsError, StoreError
 from harness.judge.asking import Judge
@@ -32,6 +31,7 @@ from harness.suite.records import Suite
 from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
+from harness.targets.turnstile import Turnstile
 from harness.trace.records import Judgement, Trace
 from harness.trace.scrubbing import Scrubber
 from harness.workflows.budgeting import budget_of, refuse_unpayable
@@ -77,6 +77,19 @@ class Control:
     listeners: Sequence[Listener] = ()
     stop: Stop = field(default_factory=Stop)
     clock: Clock = SYSTEM_CLOCK
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one process does of a suite run that others may carry out too; it does not end the run.
+
+    Attributes:
+        run_id: The whole suite run.
+        turnstile: The limits that requests of all parts keep to together; None where there is one part.
+    """
+
+    run_id: str
+    turnstile: Turnstile | None = None
 
 
 def evaluate(
@@ -160,6 +173,7 @@ async def begin(
     *,
     play: Play = run,
     told: Mapping[str, Any] | None = None,
+    part: Part | None = None,
 ) -> SuiteRun:
     """Carry a plan out as a new suite run.
 
@@ -170,22 +184,21 @@ async def begin(
         control: How it is watched and stopped.
         play: Plays the trials.
         told: What the suite run says of itself beside its job.
+        part: The suite run that this is a part of, begun by the first part that comes to it.
     """
     _refuse_foreign_ids(plan, job.settings)
     refuse_recording_of_replay(job.settings)
-    traffic, run_id = _traffic(job.settings), new_id(control.clock)
+    traffic = _traffic(job.settings, part.turnstile if part else None)
+    run_id = part.run_id if part else new_id(control.clock)
     target = _target(job.settings, suites, traffic, run_id)  # before the run begins: there may be none
     _refuse_forgetting(plan, target)
     refuse_unpayable(job.settings, plan, target)
     judge = _judge(job.settings, suites, traffic, control.clock)
     with open_store(job.settings) as store:
-        work = Work(run_id, plan, job.settings, target, traffic, store, control, judge, play)
+        work = Work(
+            run_id, plan, job.settings, target, traffic, store, control, judge, play, is_part=part is not None
+        )
         return await work.begin({**remembered(job, suites), **(told or {})})
-
-
-def new_id(clock: Clock) -> str:
-    """A name for a suite run that begins now; sorted by name, runs are sorted by time."""
-    return f"{clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
 
 
 async def resume(
@@ -226,9 +239,9 @@ async def resume(
             return await work.carry_out(finished)
 
 
-def _traffic(settings: Settings) -> Traffic:
+def _traffic(settings: Settings, turnstile: Turnstile | None = None) -> Traffic:
     """What all requests of the run keep to; two runs side by side must not knock in step."""
-    return Traffic(settings.limits(), seed=os.getpid())
+    return Traffic(settings.limits(), seed=os.getpid(), turnstile=turnstile)
 
 
 def _target(settings: Settings, suites: Sequence[Suite], traffic: Traffic, run_id: str) -> Target:
@@ -325,6 +338,7 @@ class Work:
     control: Control
     judge: Judge | None = None
     play: Play = run
+    is_part: bool = False
 
     async def begin(self, told: dict[str, Any]) -> SuiteRun:
         """Begin the suite run and carry it out; ``told`` is what it says that it was asked for."""
@@ -337,8 +351,20 @@ class Work:
             settings=told,
         )
         with _saying_how_to_go_on(self.run_id):
-            self.store.begin_run(record)
+            self._note_beginning(record)
             return await self.carry_out()
+
+    def _note_beginning(self, record: SuiteRun) -> None:
+        try:
+            self.store.begin_run(record)
+        except StoreError as error:
+            if not self.is_part or error.code != "store-run-exists":  # another part was quicker
+                raise
+
+    def _note_end(self, status: RunStatus, ended_at: datetime) -> None:
+        """A part ends for itself alone: whoever shared the work out knows when all of it has ended."""
+        if not self.is_part:
+            self.store.finish_run(self.run_id, status, ended_at)
 
     async def carry_out(self, finished: Collection[str] = ()) -> SuiteRun:
         """Run what is left; results stand in the store in the order of the whole plan."""
@@ -384,11 +410,11 @@ class Work:
         finally:
             # Counted from the beginning: the time of day may have jumped meanwhile.
             ended_at = begun_at + timedelta(seconds=clock.monotonic() - begun)
-            await keeper.finish(lambda: self.store.finish_run(self.run_id, status, ended_at))
+            await keeper.finish(lambda: self._note_end(status, ended_at))
 
     async def _run_left(self, finished: Collection[str], keeper: Keeper) -> RunStatus:
         left = self.plan.without(finished)
-        budget = budget_of(self.settings, self.store, self.run_id, self.control.clock)
+        budget = budget_of(self.settings, self.store, self.run_id, self.control.clock, is_part=self.is_part)
         already = len(self.plan.trials) - len(left.trials)
         async with aclosing(self._events(left, budget)) as events:
             return await self._keep(events, keeper, already)

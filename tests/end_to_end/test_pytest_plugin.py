@@ -96,7 +96,9 @@ def test_workers_of_a_bare_pytest_collect_no_suite(project: Path) -> None:
 
 
 def test_loading_the_plugin_imports_nothing_heavy(project: Path) -> None:
-    code = "import sys, harness.pytest_plugin; print([m for m in sys.modules if m.startswith('harness')])"
+    code = (
+        "import sys, harness.pytest_plugin; print(sorted(m for m in sys.modules if m.startswith('harness')))"
+    )
     given = os.environ | {"PYTHONPATH": str(ROOT)}
     ran = subprocess.run([sys.executable, "-c", code], env=given, capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "['harness', 'harness.pytest_plugin']"
+    assert ran.stdout.strip() == "['harness', 'harness.pytest_plugin', 'harness.pytest_plugin.options']"

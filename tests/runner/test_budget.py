@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import virtual_time
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
@@ -18,7 +19,7 @@ from harness.clock import SYSTEM_CLOCK
 from harness.cost.charges import Charge
 from harness.cost.prices import ModelPrice, PriceBook
 from harness.cost.usage import Usage
-from harness.errors import BudgetError, BudgetExhausted, TargetUnavailable
+from harness.errors import BudgetError, BudgetExhausted, BudgetHeld, TargetUnavailable
 from harness.plan import Plan, Trial
 from harness.results import Score, TrialResult
 from harness.runner.budget import Budget, Limits
@@ -191,6 +192,43 @@ def test_a_journal_that_can_not_be_written_leaves_nothing_reserved() -> None:
 
     shared = budget("1.00", journal=Full())
     with pytest.raises(OSError, match="no space"):
+        shared.purse("a").hold_now(SMALL)
+    assert shared.reserved_usd == 0
+
+
+class Elsewhere:
+    """A journal that other processes write too; they hold all that is left for some time."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+
+    def reserve(self, trial_id: str, usd: Decimal, role: str) -> int:
+        self.times -= 1
+        if self.times >= 0:
+            raise BudgetHeld("other requests hold $1 back")
+        return 1
+
+    def settle(self, number: int, usd: Decimal) -> None:
+        return None
+
+
+def test_money_that_other_processes_hold_is_waited_for() -> None:
+    journal = Elsewhere(20)
+    shared = budget(journal=journal, clock=virtual_time.CLOCK)
+    virtual_time.run(shared.purse("a").hold(SMALL))
+    assert journal.times == -1 and shared.reserved_usd == USD("0.02")
+
+
+def test_money_that_never_comes_back_from_other_processes_is_gone() -> None:
+    shared = budget(journal=Elsewhere(10**9), clock=virtual_time.CLOCK)
+    with pytest.raises(BudgetExhausted, match="other requests hold"):
+        virtual_time.run(shared.purse("a").hold(SMALL))
+    assert shared.reserved_usd == 0
+
+
+def test_a_try_again_does_not_wait_for_other_processes() -> None:
+    shared = budget("1.00", journal=Elsewhere(1))
+    with pytest.raises(TargetUnavailable, match="what its next try could cost"):
         shared.purse("a").hold_now(SMALL)
     assert shared.reserved_usd == 0
 

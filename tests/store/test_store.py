@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness.errors import StoreError
+from harness.errors import BudgetExhausted, BudgetHeld, StoreError
 from harness.results import Score
 from harness.store.store import Store
 
@@ -214,3 +214,27 @@ def test_a_killed_writer_loses_no_trial_that_was_added(tmp_path, trials):
     with sqlite3.connect(path) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
+
+
+def test_processes_that_spend_of_one_budget_never_hold_more_than_it(location, run):
+    limit = Decimal("1.00")
+    with Store.open(location) as one, Store.open(location) as other:
+        one.begin_run(run())
+        first = one.reserve_spending(run().id, "a", Decimal("0.60"), limit_usd=limit)
+        with pytest.raises(BudgetHeld, match=r"other requests hold \$0.6"):
+            other.reserve_spending(run().id, "b", Decimal("0.50"), limit_usd=limit)
+        one.settle_spending(first, Decimal("0.20"))
+        second = other.reserve_spending(run().id, "b", Decimal("0.50"), limit_usd=limit)
+        other.settle_spending(second, Decimal("0.50"))
+        with pytest.raises(BudgetExhausted, match=r"of the budget of \$1.00 \$0.30 is left"):
+            one.reserve_spending(run().id, "c", Decimal("0.40"), limit_usd=limit)
+        spent = one.spending(run().id)
+    assert spent is not None and spent.spent_usd == Decimal("0.70") and spent.requests == 2
+
+
+def test_several_processes_add_trials_that_nobody_planned(location, run):
+    with Store.open(location) as one, Store.open(location) as other:
+        one.begin_run(run(planned=3))
+        one.add_planned(run().id, 1)
+        other.add_planned(run().id, 2)
+        assert one.run().planned == 6

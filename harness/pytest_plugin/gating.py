@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from harness.compare.gate import GateVerdict, RuleVerdict
     from harness.compare.rules import RuleFile
 
-_GREEN = "green"
 _MARGIN = 0.05
 _RULES: pytest.StashKey[RuleFile] = pytest.StashKey()
 _BASELINE = pytest.StashKey[str | None]()
@@ -50,7 +49,7 @@ def _rules(config: pytest.Config) -> RuleFile:
 def _baseline(config: pytest.Config) -> str | None:
     """The run to compare with; the newest one is named now, for soon it will be this session's."""
     given: str | None = config.getoption("harness_baseline")
-    if given is None or given == _GREEN:
+    if given is None or workflows.is_searched(given):
         return given
     return workflows.stored_run(options.settings_of(config), given).id
 
@@ -148,7 +147,7 @@ def _fail(session: pytest.Session) -> None:
 def _lines(gate: GateVerdict) -> Iterator[str]:
     against = f" against {gate.baseline}" if gate.baseline else ""
     yield f"gate: {gate.verdict}{against}"
-    yield from (f"  {reason}" for reason in (*gate.changed, *gate.quarantines.reasons()))
+    yield from (f"  {reason}" for reason in (*gate.unfit, *gate.quarantines.reasons()))
     for rule in gate.rules:
         yield f"  {rule.rule}: {rule.verdict}: {rule.reasons[0]}"
         yield from (f"    {line}" for line in _more(rule))

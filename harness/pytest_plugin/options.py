@@ -77,7 +77,11 @@ def add(parser: pytest.Parser) -> None:
     option("record", "FILE", "keep every answer in this file")
     option("replay", "FILE", "answer from such a file, without any request")
     option("gate", "RULES", "judge the whole session by the rules of this TOML file")
-    option("baseline", "RUN", "compare the session with this stored run, or the newest 'green' one")
+    option(
+        "baseline",
+        "RUN",
+        "compare the session with this stored run, the newest 'green' one, or the newest of 'branch:NAME'",
+    )
     told = "whether a session that the gate can't decide fails, as by default, or passes"
     group.addoption(f"{PREFIX}on-inconclusive", choices=("fail", "pass"), default="fail", help=told)
     parser.addini("harness_assistant", "assistant file of the fixture 'assistant'")

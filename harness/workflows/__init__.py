@@ -9,6 +9,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from harness.workflows.baselines import is_searched
     from harness.workflows.calibrating import Calibrated, calibrate
     from harness.workflows.cleaning import Cleaning, Wanted, clean, left_behind
     from harness.workflows.comparing import compare_runs, comparison_text, to_be_run, write_comparisons
@@ -53,6 +54,7 @@ __all__ = [
     "forecast",
     "gate_run",
     "gate_table",
+    "is_searched",
     "left_behind",
     "load",
     "more_planned",
@@ -101,6 +103,7 @@ _HOME = {
     "forecast": "forecasting",
     "gate_run": "verdicts",
     "gate_table": "verdicts",
+    "is_searched": "baselines",
     "left_behind": "cleaning",
     "load": "jobs",
     "more_planned": "piecewise",

@@ -31,17 +31,20 @@ from typing import Any
 from harness.results import Score
 from harness.scorers import deeds, facts, lexical, material, risk, token_model, wording
 from harness.scorers.claims import Sentence, sorted_out
+from harness.scorers.condensing import condensed, is_long
 from harness.scorers.evidence import Evidence, Window, content_words
 from harness.scorers.interface import Check, Scene
 from harness.scorers.languages import language_of
-from harness.scorers.markers import without_markers
+from harness.scorers.markers import without_controls, without_markers
 from harness.scorers.verdicts import Verdict, Verdicts
 from harness.suite.records import GroundedExpectation
+from harness.text import content_stems, one_line
 from harness.trace.records import TurnTrace
 
 THRESHOLD: float = risk.answer_threshold()
 """Probability of :func:`score_answers` from which an answer counts as unsupported; from training rows."""
 
+_LONGEST_TOLD = 60  # characters of a value that an error quotes
 _SHOWN = 400  # characters of evidence kept beside a sentence
 _TO_THE_USER = re.compile(r"\b(?:you|your|yours)\b", re.IGNORECASE)
 _HOLDS = 0.8  # share of a question's words that stand together where its answer is likely to be
@@ -288,18 +291,46 @@ def _answered_by(scene: Scene, turn: int, bench: _Bench) -> dict[str, Any] | Non
 def score_answers(questions: Iterable[str], contexts: Iterable[str], answers: Iterable[str]) -> list[float]:
     """For each answer the probability, 0 to 1, that it says something its context does not support.
 
-    An answer without any claim (empty, only questions or courtesies) has 0, one without any context 1. The
-    three must be of one length. :data:`THRESHOLD` turns a probability into a verdict.
+    An answer without any claim (empty, only questions or courtesies) has 0, one without any context 1.
+    :data:`THRESHOLD` turns a probability into a verdict. Of an answer of more than 20,000 characters or 500
+    sentences every sentence is weighed by its words, and those most at risk, so many, are judged
+    (:mod:`harness.scorers.condensing`).
+
+    Raises:
+        TypeError: One of the three is a single text, or something in it is no text.
+        ValueError: They are not of one length.
     """
-    return [_unsupported(*row) for row in zip(questions, contexts, answers, strict=True)]
+    given = {"questions": questions, "contexts": contexts, "answers": answers}
+    columns = [_texts(name, texts) for name, texts in given.items()]
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        found = ", ".join(f"{length} {name}" for name, length in zip(given, lengths, strict=True))
+        raise ValueError(f"{found}: there must be as many of each; give '' where there is no question")
+    return [_unsupported(*row) for row in zip(*columns, strict=True)]
+
+
+def _texts(name: str, texts: object) -> list[str]:
+    """One argument as a list of texts."""
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise TypeError(f"{name} must be a list of texts, one for each answer, not {_told(texts)}")
+    column = list(texts)
+    for index, text in enumerate(column):
+        if not isinstance(text, str):
+            raise TypeError(f"{name}[{index}] is {_told(text)}; it must be a text, '' where there is none")
+    return column
+
+
+def _told(value: object) -> str:
+    return "None" if value is None else f"{type(value).__name__} {one_line(repr(value), _LONGEST_TOLD)}"
 
 
 def unsupported_spans(question: str, context: str, answer: str) -> list[tuple[int, int]]:
     """The ranges of characters of an answer that its context does not seem to support, in order.
 
-    Without the model these are the whole sentences that the comparison of words finds unsupported.
+    Without the model these are the whole sentences that the comparison of words finds unsupported. They lie
+    in the first 60,000 characters: what follows is not looked at here.
     """
-    model = token_model.default()
+    model, context = token_model.default(), without_controls(context)
     if model and content_words(context):
         return risk.doubted(model.risks(question, context, without_markers(answer)))
     compared = lexical.compare(question, context, answer)
@@ -308,6 +339,9 @@ def unsupported_spans(question: str, context: str, answer: str) -> list[tuple[in
 
 
 def _unsupported(question: str, context: str, answer: str) -> float:
+    context = without_controls(context)
+    if is_long(answer):
+        answer = condensed(answer, {*content_stems(question), *content_stems(context)})
     compared = lexical.compare(question, context, answer)
     if compared is None:
         return 0.0

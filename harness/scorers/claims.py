@@ -73,6 +73,13 @@ def sorted_out(text: str, phrases: Sequence[str] = ()) -> list[Sentence]:
     return found
 
 
+def is_cut_off(text: str) -> bool:
+    """Whether an answer has more than :func:`sorted_out` looks at."""
+    if len(text) > wording.LONGEST_TEXT:
+        return True
+    return len(text) > MOST_SENTENCES and len(wording.sentences_of(without_code(text))) > MOST_SENTENCES
+
+
 def header_rows(spans: Sequence[Span]) -> frozenset[int]:
     """Which sentences are the header of a Markdown table: they name columns and claim nothing."""
     return frozenset(

@@ -208,6 +208,32 @@ def test_a_long_answer_says_that_it_was_cut_off(talk: Any) -> None:
     assert score.value == 1.0
 
 
+def test_many_short_sentences_are_said_to_be_cut_off(talk: Any) -> None:
+    answer = "It is so. " * 1_200
+    assert talk.one([talk.turn(answer, talk.search(talk.WARRANTY))], {"grounded": True}).evidence["cut_off"]
+
+
+GERMAN = "Die Garantie gilt nicht, wenn das Gehäuse der Kamera von Ihnen geöffnet worden ist."
+ENGLISH = "The warranty covers manufacturing defects for 24 months."
+
+
+@pytest.mark.parametrize("answer", [f"{ENGLISH} {GERMAN} Das gilt immer.", f"{GERMAN} Immer. {ENGLISH}"])
+def test_of_an_answer_in_two_languages_the_sentences_in_english_are_measured(talk: Any, answer: str) -> None:
+    score = talk.one([talk.turn(answer, talk.search(talk.WARRANTY))], {"grounded": True})
+    assert (score.value, score.evidence["claims"]) == (1.0, 1)
+    assert score.evidence["in_other_languages"] == 2
+    left = [one for one in score.evidence["sentences"] if one["text"] != ENGLISH]
+    assert {(one["label"], one["why"]) for one in left} == {
+        (None, "in another language, and only English is read")
+    }
+
+
+def test_an_answer_wholly_in_another_language_is_not_measured(talk: Any) -> None:
+    score = talk.one([talk.turn(GERMAN, talk.search(talk.WARRANTY))], {"grounded": True})
+    assert score.value is None
+    assert "in another language" in score.reason
+
+
 # --- whole answers -------------------------------------------------------------------------------------
 
 

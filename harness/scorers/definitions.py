@@ -64,7 +64,8 @@ DEFINITIONS: dict[str, Definition] = {
         "`in_other_languages` where claims were not measured",
         accuracy="measured against human labels and on pairs that differ in one fact (docs/benchmarks.md)",
         blind_spots="who did what to whom, a 'not' too many or too few in other words than the evidence's, "
-        "conditions and the order of events are often missed; arithmetic over the evidence; tables beyond single rows; English only",
+        "conditions and the order of events are often missed; arithmetic over the evidence; tables beyond "
+        "single rows; English only",
         inputs=("user", "answer", "passages", "calls"),
     ),
     "citations": Definition(

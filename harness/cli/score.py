@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _LONGEST = 300
 _INDENT = "    "
+_MOST_SENTENCES = 20  # that are shown without being asked for
+_WORST_FIRST = ("not supported", "not measured", "others", "supported", "no claim")
 
 
 @click.command("score")
@@ -33,9 +35,16 @@ _INDENT = "    "
 @click.option("--explain", is_flag=True, help="Say what each score measures, looked at and rests on.")
 @click.option("--check", "checks", multiple=True, metavar="CHECK", help="Only this check. Repeatable.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON, with nothing shortened.")
+@click.option("--all", "in_full", is_flag=True, help="With --explain: every sentence, not only the worst.")
 @options.store
 def command(
-    trial: str | None, run_id: str, explain: bool, checks: tuple[str, ...], as_json: bool, store: str | None
+    trial: str | None,
+    run_id: str,
+    explain: bool,
+    checks: tuple[str, ...],
+    as_json: bool,
+    in_full: bool,
+    store: str | None,
 ) -> None:
     """Show the scores of a stored TRIAL: its id, or the name of a conversation that was played once.
 
@@ -55,7 +64,7 @@ def command(
     if as_json:
         click.echo(json.dumps(explained.as_json(), indent=2, ensure_ascii=False))
         return
-    for line in _lines(explained, explain=explain):
+    for line in _lines(explained, explain=explain, most=None if in_full else _MOST_SENTENCES):
         click.echo(line)
 
 
@@ -77,7 +86,7 @@ def _is_of(name: str, check: str) -> bool:
     return name == check or name.startswith(f"{check}.")
 
 
-def _lines(explained: Explained, *, explain: bool) -> Iterator[str]:
+def _lines(explained: Explained, *, explain: bool, most: int | None) -> Iterator[str]:
     from harness.reporters.wording import quarantine
 
     result = explained.result
@@ -91,7 +100,7 @@ def _lines(explained: Explained, *, explain: bool) -> Iterator[str]:
             yield ""
         yield _safe(_headline(each.score))
         if explain:
-            yield from (f"{_INDENT}{_safe(line)}" for line in _explained(each))
+            yield from (f"{_INDENT}{_safe(line)}" for line in _explained(each, most))
 
 
 def _headline(score: Score) -> str:
@@ -109,7 +118,7 @@ def _value(value: bool | float | str) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _explained(each: Explanation) -> Iterator[str]:
+def _explained(each: Explanation, most: int | None) -> Iterator[str]:
     yield f"measures: {each.definition.definition}"
     yield f"formula: {each.definition.formula}"
     yield f"range: {each.definition.range}"
@@ -117,8 +126,7 @@ def _explained(each: Explanation) -> Iterator[str]:
         shown = [_passages(value)] if name == "passages" else map(_plain, value)
         yield from (f"looked at, {name}: {one}" for one in shown)
     evidence = dict(each.score.evidence)
-    for sentence in evidence.pop("sentences", ()):
-        yield from _sentence(sentence)
+    yield from _sentences(evidence.pop("sentences", ()), most)
     for name, value in evidence.items():
         yield f"evidence, {name}: {_plain(value)}"
     yield f"accuracy: {each.definition.accuracy}"
@@ -134,6 +142,33 @@ def _passages(found: Sequence[dict[str, Any]]) -> str:
 
 def _page(passage: dict[str, Any]) -> str:
     return f", page {passage['page']}" if passage.get("page") else ""
+
+
+def _sentences(found: Sequence[Any], most: int | None) -> Iterator[str]:
+    """All sentences in their order, or of very many the worst, the worst first, and how many are left."""
+    if most is None or len(found) <= most:
+        for sentence in found:
+            yield from _sentence(sentence)
+        return
+    worst = sorted(found, key=_badness)
+    for sentence in worst[:most]:
+        yield from _sentence(sentence)
+    left = Counter(_kind_of_verdict(sentence) for sentence in worst[most:])
+    told = ", ".join(f"{count} {name}" for name, count in left.items())
+    yield f"and {len(found) - most:,} more sentences ({told}): --all shows every one in the answer's order"
+
+
+def _badness(sentence: Any) -> tuple[int, float]:
+    """Sorts what is not supported first, then what was not measured, what is, and what is no claim."""
+    name = _kind_of_verdict(sentence)
+    probability = sentence.get("unsupported_probability") if isinstance(sentence, dict) else None
+    return _WORST_FIRST.index(name), -(probability or 0.0)
+
+
+def _kind_of_verdict(sentence: Any) -> str:
+    if not isinstance(sentence, dict) or "supported" not in sentence:
+        return "others"
+    return "no claim" if not sentence.get("claim") else _verdict(sentence).partition(" (")[0]
 
 
 def _sentence(sentence: Any) -> Iterator[str]:

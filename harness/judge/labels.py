@@ -117,8 +117,6 @@ class _Labels:
             return []
         header = lines[0] if lines else []
         self._check_header(header)
-        if self.problems:
-            return []
         columns = [cell.text.strip() for cell in header]
         self.rows = len(lines) - 1
         found = (self._row(dict(zip(columns, row, strict=False)), row, len(columns)) for row in lines[1:])
@@ -156,15 +154,15 @@ class _Labels:
         if "rubric" in row and row["rubric"].text.strip() not in ("", self._name):
             return None
         before = len(self.problems)
-        label = row["label"].text.strip()
-        if label not in self._rubric.names:
+        label = row["label"].text.strip() if "label" in row else ""
+        if "label" in row and label not in self._rubric.names:
             hint = f"labels of {self._name!r}: {', '.join(self._rubric.names)}; leave rows out that have none"
             self._mistake(f"{label!r} is no label of the rubric {self._name!r}", row["label"], hint)
         for name in ("answer", *(("against",) if self._rubric.compares else ())):
-            if not row[name].text.strip():
+            if name in row and not row[name].text.strip():
                 self._mistake(f"the {name} is empty", row[name], "there is nothing to judge: remove the row")
         material = self._material(row)
-        if len(self.problems) > before:
+        if len(self.problems) > before or "label" not in row:
             return None
         named = row["id"].text.strip() if "id" in row else ""
         return LabelledRow(named or f"line {cells[0].line}", label, material)
@@ -176,9 +174,10 @@ class _Labels:
         talk = list(self._talk(row.get("talk")))
         if user := text("user"):
             talk.append(("user", user))
-        shown = tuple((name, self._shown(name, row[name])) for name in dict.fromkeys(self._rubric.shows))
+        wanted = [name for name in dict.fromkeys(self._rubric.shows) if name in row]
+        shown = tuple((name, self._shown(name, row[name])) for name in wanted)
         against = text("against") if self._rubric.compares else None
-        return Material(tuple(talk), row["answer"].text, shown, against, text("reference"))
+        return Material(tuple(talk), text("answer") or "", shown, against, text("reference"))
 
     def _talk(self, cell: Cell | None) -> Iterator[tuple[str, str]]:
         for each in self._list(cell, "talk"):

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from harness.scorers import courtesies, escalation, wording
-from harness.text import content_stems
+from harness.text import Span, content_stems
 
 Kind = Literal[
     "claim",
@@ -32,6 +33,7 @@ MOST_SENTENCES = 1_000
 _FENCE = re.compile(r"```.*?(?:```|\Z)", re.DOTALL)
 _LIST_ITEM = re.compile(r"\s*(?:[-*•–▪◦]|\(?\d{1,3}[.)])\s+")
 _TITLE = re.compile(r"^\s*(?:#{1,6}\s+.*|\*\*[^*]{1,80}\*\*:?|__[^_]{1,80}__:?)\s*$", re.DOTALL)
+_UNDER_HEADER = re.compile(r"[\s|:]*-[\s|:-]*")  # the row of dashes below a table's header
 _LEAD_IN_WORDS = 22
 # After these a list only spells out what the assistant can do or asks.
 _PASSED_ON: frozenset[Kind] = frozenset({"redirection", "abstention", "question", "pleasantry", "handover"})
@@ -58,9 +60,11 @@ def sorted_out(text: str, phrases: Sequence[str] = ()) -> list[Sentence]:
     """
     found: list[Sentence] = []
     lead: Kind | None = None
-    for span in wording.sentences_of(_without_code(text))[:MOST_SENTENCES]:
+    spans = wording.sentences_of(without_code(text))[:MOST_SENTENCES]
+    headers = header_rows(spans)
+    for index, span in enumerate(spans):
         is_item = bool(_LIST_ITEM.match(span.text))
-        kind = kind_of(span.text, phrases)
+        kind = "heading" if index in headers else kind_of(span.text, phrases)
         if is_item and lead and kind == "claim" and not wording.carries_facts(_LIST_ITEM.sub("", span.text)):
             kind = lead
         if not is_item:
@@ -69,7 +73,23 @@ def sorted_out(text: str, phrases: Sequence[str] = ()) -> list[Sentence]:
     return found
 
 
-def _without_code(text: str) -> str:
+def is_cut_off(text: str) -> bool:
+    """Whether an answer has more than :func:`sorted_out` looks at."""
+    if len(text) > wording.LONGEST_TEXT:
+        return True
+    return len(text) > MOST_SENTENCES and len(wording.sentences_of(without_code(text))) > MOST_SENTENCES
+
+
+def header_rows(spans: Sequence[Span]) -> frozenset[int]:
+    """Which sentences are the header of a Markdown table: they name columns and claim nothing."""
+    return frozenset(
+        index
+        for index, (row, below) in enumerate(pairwise(spans))
+        if "|" in row.text and "|" in below.text and _UNDER_HEADER.fullmatch(below.text)
+    )
+
+
+def without_code(text: str) -> str:
     """Fenced code blanked out: nobody's documents support a program."""
     return _FENCE.sub(lambda match: re.sub(r"[^\n]", " ", match.group()), text)
 

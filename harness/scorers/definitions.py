@@ -58,13 +58,14 @@ DEFINITIONS: dict[str, Definition] = {
         formula="supported claims / claims; at least `min`. A claim is unsupported when a number, name, "
         "address or negation of it plainly differs, or when the calibrated probability of words and model "
         "reaches the threshold",
-        range="0 to 1; no value without claims, without texts of evidence, or in another language than "
-        "English",
+        range="0 to 1; no value without claims, without texts of evidence, or without a claim in English",
         evidence="`sentences` with offsets, kind, label, probability, why, `doubts` and the best passage "
-        "(document, page, chunk, offsets); `claims`, `supported_claims`, `against`, `cut_off`, `model`",
+        "(document, page, chunk, offsets); `claims`, `supported_claims`, `against`, `cut_off`, `model`, "
+        "`in_other_languages` where claims were not measured",
         accuracy="measured against human labels and on pairs that differ in one fact (docs/benchmarks.md)",
-        blind_spots="who did what to whom, conditions and the order of events are often missed; arithmetic "
-        "over the evidence; tables beyond single rows; English only",
+        blind_spots="who did what to whom, a 'not' too many or too few in other words than the evidence's, "
+        "conditions and the order of events are often missed; arithmetic over the evidence; tables beyond "
+        "single rows; English only",
         inputs=("user", "answer", "passages", "calls"),
     ),
     "citations": Definition(

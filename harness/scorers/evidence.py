@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
 from harness.scorers import facts
+from harness.scorers.markers import without_controls
 from harness.text import fold, sentences, words
 
 MOST_EVIDENCE = 600_000  # characters of passages that are indexed
@@ -134,10 +135,10 @@ class Evidence:
             if not passage.text.strip() or passage.text in seen:
                 continue
             self.cut_off = self.cut_off or size + len(passage.text) > MOST_EVIDENCE
-            text = passage.text[: max(0, MOST_EVIDENCE - size)]
+            text = without_controls(passage.text[: max(0, MOST_EVIDENCE - size)])
             size += len(text)
             seen.add(passage.text)
-            self.passages.append(passage)
+            self.passages.append(replace(passage, text=without_controls(passage.text)))
             self.units.extend(_units(len(self.passages) - 1, text))
 
     def __bool__(self) -> bool:

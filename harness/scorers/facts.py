@@ -123,9 +123,10 @@ def _value(digits: str) -> str:
     return digits.lstrip("0") or "0" if digits.isdigit() else digits
 
 
-def spelt_numbers(text: str) -> set[str]:
+@lru_cache(maxsize=4_096)
+def spelt_numbers(text: str) -> frozenset[str]:
     """The values of numbers written as words: they confirm digits, but need no confirmation."""
-    return {_SPELT[word.text] for word in words(fold(text)) if word.text in _SPELT}
+    return frozenset(_SPELT[word.text] for word in words(fold(text)) if word.text in _SPELT)
 
 
 def addresses(text: str) -> set[str]:

@@ -6,7 +6,8 @@ told of themselves counts for sentences that speak to them ("your ..."). Words a
 tokens reads answer and evidence together (:mod:`harness.scorers.verdicts`). The value is the share of
 claims that are supported (0 to 1); it must reach ``min``.
 
-No value when there is no claim, when the answer is not in English, or when the target tells no text of what
+Sentences in another language are not measured and counted in ``in_other_languages``. No value when there is
+no claim, when no claim is in English, or when the target tells no text of what
 it found. Claims without any search, where the assistant has file_search, are unsupported: value 0.
 
 Evidence: ``sentences``, a list of ``{text, start, end, kind, claim, label, supported, support,
@@ -30,18 +31,21 @@ from typing import Any
 
 from harness.results import Score
 from harness.scorers import deeds, facts, lexical, material, risk, token_model, wording
-from harness.scorers.claims import Sentence, sorted_out
+from harness.scorers.claims import Sentence, is_cut_off, sorted_out
+from harness.scorers.condensing import condensed, is_long
 from harness.scorers.evidence import Evidence, Window, content_words
 from harness.scorers.interface import Check, Scene
 from harness.scorers.languages import language_of
-from harness.scorers.markers import without_markers
+from harness.scorers.markers import without_controls, without_markers
 from harness.scorers.verdicts import Verdict, Verdicts
 from harness.suite.records import GroundedExpectation
+from harness.text import content_stems, one_line
 from harness.trace.records import TurnTrace
 
 THRESHOLD: float = risk.answer_threshold()
 """Probability of :func:`score_answers` from which an answer counts as unsupported; from training rows."""
 
+_LONGEST_TOLD = 60  # characters of a value that an error quotes
 _SHOWN = 400  # characters of evidence kept beside a sentence
 _TO_THE_USER = re.compile(r"\b(?:you|your|yours)\b", re.IGNORECASE)
 _HOLDS = 0.8  # share of a question's words that stand together where its answer is likely to be
@@ -69,13 +73,14 @@ class GroundingScorer:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One sentence of an answer; ``verdict`` is None for what is no claim."""
+    """One sentence of an answer; ``verdict`` is None for what is no claim, or is ``foreign``: not English."""
 
     turn: int
     sentence: Sentence
     verdict: Verdict | None = None
     evidence: Evidence | None = None
     was_retrieved: bool | None = None
+    foreign: bool = False
 
     @property
     def label(self) -> str | None:
@@ -99,12 +104,18 @@ class _Bench:
         turns = self._scene.trace.turns[: index + 1]
         answer = turns[-1].answer
         found = sorted_out(answer, self._scene.assistant.escalation.phrases)
-        if not any(sentence.kind == "claim" for sentence in found):
-            return [_Judged(index, sentence) for sentence in found]
+        foreign = _foreign(answer, found)
+        if not any(one.kind == "claim" and one not in foreign for one in found):
+            return [_Judged(index, one, foreign=one in foreign) for one in found]
         told = " ".join(material.told(self._scene, turns))
         retrieved, documents = self._verdicts(turns, told)
         user = facts.stems_of_text(told)
-        return [self._on(index, sentence, turns, user, retrieved, documents) for sentence in found]
+        return [
+            _Judged(index, sentence, foreign=True)
+            if sentence in foreign
+            else self._on(index, sentence, turns, user, retrieved, documents)
+            for sentence in found
+        ]
 
     def evidence(self, index: int) -> Evidence:
         """What the answer of a turn may rest on."""
@@ -148,7 +159,7 @@ class _Bench:
 def _score(check: Check, scene: Scene, judged: Sequence[_Judged], wanted: GroundedExpectation) -> Score:
     claims = [one for one in judged if one.verdict]
     supported = [one for one in claims if one.verdict and one.verdict.supported]
-    why_not = _unmeasurable(check, scene, claims, wanted)
+    why_not = _no_claim(check, scene, judged) or _unmeasurable(check, scene, wanted)
     share = None if why_not else len(supported) / len(claims)
     passed = None if share is None else share >= wanted.min
     model = token_model.default()
@@ -164,21 +175,30 @@ def _score(check: Check, scene: Scene, judged: Sequence[_Judged], wanted: Ground
             "against": wanted.against,
             "claims": len(claims),
             "supported_claims": len(supported),
-            "cut_off": any(len(turn.answer) > wording.LONGEST_TEXT for turn in scene.turns(check)),
+            "cut_off": any(is_cut_off(turn.answer) for turn in scene.turns(check)),
             "model": model.name if model else None,
+            **_in_other_languages(judged),
             "sentences": [_shown(one, measured=share is not None) for one in judged],
         },
     )
 
 
-def _unmeasurable(
-    check: Check, scene: Scene, claims: Sequence[_Judged], wanted: GroundedExpectation
-) -> str | None:
-    if not claims:
-        said = "makes no claim" if scene.answer(check).strip() else "is empty"
-        return f"nothing to support: the answer {said}"
-    if _is_foreign(scene.answer(check)):
+def _in_other_languages(judged: Sequence[_Judged]) -> dict[str, int]:
+    """How many claims were not measured; nothing where all were."""
+    count = sum(one.foreign and one.sentence.kind == "claim" for one in judged)
+    return {"in_other_languages": count} if count else {}
+
+
+def _no_claim(check: Check, scene: Scene, judged: Sequence[_Judged]) -> str | None:
+    if any(one.verdict for one in judged):
+        return None
+    if _in_other_languages(judged):
         return "not measured: the answer is in another language, and only English is read"
+    said = "makes no claim" if scene.answer(check).strip() else "is empty"
+    return f"nothing to support: the answer {said}"
+
+
+def _unmeasurable(check: Check, scene: Scene, wanted: GroundedExpectation) -> str | None:
     turns = scene.turns_so_far(check)
     if wanted.against == "documents" or any(True for _ in material.found_in(turns)):
         return None
@@ -190,8 +210,31 @@ def _unmeasurable(
     return "there is no evidence to compare with: no search result, tool output or code log was captured"
 
 
+def _foreign(answer: str, found: Sequence[Sentence]) -> frozenset[Sentence]:
+    """The sentences in another language; one too short to tell is in that of the sentence before it."""
+    foreign, is_foreign = set(), _is_foreign(answer)
+    for sentence in found:
+        if _is_foreign(sentence.text):
+            is_foreign = True
+        elif _is_english(sentence.text):
+            is_foreign = False
+        if is_foreign:
+            foreign.add(sentence)
+    return frozenset(foreign)
+
+
+def _is_english(text: str) -> bool:
+    """Whether a sentence is surely in English."""
+    language = language_of(text)
+    return (
+        language.code == "en"
+        and len(text.split()) >= _FEWEST_OF_LANGUAGE
+        and language.shares["en"] >= _FOREIGN
+    )
+
+
 def _is_foreign(answer: str) -> bool:
-    """Whether an answer is surely not in English; of short ones only the script tells."""
+    """Whether a text is surely not in English; of short ones only the script tells."""
     letters = [character for character in answer if character.isalpha()]
     if sum(character.isascii() for character in letters) < len(letters) / 2:
         return True
@@ -228,6 +271,8 @@ def _shown(one: _Judged, *, measured: bool) -> dict[str, Any]:
         "label": one.label if measured else None,
         "supported": verdict.supported if verdict else None,
     }
+    if one.foreign and sentence.kind == "claim":
+        shown["why"] = "in another language, and only English is read"
     if verdict:
         shown |= {
             "support": verdict.support.share,
@@ -288,18 +333,46 @@ def _answered_by(scene: Scene, turn: int, bench: _Bench) -> dict[str, Any] | Non
 def score_answers(questions: Iterable[str], contexts: Iterable[str], answers: Iterable[str]) -> list[float]:
     """For each answer the probability, 0 to 1, that it says something its context does not support.
 
-    An answer without any claim (empty, only questions or courtesies) has 0, one without any context 1. The
-    three must be of one length. :data:`THRESHOLD` turns a probability into a verdict.
+    An answer without any claim (empty, only questions or courtesies) has 0, one without any context 1.
+    :data:`THRESHOLD` turns a probability into a verdict. Of an answer of more than 20,000 characters or 500
+    sentences every sentence is weighed by its words, and those most at risk, so many, are judged
+    (:mod:`harness.scorers.condensing`).
+
+    Raises:
+        TypeError: One of the three is a single text, or something in it is no text.
+        ValueError: They are not of one length.
     """
-    return [_unsupported(*row) for row in zip(questions, contexts, answers, strict=True)]
+    given = {"questions": questions, "contexts": contexts, "answers": answers}
+    columns = [_texts(name, texts) for name, texts in given.items()]
+    lengths = [len(column) for column in columns]
+    if len(set(lengths)) > 1:
+        found = ", ".join(f"{length} {name}" for name, length in zip(given, lengths, strict=True))
+        raise ValueError(f"{found}: there must be as many of each; give '' where there is no question")
+    return [_unsupported(*row) for row in zip(*columns, strict=True)]
+
+
+def _texts(name: str, texts: object) -> list[str]:
+    """One argument as a list of texts."""
+    if isinstance(texts, str | bytes) or not isinstance(texts, Iterable):
+        raise TypeError(f"{name} must be a list of texts, one for each answer, not {_told(texts)}")
+    column = list(texts)
+    for index, text in enumerate(column):
+        if not isinstance(text, str):
+            raise TypeError(f"{name}[{index}] is {_told(text)}; it must be a text, '' where there is none")
+    return column
+
+
+def _told(value: object) -> str:
+    return "None" if value is None else f"{type(value).__name__} {one_line(repr(value), _LONGEST_TOLD)}"
 
 
 def unsupported_spans(question: str, context: str, answer: str) -> list[tuple[int, int]]:
     """The ranges of characters of an answer that its context does not seem to support, in order.
 
-    Without the model these are the whole sentences that the comparison of words finds unsupported.
+    Without the model these are the whole sentences that the comparison of words finds unsupported. They lie
+    in the first 60,000 characters: what follows is not looked at here.
     """
-    model = token_model.default()
+    model, context = token_model.default(), without_controls(context)
     if model and content_words(context):
         return risk.doubted(model.risks(question, context, without_markers(answer)))
     compared = lexical.compare(question, context, answer)
@@ -308,6 +381,9 @@ def unsupported_spans(question: str, context: str, answer: str) -> list[tuple[in
 
 
 def _unsupported(question: str, context: str, answer: str) -> float:
+    context = without_controls(context)
+    if is_long(answer):
+        answer = condensed(answer, {*content_stems(question), *content_stems(context)})
     compared = lexical.compare(question, context, answer)
     if compared is None:
         return 0.0

@@ -7,7 +7,7 @@ Terms come from the suite, from what the documents explain (``Long Form (LF)``, 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 from harness.text import fold, sentences, words
@@ -39,17 +39,27 @@ def explained_in(texts: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The terms that documents explain, each with the document that does, first come first.
 
     Args:
-        texts: Names and texts of documents or passages of them.
+        texts: Names and texts of documents or passages of them; what :func:`not_read` names is left out.
     """
     found: dict[str, str] = {}
-    size = 0
-    for name, text in texts:
-        size += len(text)
-        if size > _MOST_TEXT:
-            break
+    for name, text in _fitting(texts):
         for term in (*_short_forms(text), *_entries(text)):
             found.setdefault(term, name)
     return found
+
+
+def not_read(texts: Sequence[tuple[str, str]]) -> list[str]:
+    """The documents that are too long to be read with those before them: 600,000 characters together."""
+    read = {name for name, _ in _fitting(texts)}
+    return [name for name, _ in texts if name not in read]
+
+
+def _fitting(texts: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+    size = 0
+    for name, text in texts:
+        if size + len(text) <= _MOST_TEXT:
+            size += len(text)
+            yield name, text
 
 
 def _short_forms(text: str) -> Iterator[str]:

@@ -99,7 +99,7 @@ def _jargon(check: Check, scene: Scene, wanted: JargonExpectation | bool, _: str
     expected = wanted if isinstance(wanted, JargonExpectation) else JargonExpectation()
     found: dict[str, dict[str, Any]] = {}
     try:
-        explained = _documented(scene) if expected.documents else {}
+        explained, not_read = _documented(scene) if expected.documents else ({}, [])
     except ScorerError as error:
         return unscored(check, ToneScorer.name, f"not measured: {error}", part="jargon")
     for turn, trace in enumerate(scene.turns(check), start=check.turn or 0):
@@ -110,11 +110,15 @@ def _jargon(check: Check, scene: Scene, wanted: JargonExpectation | bool, _: str
     terms = "1 term" if len(found) == 1 else f"{len(found)} terms"
     reason = f"{terms} that the user did not use and nobody explained{allowed}: {listed}"
     few, shown = len(found) <= expected.max, list(found.values())
-    return scored(check, ToneScorer.name, float(len(found)), few, reason, part="jargon", terms=shown)
+    left = {"documents_not_read": not_read} if not_read else {}
+    return scored(check, ToneScorer.name, float(len(found)), few, reason, part="jargon", terms=shown, **left)
 
 
-def _documented(scene: Scene) -> dict[str, str]:
-    """The terms that the assistant's own documents explain; a glossary may go over pages."""
+def _documented(scene: Scene) -> tuple[dict[str, str], list[str]]:
+    """The terms that the assistant's own documents explain, and which of them are too long to be read.
+
+    A glossary may go over pages.
+    """
     pages: dict[str, list[str]] = {}
     for page in material.documents_of(scene):
         pages.setdefault(page.filename or "", []).append(page.text)
@@ -122,8 +126,10 @@ def _documented(scene: Scene) -> dict[str, str]:
 
 
 @lru_cache(maxsize=16)
-def _explained_in(texts: tuple[tuple[str, str], ...]) -> dict[str, str]:
-    return jargon.explained_in(texts)  # the same documents for each turn of each trial
+def _explained_in(texts: tuple[tuple[str, str], ...]) -> tuple[dict[str, str], list[str]]:
+    return jargon.explained_in(texts), jargon.not_read(
+        texts
+    )  # the same documents for each turn of each trial
 
 
 def _terms_of(

@@ -85,6 +85,21 @@ def test_an_explanation_goes_through_the_answer_sentence_by_sentence(folder: Pat
     assert "blind spots: " in text and "answer.mentions" not in text
 
 
+def test_of_many_sentences_the_worst_are_shown_first_and_the_rest_are_counted(folder: Path) -> None:
+    said = " ".join(["The box weighs 5 kg."] * 60 + ["The box weighs 7 kg.", "Hello!"])
+    (folder / "app.py").write_text(
+        APP.replace("Hello! The box weighs 5 kg. The box glows in the dark.", said)
+    )
+    harness.evaluate("shop.yaml", target="function", target_function="app.py:answer")
+    shown = [line for line in told("box", "--explain").stdout.splitlines() if "sentence, " in line]
+    assert len(shown) == 20
+    assert "7 kg" in shown[0]
+    assert "and 42 more sentences (41 supported, 1 no claim): --all" in told("box", "--explain").stdout
+    full = [line for line in told("box", "--explain", "--all").stdout.splitlines() if "sentence, " in line]
+    assert len(full) == 62
+    assert "7 kg" in full[60]
+
+
 def test_the_same_is_told_as_json_with_nothing_shortened(folder: Path) -> None:
     found = explained("box")
     assert (found["trial"], found["outcome"]) == ("shop/box@bot#1", "failed")

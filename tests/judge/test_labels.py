@@ -63,6 +63,25 @@ def test_every_mistake_is_named_at_once_with_its_place(tmp_path: Path) -> None:
     ]
 
 
+def test_a_misspelt_column_hides_no_mistake_in_the_rows(tmp_path: Path) -> None:
+    told = refused(tmp_path, "label,answer,nots\nPass,fine,\nfail,,\nfail,x\n")
+    assert [line for line in told if "hint" not in line] == [
+        "labels.csv:1:14: there is no column 'nots'",
+        "labels.csv:2:1: 'Pass' is no label of the rubric 'kind'",
+        "labels.csv:3:6: the answer is empty",
+        "labels.csv:4:1: 2 cells in this row, but 3 columns",
+    ]
+
+
+def test_without_a_column_that_must_be_there_the_others_are_read(tmp_path: Path) -> None:
+    told = refused(tmp_path, "lable,answer\npass,\n")
+    assert [line for line in told if "hint" not in line] == [
+        "labels.csv:1:1: there is no column 'lable'",
+        "labels.csv:1:1: the column 'label' is missing: what people decided",
+        "labels.csv:2:6: the answer is empty",
+    ]
+
+
 def test_a_misspelt_column_is_named_with_the_nearest(tmp_path: Path) -> None:
     first, hint, *_ = refused(tmp_path, "label,anwser\npass,x\n")
     assert first == "labels.csv:1:7: there is no column 'anwser'"

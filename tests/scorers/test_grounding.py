@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harness.errors import ScorerError
 from harness.scorers import lexical
 from harness.scorers.claims import sorted_out
+from harness.scorers.condensing import LONGEST_READ, condensed
 from harness.scorers.evidence import Evidence, Passage
 from harness.scorers.grounding import THRESHOLD, score_answers
 from harness.scorers.lexical import FEATURES, coefficients
@@ -207,6 +208,32 @@ def test_a_long_answer_says_that_it_was_cut_off(talk: Any) -> None:
     assert score.value == 1.0
 
 
+def test_many_short_sentences_are_said_to_be_cut_off(talk: Any) -> None:
+    answer = "It is so. " * 1_200
+    assert talk.one([talk.turn(answer, talk.search(talk.WARRANTY))], {"grounded": True}).evidence["cut_off"]
+
+
+GERMAN = "Die Garantie gilt nicht, wenn das Gehäuse der Kamera von Ihnen geöffnet worden ist."
+ENGLISH = "The warranty covers manufacturing defects for 24 months."
+
+
+@pytest.mark.parametrize("answer", [f"{ENGLISH} {GERMAN} Das gilt immer.", f"{GERMAN} Immer. {ENGLISH}"])
+def test_of_an_answer_in_two_languages_the_sentences_in_english_are_measured(talk: Any, answer: str) -> None:
+    score = talk.one([talk.turn(answer, talk.search(talk.WARRANTY))], {"grounded": True})
+    assert (score.value, score.evidence["claims"]) == (1.0, 1)
+    assert score.evidence["in_other_languages"] == 2
+    left = [one for one in score.evidence["sentences"] if one["text"] != ENGLISH]
+    assert {(one["label"], one["why"]) for one in left} == {
+        (None, "in another language, and only English is read")
+    }
+
+
+def test_an_answer_wholly_in_another_language_is_not_measured(talk: Any) -> None:
+    score = talk.one([talk.turn(GERMAN, talk.search(talk.WARRANTY))], {"grounded": True})
+    assert score.value is None
+    assert "in another language" in score.reason
+
+
 # --- whole answers -------------------------------------------------------------------------------------
 
 
@@ -264,7 +291,7 @@ def test_the_coefficients_belong_to_the_features_of_this_version() -> None:
 
 
 def test_columns_of_different_length_are_refused() -> None:
-    with pytest.raises(ValueError, match="longer"):
+    with pytest.raises(ValueError, match="1 questions, 2 contexts, 1 answers: there must be as many of each"):
         score_answers(["q"], ["c", "d"], ["a"])
 
 
@@ -314,3 +341,129 @@ def test_coefficients_that_are_gone_or_damaged_are_told_with_what_to_do(
         assert caught.value.hint == "install the package again"
     finally:
         coefficients.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"answers": ["a", None]}, "answers[1] is None; it must be a text"),
+        ({"contexts": ["c", 7]}, "contexts[1] is int 7; it must be a text"),
+        ({"questions": "qq"}, "questions must be a list of texts, one for each answer, not str 'qq'"),
+        ({"answers": None}, "answers must be a list of texts, one for each answer, not None"),
+    ],
+)
+def test_what_is_no_list_of_texts_is_refused_by_argument_and_place(given: dict[str, Any], told: str) -> None:
+    rows: dict[str, Any] = {"questions": ["q", "q"], "contexts": ["c", "c"], "answers": ["a", "a"]}
+    with pytest.raises(TypeError) as caught:
+        score_answers(**(rows | given))
+    assert told in str(caught.value)
+
+
+COPIED = "Free accounts store up to 5 GB of files."
+INVENTED = "The Marmaduke tier adds 700 GB and a personal zeppelin hangar in Ulaanbaatar."
+
+
+def test_the_end_of_a_very_long_answer_is_judged_too() -> None:
+    filling = " ".join(f"Backups run every 6 hours for folder {name}." for name in map(_word, range(3_000)))
+    long = f"{filling} {INVENTED}"
+    assert len(long) > 60_000
+    assert score_answers([""], [SOURCE], [long])[0] > score_answers([""], [SOURCE], [COPIED])[0]
+    assert "Ulaanbaatar" in condensed(long, set())
+
+
+def _word(number: int) -> str:
+    return "".join("abcdefghij"[int(digit)] for digit in f"{number:04}")
+
+
+def test_a_sentence_said_ten_thousand_times_is_judged_as_if_said_once() -> None:
+    once, often = score_answers([""] * 2, [SOURCE] * 2, [COPIED, " ".join([COPIED] * 10_000)])
+    assert once == often
+
+
+@given(st.lists(st.text("ab .!\n|-", max_size=40), max_size=30), st.integers(1, 40))
+@settings(max_examples=40, deadline=None)
+def test_a_condensed_answer_is_short_and_says_nothing_of_its_own(parts: list[str], times: int) -> None:
+    long = "\n\n".join(f"{part} {index}" for index in range(times * 40) for part in (*parts, "word."))
+    short = condensed(long, set())
+    assert short == long or (len(short) <= LONGEST_READ and set(short.split()) <= set(long.split()))
+
+
+def test_the_header_of_a_table_claims_nothing_and_its_rows_do() -> None:
+    table = "| Plan | Storage |\n| --- | ---: |\n| Free | 5 GB |\n| Team | 80 GB |"
+    assert [one.kind for one in sorted_out(table)] == ["heading", "empty", "claim", "claim"]
+
+
+def test_colours_of_a_terminal_are_no_numbers() -> None:
+    coloured = "\x1b[1;31mFree accounts\x1b[0m store up to \x1b[38;5;208m5 GB\x1b[0m of files."
+    plain, found = score_answers([""] * 2, [SOURCE] * 2, [COPIED, coloured])
+    assert found < THRESHOLD
+    assert abs(found - plain) < 0.2
+    [sentence] = sorted_out(coloured)
+    assert coloured[sentence.start : sentence.end].endswith("of files.")
+    assert "31" not in sentence.text
+    five, thirty = score_answers(
+        [""] * 2, ["\x1b[31mThe limit is 5 GB.\x1b[0m"] * 2, ["It is 5 GB.", "31 GB."]
+    )
+    assert five < thirty
+
+
+def test_what_a_colour_spells_in_the_evidence_supports_no_number() -> None:
+    evidence = Evidence([Passage("The box weighs \x1b[31m5 kg\x1b[0m.")])
+    assert support_of("The box weighs 5 kg.", evidence).supported
+    assert "31" in support_of("The box weighs 31 kg.", evidence).why
+
+
+# --- what any scorer of grounding must do ------------------------------------------------------------------
+
+LINES = [line.strip() for line in SOURCE.replace(". ", ".\n").split("\n")]
+
+
+@pytest.mark.parametrize("line", LINES)
+@pytest.mark.parametrize("others", [LINES[:1], LINES[2:4]])
+def test_adding_a_copied_sentence_never_raises_the_risk(line: str, others: list[str]) -> None:
+    before, after = (" ".join(part) for part in (others, [*others, line]))
+    first, second = score_answers([""] * 2, [SOURCE] * 2, [before, after])
+    assert second <= first + 0.01
+
+
+def test_a_changed_number_or_an_added_not_raises_the_risk() -> None:
+    right = "Deleted files stay in the bin for 30 days."
+    changed = [
+        "Deleted files stay in the bin for 45 days.",
+        "Deleted files do not stay in the bin for 30 days.",
+    ]
+    low, *high = score_answers([""] * 3, [SOURCE] * 3, [right, *changed])
+    assert all(low < one for one in high)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong"), [pair for pair in PAIRS if abs(len(pair[0]) - len(pair[1])) <= 2]
+)
+def test_of_two_answers_of_one_length_the_wrong_one_is_the_greater_risk(right: str, wrong: str) -> None:
+    low, high = score_answers([""] * 2, [SOURCE] * 2, [right, wrong])
+    assert low < high
+
+
+ODD = {
+    "empty": "",
+    "blank": " \n\t ",
+    "controls": "".join(map(chr, range(32))) + "\x7f\x9b\ufeff\u202e",
+    "surrogate": "files \ud800 stay",
+    "code only": "```python\nlimit = 50\n```",
+    "an open fence": "```" + "limit = 50\n" * 500,
+    "table only": "| a | b |\n|---|---|\n| 5 GB | 6 GB |",
+    "right to left": "الحسابات المجانية تخزن حتى ٥ جيجابايت من الملفات.",
+    "mixed": "Free accounts store 5 GB. Les comptes gratuits stockent 5 Go de fichiers dans le nuage.",
+    "one word of a megabyte": "a" * 1_000_000,
+    "dots": "." * 100_000,
+    "colours": "\x1b[" * 50_000,
+    "pipes": "|" * 50_000,
+}
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_odd_answers_and_contexts_have_a_probability_and_the_same_each_time(name: str) -> None:
+    rows = (["Why?"] * 3, [SOURCE, ODD[name], ODD[name]], [ODD[name], COPIED, ODD[name]])
+    found = score_answers(*rows)
+    assert all(0.0 <= one <= 1.0 for one in found)
+    assert score_answers(*rows) == found

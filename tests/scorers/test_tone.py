@@ -74,6 +74,18 @@ def test_a_glossary_of_the_assistants_documents_counts_without_being_retrieved(
     assert talk.one(turns, {"tone": {"jargon": {"documents": False}}}, documents=[glossary]).passed
 
 
+def test_a_document_too_long_for_a_glossary_is_named_and_hides_no_shorter_one(
+    talk: Any, tmp_path: Path
+) -> None:
+    long, short = tmp_path / "long.md", tmp_path / "short.md"
+    long.write_text("It rains. " * 61_000)
+    short.write_text("Use single sign-on (SSO) to enter.")
+    turns = [talk.turn("Set up SSO first.")]
+    found = talk.one(turns, {"tone": {"jargon": False}}, documents=[long, short])
+    assert (found.value, found.evidence["documents_not_read"]) == (1.0, ["long.md"])
+    assert found.evidence["terms"][0]["source"] == "explained in short.md"
+
+
 def test_a_document_that_cannot_be_read_leaves_jargon_alone_unmeasured(talk: Any, tmp_path: Path) -> None:
     turns = [talk.turn("Set up a webhook.")]
     wanted = {"tone": {"jargon": False, "clear": True}}

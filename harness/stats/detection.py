@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from harness.stats.arms import Matrix, Vector, cluster_sums
+from harness.stats.arms import Labels, Matrix, Vector, cluster_sums
 from harness.stats.intervals import Interval, t_quantile, wilson, z_quantile
 
 _RESAMPLES = 2000
@@ -54,7 +54,7 @@ class Detection(NamedTuple):
         return counted | {name: getattr(self, name).as_json() for name in self._fields[4:]}
 
 
-def detection(counted: Matrix, clusters: Vector, confidence: float = 0.95) -> Detection:
+def detection(counted: Matrix, clusters: Labels, confidence: float = 0.95) -> Detection:
     """Recall and precision by Wilson's formula, F1 and kappa with a bootstrap of whole clusters.
 
     Args:
@@ -67,7 +67,10 @@ def detection(counted: Matrix, clusters: Vector, confidence: float = 0.95) -> De
     total = groups.sum(axis=0)
     right, false, missed = groups[:, 0], groups[:, 1], groups[:, 2]
     return Detection(
-        *map(int, total),
+        right=int(total[0]),
+        false_alarms=int(total[1]),
+        missed=int(total[2]),
+        rightly_none=int(total[3]),
         recall=_share(right, right + missed, confidence),
         precision=_share(right, right + false, confidence),
         f1=_described(groups, _f1, confidence),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("runs", metavar="BASELINE [CANDIDATE]...", nargs=-1, required=True)
+@click.argument("runs", metavar="BASELINE [CANDIDATE]...", nargs=-1)
 @click.option(
     "--variants",
     metavar="A,B",
@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     type=click.Path(),
     help="Where assistants are named instead of runs: the suite file or folder to run. Repeatable.",
 )
+@click.option(
+    "--targets",
+    metavar="A,B",
+    help="Run the suites that are named on these targets, and compare each with the first.",
+)
 @click.option("--repeats", type=click.IntRange(1), help="Then run every conversation this often with each.")
 @click.option("--target", metavar="NAME", help="Then where they live, as for harness run.")
 @click.option("--base-url", metavar="URL", help="Then its address.")
@@ -74,6 +79,7 @@ def command(
     json_file: Path | None,
     markdown_file: Path | None,
     suites: tuple[str, ...],
+    targets: str | None,
     no_progress: bool,
     **flags: Any,
 ) -> int:
@@ -89,6 +95,7 @@ def command(
       harness compare latest --variants short,long
       harness compare latest prompt.yaml
       harness compare prompt.yaml@main prompt.yaml --suite suites/acme --repeats 5
+      harness compare --targets assistants,responses suites/acme --repeats 5
 
     Conversations are paired by their ids. It ends with 0 whatever it finds; harness gate decides.
     """
@@ -97,8 +104,17 @@ def command(
     from harness.settings import load_settings
 
     question = Question(margin=margin, alpha=alpha)
-    names = [name.strip() for name in variants.split(",")] if variants else []
+    names = _listed(variants) if variants else []
     settings = load_settings(flags)
+    if targets is not None:
+        _refuse_beside_targets(names, flags["target"])
+        jobs = workflows.parity_jobs(settings, _listed(targets), (*runs, *suites))
+        records = _run_all(jobs)
+        sides = workflows.parity_sides(jobs, records)
+        _tell(workflows.compare_runs(settings, sides, question), show, json_file, markdown_file)
+        return cli.PASSED if all(each.status == "finished" for each in records) else cli.INTERRUPTED
+    if not runs:
+        raise click.UsageError("name a baseline and a candidate, or --targets and the suites to run on them")
     changed = [name for name, value in flags.items() if value is not None]
     asked = workflows.to_be_run(settings, runs, suites, changed)
     if asked is None:
@@ -114,6 +130,41 @@ def command(
     sides = asked.sides(record)
     _tell(workflows.compare_runs(settings, sides[0], question, sides[1]), show, json_file, markdown_file)
     return cli.PASSED if record.status == "finished" else cli.INTERRUPTED
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _refuse_beside_targets(variants: Sequence[str], target: str | None) -> None:
+    if variants or target:
+        given = "--variants" if variants else f"--target {target}"
+        raise click.UsageError(f"{given} can't go with --targets, which says what the sides are")
+
+
+def _run_all(jobs: Sequence[Job]) -> list[SuiteRun]:
+    """All jobs at the same time, without a live display, which knows one run only."""
+    import asyncio
+
+    unpaid = [money.Unpaid() for _ in jobs]
+    records = asyncio.run(_played_together(jobs, unpaid))
+    for record, missed in zip(records, unpaid, strict=True):
+        click.echo(
+            f"run {record.id} ({record.target}): {len(record.results)} of {record.planned} trials ended"
+        )
+        if missed.reason:
+            click.echo(f"budget: {missed.reason}")
+    return records
+
+
+async def _played_together(jobs: Sequence[Job], unpaid: Sequence[money.Unpaid]) -> list[SuiteRun]:
+    from harness import workflows
+    from harness.cli.run import watch_for_signals
+    from harness.runner.executors.local import Stop
+
+    stop = Stop()
+    watch_for_signals(stop)
+    return await workflows.run_side_by_side(jobs, [workflows.Control([each], stop) for each in unpaid])
 
 
 def _refuse_run_options(ctx: click.Context) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from harness.workflows.forecasting import Forecast, forecast
     from harness.workflows.jobs import Job, load, plan_of
     from harness.workflows.over_time import drifting, flakiness
+    from harness.workflows.parity import parity_jobs, parity_sides, run_side_by_side
     from harness.workflows.rescoring import Rescored, rescore
     from harness.workflows.running import Control, Listener, evaluate, resume, start
     from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
@@ -50,11 +51,14 @@ __all__ = [
     "gate_table",
     "left_behind",
     "load",
+    "parity_jobs",
+    "parity_sides",
     "plan_of",
     "plan_trials",
     "render",
     "rescore",
     "resume",
+    "run_side_by_side",
     "run_trials",
     "start",
     "stored_run",
@@ -90,11 +94,14 @@ _HOME = {
     "gate_table": "verdicts",
     "left_behind": "cleaning",
     "load": "jobs",
+    "parity_jobs": "parity",
+    "parity_sides": "parity",
     "plan_of": "jobs",
     "plan_trials": "verdicts",
     "render": "stored",
     "rescore": "rescoring",
     "resume": "running",
+    "run_side_by_side": "parity",
     "run_trials": "verdicts",
     "start": "running",
     "stored_run": "stored",

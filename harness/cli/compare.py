@@ -109,10 +109,10 @@ def command(
     if targets is not None:
         _refuse_beside_targets(names, flags["target"])
         jobs = workflows.parity_jobs(settings, _listed(targets), (*runs, *suites))
-        records = _run_all(jobs)
-        sides = workflows.parity_sides(jobs, records)
-        _tell(workflows.compare_runs(settings, sides, question), show, json_file, markdown_file)
-        return cli.PASSED if all(each.status == "finished" for each in records) else cli.INTERRUPTED
+        together = _run_all(jobs)
+        compared = workflows.compare_runs(settings, workflows.parity_sides(jobs, together), question)
+        _tell(compared, show, json_file, markdown_file)
+        return cli.PASSED if all(each.status == "finished" for each in together) else cli.INTERRUPTED
     if not runs:
         raise click.UsageError("name a baseline and a candidate, or --targets and the suites to run on them")
     changed = [name for name, value in flags.items() if value is not None]

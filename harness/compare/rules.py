@@ -127,7 +127,8 @@ def _refuse_contradictions(path: Path, rules: RuleFile) -> None:
 def _excluded(number: int, rule: Rule, rules: RuleFile) -> Iterator[str]:
     for place, other in enumerate(rules.rule, start=1):
         if place != number and rule.excludes(other):
-            yield f"at_least {rule.at_least:g} and the at_most {other.at_most:g} of rule {place} can't both hold"
+            least, most = f"at_least {rule.at_least:g}", f"at_most {other.at_most:g}"
+            yield f"{least} and the {most} of rule {place} can't both hold"
 
 
 def _mistakes(error: ValidationError, data: object) -> list[tuple[tuple[str | int, ...], str, str | None]]:

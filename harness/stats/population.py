@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.stats.arms import Arms, Vector, cluster_sums
 from harness.stats.intervals import mean_interval
@@ -96,7 +96,7 @@ def _drawn(generator: np.random.Generator, sums: Vector, rows: int, most: float)
     return int((_flipped(flips, sums) <= most).sum())
 
 
-def _flipped(flips: Vector, sums: Vector) -> Vector:
+def _flipped(flips: Any, sums: Vector) -> Vector:
     """The totals when the numbers that are marked 1 keep their sign and the others change it."""
     total: Vector = 2 * (flips.astype(float) @ sums) - sums.sum()
     return total

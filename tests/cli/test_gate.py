@@ -407,7 +407,16 @@ def test_a_rule_that_looks_at_nothing_never_passes(tmp_path, store, text):
         ('[[rule]]\nmetric = "taste"\nat_least = 0.9\n', "'taste'"),
         ("[[rule]\n", "this is not TOML"),
     ],
-    ids=["empty", "unknown key", "too large", "two limits", "unknown metric", "no TOML"],
+    ids=[
+        "empty",
+        "unknown key",
+        "too large",
+        "two limits",
+        "percent",
+        "contradiction",
+        "unknown metric",
+        "no TOML",
+    ],
 )
 def test_mistakes_in_rules_are_named_and_no_verdict(tmp_path, store, capsys, text, told):
     assert exit_code(["gate", FIRST, "--rules", rules(tmp_path, text), "--store", store]) == 64

@@ -43,6 +43,11 @@ class Did(NamedTuple):
     called: frozenset[str] = frozenset()
     cited: frozenset[str] = frozenset()
 
+    @property
+    def known(self) -> bool:
+        """Whether anything is known of it."""
+        return not math.isnan(self.citations)
+
 
 UNKNOWN = Did()
 """A trial that ended in an error, or of which no trace is kept."""
@@ -134,7 +139,7 @@ def behaviour(columns: Columns, done: Sequence[Did]) -> Behaviour:
         columns: The trials.
         done: What was done in each of them.
     """
-    if all(each is UNKNOWN for each in done):
+    if not any(each.known for each in done):
         return Behaviour()
     found = [_habit(columns, done, measure, name) for measure, name in MEASURES.items()]
     return Behaviour(
@@ -159,7 +164,7 @@ def _habit(columns: Columns, done: Sequence[Did], measure: str, name: str) -> Ha
 def _different(columns: Columns, done: Sequence[Did], names: str) -> tuple[str, ...]:
     sides: tuple[dict[int, set[str]], dict[int, set[str]]] = ({}, {})
     for case, after, each in zip(columns.case.tolist(), columns.after.tolist(), done, strict=True):
-        if each is not UNKNOWN:
+        if each.known:
             sides[after].setdefault(case, set()).update(getattr(each, names))
     before, after = sides
     return tuple(

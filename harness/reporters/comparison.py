@@ -36,7 +36,7 @@ def terminal(comparison: Comparison, shown: int) -> str:
     parts = [
         _headline(comparison),
         *(_grid(name, rows) for name, rows in _tables(comparison.found)),
-        "\n".join(_beyond(comparison.found)),
+        "\n".join(beyond(comparison.found)),
         "\n".join(_lists(comparison.found)),
         *_changes(comparison.changes),
         *map(_transcript, comparison.transcripts[:shown]),
@@ -59,7 +59,7 @@ def in_markdown(comparisons: Sequence[Comparison]) -> str:
         headline, *notes = _headline(comparison).splitlines()
         parts += [f"### {plain(headline)}", "\n".join(f"- {plain(note.strip())}" for note in notes)]
         parts += [_markdown_table(name, rows) for name, rows in _tables(comparison.found)]
-        told = (*_beyond(comparison.found), *_lists(comparison.found, most=None))
+        told = (*beyond(comparison.found), *_lists(comparison.found, most=None))
         parts.append("\n".join(f"- {plain(line)}" for line in told))
         parts += [_folded(change.part, change.lines) for change in comparison.changes or ()]
         parts += [
@@ -148,7 +148,7 @@ def _bill(bill: Bill) -> list[str]:
     return ["the bill", "", "", "", f"x {bill.ratio:.3f}", bounds, ""]
 
 
-def _beyond(found: Differences) -> Iterator[str]:
+def beyond(found: Differences) -> Iterator[str]:
     """What is known of conversations like these, and hand-overs as recognition."""
     if found.population:
         yield _population(found.population)

@@ -9,7 +9,7 @@ from harness.compare.difference import Differences, Seen, differences
 from harness.compare.gate import Judged
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question
-from harness.reporters.comparison import _beyond
+from harness.reporters.comparison import beyond
 
 LOOKS_UP = Did(
     functions=2, searches=1, code=0, citations=1, called=frozenset({"lookup"}), cited=frozenset({"a"})
@@ -53,7 +53,7 @@ def test_hand_overs_are_shown_as_recognition_where_they_are_judged() -> None:
     before, after = told.hand_overs
     assert (before.right, before.rightly_none, after.missed) == (24, 24, 24)
     assert (before.recall.value, after.recall.value, after.precision.value) == (1.0, 0.0, None)
-    lines = list(_beyond(told))
+    lines = list(beyond(told))
     assert lines[1].startswith("hand-overs of the baseline: recall 1.00 (")
     assert "precision not known" in lines[2]
     assert found(side(BASELINE, IDLE), side(CANDIDATE, IDLE)).hand_overs is None

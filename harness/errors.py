@@ -20,6 +20,7 @@ trial's result, never an exception::
     ├── RecordingError    a recording is not there, has mistakes (all of them), or can't be written
     ├── TableError        a table of trials has mistakes (all of them, in ``problems``)
     ├── StoreError        the store cannot be read or written
+    │   └── RunError            the run that was named is not there, or can't do what was asked
     └── ReportError       a report cannot be made
 """
 
@@ -196,6 +197,12 @@ class StoreError(HarnessError):
     """The store cannot be read or written."""
 
     default_code = "store-error"
+
+
+class RunError(StoreError):
+    """The stored run that was named is not there, or can't do what was asked of it: nothing is broken."""
+
+    default_code = "store-run-unknown"
 
 
 class ReportError(HarnessError):

@@ -247,6 +247,10 @@ class Spending(Record, frozen=True):
     judge_usd: Decimal = Decimal(0)
 
 
+RESCORED = "rescored_from"
+"""Under this name a run's settings say whose trials it has scored anew."""
+
+
 class SuiteRun(Record, frozen=True):
     """All trials of one plan, as run once.
 

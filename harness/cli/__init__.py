@@ -138,6 +138,7 @@ def _explain(error: Exception, *, debug: bool) -> int:
         BudgetError,
         HarnessError,
         RecordingError,
+        RunError,
         SettingsError,
         SuiteError,
         TableError,
@@ -158,5 +159,5 @@ def _explain(error: Exception, *, debug: bool) -> int:
         click.echo(f"hint: {error.hint}", err=True)
     if error.code == "nothing-to-run":
         return NOTHING_TO_RUN
-    misused = SuiteError | SettingsError | TargetError | BudgetError | RecordingError | TableError
+    misused = SuiteError | SettingsError | TargetError | BudgetError | RecordingError | TableError | RunError
     return USAGE if isinstance(error, misused) else INTERNAL

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harness import cli
-from harness.cli import money, options
+from harness.cli import money, options, suggestions
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 
 @click.command("compare")
-@click.argument("runs", metavar="BASELINE [CANDIDATE]...", nargs=-1)
+@click.argument(
+    "runs",
+    metavar="BASELINE [CANDIDATE]...",
+    nargs=-1,
+    shell_complete=suggestions.runs_and_files,
+)
 @click.option(
     "--variants",
     metavar="A,B",
@@ -202,4 +207,5 @@ def _tell(found: Sequence[Comparison], show: int, json_file: Path | None, markdo
     from harness import workflows
 
     workflows.write_comparisons(found, json=json_file, markdown=markdown_file)
+    workflows.tell_of_comparisons(found)
     click.echo("\n".join(workflows.comparison_text(each, show) for each in found), nl=False)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli import options
+from harness.cli import options, suggestions
 
 if TYPE_CHECKING:
     from harness.compare.drifting import Charted, Drift
@@ -20,7 +20,12 @@ _SHOWN = 20
 @click.command("drift")
 @click.option("--suite", metavar="NAME", help="The suite. Default: the only one of the store.")
 @click.option("--variant", metavar="NAME", help="The variant. Default: the only one of the latest run.")
-@click.option("--target", metavar="NAME", help="The target. Default: that of the latest run.")
+@click.option(
+    "--target",
+    metavar="NAME",
+    shell_complete=suggestions.targets,
+    help="The target. Default: that of the latest run.",
+)
 @click.option("--branch", metavar="NAME", help="The git branch. Default: that of the latest run.")
 @click.option(
     "--last", type=click.IntRange(1), metavar="N", help="Look at the latest N runs. Default: all of them."

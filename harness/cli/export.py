@@ -7,13 +7,23 @@ from typing import Literal
 
 import click
 
-from harness.cli import options
+from harness.cli import options, suggestions
 
 
 @click.command("export")
-@click.argument("runs", metavar="[RUN]...", nargs=-1)
-@click.option("--baseline", metavar="RUN", help="Also this run, its variant called baseline.")
-@click.option("--candidate", metavar="RUN", help="Also this run, its variant called candidate.")
+@click.argument("runs", metavar="[RUN]...", nargs=-1, shell_complete=suggestions.runs)
+@click.option(
+    "--baseline",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="Also this run, its variant called baseline.",
+)
+@click.option(
+    "--candidate",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="Also this run, its variant called candidate.",
+)
 @click.option(
     "--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True
 )

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from harness.cli import options
+from harness.cli import options, suggestions
 
 if TYPE_CHECKING:
     from harness.compare.gate import GateVerdict
@@ -19,7 +19,7 @@ CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
 
 
 @click.command("gate")
-@click.argument("run", required=False)
+@click.argument("run", required=False, shell_complete=suggestions.runs)
 @click.option(
     "--csv",
     "table",
@@ -27,7 +27,19 @@ CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
     type=click.Path(path_type=Path),
     help="Instead of a stored run a table of trials: case_id, variant, trial, passed, and more if you like.",
 )
-@click.option("--against", metavar="RUN", help="Compare with this stored run, or the newest 'green' one.")
+@click.option(
+    "--against",
+    metavar="RUN",
+    shell_complete=suggestions.runs,
+    help="Compare with this stored run, the newest 'green' one, or the newest of a branch: 'branch:main'.",
+)
+@click.option(
+    "--bank",
+    type=click.IntRange(0),
+    default=0,
+    metavar="N",
+    help="Add the trials of up to N earlier runs of the baseline's version to it.",
+)
 @click.option("--rules", metavar="FILE", type=click.Path(path_type=Path), help="TOML file of what must hold.")
 @click.option("--metric", type=click.Choice(_METRICS), default="passed", show_default=True)
 @click.option(
@@ -55,6 +67,7 @@ def command(
     run: str | None,
     table: Path | None,
     against: str | None,
+    bank: int,
     rules: Path | None,
     metric: str,
     margin: float,
@@ -73,6 +86,7 @@ def command(
       harness gate --csv trials.csv --metric cost_usd --margin 0.20 --json verdict.json
       harness gate latest --against green
       harness gate latest --against 20260102-030405-ab12 --rules gate.toml
+      harness gate latest --against branch:main --bank 3
 
     Pass needs proof that nothing got worse by the margin, fail needs proof that something did. Exit codes:
     0 pass, 1 fail, 2 inconclusive; 64 usage or a table with mistakes, 70 an internal error: no verdict.
@@ -86,10 +100,12 @@ def command(
         verdict = workflows.gate_table(table, question, baseline, candidate)
         _write(verdict, out)
         _print(verdict)
+        _say(workflows.tell_of_verdict(verdict))
         return _code(verdict.verdict, on_inconclusive)
-    gate = _of_runs(run, against, rules, question, store)
+    gate = _of_runs(run, _Against(against, bank), rules, question, store)
     _write(gate, out)
     _print_rules(gate)
+    _say(workflows.tell_of_verdict(gate))
     return _code(gate.verdict, on_inconclusive)
 
 
@@ -98,6 +114,11 @@ def _write(verdict: Verdict | GateVerdict, out: Path | None) -> None:
 
     if out:
         workflows.write_json(verdict.as_json(), out)
+
+
+def _say(text: str) -> None:
+    if text:
+        click.echo(text)
 
 
 def _code(verdict: str, on_inconclusive: str | None) -> int:
@@ -111,12 +132,14 @@ def _refuse_mixtures(ctx: click.Context) -> None:
         for name in ctx.params
         if ctx.get_parameter_source(name) is click.core.ParameterSource.COMMANDLINE
     }
-    if "table" in given and (mixed := given & {"run", "against", "rules", "store"}):
+    if "table" in given and (mixed := given & {"run", "against", "bank", "rules", "store"}):
         raise click.UsageError(f"--csv takes no stored run, but {_options(mixed)} was given")
     if "table" not in given and (mixed := given & {"baseline", "candidate"}):
         raise click.UsageError(
             f"{_options(mixed)} goes with --csv; stored runs are compared by --against RUN"
         )
+    if "bank" in given and "against" not in given:
+        raise click.UsageError("--bank adds to a baseline: name it with --against")
     if "rules" in given and (mixed := given & {"metric", "margin", "alpha"}):
         raise click.UsageError(f"{_options(mixed)} stands in the file of --rules")
 
@@ -125,27 +148,35 @@ def _options(names: set[str]) -> str:
     return ", ".join("RUN" if name == "run" else f"--{name}" for name in sorted(names))
 
 
+class _Against(NamedTuple):
+    """What a run is compared with: the baseline as it was named, and how many runs add to it."""
+
+    run: str | None
+    bank: int
+
+
 def _of_runs(
-    run: str | None, against: str | None, rules: Path | None, question: Question, store: str | None
+    run: str | None, against: _Against, rules: Path | None, question: Question, store: str | None
 ) -> GateVerdict:
     from harness import workflows
     from harness.compare.rules import Rule, RuleFile, read_rules
     from harness.settings import load_settings
 
-    if rules is None and against is None:
+    if rules is None and against.run is None:
         raise click.UsageError(
             "nothing to judge by: give --against RUN, --rules FILE, or a table with --csv FILE"
         )
     metric: Any = question.metric
     asked = RuleFile(alpha=question.alpha, rule=(Rule(metric=metric, margin=question.margin),))
     settings = load_settings({"store": store})
-    return workflows.gate_run(settings, read_rules(rules) if rules else asked, run or "latest", against)
+    asked = read_rules(rules) if rules else asked
+    return workflows.gate_run(settings, asked, run or "latest", against.run, against.bank)
 
 
 def _print_rules(gate: GateVerdict) -> None:
     against = f" against {gate.baseline}" if gate.baseline else ""
     click.echo(f"{gate.verdict}: {gate.candidate}{against}")
-    for reason in (*gate.changed, *gate.quarantines.reasons()):
+    for reason in (*gate.unfit, *gate.quarantines.reasons()):
         click.echo(f"  {reason}")
     for rule in gate.rules:
         click.echo(f"\n{rule.rule}")

@@ -139,6 +139,7 @@ reports = together(
     ),
     click.option("--junit", type=click.Path(), help="Write a JUnit XML file too."),
     click.option("--markdown", type=click.Path(), help="Write a Markdown summary too."),
+    click.option("--code-quality", type=click.Path(), help="Write a code quality report for GitLab too."),
 )
 """What is written of a run beside what the terminal shows."""
 

@@ -70,6 +70,7 @@ def command(
     ids: tuple[str, ...],
     junit: str | None,
     markdown: str | None,
+    code_quality: str | None,
     no_progress: bool,
     save: Path | None,
     **flags: Any,
@@ -95,7 +96,7 @@ def command(
     import asyncio
 
     from harness import workflows
-    from harness.cli.run import conclude, print_summary
+    from harness.cli.run import Files, conclude, print_summary
     from harness.settings import load_settings
     from harness.workflows.perturbing import Perturbing
     from harness.workflows.regressions import refuse_save
@@ -111,7 +112,7 @@ def command(
     _tell(perturbed)
     if save is not None:
         _save(perturbed, save)
-    return conclude(perturbed.run, settings, junit, markdown)
+    return conclude(perturbed.run, settings, Files(junit, markdown, code_quality))
 
 
 async def _perturbed(asked: Perturbing, unpaid: money.Unpaid, *, quiet: bool) -> Perturbed:

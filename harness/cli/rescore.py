@@ -29,7 +29,13 @@ _OF_JUDGE = ("judge_model", "judge_base_url", "budget_usd", "prices")
 @money.budget_and_prices
 @options.store
 def command(
-    run: str, junit: str | None, markdown: str | None, no_progress: bool, asks_judge: bool, **flags: Any
+    run: str,
+    junit: str | None,
+    markdown: str | None,
+    code_quality: str | None,
+    no_progress: bool,
+    asks_judge: bool,
+    **flags: Any,
 ) -> int:
     """Score a stored RUN (its id, or 'latest') anew, with changed expectations or scorers; nothing is asked.
 
@@ -45,7 +51,7 @@ def command(
     """
     import asyncio
 
-    from harness.cli.run import conclude, print_summary
+    from harness.cli.run import Files, conclude, print_summary
     from harness.settings import load_settings
 
     of_judge = [name for name in _OF_JUDGE if flags[name] is not None]
@@ -55,7 +61,7 @@ def command(
     rescored = asyncio.run(_rescored(run, settings, of_judge, quiet=no_progress, asks_judge=asks_judge))
     _tell(rescored)
     print_summary(rescored.run)
-    return conclude(rescored.run, settings, junit, markdown)
+    return conclude(rescored.run, settings, Files(junit, markdown, code_quality))
 
 
 def _flags(names: list[str]) -> str:

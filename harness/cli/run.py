@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -80,6 +80,7 @@ def command(
     retry_errors: bool,
     junit: str | None,
     markdown: str | None,
+    code_quality: str | None,
     estimate: bool,
     fail_fast: bool,
     mode: str,
@@ -142,15 +143,24 @@ def command(
     watched = _Watched("off" if no_progress or quiet else mode, events, unpaid)
     record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))
     print_summary(record, unpaid.reason, quiet=quiet)
-    return conclude(record, settings, junit, markdown)
+    return conclude(record, settings, Files(junit, markdown, code_quality))
 
 
-def conclude(record: SuiteRun, settings: Settings, junit: str | None, markdown: str | None) -> int:
+class Files(NamedTuple):
+    """What is written of a run beside its HTML report, where a file is named for it."""
+
+    junit: str | None
+    markdown: str | None
+    code_quality: str | None
+
+
+def conclude(record: SuiteRun, settings: Settings, files: Files) -> int:
     """Write the reports of a run that was told about, and say how it went as an exit code."""
     from harness import workflows
 
     click.echo(f"report: {workflows.write_html(record, settings.reports)}")
-    _write_others(record, junit, markdown)
+    _write_others(record, files)
+    _say(workflows.tell_of_run(record))
     _tell_leftovers(workflows.left_behind(settings, record.id))
     return _verdict(record)
 
@@ -232,13 +242,20 @@ def watch_for_signals(stop: Stop) -> None:
     loop.add_signal_handler(signal.SIGTERM, on_terminate)
 
 
-def _write_others(record: SuiteRun, junit: str | None, markdown: str | None) -> None:
+def _write_others(record: SuiteRun, files: Files) -> None:
     from harness import workflows
 
-    if junit:
-        workflows.write(record, "junit", Path(junit))
-    if markdown:
-        workflows.write(record, "markdown", Path(markdown))
+    if files.junit:
+        workflows.write(record, "junit", Path(files.junit))
+    if files.markdown:
+        workflows.write(record, "markdown", Path(files.markdown))
+    if files.code_quality:
+        workflows.write_code_quality(record, Path(files.code_quality))
+
+
+def _say(text: str) -> None:
+    if text:
+        click.echo(text)
 
 
 # Why a run has ended that is not finished.

@@ -36,6 +36,15 @@ def runs(context: click.Context, parameter: click.Parameter, incomplete: str) ->
     return [item for item in found if item.value.startswith(incomplete)]
 
 
+def runs_and_files(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """Runs, and files where none begins like that: assistants that have not been run yet."""
+    from click.shell_completion import CompletionItem
+
+    return runs(context, parameter, incomplete) or [CompletionItem(incomplete, type="file")]
+
+
 def trials(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
     """The trials of a run: ``suite/conversation`` where that is one trial, else their ids."""
     from harness import workflows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -12,13 +12,15 @@ from harness.compare.quarantine import Quarantines
 from harness.compare.rules import Rule, RuleFile
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, Verdict, Word, judge
-from harness.results import Quarantine, Score, SuiteRun, TrialResult
+from harness.errors import SettingsError
+from harness.results import RESCORED, Quarantine, Score, SuiteRun, TrialResult
 from harness.stats.arms import Labels, Matrix, counts, labels, row_means, row_sums
 from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval
 
 _ORDER: tuple[Word, ...] = ("fail", "inconclusive", "pass")
 _CONFIDENCE = 0.95
 _MOST_MISSING = 0.10
+_JUDGES = {"judge_model": "the judge's model", "grounding_model": "the grounding model"}
 
 
 class Judged(NamedTuple):
@@ -65,20 +67,28 @@ class RuleVerdict:
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """What a gate says: fail if any rule does, else inconclusive if any is, else pass."""
+    """What a gate says: fail if any rule does, else inconclusive if any is, else pass.
+
+    Attributes:
+        rules: What each rule says.
+        candidate: The run that is judged.
+        baseline: The runs that it is compared with.
+        unfit: Why it can't pass, whatever the rules say.
+        quarantines: What was left out.
+    """
 
     rules: tuple[RuleVerdict, ...]
     candidate: str
     baseline: str | None
-    changed: tuple[str, ...] = ()
+    unfit: tuple[str, ...] = ()
     quarantines: Quarantines = field(default_factory=Quarantines)
 
     @property
     def verdict(self) -> Word:
-        """The worst of the rules; what was judged by other suites never passes."""
+        """The worst of the rules; what can't be compared never passes."""
         words = {rule.verdict for rule in self.rules}
         found = next(word for word in _ORDER if word in words)
-        return "inconclusive" if found == "pass" and self.changed else found
+        return "inconclusive" if found == "pass" and self.unfit else found
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
@@ -87,40 +97,102 @@ class GateVerdict:
             "verdict": self.verdict,
             "candidate": self.candidate,
             "baseline": self.baseline,
-            "reasons": [*self.changed, *self.quarantines.reasons(), *reasons],
+            "reasons": [*self.unfit, *self.quarantines.reasons(), *reasons],
             "quarantine": self.quarantines.as_json(),
             "rules": [rule.as_json() for rule in self.rules],
         }
 
 
-def gate(rules: RuleFile, candidate: SuiteRun, baseline: SuiteRun | None = None) -> GateVerdict:
+def gate(
+    rules: RuleFile, candidate: SuiteRun, baseline: SuiteRun | None = None, banked: Sequence[SuiteRun] = ()
+) -> GateVerdict:
     """The verdict of a gate on a stored run; what was in quarantine in it is left out on both sides.
 
     Args:
         rules: What must hold.
         candidate: The run that is judged.
         baseline: The run that rules with a margin compare it with.
+        banked: Further runs of the baseline's version, whose trials count as the baseline's too.
+
+    Raises:
+        SettingsError: One of them played a conversation with several variants.
     """
-    after = [judged(result, CANDIDATE) for result in candidate.results]
-    before = [judged(result, BASELINE) for result in baseline.results] if baseline else None
+    after = _of_one_variant(candidate, CANDIDATE)
+    before = [*_baseline_trials(baseline, banked)] if baseline else None
     quarantines = Quarantines.of(after)
     after = quarantines.counting(after, _itself)
     before = None if before is None else quarantines.counting(before, _itself)
     found = tuple(_ruled(rule, rules, before, after) for rule in rules.rule)
-    changed = tuple(changed_suites(baseline, candidate)) if baseline else ()
-    return GateVerdict(found, candidate.id, baseline.id if baseline else None, changed, quarantines)
+    unfit = tuple(why_no_pass(candidate, baseline))
+    named = " + ".join(run.id for run in (baseline, *banked)) if baseline else None
+    return GateVerdict(found, candidate.id, named, unfit, quarantines)
+
+
+def _baseline_trials(baseline: SuiteRun, banked: Sequence[SuiteRun]) -> Iterable[Judged]:
+    """All trials of the baseline's version; those of the same pass of the same run have the same label."""
+    yield from _of_one_variant(baseline, BASELINE)
+    for run in banked:
+        for each in _of_one_variant(run, BASELINE):
+            yield each._replace(trial=each.trial._replace(trial=f"{run.id} {each.trial.trial}"))
+
+
+def _of_one_variant(run: SuiteRun, called: str) -> list[Judged]:
+    """The trials of a run; those of two versions of the assistant would stand in for each other."""
+    played: dict[str, str] = {}
+    found = []
+    for result in run.results:
+        each = judged(result, called)
+        variant = played.setdefault(each.trial.case_id, result.variant)
+        if variant != result.variant:
+            raise _several_variants(run, variant, result.variant)
+        found.append(each)
+    return found
+
+
+def _several_variants(run: SuiteRun, one: str, other: str) -> SettingsError:
+    table = f"harness export {run.id} --out trials.csv"
+    return SettingsError(
+        f"run {run.id} has trials of several variants, {one!r} and {other!r}, and a gate judges one",
+        hint=f"{table}, then: harness gate --csv trials.csv --baseline {one} --candidate {other}",
+    )
 
 
 def _itself(trial: Judged) -> Judged:
     return trial
 
 
-def changed_suites(baseline: SuiteRun, candidate: SuiteRun) -> Iterable[str]:
-    """Suites that both runs ran, and that are not the same: their trials can't be compared for a pass."""
+def why_no_pass(candidate: SuiteRun, baseline: SuiteRun | None = None) -> Iterator[str]:
+    """Why nothing good can be proven of a candidate, whatever the numbers say."""
+    for run in (candidate, baseline):
+        if run is not None and (replayed := _replayed(run)):
+            told = f"{replayed} of {len(run.results)} trials of the run {run.id}"
+            yield f"{told} were answered from a recording: no new evidence, so nothing passes"
+    if baseline is not None:
+        yield from _not_comparable(baseline, candidate)
+
+
+def _replayed(run: SuiteRun) -> int:
+    """Trials that repeat what is known; a run that was scored anew stands for the trials of the first."""
+    return 0 if RESCORED in run.settings else sum(result.replayed for result in run.results)
+
+
+def _not_comparable(baseline: SuiteRun, candidate: SuiteRun) -> Iterator[str]:
+    first = {run.settings.get(RESCORED, run.id) for run in (baseline, candidate)}
+    if len(first) == 1:
+        yield f"both sides are the trials of the run {first.pop()}, so nothing passes"
+    yield from changed_judgement(baseline, candidate)
+
+
+def changed_judgement(baseline: SuiteRun, candidate: SuiteRun) -> Iterator[str]:
+    """What is asked of the assistant, or who judges its answers, and is not the same in both runs."""
     before, after = (run.settings.get("fingerprints", {}) for run in (baseline, candidate))
     for name in sorted(before.keys() & after.keys()):
         if name.startswith("suite ") and before[name] != after[name]:
             yield f"{name} has changed between the runs, so nothing passes"
+    for name, told in _JUDGES.items():
+        one, other = baseline.settings.get(name), candidate.settings.get(name)
+        if one and other and one != other:
+            yield f"{told} has changed between the runs ({one}, then {other}), so nothing passes"
 
 
 def _ruled(

@@ -48,7 +48,10 @@ class Quarantines:
 
     def reasons(self) -> Iterator[str]:
         """Sentences that name what was left out and what counts again, with until when and why."""
-        for are, found in (("in quarantine and left out", self.left_out), ("out of quarantine", self.over)):
+        for are, found in (
+            ("in quarantine and left out", self.left_out),
+            ("back from quarantine", self.over),
+        ):
             if found:
                 count = f"{len(found)} conversation{' is' if len(found) == 1 else 's are'}"
                 yield f"{count} {are}: {_named(found)}"
@@ -66,7 +69,7 @@ def _named(found: Mapping[str, Quarantine]) -> str:
 
 
 def _when(quarantine: Quarantine) -> str:
-    return f"until {quarantine.until}" if quarantine.in_force else f"since it was over on {quarantine.until}"
+    return f"{'until' if quarantine.in_force else 'over on'} {quarantine.until}"
 
 
 def _plain(case: str, quarantine: Quarantine) -> dict[str, str]:

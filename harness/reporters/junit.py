@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 from harness.reporters import wording
@@ -30,7 +31,9 @@ class JunitReporter:
         named = {group.name: _Naming.of(group) for group in summary.suites}
         cases: dict[str, list[str]] = {name: [] for name in named}
         for result in run.results:
-            cases[result.suite].append(_text(_case(result, named[result.suite].name(result)), level=2))
+            cases[result.suite].append(
+                _text(_case(result, named[result.suite].name(result), run.id), level=2)
+            )
         suites = (_around(_suite(group, run), cases[group.name], level=1) for group in summary.suites)
         root = ET.Element("testsuites", {"name": _xml(run.id), **_counts(summary.total)})
         return f'<?xml version="1.0" encoding="UTF-8"?>\n{_around(root, suites)}\n'
@@ -88,11 +91,11 @@ class _Naming:
         return f"{result.conversation}{variant}{f'#{result.repeat}' if self.repeat else ''}"
 
 
-def _case(result: TrialResult, name: str) -> ET.Element:
+def _case(result: TrialResult, name: str, run_id: str) -> ET.Element:
     attributes = {"classname": result.suite, "name": name, "time": f"{result.latency_s:.3f}"}
     case = ET.Element("testcase", {key: _xml(value) for key, value in attributes.items()})
     properties = ET.SubElement(case, "properties")
-    for key, value in _properties(result).items():
+    for key, value in (_properties(result) | {"trace": _trace(run_id, result.trial_id)}).items():
         ET.SubElement(properties, "property", {"name": key, "value": _xml(value)})
     if result.quarantine and result.quarantined and result.outcome in ("failed", "errored"):
         told = f"in quarantine {wording.quarantine(result.quarantine)}; {result.outcome}: "
@@ -113,6 +116,7 @@ def _properties(result: TrialResult) -> dict[str, str]:
         "trial_id": result.trial_id,
         "variant": result.variant,
         "fingerprint": result.fingerprint,
+        "score": _score(result),
         "cost_usd": cost,
         "prompt_tokens": str(usage.prompt_tokens) if usage else "unknown",
         "completion_tokens": str(usage.completion_tokens) if usage else "unknown",
@@ -120,6 +124,17 @@ def _properties(result: TrialResult) -> dict[str, str]:
     properties |= {"replayed": "true"} if result.replayed else {}
     properties |= {"quarantine": wording.quarantine(result.quarantine)} if result.quarantine else {}
     return properties | _deletion(result) | ({"tags": " ".join(result.tags)} if result.tags else {})
+
+
+def _score(result: TrialResult) -> str:
+    """The share of its judged expectations that were met."""
+    met = [score.passed for score in result.scores if score.passed is not None]
+    return f"{sum(met) / len(met):.4g}" if met else "unknown"
+
+
+def _trace(run_id: str, trial_id: str) -> str:
+    """Where the transcript is: the run's HTML report by its usual name, opened at the trial."""
+    return f"{run_id}.html#{quote(trial_id, safe='')}"
 
 
 def _deletion(result: TrialResult) -> dict[str, str]:

@@ -7,6 +7,7 @@ one thread, so that the same texts give the same numbers.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -102,6 +103,15 @@ def loaded() -> TokenModel | None:
             "answers are compared with documents by words alone: %s; install the package again", problem
         )
         return None
+
+
+def fingerprint() -> str:
+    """Which model and calibration this version comes with, not loaded; empty when they are missing."""
+    try:
+        content = _folder().joinpath("checksums.json").read_bytes()
+    except OSError:
+        return ""
+    return f"grounding/{hashlib.sha256(content).hexdigest()[:16]}"
 
 
 def _folder() -> Traversable:

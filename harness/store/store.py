@@ -24,7 +24,7 @@ import zstandard
 from sqlalchemy import Connection, Engine, Row, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from harness.errors import StoreError
+from harness.errors import RunError, StoreError
 from harness.results import (
     Calibration,
     Outcome,
@@ -329,13 +329,13 @@ class Store:
             raise self._unknown_run(connection, run_id)
         return row
 
-    def _unknown_run(self, connection: Connection, run_id: str) -> StoreError:
+    def _unknown_run(self, connection: Connection, run_id: str) -> RunError:
         query = select(suite_runs.c.id).order_by(suite_runs.c.started_at.desc()).limit(1000)
         ids = list(connection.execute(query).scalars())
         near = difflib.get_close_matches(run_id, ids, n=3, cutoff=0.5) or ids[:3]
         hint = f"Nearest: {', '.join(near)}; or use 'latest'." if near else "Run a suite first."
         what = f"has no suite run {run_id!r}" if ids else "has no suite runs yet"
-        return StoreError(f"the store {self._name} {what}", code="store-run-unknown", hint=hint)
+        return RunError(f"the store {self._name} {what}", code="store-run-unknown", hint=hint)
 
     # --- transactions --------------------------------------------------------------------------------
 
@@ -359,7 +359,7 @@ class Store:
 
 def _prepare_folder(path: Path, *, create: bool) -> None:
     if not create and not path.exists():
-        raise StoreError(
+        raise RunError(
             f"there is no store at {str(path)!r}",
             code="store-missing",
             hint="Run a suite first, or name the store of an earlier run.",

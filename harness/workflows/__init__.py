@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.workflows.comparing import compare_runs, comparison_text, to_be_run, write_comparisons
     from harness.workflows.exporting import export
     from harness.workflows.forecasting import Forecast, forecast
+    from harness.workflows.in_ci import tell_of_comparisons, tell_of_run, tell_of_verdict, write_code_quality
     from harness.workflows.jobs import Job, load, plan_of
     from harness.workflows.over_time import drifting, flakiness
     from harness.workflows.parity import parity_jobs, parity_sides, run_side_by_side
@@ -65,8 +66,12 @@ __all__ = [
     "stored_runs",
     "summary",
     "table_statistics",
+    "tell_of_comparisons",
+    "tell_of_run",
+    "tell_of_verdict",
     "to_be_run",
     "write",
+    "write_code_quality",
     "write_comparisons",
     "write_html",
     "write_json",
@@ -108,8 +113,12 @@ _HOME = {
     "stored_runs": "stored",
     "summary": "stored",
     "table_statistics": "verdicts",
+    "tell_of_comparisons": "in_ci",
+    "tell_of_run": "in_ci",
+    "tell_of_verdict": "in_ci",
     "to_be_run": "comparing",
     "write": "stored",
+    "write_code_quality": "in_ci",
     "write_comparisons": "comparing",
     "write_html": "stored",
     "write_json": "verdicts",

@@ -28,7 +28,7 @@ from harness.trace.costs import judge_cost
 from harness.trace.recording_file import load_recording, update_recording
 from harness.trace.records import Judgement
 from harness.workflows.budgeting import limits_of
-from harness.workflows.judging import judge_of, replaying_judge
+from harness.workflows.judging import judge_of, no_judge, replaying_judge
 from harness.workflows.stored import open_store
 
 if TYPE_CHECKING:
@@ -95,11 +95,7 @@ async def calibrate(
     recorded = _recorded(replay, record)
     model = wanted.model or settings.judge_model or _judge_in(recorded if replay else {}, wanted)
     if model is None:
-        raise SettingsError(
-            f"no model is set that judges by {name!r}",
-            code="judge-missing",
-            hint="give --judge-model NAME, set judge_model in harness.toml, or give the rubric a model",
-        )
+        raise no_judge(name)
     rows = read_labels(labels, name, wanted)
     with open_store(settings) as store:
         work = _Work(name, wanted, model, rows, store, settings, on_row, clock)

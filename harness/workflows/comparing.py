@@ -12,9 +12,9 @@ from harness.errors import SettingsError
 from harness.results import SuiteRun, TrialResult
 from harness.settings import Settings
 from harness.text import did_you_mean
+from harness.workflows.baselines import baseline_of, is_searched
 from harness.workflows.jobs import CONTENTS, Job, recalled
 from harness.workflows.stored import stored_run
-from harness.workflows.verdicts import GREEN, green_before
 
 if TYPE_CHECKING:
     from harness.compare.comparison import Comparison, Side
@@ -116,9 +116,9 @@ def _is_assistant(name: str) -> bool:
 
 
 def _records(settings: Settings, runs: Sequence[str]) -> list[SuiteRun]:
-    if runs and runs[0] == GREEN and len(runs) > 1:
+    if len(runs) > 1 and is_searched(runs[0]):
         after = [stored_run(settings, run) for run in runs[1:]]
-        return [stored_run(settings, green_before(settings, after[0])), *after]
+        return [baseline_of(settings, after[0], runs[0]), *after]
     return [stored_run(settings, run) for run in runs]
 
 
@@ -199,10 +199,10 @@ def _meant(run: SuiteRun, known: Sequence[str], variant: str | None) -> str:
 def _compared(before: Side, after: Side, question: Question) -> Comparison:
     from harness.compare.comparison import Comparison
     from harness.compare.difference import differences
-    from harness.compare.gate import changed_suites
+    from harness.compare.gate import changed_judgement
     from harness.compare.quarantine import Quarantines
 
-    changed = tuple(changed_suites(before.run, after.run))
+    changed = tuple(changed_judgement(before.run, after.run))
     quarantines = Quarantines.of(each.judged for each in after.seen)
     sides = [quarantines.counting(side.seen, _judged) for side in (before, after)]
     if not sides[1]:

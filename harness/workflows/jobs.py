@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
-from harness.errors import HarnessError, SettingsError, StoreError
+from harness.errors import HarnessError, RunError, SettingsError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
+from harness.scorers import token_model
 from harness.settings import Settings
 from harness.suite import authoring
 from harness.suite.assistants import (
@@ -172,6 +173,7 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
         "git": checkout(_home(job), os.environ),
+        "grounding_model": token_model.fingerprint(),
         CONTENTS: _contents(suites, job.settings.scrubber()),
         **job.settings.model_dump(exclude={"api_key", "judge_api_key", "store", "reports", "ledger"}),
         **_deciding_files(job.settings),
@@ -188,7 +190,7 @@ def _home(job: Job) -> Path:
 
 def _contents(suites: Sequence[Suite], scrubber: Scrubber) -> dict[str, Any]:
     """What each assistant consists of, by its fingerprint and without secrets: versions can be compared."""
-    variants = {each.fingerprint: each for suite in suites for each in _variants_of(suite)}
+    variants = {each.fingerprint: each for suite in suites for each in variants_of(suite)}
     found: dict[str, Any] = {}
     for fingerprint, variant in variants.items():
         with suppress(OSError):  # a document that is gone by now stops the run where it is needed
@@ -203,10 +205,11 @@ def remembered_budget(settings: Settings) -> dict[str, Any]:
 
 def _variant_names(suites: Sequence[Suite]) -> list[str]:
     """The names of the chosen assistants: the same with every suite."""
-    return [variant.name for suite in suites[:1] for variant in _variants_of(suite)]
+    return [variant.name for suite in suites[:1] for variant in variants_of(suite)]
 
 
-def _variants_of(suite: Suite) -> tuple[Variant, ...]:
+def variants_of(suite: Suite) -> tuple[Variant, ...]:
+    """The assistants that a suite's conversations are run with."""
     return (suite.variant, *suite.more_variants) if suite.variant else ()
 
 
@@ -236,7 +239,7 @@ def _deciding_files(settings: Settings) -> dict[str, str]:
 def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:
     """What decides the outcome of a run, each with a digest of its content."""
     prints = {f"suite {suite.name}": suite.fingerprint for suite in suites}
-    variants = [variant for suite in suites for variant in _variants_of(suite)]
+    variants = [variant for suite in suites for variant in variants_of(suite)]
     prints |= {f"assistant {variant.name}": variant.fingerprint for variant in variants}
     return prints | {name: digest_of_file(Path(path)) for name, path in _deciding_files(job.settings).items()}
 
@@ -245,11 +248,11 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
     """The job that a stored run began with; settings named in ``changed`` are those given now.
 
     Raises:
-        StoreError: Its suites are in no file (code ``suite-made-in-program``).
+        RunError: Its suites are in no file (code ``suite-made-in-program``).
     """
     kept = record.settings
     if kept.get("made"):
-        raise StoreError(
+        raise RunError(
             f"run {record.id} can't go on, for a program made these suites: {', '.join(kept['made'])}",
             code="suite-made-in-program",
             hint="run it again from the program, or put the suites into a file of their own",
@@ -275,12 +278,12 @@ def refuse_changed(record: SuiteRun, now: dict[str, str]) -> None:
     """A run goes on only with what it began with.
 
     Raises:
-        StoreError: Something has changed since (code ``suite-changed``); it is named.
+        RunError: Something has changed since (code ``suite-changed``); it is named.
     """
     then = record.settings["fingerprints"]
     changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
     if changed:
-        raise StoreError(
+        raise RunError(
             f"run {record.id} can't go on, for these have changed since it began: {', '.join(changed)}",
             code="suite-changed",
             hint="take the change back, or start a new run",

@@ -72,6 +72,15 @@ def judging_of(store: Store, settings: Settings) -> Judging:
     return Judging(calibrations=store.calibrations(), least_kappa=settings.judge_min_kappa)
 
 
+def no_judge(*rubrics: str) -> SettingsError:
+    """That no model is set which judges by these."""
+    return SettingsError(
+        f"no model is set that judges by {', '.join(map(repr, rubrics))}",
+        code="judge-missing",
+        hint="give --judge-model NAME, set judge_model in harness.toml, or give the rubric a model",
+    )
+
+
 def refuse_unjudgeable(settings: Settings, suites: Sequence[Suite]) -> None:
     """What nobody could judge, or nobody could price, is said before anything is sent.
 
@@ -82,11 +91,7 @@ def refuse_unjudgeable(settings: Settings, suites: Sequence[Suite]) -> None:
     used = rubrics_used(suites)
     lacking = [name for (_, name), rubric in used.items() if not (rubric.model or settings.judge_model)]
     if lacking:
-        raise SettingsError(
-            f"no model is set that judges by {', '.join(repr(name) for name in lacking)}",
-            code="judge-missing",
-            hint="give --judge-model NAME, set judge_model in harness.toml, or give the rubric a model",
-        )
+        raise no_judge(*lacking)
     if settings.has_budget:
         budget = Budget(limits_of(settings), prices=settings.price_book())
         for rubric in used.values():

@@ -39,7 +39,7 @@ from harness.settings import Settings
 from harness.suite.records import CodedConversation, Conversation, Kept, PerturbationKind, Suite, Variant
 from harness.targets.interface import Target
 from harness.trace.records import Trace
-from harness.workflows.jobs import Job, load
+from harness.workflows.jobs import Job, load, variants_of
 from harness.workflows.running import Control, begin
 from harness.workflows.stored import open_store
 
@@ -215,7 +215,7 @@ class _Case:
 
 def _cases(asked: Perturbing, suites: Sequence[Suite], left_out: dict[str, str]) -> Iterator[_Case]:
     for suite in suites:
-        for variant in (suite.variant, *suite.more_variants) if suite.variant else ():
+        for variant in variants_of(suite):
             for conversation in suite.conversations:
                 case = _case(asked, suite, variant, conversation)
                 if isinstance(case, _Case):

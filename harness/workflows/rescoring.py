@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from harness.errors import HarnessError
 from harness.judge.asking import Judge
 from harness.plan import Plan, Trial
-from harness.results import Score, SuiteRun, TrialResult
+from harness.results import RESCORED, Score, SuiteRun, TrialResult
 from harness.settings import Settings
 from harness.suite.records import Suite
 from harness.targets.recording import RecordingTarget
@@ -95,7 +95,7 @@ async def rescore(
         if not plan.trials:
             raise _nothing_left(source.id)
         target = RecordingTarget(TARGET, _as_recording(played.values()))
-        told = {**remembered(job, suites), "target": TARGET, "rescored_from": source.id}
+        told = {**remembered(job, suites), "target": TARGET, RESCORED: source.id}
         traffic = Traffic(job.settings.limits())
         judge = _judge(job.settings, suites, control, traffic) if asks_judge else None
         judge = judge or replaying_judge(job.settings, control.clock)

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.prices import PriceBook
-from harness.errors import SettingsError, StoreError
+from harness.errors import RunError, SettingsError, StoreError
 from harness.judge.asking import Judge
 from harness.judge.gating import Judging
 from harness.plan import Plan, Trial
-from harness.results import RunStatus, Score, SuiteRun
+from harness.results import RESCORED, RunStatus, Score, SuiteRun
 from harness.runner.budget import Budget
 from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, TrialFinished, TrialStarted
 from harness.runner.executors.local import Stop, run
@@ -202,7 +202,7 @@ async def resume(
     ``changed`` names the settings that replace those the run began with; the others are the run's own.
 
     Raises:
-        StoreError: The run is unknown, or its files have changed since (code ``suite-changed``).
+        RunError: The run is unknown, or its files have changed since (code ``suite-changed``).
     """
     control = control or Control()
     with open_store(settings, create=False) as store:
@@ -286,8 +286,8 @@ def _refuse_forgetting(plan: Plan, target: Target) -> None:
 
 def _refuse_rescored(record: SuiteRun) -> None:
     """A run that was scored anew asks nothing: going on with it would."""
-    if source := record.settings.get("rescored_from"):
-        raise StoreError(
+    if source := record.settings.get(RESCORED):
+        raise RunError(
             f"run {record.id} was scored anew from {source}, and asks nothing that could go on",
             code="run-rescored",
             hint=f"score it once more with: harness rescore {source}",
@@ -297,7 +297,7 @@ def _refuse_rescored(record: SuiteRun) -> None:
 def _refuse_perturbed(record: SuiteRun) -> None:
     """A search for the smallest variation is begun anew: which trials it plays depends on those before."""
     if asked := record.settings.get("perturbed"):
-        raise StoreError(
+        raise RunError(
             f"run {record.id} looked for variations that break something, and can't go on",
             code="run-perturbed",
             hint=f"look again: harness perturb with --seed {asked['seed']} tries the same variations",

@@ -12,7 +12,8 @@ from harness.errors import Problem, SettingsError, TableError, Where
 from harness.reporters.csv import trial_rows
 from harness.results import SuiteRun
 from harness.settings import Settings
-from harness.workflows.stored import stored_run, stored_runs
+from harness.workflows.baselines import banked, baseline_of
+from harness.workflows.stored import stored_run
 
 if TYPE_CHECKING:
     from harness.compare.gate import GateVerdict
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from harness.compare.rates import Rates
     from harness.compare.rules import RuleFile
     from harness.compare.verdict import Question, Verdict
-
-GREEN = "green"
-_RUNS_LOOKED_THROUGH = 1000
 
 
 def gate_table(
@@ -40,41 +38,29 @@ def gate_table(
     return judge(pair(trials, question.metric, baseline, candidate), question)
 
 
-def gate_run(settings: Settings, rules: RuleFile, run: str, against: str | None = None) -> GateVerdict:
+def gate_run(
+    settings: Settings, rules: RuleFile, run: str, against: str | None = None, bank: int = 0
+) -> GateVerdict:
     """The verdict of rules on a stored run; nothing is asked.
 
     Args:
         settings: Where the store is.
         rules: What must hold.
         run: The run's id, or ``latest``.
-        against: The run to compare with: its id, or ``green`` for the newest earlier one in which all passed.
+        against: The run to compare with: its id, ``green`` or ``branch:NAME``.
+        bank: So many earlier runs of the baseline's version at most add their trials to it.
 
     Raises:
         StoreError: There is no such store or run.
-        SettingsError: There is no green run.
+        SettingsError: No run is what ``against`` asks for.
     """
     from harness.compare.gate import gate
 
     candidate = stored_run(settings, run)
-    before = green_before(settings, candidate) if against == GREEN else against
-    return gate(rules, candidate, stored_run(settings, before) if before else None)
-
-
-def green_before(settings: Settings, candidate: SuiteRun) -> str:
-    """The newest run before this one with its suites, all of whose trials passed.
-
-    Raises:
-        SettingsError: There is none.
-    """
-    suites = {result.suite for result in candidate.results}
-    for each in stored_runs(settings, _RUNS_LOOKED_THROUGH):
-        green = each.status == "finished" and set(each.deciding) == {"passed"}
-        if green and each.started_at < candidate.started_at and suites <= set(each.suites):
-            return each.id
-    raise SettingsError(
-        f"no run before {candidate.id} has passed in all its trials",
-        hint="Name a baseline with --against RUN; harness runs lists them.",
-    )
+    if against is None:
+        return gate(rules, candidate)
+    baseline = baseline_of(settings, candidate, against)
+    return gate(rules, candidate, baseline, banked(settings, baseline, bank))
 
 
 def table_statistics(path: Path, variant: str | None = None) -> list[Rates]:

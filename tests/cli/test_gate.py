@@ -240,7 +240,7 @@ def store(tmp_path) -> str:
     return place
 
 
-def _keep(store: Store, run_id: str, rate: float, at: datetime) -> None:
+def _keep(store: Store, run_id: str, rate: float, at: datetime, **settings: object) -> None:
     results = [_result(case, repeat, rate, at) for case in range(10) for repeat in range(1, 6)]
     store.begin_run(
         SuiteRun(
@@ -249,6 +249,7 @@ def _keep(store: Store, run_id: str, rate: float, at: datetime) -> None:
             target="embedded",
             status="finished",
             planned=50,
+            settings=settings,
             results=tuple(results),
         )
     )
@@ -312,6 +313,40 @@ def test_a_run_with_several_variants_keeps_their_names(tmp_path, store, capsys):
     assert "has several variants: b, main" in capsys.readouterr().err
 
 
+def test_a_gate_refuses_a_run_of_several_variants_and_says_how_two_of_them_are_judged(
+    tmp_path, store, capsys
+):
+    at = datetime(2026, 3, 3, 8, tzinfo=UTC)
+    one = [_result(case, 1, 1.0, at) for case in range(10)]
+    other = [msgspec.structs.replace(each, variant="b", trial_id=f"b-{each.trial_id}") for each in one]
+    with Store.open(store) as kept:
+        run = SuiteRun("20260303-080000-both", at, "embedded", "finished", 20, results=(*one, *other))
+        kept.begin_run(run)
+    assert exit_code(["gate", "latest", "--against", FIRST, "--store", store]) == 64
+    assert exit_code(["gate", FIRST, "--against", "latest", "--store", store]) == 64
+    said = capsys.readouterr().err
+    assert (
+        "run 20260303-080000-both has trials of several variants, 'main' and 'b', and a gate judges one"
+        in said
+    )
+    assert "--baseline main --candidate b" in said
+    table = str(tmp_path / "trials.csv")
+    assert exit_code(["export", "latest", "--out", table, "--store", store]) == 0
+    assert exit_code(["gate", "--csv", table, "--baseline", "main", "--candidate", "b"]) == 2
+
+
+def test_suites_may_have_an_assistant_each_in_a_run_that_is_judged(store):
+    at = datetime(2026, 3, 3, 8, tzinfo=UTC)
+    shop = [
+        msgspec.structs.replace(_result(case, 1, 1.0, at), suite="shop", variant="b", trial_id=f"shop-{case}")
+        for case in range(10)
+    ]
+    with Store.open(store) as kept:
+        results = (*(_result(case, 1, 1.0, at) for case in range(10)), *shop)
+        kept.begin_run(SuiteRun("20260303-080000-both", at, "embedded", "finished", 20, results=results))
+    assert exit_code(["gate", "latest", "--against", FIRST, "--store", store]) == 2
+
+
 def test_parquet_needs_a_file(store, capsys):
     assert exit_code(["export", "--format", "parquet", "--store", store]) == 4
     assert "Name a file with --out FILE" in capsys.readouterr().err
@@ -352,6 +387,87 @@ def test_a_stored_run_is_judged_against_another_and_against_the_last_green_one(s
 def test_no_green_run_is_said(store, capsys):
     assert exit_code(["gate", FIRST, "--against", "green", "--store", store]) == 64
     assert f"no run before {FIRST}" in capsys.readouterr().err
+
+
+def _on(branch: str) -> dict[str, object]:
+    return {"git": {"branch": branch, "commit": "c0ffee"}, "fingerprints": {"assistant main": "f"}}
+
+
+@pytest.fixture
+def branches(tmp_path):
+    """Two runs of main, one of another branch, and one to judge."""
+    place = str(tmp_path / "branches.sqlite")
+    with Store.open(place) as kept:
+        for day, (run_id, branch) in enumerate(
+            [("r1", "main"), ("r2", "main"), ("r3", "other"), ("r4", "mine")], start=1
+        ):
+            _keep(kept, run_id, 1.0, datetime(2026, 3, day, 8, tzinfo=UTC), **_on(branch))
+    return place
+
+
+def test_the_baseline_is_the_newest_run_of_a_branch(branches, capsys):
+    assert exit_code(["gate", "r4", "--against", "branch:main", "--margin", "0.1", "--store", branches]) == 0
+    assert capsys.readouterr().out.startswith("pass: r4 against r2\n")
+
+
+def test_earlier_runs_of_the_baselines_version_add_their_trials(branches, tmp_path, capsys):
+    out = tmp_path / "v.json"
+    named = ["gate", "r4", "--against", "branch:main", "--bank", "5", "--margin", "0.1", "--store", branches]
+    assert exit_code([*named, "--json", str(out)]) == 0
+    assert capsys.readouterr().out.startswith("pass: r4 against r2 + r1\n")
+    [rule] = json.loads(out.read_text())["rules"]
+    assert rule["delta_high"] < 0.03  # 100 trials of the baseline leave less open than 50
+
+
+def test_a_branch_without_a_run_is_said_with_those_that_have_some(branches, capsys):
+    assert exit_code(["gate", "r4", "--against", "branch:mian", "--store", branches]) == 64
+    told = capsys.readouterr().err
+    assert "no finished run of these suites at embedded was started from the branch 'mian' before r4" in told
+    assert "did you mean 'main'? Branches with such runs: main, other" in told
+
+
+def test_banking_needs_a_baseline(branches, capsys):
+    assert exit_code(["gate", "r4", "--bank", "2", "--rules", "gate.toml", "--store", branches]) == 64
+    assert "--bank adds to a baseline" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        (
+            {"judge_model": "gpt-5.4"},
+            "the judge's model has changed between the runs (gpt-5.4-mini, then gpt-5.4)",
+        ),
+        ({"grounding_model": "grounding/2"}, "the grounding model has changed"),
+        ({"rescored_from": "before"}, "both sides are the trials of the run before"),
+    ],
+)
+def test_what_was_judged_otherwise_or_is_the_same_run_never_passes(tmp_path, capsys, changed, told):
+    place = str(tmp_path / "judges.sqlite")
+    as_before = {"judge_model": "gpt-5.4-mini", "grounding_model": "grounding/1"}
+    with Store.open(place) as kept:
+        _keep(kept, "before", 1.0, datetime(2026, 3, 1, tzinfo=UTC), **as_before)
+        _keep(kept, "after", 1.0, datetime(2026, 3, 2, tzinfo=UTC), **(as_before | changed))
+    assert exit_code(["gate", "after", "--against", "before", "--store", place]) == 2
+    assert told in capsys.readouterr().out
+
+
+def test_a_run_that_is_compared_with_itself_never_passes(store, capsys):
+    assert exit_code(["gate", FIRST, "--against", FIRST, "--store", store]) == 2
+    assert f"both sides are the trials of the run {FIRST}, so nothing passes" in capsys.readouterr().out
+
+
+def test_answers_from_a_recording_prove_nothing(tmp_path, store, capsys):
+    at = datetime(2026, 4, 1, tzinfo=UTC)
+    results = [
+        msgspec.structs.replace(_result(case, repeat, 1.0, at), replayed=True)
+        for case in range(10)
+        for repeat in range(1, 6)
+    ]
+    with Store.open(store) as kept:
+        kept.begin_run(SuiteRun("again", at, "recording", "finished", 50, results=tuple(results)))
+    assert exit_code(["gate", "again", "--against", FIRST, "--store", store]) == 2
+    assert "50 of 50 trials of the run again were answered from a recording" in capsys.readouterr().out
 
 
 def test_each_rule_has_its_verdict_and_the_worst_is_the_gates(tmp_path, store):

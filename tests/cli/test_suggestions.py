@@ -38,12 +38,28 @@ def offered(*words: str) -> list[str]:
 
 @pytest.mark.parametrize(
     "words",
-    [("report",), ("rescore",), ("run", "--resume"), ("plan", "--run"), ("score", "--run")],
-    ids=" ".join,
+    [
+        "report",
+        "rescore",
+        "run --resume",
+        "plan --run",
+        "score --run",
+        "export",
+        "gate",
+        "gate --against",
+        "compare",
+    ],
 )
-def test_stored_runs_are_offered_where_a_run_is_named(run: harness.SuiteRun, words: tuple[str, ...]) -> None:
-    assert offered(*words, "") == ["latest", run.id]
-    assert offered(*words, run.id[:4]) == [run.id]
+def test_stored_runs_are_offered_where_a_run_is_named(run: harness.SuiteRun, words: str) -> None:
+    assert offered(*words.split(), "") == ["latest", run.id]
+    assert offered(*words.split(), run.id[:4]) == [run.id]
+
+
+def test_files_are_offered_where_an_assistant_that_was_not_run_yet_may_be_compared(
+    run: harness.SuiteRun,
+) -> None:
+    [item] = ShellComplete(cli, {}, "harness", "").get_completions(["compare", run.id], "prompts/n")
+    assert (item.type, item.value) == ("file", "prompts/n")
 
 
 def test_a_run_is_told_with_its_suites_and_outcomes(run: harness.SuiteRun) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -178,3 +180,12 @@ def test_a_suite_in_python_has_its_mistakes_told_in_their_lines(place):
     with pytest.raises(SuiteError, match="longer than 90 days") as caught:
         load_suites(made=[made], today=TODAY)
     assert caught.value.problems[0].where.line
+
+
+def test_the_example_in_the_documentation_can_be_used(loaded):
+    page = (Path(__file__).parents[2] / "docs" / "flakiness.md").read_text("utf-8")
+    [example] = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    prices = "  - {id: discount, tags: [prices], turns: [{user: What does it cost?}]}\n"
+    suite = loaded(example + prices, today=date(2026, 11, 20))
+    assert kept(suite)["discount"] == ("2026-12-15", "new price list, #412")
+    assert kept(suite)["crash-needs-a-human"][0] == "2026-12-01"

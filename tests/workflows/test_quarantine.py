@@ -21,7 +21,7 @@ from harness.runner.events import TrialFinished
 from harness.runner.executors.local import Stop
 from harness.settings import load_settings
 from harness.store.store import Store
-from harness.workflows.verdicts import green_before
+from harness.workflows.baselines import green_before
 
 APP = """
 def answer(question):
@@ -181,7 +181,7 @@ def test_a_gate_leaves_it_out_and_says_so(shop, capsys):
     (shop / "gate.toml").write_text("[[rule]]\nat_least = 0.9\n")
     late = run_on(LAST_DAY + timedelta(days=1), repeats=5).id
     assert command("gate", late, "--rules", "gate.toml", "--json", "v.json") != 0
-    assert "out of quarantine: shop/shaky (since it was over on 2026-06-20" in capsys.readouterr().out
+    assert "1 conversation is back from quarantine: shop/shaky (over on 2026-06-20" in capsys.readouterr().out
 
 
 def test_a_gate_whose_every_case_is_in_quarantine_compared_nothing(shop, capsys):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness import workflows
-from harness.cli import FAILED, INTERNAL, NOTHING_TO_RUN, PASSED, exit_code
+from harness.cli import FAILED, NOTHING_TO_RUN, PASSED, USAGE, exit_code
 from harness.errors import HarnessError, StoreError
 from harness.settings import load_settings
 from harness.store.store import Store
@@ -167,7 +167,7 @@ def test_the_command_tells_what_changed_and_exits_as_a_run(
     assert (desk / "out.xml").exists() and (desk / "r.html").exists()
     (desk / "suite.yaml").write_text(SUITE.replace("ticket\n", "a\n").replace("id: hours", "id: b"))
     assert exit_code(["rescore", *common]) == NOTHING_TO_RUN
-    assert exit_code(["rescore", "nowhere", *common]) == INTERNAL
+    assert exit_code(["rescore", "nowhere", *common]) == USAGE
 
 
 def test_the_history_leaves_replays_out(desk: Path) -> None:

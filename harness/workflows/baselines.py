@@ -1,0 +1,106 @@
+"""The run that a candidate is compared with: by its id, the newest green one, or the newest of a branch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import SettingsError
+from harness.results import SuiteRun
+from harness.settings import Settings
+from harness.text import did_you_mean
+from harness.workflows.stored import open_store, stored_run, stored_runs
+
+if TYPE_CHECKING:
+    from harness.store.history import RunSummary
+
+GREEN = "green"
+BRANCH = "branch:"
+_RUNS_LOOKED_THROUGH = 1000
+
+
+def is_searched(name: str) -> bool:
+    """Whether a baseline is named by what it is, and must be looked for."""
+    return name == GREEN or name.startswith(BRANCH)
+
+
+def baseline_of(settings: Settings, candidate: SuiteRun, named: str) -> SuiteRun:
+    """The run to compare a candidate with.
+
+    Args:
+        settings: Where the store is.
+        candidate: The run that is judged.
+        named: A run's id; ``green``, the newest earlier run of the same suites all of whose trials passed;
+            or ``branch:NAME``, the newest earlier finished run of the same suites at the same target that
+            was started from this git branch. Runs that were answered from a recording are never found.
+
+    Raises:
+        StoreError: There is no such store or run.
+        SettingsError: No run is what was asked for (code ``no-baseline``).
+    """
+    if named.startswith(BRANCH):
+        return stored_run(settings, _of_branch(settings, candidate, named.removeprefix(BRANCH)))
+    return stored_run(settings, green_before(settings, candidate) if named == GREEN else named)
+
+
+def banked(settings: Settings, baseline: SuiteRun, most: int) -> list[SuiteRun]:
+    """So many earlier runs at most of the very same version, whose trials can be added to a baseline's.
+
+    Same suites, assistants, target, judge and grounding model; newest first.
+    """
+    found: list[SuiteRun] = []
+    for each in _comparable(settings, baseline) if most else ():
+        if each.target == baseline.target and _version(run := stored_run(settings, each.id)) == _version(
+            baseline
+        ):
+            found.append(run)
+        if len(found) == most:
+            break
+    return found
+
+
+def _version(run: SuiteRun) -> list[Any]:
+    return [run.settings.get(name) for name in ("fingerprints", "judge_model", "grounding_model")]
+
+
+def green_before(settings: Settings, candidate: SuiteRun) -> str:
+    """The id of the newest run before this one with its suites, all of whose trials passed.
+
+    Raises:
+        SettingsError: There is none (code ``no-baseline``).
+    """
+    for each in _comparable(settings, candidate):
+        if set(each.deciding) == {"passed"}:
+            return each.id
+    raise SettingsError(
+        f"no run before {candidate.id} has passed in all its trials",
+        code="no-baseline",
+        hint="Name a baseline with --against RUN; harness runs lists them.",
+    )
+
+
+def _of_branch(settings: Settings, candidate: SuiteRun, branch: str) -> str:
+    with open_store(settings, create=False) as store:
+        branch_of = {each.id: each.branch for each in store.past_runs()}
+    runs = [each.id for each in _comparable(settings, candidate) if each.target == candidate.target]
+    found = next((run for run in runs if branch_of.get(run) == branch), None)
+    if found:
+        return found
+    known = sorted({name for run in runs if (name := branch_of.get(run))})
+    raise SettingsError(
+        f"no finished run of these suites at {candidate.target} was started from the branch {branch!r} "
+        f"before {candidate.id}",
+        code="no-baseline",
+        hint=did_you_mean(branch, known, label="branches with such runs")
+        if known
+        else "Run the suites on that branch first, with the same --store; docs/ci.md shows how to keep it.",
+    )
+
+
+def _comparable(settings: Settings, candidate: SuiteRun) -> Iterator[RunSummary]:
+    """Finished runs before this one that ran all its suites and asked somebody, newest first."""
+    suites = {result.suite for result in candidate.results}
+    for each in stored_runs(settings, _RUNS_LOOKED_THROUGH):
+        earlier = each.status == "finished" and each.started_at < candidate.started_at
+        if earlier and suites <= set(each.suites) and not each.replayed:
+            yield each

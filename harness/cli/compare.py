@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     "runs",
     metavar="BASELINE [CANDIDATE]...",
     nargs=-1,
-    required=True,
     shell_complete=suggestions.runs_and_files,
 )
 @click.option(
@@ -62,6 +61,11 @@ if TYPE_CHECKING:
     type=click.Path(),
     help="Where assistants are named instead of runs: the suite file or folder to run. Repeatable.",
 )
+@click.option(
+    "--targets",
+    metavar="A,B",
+    help="Run the suites that are named on these targets, and compare each with the first.",
+)
 @click.option("--repeats", type=click.IntRange(1), help="Then run every conversation this often with each.")
 @click.option("--target", metavar="NAME", help="Then where they live, as for harness run.")
 @click.option("--base-url", metavar="URL", help="Then its address.")
@@ -80,6 +84,7 @@ def command(
     json_file: Path | None,
     markdown_file: Path | None,
     suites: tuple[str, ...],
+    targets: str | None,
     no_progress: bool,
     **flags: Any,
 ) -> int:
@@ -95,6 +100,7 @@ def command(
       harness compare latest --variants short,long
       harness compare latest prompt.yaml
       harness compare prompt.yaml@main prompt.yaml --suite suites/acme --repeats 5
+      harness compare --targets assistants,responses suites/acme --repeats 5
 
     Conversations are paired by their ids. It ends with 0 whatever it finds; harness gate decides.
     """
@@ -103,8 +109,17 @@ def command(
     from harness.settings import load_settings
 
     question = Question(margin=margin, alpha=alpha)
-    names = [name.strip() for name in variants.split(",")] if variants else []
+    names = _listed(variants) if variants else []
     settings = load_settings(flags)
+    if targets is not None:
+        _refuse_beside_targets(names, flags["target"])
+        jobs = workflows.parity_jobs(settings, _listed(targets), (*runs, *suites))
+        together = _run_all(jobs)
+        compared = workflows.compare_runs(settings, workflows.parity_sides(jobs, together), question)
+        _tell(compared, show, json_file, markdown_file)
+        return cli.PASSED if all(each.status == "finished" for each in together) else cli.INTERRUPTED
+    if not runs:
+        raise click.UsageError("name a baseline and a candidate, or --targets and the suites to run on them")
     changed = [name for name, value in flags.items() if value is not None]
     asked = workflows.to_be_run(settings, runs, suites, changed)
     if asked is None:
@@ -120,6 +135,41 @@ def command(
     sides = asked.sides(record)
     _tell(workflows.compare_runs(settings, sides[0], question, sides[1]), show, json_file, markdown_file)
     return cli.PASSED if record.status == "finished" else cli.INTERRUPTED
+
+
+def _listed(names: str) -> list[str]:
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
+def _refuse_beside_targets(variants: Sequence[str], target: str | None) -> None:
+    if variants or target:
+        given = "--variants" if variants else f"--target {target}"
+        raise click.UsageError(f"{given} can't go with --targets, which says what the sides are")
+
+
+def _run_all(jobs: Sequence[Job]) -> list[SuiteRun]:
+    """All jobs at the same time, without a live display, which knows one run only."""
+    import asyncio
+
+    unpaid = [money.Unpaid() for _ in jobs]
+    records = asyncio.run(_played_together(jobs, unpaid))
+    for record, missed in zip(records, unpaid, strict=True):
+        click.echo(
+            f"run {record.id} ({record.target}): {len(record.results)} of {record.planned} trials ended"
+        )
+        if missed.reason:
+            click.echo(f"budget: {missed.reason}")
+    return records
+
+
+async def _played_together(jobs: Sequence[Job], unpaid: Sequence[money.Unpaid]) -> list[SuiteRun]:
+    from harness import workflows
+    from harness.cli.run import watch_for_signals
+    from harness.runner.executors.local import Stop
+
+    stop = Stop()
+    watch_for_signals(stop)
+    return await workflows.run_side_by_side(jobs, [workflows.Control([each], stop) for each in unpaid])
 
 
 def _refuse_run_options(ctx: click.Context) -> None:

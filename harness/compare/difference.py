@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from harness.compare.behaviour import UNKNOWN, Behaviour, Did, behaviour, did, hand_overs, hand_overs_json
 from harness.compare.gate import Judged, judged
 from harness.compare.pairs import Columns, Pairs, column
 from harness.compare.table import Trial
@@ -16,7 +17,11 @@ from harness.results import TrialResult
 from harness.stats.arms import Arms, Vector, counts, row_means, row_sums
 from harness.stats.bounds import difference_bounds
 from harness.stats.intervals import Interval
+from harness.stats.population import PopulationDifference, population_difference
 from harness.stats.ratios import bill_interval, positive
+
+if TYPE_CHECKING:
+    from harness.stats.detection import Detection
 
 Opinion = Literal["better", "not worse", "worse", "undecided"]
 _CONFIDENCE = 0.95
@@ -24,10 +29,17 @@ _TOLERANCE = 1e-12
 
 
 class Seen(NamedTuple):
-    """What is kept of one trial while two variants are compared; ``values`` are its numbers by check."""
+    """What is kept of one trial while two variants are compared.
+
+    Attributes:
+        judged: Its results.
+        values: Its numbers by check.
+        done: What the assistant did in it.
+    """
 
     judged: Judged
     values: dict[str, float]
+    done: Did = UNKNOWN
 
 
 def seen(result: TrialResult, side: str) -> Seen:
@@ -37,9 +49,8 @@ def seen(result: TrialResult, side: str) -> Seen:
         if isinstance(score.value, int | float) and not isinstance(score.value, bool):
             found.setdefault(score.check, []).append(float(score.value))
     finite = {check: [each for each in some if math.isfinite(each)] for check, some in found.items()}
-    return Seen(
-        judged(result, side), {check: sum(some) / len(some) for check, some in finite.items() if some}
-    )
+    means = {check: sum(some) / len(some) for check, some in finite.items() if some}
+    return Seen(judged(result, side), means, did(result))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +156,9 @@ class Differences:
         clusters: Pass rate by cluster, of clusters with several conversations.
         checks: By expectation: the share of trials that met it, and the mean of those that give numbers.
         conversations: Which ones differ.
+        behaviour: What differs in what is done.
+        population: The pass rate of conversations like these; None where nothing was compared.
+        hand_overs: Hand-overs as recognition, of baseline and candidate; None where they are not judged.
     """
 
     metrics: tuple[Difference, ...]
@@ -154,6 +168,9 @@ class Differences:
     clusters: tuple[Difference, ...]
     checks: tuple[Difference, ...]
     conversations: Conversations
+    behaviour: Behaviour = field(default_factory=Behaviour)
+    population: PopulationDifference | None = None
+    hand_overs: tuple[Detection, Detection] | None = None
 
     @property
     def overall(self) -> Difference:
@@ -167,6 +184,9 @@ class Differences:
             **{name: [each.as_json() for each in found] for name, found in parts.items()},
             "bill": self.bill.as_json() if self.bill else None,
             "conversations": self.conversations.as_json(),
+            "behaviour": self.behaviour.as_json(),
+            "population": _population_json(self.population),
+            "hand_overs": hand_overs_json(self.hand_overs),
         }
 
 
@@ -201,6 +221,9 @@ def differences(
         clusters=comparing.parts(passed, _shared_clusters(trials)),
         checks=comparing.checks(both),
         conversations=_conversations(pairs, worse, better),
+        behaviour=behaviour(comparing.columns, [each.done for each in both]),
+        population=population_difference(pairs.both, _CONFIDENCE) if pairs.both.cases else None,
+        hand_overs=hand_overs(comparing.columns, [each.judged for each in both]),
     )
 
 
@@ -372,3 +395,10 @@ def _interval_json(interval: Interval | None) -> dict[str, float | None]:
     if interval is None:
         return {"low": None, "high": None}
     return {name: value if math.isfinite(value) else None for name, value in interval._asdict().items()}
+
+
+def _population_json(found: PopulationDifference | None) -> dict[str, Any] | None:
+    if found is None:
+        return None
+    told = {name: value if math.isfinite(value) else None for name, value in found._asdict().items()}
+    return {**told, "indicative": found.indicative}

@@ -54,6 +54,19 @@ class Rule(BaseModel):
             yield f"{self.metric} is a share of errors: say at_most"
         if self.alpha is not None and self.margin is None:
             yield "alpha goes with margin"
+        for name in ("at_least", "at_most"):
+            value = getattr(self, name)
+            if value is not None and value > 1 and self.metric not in RATIOS:
+                yield f"{name} {value:g} of {self.metric}, which is from 0 to 1, says nothing"
+
+    def excludes(self, other: Rule) -> bool:
+        """Whether this rule wants more of the same thing than the other allows."""
+        same = {"metric", "check", "suite", "tags", "percentile"}
+        if self.at_least is None or other.at_most is None:
+            return False
+        return (
+            self.model_dump(include=same) == other.model_dump(include=same) and self.at_least > other.at_most
+        )
 
     @property
     def name(self) -> str:
@@ -105,10 +118,17 @@ def _refuse_contradictions(path: Path, rules: RuleFile) -> None:
     problems = [
         Problem(f"rule {number}: {told}", Where(str(path)))
         for number, rule in enumerate(rules.rule, start=1)
-        for told in rule.contradictions()
+        for told in (*rule.contradictions(), *_excluded(number, rule, rules))
     ]
     if problems:
         raise _refused(path, problems)
+
+
+def _excluded(number: int, rule: Rule, rules: RuleFile) -> Iterator[str]:
+    for place, other in enumerate(rules.rule, start=1):
+        if place != number and rule.excludes(other):
+            least, most = f"at_least {rule.at_least:g}", f"at_most {other.at_most:g}"
+            yield f"{least} and the {most} of rule {place} can't both hold"
 
 
 def _mistakes(error: ValidationError, data: object) -> list[tuple[tuple[str | int, ...], str, str | None]]:

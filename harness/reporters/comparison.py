@@ -11,10 +11,13 @@ from harness.reporters import wording
 from harness.reporters.markdown import pipe_table, plain
 
 if TYPE_CHECKING:
+    from harness.compare.behaviour import Habit
     from harness.compare.comparison import Comparison
     from harness.compare.difference import Bill, Difference, Differences
     from harness.compare.transcripts import TranscriptPair, TurnPair
     from harness.compare.versions import Change
+    from harness.stats.detection import Share
+    from harness.stats.population import PopulationDifference
 
 MARKER = "<!-- harness: comparison -->"
 """First line of every comparison in Markdown, by which a bot finds its own earlier comment."""
@@ -33,6 +36,7 @@ def terminal(comparison: Comparison, shown: int) -> str:
     parts = [
         _headline(comparison),
         *(_grid(name, rows) for name, rows in _tables(comparison.found)),
+        "\n".join(beyond(comparison.found)),
         "\n".join(_lists(comparison.found)),
         *_changes(comparison.changes),
         *map(_transcript, comparison.transcripts[:shown]),
@@ -55,7 +59,8 @@ def in_markdown(comparisons: Sequence[Comparison]) -> str:
         headline, *notes = _headline(comparison).splitlines()
         parts += [f"### {plain(headline)}", "\n".join(f"- {plain(note.strip())}" for note in notes)]
         parts += [_markdown_table(name, rows) for name, rows in _tables(comparison.found)]
-        parts.append("\n".join(f"- {plain(line)}" for line in _lists(comparison.found, most=None)))
+        told = (*beyond(comparison.found), *_lists(comparison.found, most=None))
+        parts.append("\n".join(f"- {plain(line)}" for line in told))
         parts += [_folded(change.part, change.lines) for change in comparison.changes or ()]
         parts += [
             _folded(f"{each.case_id} turn by turn", _transcript(each).splitlines()[1:])
@@ -87,6 +92,14 @@ def _tables(found: Differences) -> Iterator[tuple[str, list[list[str]]]]:
         some: tuple[Difference, ...] = getattr(found, name)
         if some:
             yield name, [row for each in some for row in _rows(each)]
+    if found.behaviour.habits:
+        yield "what is done in a conversation", [_habit(each) for each in found.behaviour.habits]
+
+
+def _habit(each: Habit) -> list[str]:
+    bounds = f"{each.interval.low:+.3g} to {each.interval.high:+.3g}"
+    change = f"{each.after - each.before:+.3g}"
+    return [each.name, "", f"{each.before:.4g}", f"{each.after:.4g}", change, bounds, ""]
 
 
 def _rows(each: Difference) -> Iterator[list[str]]:
@@ -135,9 +148,37 @@ def _bill(bill: Bill) -> list[str]:
     return ["the bill", "", "", "", f"x {bill.ratio:.3f}", bounds, ""]
 
 
+def beyond(found: Differences) -> Iterator[str]:
+    """What is known of conversations like these, and hand-overs as recognition."""
+    if found.population:
+        yield _population(found.population)
+    for side, each in zip(("baseline", "candidate"), found.hand_overs or (), strict=False):
+        shares = ", ".join(f"{name} {_share(getattr(each, name))}" for name in ("recall", "precision"))
+        described = ", ".join(f"{name} {_share(getattr(each, name))}" for name in ("f1", "kappa"))
+        yield f"hand-overs of the {side}: {shares}; as description {described}"
+
+
+def _population(found: PopulationDifference) -> str:
+    if not math.isfinite(found.low):
+        return "conversations like these: all of them are of one cluster, so nothing is known beyond it"
+    few = f"; only indicative, with {found.clusters} clusters" if found.indicative else ""
+    bounds = f"{max(-1.0, found.low):+.1%} to {min(1.0, found.high):+.1%}"
+    return (
+        f"conversations like these: {found.delta:+.1%} (95 % bounds {bounds}), sign flips p = {found.p:.3g} "
+        f"of lower, over {found.clusters} clusters{few}"
+    )
+
+
+def _share(share: Share) -> str:
+    if share.value is None:
+        return "not known"
+    low, high = share.interval or (math.nan, math.nan)
+    return f"{share.value:.2f}" + (f" ({low:.2f} to {high:.2f})" if share.interval else "")
+
+
 def _lists(found: Differences, most: int | None = _IDS) -> Iterator[str]:
     trials = found.conversations.trials or {}
-    for name, ids in found.conversations.lists().items():
+    for name, ids in (found.conversations.lists() | found.behaviour.lists()).items():
         if ids:
             told = [_with_trials(case, trials) for case in ids[:most]]
             left = f" and {len(ids) - len(told)} more" if len(ids) > len(told) else ""

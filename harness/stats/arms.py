@@ -62,6 +62,12 @@ class Arms:
         return bool(np.all((seen == 0) | (seen == 1)))
 
     @property
+    def shares(self) -> bool:
+        """Whether every value is from 0 to 1."""
+        seen = self.seen
+        return bool(len(seen) and seen.min() >= 0 and seen.max() <= 1)
+
+    @property
     def seen(self) -> Vector:
         """All values of both arms that are there, in one row."""
         import numpy as np

@@ -46,14 +46,14 @@ def difference_bounds(both: Arms, confidence: float = 0.95) -> Bounds:
     with Satterthwaite's degrees of freedom. With a single trial somewhere: the spread of the case
     differences, summed by cluster, t with G-1 degrees of freedom; without clusters and with one trial each,
     Tango's score interval. Passes and failures never prove more than the floor allows: no failure in n
-    trials is no certainty.
+    trials is no certainty. Numbers that are no shares (calls, tokens) and never vary have no such floor.
 
     Args:
         both: Arms in which every case has a trial on both sides.
         confidence: Of each bound.
     """
     found = _bounds(both, confidence)
-    if both.binary or found.error == 0:
+    if both.binary or (found.error == 0 and both.shares):
         return _floored(both, found, confidence)
     return found
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harness.workflows.in_ci import tell_of_comparisons, tell_of_run, tell_of_verdict, write_code_quality
     from harness.workflows.jobs import Job, load, plan_of
     from harness.workflows.over_time import drifting, flakiness
+    from harness.workflows.parity import parity_jobs, parity_sides, run_side_by_side
     from harness.workflows.piecewise import PiecewiseRun, conclude, more_planned
     from harness.workflows.rescoring import Rescored, rescore
     from harness.workflows.running import Control, Listener, Part, evaluate, resume, start
@@ -58,11 +59,14 @@ __all__ = [
     "left_behind",
     "load",
     "more_planned",
+    "parity_jobs",
+    "parity_sides",
     "plan_of",
     "plan_trials",
     "render",
     "rescore",
     "resume",
+    "run_side_by_side",
     "run_trials",
     "start",
     "stored_run",
@@ -107,11 +111,14 @@ _HOME = {
     "left_behind": "cleaning",
     "load": "jobs",
     "more_planned": "piecewise",
+    "parity_jobs": "parity",
+    "parity_sides": "parity",
     "plan_of": "jobs",
     "plan_trials": "verdicts",
     "render": "stored",
     "rescore": "rescoring",
     "resume": "running",
+    "run_side_by_side": "parity",
     "run_trials": "verdicts",
     "start": "running",
     "stored_run": "stored",

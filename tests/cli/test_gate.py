@@ -515,10 +515,24 @@ def test_a_rule_that_looks_at_nothing_never_passes(tmp_path, store, text):
         ("[[rule]]\nat_leest = 0.9\n", "rule 1: "),
         ("[[rule]]\nmargin = 0.1\n[[rule]]\nmargin = 2\n", "rule 2: "),
         ("[[rule]]\nat_least = 0.9\nat_most = 1\n", "exactly one of margin, at_least and at_most"),
+        ("[[rule]]\nat_least = 90\n", "at_least 90 of passed, which is from 0 to 1"),
+        (
+            "[[rule]]\nat_least = 0.9\n[[rule]]\nat_most = 0.8\n",
+            "rule 1: at_least 0.9 and the at_most 0.8 of rule 2 can't both hold",
+        ),
         ('[[rule]]\nmetric = "taste"\nat_least = 0.9\n', "'taste'"),
         ("[[rule]\n", "this is not TOML"),
     ],
-    ids=["empty", "unknown key", "too large", "two limits", "unknown metric", "no TOML"],
+    ids=[
+        "empty",
+        "unknown key",
+        "too large",
+        "two limits",
+        "percent",
+        "contradiction",
+        "unknown metric",
+        "no TOML",
+    ],
 )
 def test_mistakes_in_rules_are_named_and_no_verdict(tmp_path, store, capsys, text, told):
     assert exit_code(["gate", FIRST, "--rules", rules(tmp_path, text), "--store", store]) == 64

@@ -114,3 +114,8 @@ def test_a_gain_that_is_lost_again_does_not_help():
     lost = arms([[0]] + [[1]] * 19, [[0]] + [[1]] * 19, clusters)
     bounds = difference_bounds(gained), difference_bounds(lost)
     assert lowest_without_failures(lost, bounds[1]) <= lowest_without_failures(gained, bounds[0]) + 1e-12
+
+
+def test_constant_numbers_that_are_no_shares_differ_by_just_that_much() -> None:
+    found = difference_bounds(arms([[3, 3]] * 4, [[5, 5]] * 4))
+    assert (found.delta, found.low, found.high) == (2, 2, 2)

@@ -379,3 +379,50 @@ def test_runs_that_did_not_keep_their_assistants_say_so(tmp_path: Path) -> None:
 def test_the_newest_green_run_can_be_the_baseline(tmp_path: Path) -> None:
     kept(tmp_path, passes(10, 5), passes(10, 5, "failed"), passes(10, 5, "failed"))
     assert compared(tmp_path, "green", "latest")[0]["baseline"]["run"] == "run-0"
+
+
+def test_the_parity_report_runs_the_suites_on_both_targets_and_says_what_is_done_differently(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, store = tmp_path / "p.json", tmp_path / "s.sqlite"
+    asked = ["compare", "--targets", "assistants,responses", str(shop / "shop.yaml"), "--repeats", "5"]
+    assert exit_code([*asked, "--json", str(out), "--store", str(store)]) == PASSED
+    [found] = json.loads(out.read_text("utf-8"))["comparisons"]
+    assert (found["baseline"]["target"], found["candidate"]["target"]) == ("embedded", "responses")
+    assert found["baseline"]["trials"] == found["candidate"]["trials"] == 15
+    assert {each["name"] for each in found["behaviour"]["means"]} >= {
+        "searches",
+        "citations",
+        "prompt tokens",
+    }
+    assert found["population"]["clusters"] == 2 and found["population"]["indicative"]
+    told = capsys.readouterr().out
+    assert "what is done in a conversation" in told
+    assert "only indicative, with 2 clusters" in told
+    with Store.open(store) as kept:
+        assert {run.target for run in kept.runs()} == {"embedded", "responses"}
+
+
+@pytest.mark.parametrize(
+    ("targets", "more", "told"),
+    [
+        ("assistants", [], "--targets names 1"),
+        ("responses,responses", [], "'responses' twice"),
+        ("assistants,respones", [], "did you mean 'responses'"),
+        ("assistants,responses", ["--variants", "a,b"], "--variants can't go with --targets"),
+        ("assistants,responses", ["--target", "chat"], "--target chat can't go with --targets"),
+    ],
+)
+def test_targets_that_make_no_parity_report_are_refused_before_anything_is_run(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], targets: str, more: list[str], told: str
+) -> None:
+    store = tmp_path / "s.sqlite"
+    asked = ["compare", "--targets", targets, str(shop / "shop.yaml"), *more, "--store", str(store)]
+    assert exit_code(asked) == USAGE
+    assert told in capsys.readouterr().err
+    assert not store.exists()
+
+
+def test_without_names_compare_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["compare"]) == USAGE
+    assert "name a baseline and a candidate" in capsys.readouterr().err

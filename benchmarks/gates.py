@@ -2,6 +2,7 @@
 
     python -m benchmarks.gates                         # every cell, 200 comparisons each
     python -m benchmarks.gates --rounds 50 --cells 30x3 100x5
+    python -m benchmarks.gates looks                   # passes until decided, and screening
     python -m benchmarks.gates speed                   # how long a verdict and a whole comparison take
 
 A suite is a list of chances to pass. *stable*: nine in ten cases pass 99 % of the time, the others 80 %.
@@ -18,6 +19,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import cache
+from itertools import product
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +27,7 @@ from numpy.typing import NDArray
 from harness.compare.difference import Seen, differences
 from harness.compare.gate import Judged
 from harness.compare.pairs import Pairs
+from harness.compare.sequential import Look, Looks
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, judge
 from harness.stats.arms import Arms
@@ -137,6 +140,67 @@ def _rate(word: str, suite: str, shape: str, change: str, cell: str, rounds: int
     return f"{100 * found[word] / rounds:.1f}"
 
 
+# --- fewer trials -----------------------------------------------------------------------------------------
+
+_LOOKED_AT = (
+    "nothing changed",
+    "5 points in few cases",
+    "10 points off every case",
+    "20 points off every case",
+)
+_SCREENED = ("nothing changed", "10 points off every case", "10 % of the cases break")
+_FRESH = 5
+
+
+def _until_decided(before: Chances, after: Chances, shape: tuple[int, float], generator: Generator) -> Look:
+    """The look that decided, or the last of ten."""
+    looks = Looks(10)
+    sides = [_trials(generator, chances, looks.passes, shape) for chances in (before, after)]
+    names, clusters = tuple(map(str, range(len(before)))), np.arange(len(before)) // shape[0]
+    for passes in range(2, looks.passes + 1):
+        pairs = Pairs(Arms(sides[0][:, :passes], sides[1][:, :passes], clusters), names)
+        look = Look(passes, looks.passes, judge(pairs, looks.question(passes)))
+        if look.decided:
+            break
+    return look
+
+
+def _screened(before: Chances, after: Chances, generator: Generator) -> tuple[str, int]:
+    """The verdict over fresh trials of what passed once and then failed, and how many trials it took."""
+    once = [generator.random(len(before)) < chances for chances in (before, after)]
+    suspects = np.flatnonzero(once[0] & ~once[1])
+    if not len(suspects):
+        return "inconclusive", 2 * len(before)
+    sides = [_trials(generator, chances[suspects], _FRESH, (1, 0.0)) for chances in (before, after)]
+    pairs = Pairs(Arms(sides[0], sides[1], np.arange(len(suspects))), tuple(map(str, suspects)))
+    return judge(pairs, Question()).verdict, 2 * (len(before) + _FRESH * len(suspects))
+
+
+def _fewer(rounds: int) -> None:
+    print("| suite | cases | change | fail % | pass % | passes |\n| --- | ---: | --- | ---: | ---: | ---: |")
+    for suite, shape, cases, change in product(_SUITES, ("", "topics"), (10, 30, 100), _LOOKED_AT):
+        generator = np.random.Generator(np.random.PCG64([len(suite), len(shape), cases, len(change)]))
+        found = []
+        for _ in range(rounds):
+            before = _SUITES[suite](generator, cases)
+            found.append(
+                _until_decided(before, _CHANGES[change](before, generator), _SHAPES[shape], generator)
+            )
+        words = Counter(each.found.verdict for each in found)
+        mean = sum(each.passes for each in found) / rounds
+        rates = f"{100 * words['fail'] / rounds:.1f} | {100 * words['pass'] / rounds:.1f}"
+        print(f"| {suite} {shape} | {cases} | {change} | {rates} | {mean:.1f} |", flush=True)
+    print("\n| suite | cases | change | fail % | trials |\n| --- | ---: | --- | ---: | ---: |")
+    for suite, cases, change in product(_SUITES, (10, 30, 100), _SCREENED):
+        generator = np.random.Generator(np.random.PCG64([len(suite), cases, len(change)]))
+        ends = []
+        for _ in range(rounds):
+            before = _SUITES[suite](generator, cases)
+            ends.append(_screened(before, _CHANGES[change](before, generator), generator))
+        failed = 100 * sum(word == "fail" for word, _ in ends) / rounds
+        print(f"| {suite} | {cases} | {change} | {failed:.1f} | {sum(n for _, n in ends) / rounds:.0f} |")
+
+
 def _speed() -> None:
     print("| cases x passes per variant | unit | seconds |\n| --- | --- | ---: |")
     for cases in (300, 10_000):
@@ -205,13 +269,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", nargs="?", choices=["rates", "speed"], default="rates")
+    parser.add_argument("what", nargs="?", choices=["rates", "looks", "speed"], default="rates")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument("--changes", nargs="+", default=list(_CHANGES), choices=_CHANGES)
     parser.add_argument("--cells", nargs="+", default=_CELLS)
     options = parser.parse_args()
     if options.what == "speed":
         _speed()
+    elif options.what == "looks":
+        _fewer(options.rounds)
     else:
         _rates(options.changes, options.cells, options.rounds)
 

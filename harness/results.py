@@ -21,7 +21,7 @@ Outcome = Literal["passed", "failed", "errored", "skipped"]
 
 # How a suite run stands: under way; all trials are in; a person stopped it; its budget or the number of
 # failures it was allowed ran out. All but the first two leave trials that `--resume` goes on with.
-RunStatus = Literal["running", "finished", "interrupted", "budget_exhausted", "failures_reached"]
+RunStatus = Literal["running", "finished", "interrupted", "budget_exhausted", "failures_reached", "decided"]
 
 
 class Score(Record, frozen=True):

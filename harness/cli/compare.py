@@ -11,11 +11,17 @@ from harness import cli
 from harness.cli import money, options, suggestions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from harness.compare.comparison import Comparison
+    from harness.compare.sequential import Looks
     from harness.results import SuiteRun
-    from harness.workflows import Job
+    from harness.workflows import Control, Job
+    from harness.workflows.sequential import Cases
+
+    Play = Callable[[Job, Control], Awaitable[SuiteRun]]
+
+_PASSES = 8
 
 
 @click.command("compare")
@@ -67,6 +73,25 @@ if TYPE_CHECKING:
     help="Run the suites that are named on these targets, and compare each with the first.",
 )
 @click.option("--repeats", type=click.IntRange(1), help="Then run every conversation this often with each.")
+@click.option(
+    "--until-decided",
+    is_flag=True,
+    help="Run a baseline and a candidate side by side, pass after pass, and look after each: it ends when "
+    "the candidate is worse or not worse, and at --max-repeats. The looks together keep to --alpha.",
+)
+@click.option(
+    "--max-repeats",
+    type=click.IntRange(2),
+    metavar="K",
+    help="With --until-decided: the most passes, fixed before the first. Default: 8.",
+)
+@click.option(
+    "--screen",
+    type=click.IntRange(2),
+    metavar="R",
+    help="Run a baseline and a candidate once, then each conversation that got worse R times more with both: "
+    "only these fresh trials are judged. 5 to 8 are usual. Best for changes that break a few conversations.",
+)
 @click.option("--target", metavar="NAME", help="Then where they live, as for harness run.")
 @click.option("--base-url", metavar="URL", help="Then its address.")
 @money.budget
@@ -85,6 +110,9 @@ def command(
     markdown_file: Path | None,
     suites: tuple[str, ...],
     targets: str | None,
+    until_decided: bool,
+    max_repeats: int | None,
+    screen: int | None,
     no_progress: bool,
     **flags: Any,
 ) -> int:
@@ -100,14 +128,17 @@ def command(
       harness compare latest --variants short,long
       harness compare latest prompt.yaml
       harness compare prompt.yaml@main prompt.yaml --suite suites/acme --repeats 5
+      harness compare prompt.yaml@main prompt.yaml --until-decided --max-repeats 8 --budget 2.00
       harness compare --targets assistants,responses suites/acme --repeats 5
 
     Conversations are paired by their ids. It ends with 0 whatever it finds; harness gate decides.
     """
     from harness import workflows
+    from harness.compare.sequential import Looks
     from harness.compare.verdict import Question
     from harness.settings import load_settings
 
+    _refuse_repeats(flags["repeats"], max_repeats, screen, until_decided=until_decided)
     question = Question(margin=margin, alpha=alpha)
     names = _listed(variants) if variants else []
     settings = load_settings(flags)
@@ -128,13 +159,54 @@ def command(
         return cli.PASSED
     if names:
         raise click.UsageError("--variants goes with stored runs; assistants are compared as they are named")
-    record, unpaid = _run(asked.job, quiet=no_progress)
+    play: Play = workflows.start
+    if asked.baseline is not None and (until_decided or screen):
+        given = "--until-decided" if until_decided else "--screen"
+        raise click.UsageError(f"{given} runs both sides: name two assistants, no stored run")
+    if until_decided:
+        play = _deciding(Looks(max_repeats or _PASSES, margin, alpha))
+    elif screen:
+        play = _confirming(screen)
+    record, unpaid = _run(asked.job, play, quiet=no_progress)
     click.echo(f"run {record.id}: {len(record.results)} of {record.planned} trials ended")
     if unpaid.reason:
         click.echo(f"budget: {unpaid.reason}")
     sides = asked.sides(record)
     _tell(workflows.compare_runs(settings, sides[0], question, sides[1]), show, json_file, markdown_file)
-    return cli.PASSED if record.status == "finished" else cli.INTERRUPTED
+    return cli.PASSED if record.status in ("finished", "decided") else cli.INTERRUPTED
+
+
+def _deciding(looks: Looks) -> Play:
+    """What runs a job until a look decides; each look is printed as it is taken."""
+    from harness import workflows
+
+    return lambda job, control: workflows.decide(job, looks, control, lambda look: click.echo(str(look)))
+
+
+def _confirming(fresh: int) -> Play:
+    """What runs a job once, and then what got worse so many times more."""
+    from harness import workflows
+
+    return lambda job, control: workflows.confirm(job, fresh, control, _tell_suspects)
+
+
+def _tell_suspects(first: SuiteRun, suspects: Cases) -> None:
+    named = ", ".join(sorted("/".join(each) for each in suspects))
+    told = (
+        f"run again with both: {named}" if suspects else "nothing that passed fails now; nothing to confirm"
+    )
+    click.echo(f"run {first.id}, one pass: {told}")
+
+
+def _refuse_repeats(
+    repeats: int | None, max_repeats: int | None, screen: int | None, *, until_decided: bool
+) -> None:
+    if screen and (until_decided or repeats):
+        raise click.UsageError("--screen R says how often; leave --repeats and --until-decided out")
+    if until_decided and repeats:
+        raise click.UsageError("--until-decided takes --max-repeats K in place of --repeats")
+    if max_repeats and not until_decided:
+        raise click.UsageError("--max-repeats goes with --until-decided")
 
 
 def _listed(names: str) -> list[str]:
@@ -174,7 +246,16 @@ async def _played_together(jobs: Sequence[Job], unpaid: Sequence[money.Unpaid]) 
 
 def _refuse_run_options(ctx: click.Context) -> None:
     """Nothing is run when stored runs are named, so options of a run would be left aside without a word."""
-    names = ("suites", "repeats", "target", "base_url", "budget_usd", "no_progress")
+    names = (
+        "suites",
+        "repeats",
+        "target",
+        "base_url",
+        "budget_usd",
+        "until_decided",
+        "screen",
+        "no_progress",
+    )
     given = [name for name in names if ctx.params[name]]
     if given:
         told = {"suites": "suite", "budget_usd": "budget"}
@@ -182,15 +263,15 @@ def _refuse_run_options(ctx: click.Context) -> None:
         raise click.UsageError(f"{named} goes with assistants that are to be run; stored runs are only read")
 
 
-def _run(job: Job, *, quiet: bool) -> tuple[SuiteRun, money.Unpaid]:
+def _run(job: Job, play: Play, *, quiet: bool) -> tuple[SuiteRun, money.Unpaid]:
     """All assistants over the suites, side by side."""
     import asyncio
 
     unpaid = money.Unpaid()
-    return asyncio.run(_played(job, unpaid, quiet=quiet)), unpaid
+    return asyncio.run(_played(job, play, unpaid, quiet=quiet)), unpaid
 
 
-async def _played(job: Job, unpaid: money.Unpaid, *, quiet: bool) -> SuiteRun:
+async def _played(job: Job, play: Play, unpaid: money.Unpaid, *, quiet: bool) -> SuiteRun:
     from harness import workflows
     from harness.cli.progress import kept_alive, progress
     from harness.cli.run import watch_for_signals
@@ -200,7 +281,7 @@ async def _played(job: Job, unpaid: money.Unpaid, *, quiet: bool) -> SuiteRun:
     with progress("off" if quiet else "auto") as listeners:
         watch_for_signals(stop)
         async with kept_alive(listeners):
-            return await workflows.start(job, workflows.Control([*listeners, unpaid], stop))
+            return await play(job, workflows.Control([*listeners, unpaid], stop))
 
 
 def _tell(found: Sequence[Comparison], show: int, json_file: Path | None, markdown_file: Path | None) -> None:

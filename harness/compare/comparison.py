@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.compare.difference import Differences, Seen
 from harness.compare.quarantine import Quarantines
+from harness.compare.sequential import Look
 from harness.compare.transcripts import TranscriptPair
 from harness.compare.versions import Change
 from harness.results import SuiteRun
@@ -53,6 +54,7 @@ class Comparison:
         transcripts: Conversations that got worse, both ways, turn by turn.
         notes: What limits this comparison, in sentences.
         quarantines: Conversations that were left out of it, and what counts again.
+        looks: Of a run that went on until it was decided: every look, the last one deciding.
     """
 
     baseline: Side
@@ -62,12 +64,14 @@ class Comparison:
     transcripts: tuple[TranscriptPair, ...]
     notes: tuple[str, ...] = ()
     quarantines: Quarantines = field(default_factory=Quarantines)
+    looks: tuple[Look, ...] = ()
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON."""
         changed = self.changes
         return {
             "verdict": self.found.overall.opinion,
+            "looks": [each.as_json() for each in self.looks],
             "baseline": self.baseline.as_json(),
             "candidate": self.candidate.as_json(),
             "notes": list(self.notes),

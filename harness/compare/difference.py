@@ -298,7 +298,7 @@ class _Comparing:
         if not arms.cases:
             return met
         before, after = float(row_means(arms.baseline).mean()), float(row_means(arms.candidate).mean())
-        bounds = difference_bounds(arms, _CONFIDENCE)
+        bounds = difference_bounds(arms, self.question.confidence)
         return replace(met, before=before, after=after, interval=Interval(bounds.low, bounds.high))
 
 

@@ -34,11 +34,13 @@ class Question:
         margin: The drop (of costs and latencies: the relative rise) from which on the candidate is not
             wanted.
         alpha: How often a gate may fail when nothing changed.
+        confidence: Of each bound.
     """
 
     metric: str = "passed"
     margin: float = 0.05
     alpha: float = 0.05
+    confidence: float = _CONFIDENCE
 
     def __post_init__(self) -> None:
         for name, value, most in (("margin", self.margin, 1.0), ("alpha", self.alpha, 0.5)):
@@ -178,7 +180,7 @@ class _Judging:
 
     def __post_init__(self) -> None:
         self.both = self.pairs.both
-        self.bounds = difference_bounds(self.both, _CONFIDENCE)
+        self.bounds = difference_bounds(self.both, self.question.confidence)
         self.p = suite_p(self.both)
         self.variance = self._variance()
         if self.question.metric == "passed":
@@ -245,11 +247,12 @@ class _Judging:
         """The lower bound that a pass rests on."""
         if not self.both.binary:
             return self.bounds.low
-        return lowest_without_failures(self.both, self.bounds, _CONFIDENCE)
+        return lowest_without_failures(self.both, self.bounds, self.question.confidence)
 
     def _why_pass(self) -> str:
         return (
-            f"the {self._name} is at most {-min(0.0, self.bounds.low):.1%} lower (95 % bound), "
+            f"the {self._name} is at most {-min(0.0, self.bounds.low):.1%} lower "
+            f"({_percent(self.question.confidence)} bound), "
             f"less than the margin of {self.question.margin:.1%}"
         )
 
@@ -332,6 +335,10 @@ class _Counted:
         return bool(self.n[row] == 1 and self.passed[row] == 0)
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
 def suite_p(both: Arms) -> float:
     """One-sided p of "worse": exact for complete passes and failures, else by drawn relabellings."""
     return exchange_test(both).mid_p if both.binary and both.complete else relabelling_p(both)
@@ -357,7 +364,7 @@ def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
         )
     if not both.cases:
         return Verdict("inconclusive", question, reasons=tuple(gaps), missing=pairs.missing, new=pairs.new)
-    found = ratio(both, _CONFIDENCE)
+    found = ratio(both, question.confidence)
     low, high = math.expm1(found.log_low), _exp_less_one(found.log_high)
     word, why = _ratio_word(found.p, math.expm1(found.log), high, question, bool(data_gaps(pairs)))
     rise = None if found.error is None else _smallest_rise(found.error, question.alpha)
@@ -391,7 +398,8 @@ def _ratio_word(p: float, delta: float, high: float, question: Question, gaps: b
     if high < question.margin - _TOLERANCE and not gaps:
         return (
             "pass",
-            f"{name} rose by at most {high:.1%} (95 % bound); the margin is {question.margin:.1%}",
+            f"{name} rose by at most {high:.1%} ({_percent(question.confidence)} bound); "
+            f"the margin is {question.margin:.1%}",
         )
     if p <= question.alpha + _TOLERANCE:
         return "fail", f"{name} rose by {delta:.1%}: p = {p:.3g}, at most {question.alpha:g}"

@@ -23,7 +23,7 @@ MARKER = "<!-- harness: comparison -->"
 """First line of every comparison in Markdown, by which a bot finds its own earlier comment."""
 
 _IDS = 10
-_HEADER = ["", "verdict", "baseline", "candidate", "difference", "95 % bounds", "found at 80 %"]
+_HEADER = ["verdict", "baseline", "candidate", "difference", "95 % bounds", "found at 80 %"]
 
 
 def terminal(comparison: Comparison, shown: int) -> str:
@@ -35,7 +35,7 @@ def terminal(comparison: Comparison, shown: int) -> str:
     """
     parts = [
         _headline(comparison),
-        *(_grid(name, rows) for name, rows in _tables(comparison.found)),
+        *(_grid(header, rows) for header, rows in _tables(comparison.found)),
         "\n".join(beyond(comparison.found)),
         "\n".join(_lists(comparison.found)),
         *_changes(comparison.changes),
@@ -58,7 +58,7 @@ def in_markdown(comparisons: Sequence[Comparison]) -> str:
     for comparison in comparisons:
         headline, *notes = _headline(comparison).splitlines()
         parts += [f"### {plain(headline)}", "\n".join(f"- {plain(note.strip())}" for note in notes)]
-        parts += [_markdown_table(name, rows) for name, rows in _tables(comparison.found)]
+        parts += [_markdown_table(header, rows) for header, rows in _tables(comparison.found)]
         told = (*beyond(comparison.found), *_lists(comparison.found, most=None))
         parts.append("\n".join(f"- {plain(line)}" for line in told))
         parts += [_folded(change.part, change.lines) for change in comparison.changes or ()]
@@ -85,15 +85,23 @@ def _headline(comparison: Comparison) -> str:
     return "\n".join([*lines, *(f"  {reason}" for reason in (*why, *comparison.notes))])
 
 
-def _tables(found: Differences) -> Iterator[tuple[str, list[list[str]]]]:
+def _tables(found: Differences) -> Iterator[tuple[list[str], list[list[str]]]]:
+    """Each table's header and rows."""
     overall = [_row(each) for each in found.metrics]
-    yield "all conversations", [*overall, *([_bill(found.bill)] if found.bill else [])]
+    header = [_heading(each, found) for each in _HEADER]
+    yield ["all conversations", *header], [*overall, *([_bill(found.bill)] if found.bill else [])]
     for name in ("suites", "tags", "clusters", "checks"):
         some: tuple[Difference, ...] = getattr(found, name)
         if some:
-            yield name, [row for each in some for row in _rows(each)]
+            yield [name, *header], [row for each in some for row in _rows(each)]
     if found.behaviour.habits:
-        yield "what is done in a conversation", [_habit(each) for each in found.behaviour.habits]
+        yield ["what is done in a conversation", *_HEADER], [_habit(each) for each in found.behaviour.habits]
+
+
+def _heading(heading: str, found: Differences) -> str:
+    """The heading of bounds says how sure they are: at a look before the end more than usual."""
+    confidence = found.overall.found.question.confidence
+    return heading.replace("95 %", f"{100 * confidence:.3g} %")
 
 
 def _habit(each: Habit) -> list[str]:
@@ -219,16 +227,15 @@ def _told(said: object, name: str) -> str:
 # --- layout -----------------------------------------------------------------------------------------------
 
 
-def _grid(name: str, rows: list[list[str]]) -> str:
+def _grid(header: list[str], rows: list[list[str]]) -> str:
     from tabulate import tabulate
 
-    header = [name, *_HEADER[1:]]
     return tabulate(rows, headers=header, disable_numparse=True)
 
 
-def _markdown_table(name: str, rows: Iterable[Sequence[str]]) -> str:
+def _markdown_table(header: list[str], rows: Iterable[Sequence[str]]) -> str:
     cells = [[plain(cell) for cell in row] for row in rows]
-    return pipe_table([name, *_HEADER[1:]], cells, numbers_from=2)
+    return pipe_table(header, cells, numbers_from=2)
 
 
 def _folded(title: str, lines: Iterable[str]) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harness.workflows.piecewise import PiecewiseRun, conclude, more_planned
     from harness.workflows.rescoring import Rescored, rescore
     from harness.workflows.running import Control, Listener, Part, evaluate, resume, start
+    from harness.workflows.sequential import confirm, decide
     from harness.workflows.stored import render, stored_run, stored_runs, summary, write, write_html
     from harness.workflows.verdicts import (
         gate_run,
@@ -48,6 +49,8 @@ __all__ = [
     "compare_runs",
     "comparison_text",
     "conclude",
+    "confirm",
+    "decide",
     "drifting",
     "evaluate",
     "export",
@@ -100,6 +103,8 @@ _HOME = {
     "compare_runs": "comparing",
     "comparison_text": "comparing",
     "conclude": "piecewise",
+    "confirm": "sequential",
+    "decide": "sequential",
     "drifting": "over_time",
     "evaluate": "running",
     "export": "exporting",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from harness.compare.comparison import Comparison, Side
     from harness.compare.difference import Seen
     from harness.compare.gate import Judged
+    from harness.compare.sequential import Looks
     from harness.compare.transcripts import TranscriptPair
     from harness.compare.verdict import Question
     from harness.compare.versions import Change
@@ -44,7 +45,12 @@ def compare_runs(
         StoreError: There is no such store or run.
         SettingsError: It is not clear what is to be compared.
     """
+    from harness.compare.sequential import Looks
+
     before, *after = _sides(_records(settings, runs), variants)
+    looks = Looks.kept(before.run.settings)
+    if looks and len(after) == 1 and after[0].run.id == before.run.id:
+        return [_looked_at(before, after[0], looks)]
     each = replace(question, alpha=question.alpha / len(after))
     return [_compared(before, candidate, each) for candidate in after]
 
@@ -228,6 +234,32 @@ def _compared(before: Side, after: Side, question: Question) -> Comparison:
     )
 
 
+def _looked_at(before: Side, after: Side, looks: Looks) -> Comparison:
+    """The comparison at the look that decided, else at the last one, by the run's own plan of looks."""
+    from harness.compare.quarantine import Quarantines
+    from harness.compare.verdict import Question
+
+    quarantines = Quarantines.of(each.judged for each in after.seen)
+    counting = [quarantines.counting(side.seen, _judged) for side in (before, after)]
+    trials = [each.judged.trial for each in (*counting[0], *_as_candidate(counting[1]))]
+    taken = looks.taken(trials)
+    if not taken:
+        found = _compared(before, after, Question(margin=looks.margin, alpha=looks.alpha / looks.passes))
+        return replace(
+            found, notes=("no look was taken yet: fewer than two passes are complete", *found.notes)
+        )
+    last = taken[-1]
+    sides = [_up_to(side, last.passes) for side in (before, after)]
+    found = _compared(sides[0], sides[1], last.found.question)
+    told = f"{'decided' if last.decided else 'looked at'} after {last.passes} of {last.of} passes"
+    level = f"level {last.found.question.alpha:.4f}, the rest of {looks.alpha:g} is for the other looks"
+    return replace(found, looks=tuple(taken), notes=(f"{told} at {level}", *found.notes))
+
+
+def _up_to(side: Side, passes: int) -> Side:
+    return replace(side, seen=tuple(each for each in side.seen if int(each.judged.trial.trial) <= passes))
+
+
 def _judged(trial: Seen) -> Judged:
     return trial.judged
 
@@ -241,8 +273,10 @@ def _as_candidate(trials: Sequence[Seen]) -> list[Seen]:
 
 def _notes(before: Side, after: Side) -> Iterator[str]:
     for side in (before, after):
-        if side.run.status != "finished":
+        if side.run.status not in ("finished", "decided"):
             yield f"the run {side.run.id} is not finished ({side.run.status.replace('_', ' ')})"
+        if screened := side.run.settings.get("screened_by"):
+            yield f"{side.variant}: fresh trials of what got worse in the run {screened}, and nothing else"
         if side.replayed:
             yield (
                 f"{side.replayed} of {len(side.seen)} trials of the run {side.run.id} were answered from a "

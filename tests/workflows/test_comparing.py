@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import harness
-from harness.cli import PASSED, USAGE, exit_code
+from harness.cli import FAILED, INTERRUPTED, PASSED, USAGE, exit_code
 from harness.results import Score, SuiteRun, TrialResult
 from harness.store.store import Store
 
@@ -239,16 +239,98 @@ def test_assistant_files_are_run_side_by_side_and_then_compared(
     assert "30 of 30 trials ended" in capsys.readouterr().out
 
 
+def test_until_decided_ends_with_the_look_that_decides_and_is_read_again_by_the_same_plan(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    out, store = tmp_path / "c.json", str(tmp_path / "s.sqlite")
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--until-decided", "--no-progress"]
+    assert exit_code([*asked, "--max-repeats", "10", "--json", str(out), "--store", store]) == PASSED
+    [found] = json.loads(out.read_text("utf-8"))["comparisons"]
+    *before, last = found["looks"]
+    assert found["verdict"] == "worse" and last["verdict"] == "fail" and last["passes"] < 10
+    assert {each["verdict"] for each in before} <= {"inconclusive"}
+    assert [each["passes"] for each in found["looks"]] == list(range(2, last["passes"] + 1))
+    told = capsys.readouterr().out
+    assert f"after {last['passes']} of 10 passes, at level {last['alpha']:.4f}: worse" in told
+    again = ["compare", "latest", "--variants", "now,next", "--alpha", "0.3", "--store", store]
+    assert exit_code([*again, "--json", str(out)]) == PASSED
+    [read] = json.loads(out.read_text("utf-8"))["comparisons"]
+    assert read["looks"] == found["looks"] and read["metrics"] == found["metrics"]
+
+
+def test_what_seems_worse_after_one_pass_is_judged_by_fresh_trials_of_both(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    out, store = tmp_path / "c.json", str(tmp_path / "s.sqlite")
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--screen", "5", "--no-progress"]
+    assert exit_code([*asked, "--json", str(out), "--store", store]) == PASSED
+    [found] = json.loads(out.read_text("utf-8"))["comparisons"]
+    assert (found["verdict"], found["conversations"]["regressed"]) == ("worse", ["shop/returns"])
+    assert (found["baseline"]["trials"], found["candidate"]["trials"]) == (5, 5)
+    told = capsys.readouterr().out
+    assert "one pass: run again with both: shop/returns\n" in told
+    assert "fresh trials of what got worse in the run" in told
+
+
+def test_where_nothing_got_worse_nothing_is_run_again(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(shop / f"{name}.yaml") for name in ("next", "now")]
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--screen", "5", "--no-progress"]
+    assert exit_code([*asked, "--store", str(tmp_path / "s.sqlite")]) == PASSED
+    assert "one pass: nothing that passed fails now; nothing to confirm" in capsys.readouterr().out
+
+
+def test_a_comparison_that_a_budget_ends_is_undecided_and_goes_on_by_its_plan(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    store = str(tmp_path / "s.sqlite")
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--until-decided", "--no-progress"]
+    small = [*asked, "--max-repeats", "12", "--budget", "0.262", "--store", store]
+    assert exit_code(small) == INTERRUPTED
+    assert capsys.readouterr().out.count("budget: ") == 1
+    assert (
+        exit_code(["run", "--resume", "latest", "--budget", "50", "--no-progress", "--store", store])
+        == FAILED
+    )
+    assert exit_code(["compare", "latest", "--variants", "now,next", "--store", store]) == PASSED
+    assert "decided after " in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["now.yaml"], "not clear against what"),
+        (["latest", "now.yaml", "--until-decided"], "there is no store"),
+        (["now.yaml", "next.yaml", "--max-repeats", "4"], "--max-repeats goes with --until-decided"),
+        (["now.yaml", "next.yaml", "--until-decided", "--repeats", "4"], "in place of --repeats"),
+        (
+            ["now.yaml", "next.yaml", "--screen", "5", "--repeats", "4"],
+            "leave --repeats and --until-decided out",
+        ),
+        (["now.yaml", "next.yaml", "third.yaml", "--screen", "5"], "3 assistants are named"),
+        (["a", "b", "--until-decided"], "--until-decided goes with assistants that are to be run"),
         (["now.yaml", "latest"], "not clear against what"),
         (["latest", "now.yaml", "--suite", "s.yaml"], "--suite is given, and a stored run"),
         (["now.yaml", "next.yaml", "--variants", "a,b"], "--variants goes with stored runs"),
         (["a", "b", "--suite", "s.yaml", "--budget", "1"], "--suite, --budget goes with assistants"),
     ],
-    ids=["one file", "baseline last", "suites of a run", "variants", "options of a run"],
+    ids=[
+        "one file",
+        "no second look",
+        "no plan",
+        "repeats",
+        "screen",
+        "three",
+        "looks of stored runs",
+        "baseline last",
+        "suites of a run",
+        "variants",
+        "options of a run",
+    ],
 )
 def test_files_and_runs_are_not_mixed_up(
     capsys: pytest.CaptureFixture[str], arguments: list[str], told: str

@@ -151,9 +151,14 @@ def _of_one_variant(run: SuiteRun, called: str) -> list[Judged]:
 
 def _several_variants(run: SuiteRun, one: str, other: str) -> SettingsError:
     table = f"harness export {run.id} --out trials.csv"
+    hint = f"{table}, then: harness gate --csv trials.csv --baseline {one} --candidate {other}"
+    if "looks" in run.settings:  # a gate at the whole level, after a run that ended when it looked decided
+        hint = (
+            f"It went on until it was decided; by its plan: harness compare {run.id} --variants {one},{other}"
+        )
     return SettingsError(
         f"run {run.id} has trials of several variants, {one!r} and {other!r}, and a gate judges one",
-        hint=f"{table}, then: harness gate --csv trials.csv --baseline {one} --candidate {other}",
+        hint=hint,
     )
 
 

@@ -278,6 +278,8 @@ class _Judging:
             notes.append(
                 "hardly anything varied, which is no certainty: the bound is what so few trials leave open"
             )
+        if not any(row_means(side).any() for side in self._sides):
+            notes.append("nothing passed under either variant, so there was nothing to lose")
         if self.both.candidate.shape[1] == 1 or self.both.baseline.shape[1] == 1:
             notes.append("with a single trial a case nothing can be called flaky or regressed")
         return notes

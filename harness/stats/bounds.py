@@ -15,6 +15,9 @@ from harness.stats.intervals import (
     z_quantile,
 )
 
+_ROUNDING = 1e-12
+"""Equal numbers, such as 0.7 three times, leave errors of this size: they did not vary."""
+
 
 class Bounds(NamedTuple):
     """A difference, candidate minus baseline, between two bounds of one-sided confidence each.
@@ -53,7 +56,7 @@ def difference_bounds(both: Arms, confidence: float = 0.95) -> Bounds:
         confidence: Of each bound.
     """
     found = _bounds(both, confidence)
-    if both.binary or (found.error == 0 and both.shares):
+    if both.binary or (both.shares and found.error is not None and found.error < _ROUNDING):
         return _floored(both, found, confidence)
     return found
 

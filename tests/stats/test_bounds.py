@@ -119,3 +119,12 @@ def test_a_gain_that_is_lost_again_does_not_help():
 def test_constant_numbers_that_are_no_shares_differ_by_just_that_much() -> None:
     found = difference_bounds(arms([[3, 3]] * 4, [[5, 5]] * 4))
     assert (found.delta, found.low, found.high) == (2, 2, 2)
+
+
+ALL_GREEN_30X3 = arms([[1.0] * 3] * 30, [[1.0] * 3] * 30)
+
+
+@pytest.mark.parametrize("score", [0.0, 0.1, 0.3, 0.7, 1 / 3, 1.0])
+def test_scores_that_never_vary_are_no_certainty_whatever_their_value(score):
+    same = [[score] * 3] * 30
+    assert difference_bounds(arms(same, same)).low == pytest.approx(difference_bounds(ALL_GREEN_30X3).low)

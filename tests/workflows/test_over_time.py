@@ -166,4 +166,4 @@ def test_of_several_suites_one_must_be_named_and_that_is_no_verdict(shop, capsys
     assert command("drift") == 64
     assert "several suites: other, shop" in capsys.readouterr().err
     assert command("drift", "--suite", "nothing") == 64
-    assert exit_code(["drift", "--store", "nowhere.sqlite"]) == 70
+    assert exit_code(["drift", "--store", "nowhere.sqlite"]) == 64

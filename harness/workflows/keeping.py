@@ -16,8 +16,12 @@ from harness.errors import StoreError
 if TYPE_CHECKING:
     from harness.store.store import Placed
 
-MOST_AT_ONCE = 10
-"""How many results are committed together at most: ten cost a fifth of what ten commits would."""
+ENOUGH = 10
+"""How many results that wait are committed at once: ten cost a fifth of what ten commits would."""
+MOST_AT_ONCE = 100
+"""How many are committed together at most."""
+MOST_WAITING = 200
+"""How many may wait before the run does: beside trials that never wait, the thread hardly gets a turn."""
 MOST_WAIT_S = 1.0
 """How long a result waits for others at most; a killed process loses what ended in its last second."""
 _PASSING = frozenset({"store-locked", "store-unavailable", "store-full", "store-disk-error"})
@@ -53,6 +57,8 @@ class Keeper:
         self._sleep = sleep
         self._waiting: list[Placed] = []
         self._something = asyncio.Event()
+        self._written = asyncio.Event()
+        self._is_away = False
         self._is_last = False
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="harness-store")
         self._failure: StoreError | None = None
@@ -74,10 +80,16 @@ class Keeper:
     def add(self, placed: Placed) -> None:
         """Take a result; it is written with the tenth that waits, and after a second at the latest."""
         self._waiting.append(placed)
-        if len(self._waiting) >= MOST_AT_ONCE:
+        if len(self._waiting) >= ENOUGH:
             self._something.set()
         elif len(self._waiting) == 1:
             asyncio.get_running_loop().call_later(MOST_WAIT_S, self._something.set)
+
+    async def room(self) -> None:
+        """Wait until few results wait; while the store is away all of them are kept, and nobody waits."""
+        while len(self._waiting) > MOST_WAITING and not self._is_away and self._failure is None:
+            self._written.clear()
+            await self._written.wait()
 
     async def finish(self, last: Callable[[], None]) -> None:
         """Write what still waits, and then the last word on the run.
@@ -110,6 +122,8 @@ class Keeper:
             self._failure = error
             self._on_end()
             return
+        finally:
+            self._written.set()
         del self._waiting[: len(some)]
 
     async def _patiently(self, work: Callable[[], None]) -> None:
@@ -129,8 +143,11 @@ class Keeper:
                 is_late = self._clock.monotonic() + wait_s - begun > self._patience_s
                 if error.code not in _PASSING or is_late:
                     raise
+                self._is_away = True
+                self._written.set()
                 self._on_change(len(self._waiting), error.message)
                 await self._sleep(wait_s)
+        self._is_away = False
         if number:
             self._on_change(0, "")
 

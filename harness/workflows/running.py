@@ -432,6 +432,7 @@ class Work:
                 places[event.trial.id] = event.trial.position
             elif isinstance(event, TrialFinished):
                 keeper.add((event.result, places.pop(event.result.trial_id)))
+                await keeper.room()
             elif isinstance(event, RunFinished):
                 status = event.status
             self._tell(event)

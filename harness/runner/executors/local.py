@@ -25,6 +25,8 @@ from harness.runner.trial import TrialOptions, run_trial
 from harness.targets.interface import Target
 from harness.targets.request_log import RequestLog, logged
 
+_MOST_UNHEARD = 100
+
 
 @dataclass(slots=True)
 class Stop:
@@ -74,7 +76,7 @@ async def run(
             return
         yield Provisioned(variant.name, clock.monotonic() - begun, log.waited_s)
     waiting = iter(plan.trials)
-    events: asyncio.Queue[Event | None] = asyncio.Queue()
+    events = _Events()
     hands = min(concurrency, len(plan.trials))
     work = _crew(hands, waiting, target, options, clock, stop, events)
     crew = asyncio.create_task(_unless(work, stop.now))
@@ -89,6 +91,25 @@ async def run(
         crew.cancel()
         await asyncio.wait([crew])
     yield RunFinished(clock.now(), "finished" if finished == len(plan.trials) else stop.status)
+
+
+class _Events(asyncio.Queue[Event | None]):
+    """What happens, on its way to who listens; where that takes its time, no further trial begins."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heard = asyncio.Event()
+
+    async def get(self) -> Event | None:
+        event = await super().get()
+        self._heard.set()
+        return event
+
+    async def room(self) -> None:
+        """Wait until few events are unheard."""
+        while self.qsize() > _MOST_UNHEARD:
+            self._heard.clear()
+            await self._heard.wait()
 
 
 async def _unless(work: Coroutine[Any, Any, None], stopped: asyncio.Event) -> bool:
@@ -118,9 +139,10 @@ async def _work(
     options: TrialOptions,
     clock: Clock,
     stop: Stop,
-    events: asyncio.Queue[Event | None],
+    events: _Events,
 ) -> None:
     for trial in waiting:
+        await events.room()
         if stop.requested.is_set():
             return
         events.put_nowait(TrialStarted(trial))

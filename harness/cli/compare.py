@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from harness.compare.sequential import Looks
     from harness.results import SuiteRun
     from harness.workflows import Control, Job
-    from harness.workflows.sequential import Cases
+    from harness.workflows.looking import Cases
 
     Play = Callable[[Job, Control], Awaitable[SuiteRun]]
 

@@ -273,7 +273,10 @@ def print_summary(record: SuiteRun, unpaid: str | None = None, *, quiet: bool = 
     click.echo(_verdict_line(record) if quiet else workflows.summary(record, terminal.width()))
     if unpaid:
         click.echo(f"budget: {unpaid}")
-    if record.status != "finished":
+    if record.status == "decided":
+        pair = ",".join(dict.fromkeys(result.variant for result in record.results))
+        click.echo(f"ended with the look that decided. See: harness compare {record.id} --variants {pair}")
+    elif record.status != "finished":
         left = record.planned - len(record.results)
         more = " --budget USD (more than before)" if record.status == "budget_exhausted" else ""
         on = f"Go on with: harness run --resume {record.id}{more}"
@@ -300,11 +303,11 @@ def _verdict_line(record: SuiteRun) -> str:
 def _verdict(record: SuiteRun) -> int:
     if record.status == "failures_reached":
         return cli.FAILED
-    if record.status != "finished":
+    if record.status not in ("finished", "decided"):
         return cli.INTERRUPTED
     if not record.results:
         return cli.NOTHING_TO_RUN
-    if len(record.results) != record.planned:
+    if record.status == "finished" and len(record.results) != record.planned:
         raise _lost(record)
     if not record.deciding:
         return _nothing_decides()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from harness.compare.verdict import Question
     from harness.compare.versions import Change
 
+_NEVER = 1e-9
+
 
 def compare_runs(
     settings: Settings, runs: Sequence[str], question: Question, variants: Sequence[str] = ()
@@ -244,7 +246,8 @@ def _looked_at(before: Side, after: Side, looks: Looks) -> Comparison:
     trials = [each.judged.trial for each in (*counting[0], *_as_candidate(counting[1]))]
     taken = looks.taken(trials)
     if not taken:
-        found = _compared(before, after, Question(margin=looks.margin, alpha=looks.alpha / looks.passes))
+        # Nothing of alpha is planned for now, so next to nothing may be said.
+        found = _compared(before, after, Question(margin=looks.margin, alpha=_NEVER, confidence=1 - _NEVER))
         return replace(
             found, notes=("no look was taken yet: fewer than two passes are complete", *found.notes)
         )

@@ -53,6 +53,7 @@ from harness.workflows.judging import (
     rubrics_used,
 )
 from harness.workflows.keeping import Keeper
+from harness.workflows.looking import SUSPECTS, only, watching
 from harness.workflows.recorded import keep_recording, refuse_recording_of_replay
 from harness.workflows.stored import open_store
 
@@ -227,7 +228,10 @@ async def resume(
         refuse_recording_of_replay(job.settings)
         refuse_changed(record, fingerprints(suites, job))
         finished = store.finished_trials(record.id, errored=not retry_errors)
-        plan = plan_of(job, suites)
+        plan = only(plan_of(job, suites), record.settings.get(SUSPECTS))
+        ended = (result for result in record.results if result.trial_id in finished)
+        looks = watching(record.settings, plan, ended, control.stop)
+        control = replace(control, listeners=[*control.listeners, *looks])
         traffic = _traffic(job.settings)
         target = _target(job.settings, suites, traffic, record.id)
         refuse_unpayable(job.settings, plan, target)

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from harness.compare.gate import judged
-from harness.compare.sequential import FEWEST, Look, Looks
-from harness.compare.table import BASELINE, CANDIDATE, Trial
+from harness.compare.sequential import Look, Looks
 from harness.errors import SettingsError
-from harness.plan import Plan
-from harness.results import SuiteRun, TrialResult
-from harness.runner.events import Event, TrialFinished
-from harness.runner.executors.local import Stop
+from harness.results import SuiteRun
 from harness.workflows.jobs import Job, load, plan_of
+from harness.workflows.looking import LOOKS, SUSPECTS, Cases, Watch, only
 from harness.workflows.running import Control, begin
-
-Cases = set[tuple[str, str]]
-"""Conversations, by suite and id."""
 
 
 async def decide(job: Job, looks: Looks, control: Control, told: Callable[[Look], None]) -> SuiteRun:
@@ -39,9 +31,9 @@ async def decide(job: Job, looks: Looks, control: Control, told: Callable[[Look]
     job = _repeated(job, looks.passes)
     suites = load(job)
     plan = plan_of(job, suites)
-    watch = _Watch(looks, plan, control.stop, told)
+    watch = Watch(looks, plan, control.stop, told)
     listening = replace(control, listeners=[*control.listeners, watch])
-    return await begin(job, suites, plan, listening, told={"looks": looks.as_json()})
+    return await begin(job, suites, plan, listening, told={LOOKS: looks.as_json()})
 
 
 async def confirm(
@@ -76,9 +68,8 @@ async def confirm(
     told(first, suspects)
     if not suspects:
         return first
-    trials = plan_of(again, suites).trials
-    plan = Plan(tuple(each for each in trials if (each.suite.name, each.conversation.id) in suspects))
-    return await begin(again, suites, plan, control, told={"screened_by": first.id})
+    chosen = {SUSPECTS: sorted(suspects), "screened_by": first.id}
+    return await begin(again, suites, only(plan_of(again, suites), suspects), control, told=chosen)
 
 
 def _turned(run: SuiteRun, baseline: str) -> Cases:
@@ -103,41 +94,3 @@ def _repeated(job: Job, repeats: int) -> Job:
             hint="Name the baseline and one candidate.",
         )
     return replace(job, settings=job.settings.model_copy(update={"repeats": repeats}))
-
-
-@dataclass(slots=True)
-class _Watch:
-    """Takes a look whenever a pass is complete, and ends the run with the look that decides."""
-
-    looks: Looks
-    plan: Plan
-    stop: Stop
-    told: Callable[[Look], None]
-    _left: Counter[int] = field(init=False)
-    _trials: list[Trial] = field(default_factory=list)
-    _passes: int = 0
-    _decided: bool = False
-
-    def __post_init__(self) -> None:
-        self._left = Counter(trial.repeat for trial in self.plan.trials)
-
-    def __call__(self, event: Event) -> None:
-        if not isinstance(event, TrialFinished):
-            return
-        self._left[event.result.repeat] -= 1
-        if not event.result.quarantined:
-            self._trials.append(judged(event.result, self._side(event.result)).trial)
-        while not self._decided and self._passes < self.looks.passes and not self._left[self._passes + 1]:
-            self._passes += 1
-            if self._passes >= FEWEST:
-                self._look()
-
-    def _side(self, result: TrialResult) -> str:
-        return BASELINE if result.variant == self.plan.variants[0].name else CANDIDATE
-
-    def _look(self) -> None:
-        look = self.looks.look(self._trials, self._passes)
-        self._decided = look.decided
-        self.told(look)
-        if look.decided:
-            self.stop.set("decided")

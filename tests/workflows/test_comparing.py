@@ -14,6 +14,7 @@ import pytest
 import harness
 from harness.cli import FAILED, INTERRUPTED, PASSED, USAGE, exit_code
 from harness.results import Score, SuiteRun, TrialResult
+from harness.settings import load_settings
 from harness.store.store import Store
 
 SUITE = """
@@ -292,12 +293,52 @@ def test_a_comparison_that_a_budget_ends_is_undecided_and_goes_on_by_its_plan(
     small = [*asked, "--max-repeats", "12", "--budget", "0.262", "--store", store]
     assert exit_code(small) == INTERRUPTED
     assert capsys.readouterr().out.count("budget: ") == 1
+    with Store.open(store) as kept_runs:
+        assert len(kept_runs.run().results) < 72
     assert (
         exit_code(["run", "--resume", "latest", "--budget", "50", "--no-progress", "--store", store])
         == FAILED
     )
+    assert "ended with the look that decided" in capsys.readouterr().out
+    with Store.open(store) as kept_runs:
+        assert (kept_runs.run().status, len(kept_runs.run().results) < 72) == ("decided", True)
     assert exit_code(["compare", "latest", "--variants", "now,next", "--store", store]) == PASSED
     assert "decided after " in capsys.readouterr().out
+
+
+def test_before_two_passes_are_complete_nothing_is_said(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    store = str(tmp_path / "s.sqlite")
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--until-decided", "--no-progress"]
+    assert exit_code([*asked, "--margin", "0.9", "--budget", "0.253", "--store", store]) == INTERRUPTED
+    told = capsys.readouterr().out
+    assert "undecided: next" in told and "no look was taken yet" in told
+
+
+def test_a_confirmation_that_goes_on_runs_nothing_but_its_suspects(
+    shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harness import workflows
+    from harness.workflows import sequential
+
+    begin = sequential.begin
+
+    async def interrupted(job: Any, suites: Any, plan: Any, control: Any, **more: Any) -> Any:
+        if "told" in more:
+            control.stop.set()
+        return await begin(job, suites, plan, control, **more)
+
+    monkeypatch.setattr(sequential, "begin", interrupted)
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    store = str(tmp_path / "s.sqlite")
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--screen", "5", "--no-progress"]
+    assert exit_code([*asked, "--store", store]) in (INTERRUPTED, USAGE)
+    assert exit_code(["run", "--resume", "latest", "--no-progress", "--store", store]) == FAILED
+    record = workflows.stored_run(load_settings({"store": store}))
+    assert {result.conversation for result in record.results} == {"returns"}
+    assert len(record.results) == record.planned == 10
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 
     from harness.compare.comparison import Comparison
     from harness.compare.sequential import Looks
+    from harness.compare.verdict import Question
     from harness.results import SuiteRun
     from harness.workflows import Control, Job
+    from harness.workflows.comparing import ToRun
     from harness.workflows.looking import Cases
 
     Play = Callable[[Job, Control], Awaitable[SuiteRun]]
@@ -134,45 +136,81 @@ def command(
     Conversations are paired by their ids. It ends with 0 whatever it finds; harness gate decides.
     """
     from harness import workflows
-    from harness.compare.sequential import Looks
     from harness.compare.verdict import Question
     from harness.settings import load_settings
 
-    _refuse_repeats(flags["repeats"], max_repeats, screen, until_decided=until_decided)
+    more = _More(until_decided, max_repeats, screen)
+    _refuse_repeats(flags["repeats"], more)
     question = Question(margin=margin, alpha=alpha)
+    shown = _Shown(show, json_file, markdown_file)
     names = _listed(variants) if variants else []
     settings = load_settings(flags)
     if targets is not None:
-        _refuse_beside_targets(names, flags["target"])
-        jobs = workflows.parity_jobs(settings, _listed(targets), (*runs, *suites))
-        together = _run_all(jobs)
-        compared = workflows.compare_runs(settings, workflows.parity_sides(jobs, together), question)
-        _tell(compared, show, json_file, markdown_file)
-        return cli.PASSED if all(each.status == "finished" for each in together) else cli.INTERRUPTED
+        _refuse_beside_targets(names, flags["target"], more)
+        return _parity(workflows.parity_jobs(settings, _listed(targets), (*runs, *suites)), question, shown)
     if not runs:
         raise click.UsageError("name a baseline and a candidate, or --targets and the suites to run on them")
     changed = [name for name, value in flags.items() if value is not None]
     asked = workflows.to_be_run(settings, runs, suites, changed)
     if asked is None:
         _refuse_run_options(ctx)
-        _tell(workflows.compare_runs(settings, runs, question, names), show, json_file, markdown_file)
+        _tell(workflows.compare_runs(settings, runs, question, names), shown)
         return cli.PASSED
     if names:
         raise click.UsageError("--variants goes with stored runs; assistants are compared as they are named")
-    play: Play = workflows.start
-    if asked.baseline is not None and (until_decided or screen):
-        given = "--until-decided" if until_decided else "--screen"
-        raise click.UsageError(f"{given} runs both sides: name two assistants, no stored run")
-    if until_decided:
-        play = _deciding(Looks(max_repeats or _PASSES, margin, alpha))
-    elif screen:
-        play = _confirming(screen)
-    record, unpaid = _run(asked.job, play, quiet=no_progress)
+    return _side_by_side(asked, more, question, shown, quiet=no_progress)
+
+
+class _Shown(NamedTuple):
+    """How many conversations are shown turn by turn, and the files that get all of it."""
+
+    transcripts: int
+    json: Path | None
+    markdown: Path | None
+
+
+class _More(NamedTuple):
+    """How it is decided how many trials are run."""
+
+    until_decided: bool
+    max_repeats: int | None
+    screen: int | None
+
+    @property
+    def flag(self) -> str | None:
+        """The option that says so; None where every conversation is run as often as any other."""
+        return "--until-decided" if self.until_decided else "--screen" if self.screen else None
+
+    def play(self, question: Question) -> Play:
+        """What runs a job in this way."""
+        from harness import workflows
+        from harness.compare.sequential import Looks
+
+        if self.until_decided:
+            return _deciding(Looks(self.max_repeats or _PASSES, question.margin, question.alpha))
+        return _confirming(self.screen) if self.screen else workflows.start
+
+
+def _parity(jobs: Sequence[Job], question: Question, shown: _Shown) -> int:
+    from harness import workflows
+
+    together = _run_all(jobs)
+    settings = jobs[0].settings
+    _tell(workflows.compare_runs(settings, workflows.parity_sides(jobs, together), question), shown)
+    return cli.PASSED if all(each.status == "finished" for each in together) else cli.INTERRUPTED
+
+
+def _side_by_side(asked: ToRun, more: _More, question: Question, shown: _Shown, *, quiet: bool) -> int:
+    from harness import workflows
+
+    if asked.baseline is not None and more.flag:
+        raise click.UsageError(f"{more.flag} runs both sides: name two assistants, no stored run")
+    record, unpaid = _run(asked.job, more.play(question), quiet=quiet)
     click.echo(f"run {record.id}: {len(record.results)} of {record.planned} trials ended")
     if unpaid.reason:
         click.echo(f"budget: {unpaid.reason}")
-    sides = asked.sides(record)
-    _tell(workflows.compare_runs(settings, sides[0], question, sides[1]), show, json_file, markdown_file)
+    runs, variants = asked.sides(record)
+    _tell(workflows.compare_runs(asked.job.settings, runs, question, variants), shown)
     return cli.PASSED if record.status in ("finished", "decided") else cli.INTERRUPTED
 
 
@@ -198,14 +236,12 @@ def _tell_suspects(first: SuiteRun, suspects: Cases) -> None:
     click.echo(f"run {first.id}, one pass: {told}")
 
 
-def _refuse_repeats(
-    repeats: int | None, max_repeats: int | None, screen: int | None, *, until_decided: bool
-) -> None:
-    if screen and (until_decided or repeats):
+def _refuse_repeats(repeats: int | None, more: _More) -> None:
+    if more.screen and (more.until_decided or repeats):
         raise click.UsageError("--screen R says how often; leave --repeats and --until-decided out")
-    if until_decided and repeats:
+    if more.until_decided and repeats:
         raise click.UsageError("--until-decided takes --max-repeats K in place of --repeats")
-    if max_repeats and not until_decided:
+    if more.max_repeats and not more.until_decided:
         raise click.UsageError("--max-repeats goes with --until-decided")
 
 
@@ -213,9 +249,9 @@ def _listed(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-def _refuse_beside_targets(variants: Sequence[str], target: str | None) -> None:
-    if variants or target:
-        given = "--variants" if variants else f"--target {target}"
+def _refuse_beside_targets(variants: Sequence[str], target: str | None, more: _More) -> None:
+    given = "--variants" if variants else f"--target {target}" if target else more.flag
+    if given:
         raise click.UsageError(f"{given} can't go with --targets, which says what the sides are")
 
 
@@ -284,9 +320,9 @@ async def _played(job: Job, play: Play, unpaid: money.Unpaid, *, quiet: bool) ->
             return await play(job, workflows.Control([*listeners, unpaid], stop))
 
 
-def _tell(found: Sequence[Comparison], show: int, json_file: Path | None, markdown_file: Path | None) -> None:
+def _tell(found: Sequence[Comparison], shown: _Shown) -> None:
     from harness import workflows
 
-    workflows.write_comparisons(found, json=json_file, markdown=markdown_file)
+    workflows.write_comparisons(found, json=shown.json, markdown=shown.markdown)
     workflows.tell_of_comparisons(found)
-    click.echo("\n".join(workflows.comparison_text(each, show) for each in found), nl=False)
+    click.echo("\n".join(workflows.comparison_text(each, shown.transcripts) for each in found), nl=False)

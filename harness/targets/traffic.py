@@ -264,9 +264,10 @@ class Traffic:
         wait_s = max(self._wait_s(tokens), self._turned_away_s)
         if wait_s > 0:
             await self._sleep(max(wait_s, _LEAST_SLEEP_S))
-        else:
+        elif not self._flight.has_room:
             self._left.clear()
             await self._left.wait()
+        # Else the wait was over between two looks at the clock, and perhaps nobody is left who could leave.
 
     def _may_go(self, tokens: int) -> bool:
         """Whether a request goes now; at a turnstile it is counted then."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -399,3 +400,34 @@ def test_a_deadline_that_passes_while_nothing_waits_is_a_timeout() -> None:
         return limit is not None and limit.expired()
 
     assert run(go())
+
+
+class HurriedClock:
+    """A clock on which time passes between any two looks at it, as on a busy machine."""
+
+    def __init__(self, tick_s: float) -> None:
+        self.tick_s = tick_s
+        self.at_s = 0.0
+
+    def monotonic(self) -> float:
+        self.at_s += self.tick_s
+        return self.at_s
+
+    def now(self) -> datetime:
+        return datetime(2026, 3, 1, tzinfo=UTC) + timedelta(seconds=self.at_s)
+
+    async def sleep(self, seconds: float) -> None:
+        await asyncio.sleep(0)
+
+
+@given(st.floats(0.001, 0.5))
+def test_a_wait_that_is_over_between_two_looks_at_the_clock_leaves_nobody_behind(tick_s: float) -> None:
+    async def go() -> None:
+        clock = HurriedClock(tick_s)
+        before = Traffic(Limits(concurrency=1), clock=clock, sleep=clock.sleep)
+        server = Server([busy(retry_after_s=1.0)], takes_s=0.0)
+        sent = (before.send(GET, server.answers(name)) for name in ("first", "second", "third"))
+        answers = await asyncio.wait_for(asyncio.gather(*sent), timeout=60)  # else it would never end
+        assert answers == ["first", "second", "third"]
+
+    asyncio.run(go())

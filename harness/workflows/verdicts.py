@@ -39,24 +39,33 @@ def gate_table(
 
 
 def gate_run(
-    settings: Settings, rules: RuleFile, run: str, against: str | None = None, bank: int = 0
+    settings: Settings, rules: RuleFile | None, run: str, against: str | None = None, bank: int = 0
 ) -> GateVerdict:
     """The verdict of rules on a stored run; nothing is asked.
 
     Args:
         settings: Where the store is.
-        rules: What must hold.
+        rules: What must hold; None for the plan of a run that went on until it was decided.
         run: The run's id, or ``latest``.
         against: The run to compare with: its id, ``green`` or ``branch:NAME``.
         bank: So many earlier runs of the baseline's version at most add their trials to it.
 
     Raises:
         StoreError: There is no such store or run.
-        SettingsError: No run is what ``against`` asks for.
+        SettingsError: No run is what ``against`` asks for, or the run has no plan.
     """
-    from harness.compare.gate import gate
+    from harness.compare.gate import gate, gate_by_looks
+    from harness.compare.sequential import Looks
 
     candidate = stored_run(settings, run)
+    if rules is None:
+        looks = Looks.kept(candidate.settings)
+        if looks is None:
+            raise SettingsError(
+                f"nothing says what the run {candidate.id} is judged by",
+                hint="Give --against RUN, --rules FILE, or a table with --csv FILE.",
+            )
+        return gate_by_looks(candidate, looks)
     if against is None:
         return gate(rules, candidate)
     baseline = baseline_of(settings, candidate, against)

@@ -167,7 +167,7 @@ def _until_decided(
     return look
 
 
-def _ends(method: Method, suite: str, shape: str, cases: int, change: str, rounds: int) -> list[Look]:
+def _last_looks(method: Method, suite: str, shape: str, cases: int, change: str, rounds: int) -> list[Look]:
     """How so many comparisons ended."""
     generator = np.random.Generator(np.random.PCG64([len(suite), len(shape), cases, len(change)]))
     found = []
@@ -194,9 +194,9 @@ def _fewer(rounds: int) -> None:
         print(f"\n{method}\n\n| suite | cases | change | fail % | pass % | passes |")
         print("| --- | ---: | --- | ---: | ---: | ---: |")
         for suite, shape, cases, change in product(_SUITES, ("", "topics"), (10, 30, 100), _LOOKED_AT):
-            ends = _ends(method, suite, shape, cases, change, rounds)
-            words = Counter(each.found.verdict for each in ends)
-            mean = sum(each.passes for each in ends) / rounds
+            looks = _last_looks(method, suite, shape, cases, change, rounds)
+            words = Counter(each.found.verdict for each in looks)
+            mean = sum(each.passes for each in looks) / rounds
             rates = f"{100 * words['fail'] / rounds:.1f} | {100 * words['pass'] / rounds:.1f}"
             print(f"| {suite} {shape} | {cases} | {change} | {rates} | {mean:.1f} |", flush=True)
     print("\n| suite | cases | change | fail % | trials |\n| --- | ---: | --- | ---: | ---: |")

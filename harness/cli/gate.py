@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.compare.rules import RuleFile
     from harness.compare.verdict import Question, Verdict
 
+_SHOWN = 25
 _METRICS = ["passed", "score", "cost_usd", "latency_s"]
 # Verdicts have codes of their own; nothing else may end with one of them.
 CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
@@ -202,7 +203,10 @@ def _print(verdict: Verdict) -> None:
         from tabulate import tabulate
 
         click.echo()
-        click.echo(tabulate(_rows(verdict), headers="keys", disable_numparse=True))
+        rows = _rows(verdict)
+        click.echo(tabulate(rows[:_SHOWN], headers="keys", disable_numparse=True))
+        if len(rows) > _SHOWN:
+            click.echo(f"and {len(rows) - _SHOWN} more, with --json")
 
 
 def _measured(verdict: Verdict) -> list[str]:
@@ -233,5 +237,5 @@ def _rows(verdict: Verdict) -> list[dict[str, str]]:
             "candidate": each.candidate,
             "p": f"{each.p:.2g}",
         }
-        for each in verdict.counts
+        for each in sorted(verdict.counts, key=lambda each: each.p)
     ]

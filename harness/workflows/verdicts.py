@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.compare.table import BASELINE, CANDIDATE, METRICS, Trial, read_table, variants_in
 from harness.errors import Problem, SettingsError, TableError, Where
-from harness.reporters.csv import trial_rows
 from harness.results import SuiteRun
-from harness.settings import Settings
 from harness.workflows.baselines import banked, baseline_of
 from harness.workflows.stored import stored_run
 
@@ -21,6 +19,7 @@ if TYPE_CHECKING:
     from harness.compare.rates import Rates
     from harness.compare.rules import RuleFile
     from harness.compare.verdict import Question, Verdict
+    from harness.settings import Settings
 
 
 def gate_table(
@@ -116,6 +115,8 @@ def plan_trials(aim: Aim, settings: Settings, *, table: Path | None = None, run:
 
 def run_trials(run: SuiteRun) -> list[Trial]:
     """The trials of a stored run as a table has them; what was not judged or is not known is NaN."""
+    from harness.reporters.csv import trial_rows
+
     return [_trial(row) for row in trial_rows(run)]
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.suite.matching import MATCHERS, matches, matches_object, object_problems, shape_problems
+from harness.suite.matching import MATCHERS, matches, matches_object, shape_problems
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
@@ -135,7 +135,7 @@ def test_argument_names_that_look_like_matchers_are_names() -> None:
     ],
 )
 def test_a_matcher_written_wrongly_is_named_with_its_place(expected: dict[str, Any], part: str) -> None:
-    problems = list(object_problems(expected))
+    problems = list(shape_problems(expected))
     assert len(problems) == 1
     assert problems[0][0].startswith("p")
     assert part in problems[0][1]

@@ -88,9 +88,11 @@ def test_latest_in_an_empty_store_says_that_nothing_was_run(location):
         store.run()
 
 
-@pytest.mark.parametrize("call", ["add_trial", "finish_run", "finished_trials"])
+@pytest.mark.parametrize("call", ["add_trials", "finish_run", "finished_trials"])
 def test_every_call_refuses_an_unknown_run(location, trial, call):
-    arguments = {"add_trial": (trial(),), "finish_run": ("finished", None), "finished_trials": ()}[call]
+    arguments = {"add_trials": ([(trial(), None)],), "finish_run": ("finished", None), "finished_trials": ()}[
+        call
+    ]
     with Store.open(location) as store, pytest.raises(StoreError) as caught:
         getattr(store, call)("nobody", *arguments)
     assert caught.value.code == "store-run-unknown"

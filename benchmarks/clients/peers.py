@@ -1,7 +1,8 @@
 """The same questions for other tools, where they are installed: promptfoo and inspect-ai.
 
-They ask chat completions in every workload. promptfoo carries a conversation on by its ``_conversation``
-variable, which lets it play one at a time; inspect-ai by a solver that asks turn after turn.
+promptfoo has no conversations with threads of its own: each turn is a test, and a provider here goes on with
+the thread of the turn before, so tests come one at a time, as promptfoo plays those that need each other.
+inspect-ai asks chat completions in every workload, turn after turn by a solver.
 """
 
 from __future__ import annotations
@@ -17,15 +18,32 @@ QUIET = {
     "PROMPTFOO_DISABLE_REMOTE_GENERATION": "1",
 }
 """Settings by which they ask nobody else."""
-_ONE_TURN = [{"role": "system", "content": "Answer briefly."}, {"role": "user", "content": "{{ question }}"}]
-_TURNS = """[
-  {"role": "system", "content": "Answer briefly."},
-  {% for said in _conversation %}
-  {"role": "user", "content": {{ said.input | dump }}},
-  {"role": "assistant", "content": {{ said.output | dump }}},
-  {% endfor %}
-  {"role": "user", "content": {{ question | dump }}}
-]
+_CHAT = [{"role": "system", "content": "Answer briefly."}, {"role": "user", "content": "{{ question }}"}]
+_THREADS = """const threads = new Map();
+
+export default class Threads {
+  constructor({ config }) { this.config = config; }
+
+  id() { return 'threads'; }
+
+  async ask(path, body) {
+    const headers = { 'Content-Type': 'application/json', 'OpenAI-Beta': 'assistants=v2' };
+    const how = body ? { method: 'POST', headers, body: JSON.stringify(body) } : { headers };
+    return (await fetch(this.config.base_url + path, how)).json();
+  }
+
+  async callApi(question, { test }) {
+    const talk = test.metadata.conversation;
+    if (!threads.has(talk)) threads.set(talk, (await this.ask('/threads', {})).id);
+    const thread = `/threads/${threads.get(talk)}`;
+    await this.ask(`${thread}/messages`, { role: 'user', content: question });
+    let run = await this.ask(`${thread}/runs`, { assistant_id: 'asst_1' });
+    do run = await this.ask(`${thread}/runs/${run.id}`); while (run.status === 'queued');
+    const messages = await this.ask(`${thread}/messages?run_id=${run.id}`);
+    await this.ask(`${thread}/runs/${run.id}/steps`);
+    return { output: messages.data[0].content[0].text.value };
+  }
+}
 """
 _TASK = """import json
 from pathlib import Path
@@ -65,25 +83,26 @@ def promptfoo(
     program: str, kind: str, samples: int, base_url: str, folder: Path, concurrency: int
 ) -> list[str]:
     """The command by which promptfoo asks them, its files written."""
-    rows = questions(kind, samples)
     tests = [
-        {"vars": {"question": turn}, "metadata": {"conversationId": row["id"]}}
-        for row in rows
+        {"vars": {"question": turn}, "metadata": {"conversation": row["id"]}}
+        for row in questions(kind, samples)
         for turn in row["turns"]
     ]
-    prompt = folder / "prompt.json"
-    prompt.write_text(json.dumps(_ONE_TURN) if kind == "chat" else _TURNS, "utf-8")
+    chat = {"id": f"openai:chat:{MODEL}", "config": {"apiBaseUrl": base_url, "apiKey": "any"}}
+    threads = {"id": f"file://{folder / 'threads.mjs'}", "config": {"base_url": base_url}}
+    (folder / "threads.mjs").write_text(_THREADS, "utf-8")
     config = {
-        "prompts": [f"file://{prompt}"],
-        "providers": [{"id": f"openai:chat:{MODEL}", "config": {"apiBaseUrl": base_url, "apiKey": "any"}}],
+        "prompts": [json.dumps(_CHAT) if kind == "chat" else "{{ question }}"],
+        "providers": [chat if kind == "chat" else threads],
         "defaultTest": {"assert": [{"type": "contains", "value": WANTED}]},
         "tests": tests,
     }
     file = folder / "promptfoo.json"
     file.write_text(json.dumps(config), "utf-8")
+    at_once = concurrency if kind == "chat" else 1
     shown = ("--no-cache", "--no-progress-bar", "--no-table")
     return [
-        *(program, "eval", "-c", str(file), "-j", str(concurrency), *shown),
+        *(program, "eval", "-c", str(file), "-j", str(at_once), *shown),
         *("-o", "results.json", "-o", "report.html"),
     ]
 

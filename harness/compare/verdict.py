@@ -251,7 +251,7 @@ class _Judging:
 
     def _why_pass(self) -> str:
         return (
-            f"the {self._name} is at most {-min(0.0, self.bounds.low):.1%} lower "
+            f"the {self._name} is at most {max(0.0, -self.bounds.low):.1%} lower "
             f"({_percent(self.question.confidence)} bound), "
             f"less than the margin of {self.question.margin:.1%}"
         )
@@ -269,8 +269,9 @@ class _Judging:
         most, margin = -max(-1.0, self.bounds.low), self.question.margin
         told = f"no drop is proven (p = {self.p:.3g}), but it may be {most:.1%}; the margin is {margin:.1%}"
         needed = trials_to_pass(self.both.cases, self.question.margin, self.variance or USUAL_VARIANCE)
-        more = f"unchanged, such a suite passes with about {needed} trials per case and variant"
-        return [told, more]
+        if needed is None:
+            return [told, "no number of trials that anybody runs proves so small a margin"]
+        return [told, f"unchanged, such a suite passes with about {needed} trials per case and variant"]
 
     def _notes(self) -> list[str]:
         notes = []

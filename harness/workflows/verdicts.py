@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.compare.table import BASELINE, CANDIDATE, METRICS, Trial, read_table, variants_in
+from harness.compare.table import (
+    BASELINE,
+    CANDIDATE,
+    ERRORED,
+    METRICS,
+    OUTCOME,
+    Trial,
+    read_table,
+    variants_in,
+)
 from harness.errors import Problem, SettingsError, TableError, Where
 from harness.reporters.csv import trial_rows
 from harness.results import SuiteRun
@@ -111,7 +119,8 @@ def run_trials(run: SuiteRun) -> list[Trial]:
 
 
 def _trial(row: dict[str, Any]) -> Trial:
-    numbers = {name: math.nan if row[name] == "" else float(row[name]) for name in METRICS}
+    known = {name: row[name] for name in METRICS if row[name] != "" and row[OUTCOME] != ERRORED}
+    numbers = {name: float(value) for name, value in known.items()}
     return Trial(row["case_id"], row["cluster"], row["variant"], str(row["trial"]), **numbers)
 
 

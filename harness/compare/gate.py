@@ -16,7 +16,7 @@ from harness.compare.verdict import Question, Verdict, Word, judge
 from harness.errors import SettingsError
 from harness.results import RESCORED, Score, SuiteRun, TrialResult
 from harness.stats.arms import Labels, Matrix, counts, labels, row_means, row_sums
-from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval
+from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval, score_interval
 from harness.text import did_you_mean
 
 _ORDER: tuple[Word, ...] = ("fail", "inconclusive", "pass")
@@ -265,7 +265,7 @@ def _absolute(rule: Rule, trials: Sequence[Trial]) -> RuleVerdict:
     cluster_of = {trial.case_id: trial.cluster for trial in trials}
     kept = [cluster_of[case] for case, has in zip(ids, there, strict=True) if has]
     values, clusters = whole[there], labels(kept, len(kept))
-    interval = _share_bounds(values, clusters) if share else mean_interval(row_means(values), clusters, 0.90)
+    interval = _share_bounds(values, clusters) if share else _mean_bounds(rule.metric, values, clusters)
     missing = 1 - float(counts(whole).sum()) / len(trials)
     return _limited(rule, float(row_means(values).mean()), interval, missing)
 
@@ -281,6 +281,11 @@ def _share_bounds(values: Matrix, clusters: Labels) -> Interval | None:
     if int(clusters.max()) + 1 == len(values) == int(counts(values).sum()):
         return exact_bounds(int(row_sums(values).sum()), len(values), _CONFIDENCE)
     return population_interval(values, clusters, 2 * _CONFIDENCE - 1)
+
+
+def _mean_bounds(metric: str, values: Matrix, clusters: Labels) -> Interval | None:
+    bounds = score_interval if metric == "score" else mean_interval
+    return bounds(row_means(values), clusters, 2 * _CONFIDENCE - 1)
 
 
 def _limited(rule: Rule, value: float, interval: Interval | None, missing: float) -> RuleVerdict:

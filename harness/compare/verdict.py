@@ -143,7 +143,8 @@ def judge(pairs: Pairs, question: Question) -> Verdict:
     """
     if not pairs.both.cases:
         reason = f"no case has a value of {question.metric} under both variants, so nothing was compared"
-        return Verdict("inconclusive", question, reasons=(reason,), missing=pairs.missing, new=pairs.new)
+        reasons = (reason, *data_gaps(pairs))
+        return Verdict("inconclusive", question, reasons=reasons, missing=pairs.missing, new=pairs.new)
     if question.metric in RATIOS:
         return _judge_ratio(pairs, question)
     return _Judging(pairs, question).verdict()

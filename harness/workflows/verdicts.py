@@ -37,11 +37,17 @@ def gate_table(
     """The verdict on a table with trials of a baseline and a candidate.
 
     Raises:
+        SettingsError: Both sides are the same variant.
         TableError: The table can't be used; every mistake is named.
     """
     from harness.compare.pairs import pair
     from harness.compare.verdict import judge
 
+    if baseline == candidate:
+        raise SettingsError(
+            f"--baseline and --candidate are both {candidate!r}, and nothing is worse than itself",
+            hint="Name two variants of the table.",
+        )
     trials = read_table(path, needed=("variant", question.metric), variants=(baseline, candidate))
     return judge(pair(trials, question.metric, baseline, candidate), question)
 

@@ -267,8 +267,8 @@ class Store:
             found = connection.execute(_ROWS, {"run": row.id})
             rows = [(number, cast("Outcome", intern(outcome)), kept) for number, outcome, kept in found]
             spent = ledger.spent(connection, row.id)
+            settings = msgspec.json.decode(row.settings, type=dict[str, Any])
         columns = {name: getattr(row, name) for name in _RUN_COLUMNS}
-        settings = msgspec.json.decode(row.settings)
         return SuiteRun(
             **columns, settings=settings, results=StoredResults(rows, self._fetch), spending=spent
         )
@@ -369,6 +369,8 @@ class Store:
         try:
             with translated(self._name), self._engine.connect() as connection:
                 yield connection
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise damaged(self._name, f"a value in it ({error})") from error
         finally:
             if self._closed:
                 self._engine.dispose()

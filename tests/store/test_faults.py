@@ -115,3 +115,41 @@ def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path):
     location = f"postgresql://jo:secret@/runs?host={tmp_path}&port=1"
     error = refused("store-unavailable", lambda: Store.open(location))
     assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize("location", ["", "  "], ids=repr)
+def test_a_store_without_a_name_is_not_made_in_memory(location):
+    refused("store-location-invalid", lambda: Store.open(location))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE suite_runs SET settings = '{'",
+        "UPDATE suite_runs SET settings = '[]'",
+        "UPDATE suite_runs SET started_at = 'yesterday'",
+    ],
+)
+def test_a_value_that_can_not_be_read_is_damage_and_no_error_of_our_own(path, damage):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(damage)
+        connection.commit()
+    with Store.open(path) as store:
+        refused("store-damaged", store.run)
+        if "settings" in damage:
+            refused("store-damaged", store.past_runs)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM alembic_version",
+        "INSERT INTO alembic_version VALUES ('0001')",
+        "UPDATE alembic_version SET version_num = ''",
+    ],
+)
+def test_a_store_whose_format_nobody_can_tell_is_damaged(path, damage):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(damage)
+        connection.commit()
+    refused("store-damaged", lambda: Store.open(path))

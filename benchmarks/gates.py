@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from harness.compare.difference import Seen, differences
 from harness.compare.gate import Judged
 from harness.compare.pairs import Pairs
-from harness.compare.sequential import Look, Looks
+from harness.compare.sequential import METHODS, Look, Looks, Method
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, judge
 from harness.stats.arms import Arms
@@ -152,17 +152,30 @@ _SCREENED = ("nothing changed", "10 points off every case", "10 % of the cases b
 _FRESH = 5
 
 
-def _until_decided(before: Chances, after: Chances, shape: tuple[int, float], generator: Generator) -> Look:
-    """The look that decided, or the last of ten."""
-    looks = Looks(10)
+def _until_decided(
+    method: Method, before: Chances, after: Chances, shape: tuple[int, float], generator: Generator
+) -> Look:
+    """The look that decided, or the one after the tenth pass."""
+    looks = Looks(10, method=method)
     sides = [_trials(generator, chances, looks.passes, shape) for chances in (before, after)]
     names, clusters = tuple(map(str, range(len(before)))), np.arange(len(before)) // shape[0]
-    for passes in range(2, looks.passes + 1):
+    for passes in range(looks.first, looks.passes + 1):
         pairs = Pairs(Arms(sides[0][:, :passes], sides[1][:, :passes], clusters), names)
         look = Look(passes, looks.passes, judge(pairs, looks.question(passes)))
         if look.decided:
             break
     return look
+
+
+def _last_looks(method: Method, suite: str, shape: str, cases: int, change: str, rounds: int) -> list[Look]:
+    """How so many comparisons ended."""
+    generator = np.random.Generator(np.random.PCG64([len(suite), len(shape), cases, len(change)]))
+    found = []
+    for _ in range(rounds):
+        before = _SUITES[suite](generator, cases)
+        after = _CHANGES[change](before, generator)
+        found.append(_until_decided(method, before, after, _SHAPES[shape], generator))
+    return found
 
 
 def _screened(before: Chances, after: Chances, generator: Generator) -> tuple[str, int]:
@@ -177,19 +190,15 @@ def _screened(before: Chances, after: Chances, generator: Generator) -> tuple[st
 
 
 def _fewer(rounds: int) -> None:
-    print("| suite | cases | change | fail % | pass % | passes |\n| --- | ---: | --- | ---: | ---: | ---: |")
-    for suite, shape, cases, change in product(_SUITES, ("", "topics"), (10, 30, 100), _LOOKED_AT):
-        generator = np.random.Generator(np.random.PCG64([len(suite), len(shape), cases, len(change)]))
-        found = []
-        for _ in range(rounds):
-            before = _SUITES[suite](generator, cases)
-            found.append(
-                _until_decided(before, _CHANGES[change](before, generator), _SHAPES[shape], generator)
-            )
-        words = Counter(each.found.verdict for each in found)
-        mean = sum(each.passes for each in found) / rounds
-        rates = f"{100 * words['fail'] / rounds:.1f} | {100 * words['pass'] / rounds:.1f}"
-        print(f"| {suite} {shape} | {cases} | {change} | {rates} | {mean:.1f} |", flush=True)
+    for method in METHODS:
+        print(f"\n{method}\n\n| suite | cases | change | fail % | pass % | passes |")
+        print("| --- | ---: | --- | ---: | ---: | ---: |")
+        for suite, shape, cases, change in product(_SUITES, ("", "topics"), (10, 30, 100), _LOOKED_AT):
+            looks = _last_looks(method, suite, shape, cases, change, rounds)
+            words = Counter(each.found.verdict for each in looks)
+            mean = sum(each.passes for each in looks) / rounds
+            rates = f"{100 * words['fail'] / rounds:.1f} | {100 * words['pass'] / rounds:.1f}"
+            print(f"| {suite} {shape} | {cases} | {change} | {rates} | {mean:.1f} |", flush=True)
     print("\n| suite | cases | change | fail % | trials |\n| --- | ---: | --- | ---: | ---: |")
     for suite, cases, change in product(_SUITES, (10, 30, 100), _SCREENED):
         generator = np.random.Generator(np.random.PCG64([len(suite), cases, len(change)]))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from harness.compare.comparison import Comparison
-    from harness.compare.sequential import Looks
+    from harness.compare.sequential import Looks, Method
     from harness.compare.verdict import Question
     from harness.results import SuiteRun
     from harness.workflows import Control, Job
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Play = Callable[[Job, Control], Awaitable[SuiteRun]]
 
-_PASSES = 8
+_PASSES = {"group-sequential": 8, "always-valid": 50}
 
 
 @click.command("compare")
@@ -82,10 +82,16 @@ _PASSES = 8
     "the candidate is worse or not worse, and at --max-repeats. The looks together keep to --alpha.",
 )
 @click.option(
+    "--method",
+    type=click.Choice(["group-sequential", "always-valid"]),
+    help="With --until-decided: levels for a fixed number of looks (the default, decides sooner), or "
+    "evidence that holds however many looks there are.",
+)
+@click.option(
     "--max-repeats",
-    type=click.IntRange(2),
+    type=click.IntRange(2, 1000),
     metavar="K",
-    help="With --until-decided: the most passes, fixed before the first. Default: 8.",
+    help="With --until-decided: the most passes, fixed before the first. Default: 8, always-valid: 50.",
 )
 @click.option(
     "--screen",
@@ -113,6 +119,7 @@ def command(
     suites: tuple[str, ...],
     targets: str | None,
     until_decided: bool,
+    method: Method | None,
     max_repeats: int | None,
     screen: int | None,
     no_progress: bool,
@@ -131,6 +138,7 @@ def command(
       harness compare latest prompt.yaml
       harness compare prompt.yaml@main prompt.yaml --suite suites/acme --repeats 5
       harness compare prompt.yaml@main prompt.yaml --until-decided --max-repeats 8 --budget 2.00
+      harness compare prompt.yaml@main prompt.yaml --until-decided --method always-valid
       harness compare --targets assistants,responses suites/acme --repeats 5
 
     Conversations are paired by their ids. It ends with 0 whatever it finds; harness gate decides.
@@ -139,7 +147,7 @@ def command(
     from harness.compare.verdict import Question
     from harness.settings import load_settings
 
-    more = _More(until_decided, max_repeats, screen)
+    more = _More(until_decided, method, max_repeats, screen)
     _refuse_repeats(flags["repeats"], more)
     question = Question(margin=margin, alpha=alpha)
     shown = _Shown(show, json_file, markdown_file)
@@ -173,6 +181,7 @@ class _More(NamedTuple):
     """How it is decided how many trials are run."""
 
     until_decided: bool
+    method: Method | None
     max_repeats: int | None
     screen: int | None
 
@@ -187,7 +196,9 @@ class _More(NamedTuple):
         from harness.compare.sequential import Looks
 
         if self.until_decided:
-            return _deciding(Looks(self.max_repeats or _PASSES, question.margin, question.alpha))
+            method = self.method or "group-sequential"
+            passes = self.max_repeats or _PASSES[method]
+            return _deciding(Looks(passes, question.margin, question.alpha, method))
         return _confirming(self.screen) if self.screen else workflows.start
 
 
@@ -241,8 +252,8 @@ def _refuse_repeats(repeats: int | None, more: _More) -> None:
         raise click.UsageError("--screen R says how often; leave --repeats and --until-decided out")
     if more.until_decided and repeats:
         raise click.UsageError("--until-decided takes --max-repeats K in place of --repeats")
-    if more.max_repeats and not more.until_decided:
-        raise click.UsageError("--max-repeats goes with --until-decided")
+    if not more.until_decided and (more.max_repeats or more.method):
+        raise click.UsageError(f"{'--method' if more.method else '--max-repeats'} goes with --until-decided")
 
 
 def _listed(names: str) -> list[str]:
@@ -289,6 +300,7 @@ def _refuse_run_options(ctx: click.Context) -> None:
         "base_url",
         "budget_usd",
         "until_decided",
+        "method",
         "screen",
         "no_progress",
     )

@@ -11,8 +11,10 @@ from harness.cli import options, suggestions
 
 if TYPE_CHECKING:
     from harness.compare.gate import GateVerdict
+    from harness.compare.rules import RuleFile
     from harness.compare.verdict import Question, Verdict
 
+_SHOWN = 25
 _METRICS = ["passed", "score", "cost_usd", "latency_s"]
 # Verdicts have codes of their own; nothing else may end with one of them.
 CODES = {"pass": 0, "fail": 1, "inconclusive": 2}
@@ -87,6 +89,7 @@ def command(
       harness gate latest --against green
       harness gate latest --against 20260102-030405-ab12 --rules gate.toml
       harness gate latest --against branch:main --bank 3
+      harness gate latest    (after harness compare --until-decided: by the plan of that run)
 
     Pass needs proof that nothing got worse by the margin, fail needs proof that something did. Exit codes:
     0 pass, 1 fail, 2 inconclusive; 64 usage or a table with mistakes, 70 an internal error: no verdict.
@@ -142,6 +145,8 @@ def _refuse_mixtures(ctx: click.Context) -> None:
         raise click.UsageError("--bank adds to a baseline: name it with --against")
     if "rules" in given and (mixed := given & {"metric", "margin", "alpha"}):
         raise click.UsageError(f"{_options(mixed)} stands in the file of --rules")
+    if not given & {"table", "rules", "against"} and (mixed := given & {"metric", "margin", "alpha"}):
+        raise click.UsageError(f"{_options(mixed)} goes with --against RUN or --csv FILE")
 
 
 def _options(names: set[str]) -> str:
@@ -159,18 +164,22 @@ def _of_runs(
     run: str | None, against: _Against, rules: Path | None, question: Question, store: str | None
 ) -> GateVerdict:
     from harness import workflows
-    from harness.compare.rules import Rule, RuleFile, read_rules
     from harness.settings import load_settings
 
-    if rules is None and against.run is None:
-        raise click.UsageError(
-            "nothing to judge by: give --against RUN, --rules FILE, or a table with --csv FILE"
-        )
+    settings = load_settings({"store": store})
+    asked = _rules(rules, question, compared=against.run is not None)
+    return workflows.gate_run(settings, asked, "latest" if run is None else run, against.run, against.bank)
+
+
+def _rules(file: Path | None, question: Question, *, compared: bool) -> RuleFile | None:
+    """What must hold; None where nothing but the run's own plan can say."""
+    from harness.compare.rules import Rule, RuleFile, read_rules
+
+    if file:
+        return read_rules(file)
     metric: Any = question.metric
     asked = RuleFile(alpha=question.alpha, rule=(Rule(metric=metric, margin=question.margin),))
-    settings = load_settings({"store": store})
-    asked = read_rules(rules) if rules else asked
-    return workflows.gate_run(settings, asked, run or "latest", against.run, against.bank)
+    return asked if compared else None
 
 
 def _print_rules(gate: GateVerdict) -> None:
@@ -194,7 +203,10 @@ def _print(verdict: Verdict) -> None:
         from tabulate import tabulate
 
         click.echo()
-        click.echo(tabulate(_rows(verdict), headers="keys", disable_numparse=True))
+        rows = _rows(verdict)
+        click.echo(tabulate(rows[:_SHOWN], headers="keys", disable_numparse=True))
+        if len(rows) > _SHOWN:
+            click.echo(f"and {len(rows) - _SHOWN} more, with --json")
 
 
 def _measured(verdict: Verdict) -> list[str]:
@@ -203,7 +215,8 @@ def _measured(verdict: Verdict) -> list[str]:
     clusters = f" in {verdict.clusters} clusters" if verdict.unit == "cluster" else ""
     return [
         f"difference {verdict.delta:+.1%}, p = {verdict.p:.3g}, "
-        f"bounds {verdict.delta_low:+.1%} and {verdict.delta_high:+.1%} (95 % each)",
+        f"bounds {verdict.delta_low:+.1%} and {verdict.delta_high:+.1%} "
+        f"({100 * verdict.question.confidence:.3g} % each)",
         f"{verdict.cases} cases{clusters}; {verdict.baseline:.4g} before, {verdict.candidate:.4g} after",
         *([f"found with 80 % power: {verdict.mde80:.1%}"] if verdict.mde80 is not None else []),
         *([f"without a baseline, not compared: {', '.join(verdict.new)}"] if verdict.new else []),
@@ -224,5 +237,5 @@ def _rows(verdict: Verdict) -> list[dict[str, str]]:
             "candidate": each.candidate,
             "p": f"{each.p:.2g}",
         }
-        for each in verdict.counts
+        for each in sorted(verdict.counts, key=lambda each: each.p)
     ]

@@ -11,6 +11,7 @@ from harness.compare.asked import RIGHT, Asked, Judged
 from harness.compare.pairs import Pairs, pair, side
 from harness.compare.quarantine import Quarantines
 from harness.compare.rules import Rule, RuleFile
+from harness.compare.sequential import Looks
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, Verdict, Word, judge
 from harness.errors import SettingsError
@@ -119,6 +120,27 @@ def gate(
     return GateVerdict(found, candidate.id, named, unfit, quarantines)
 
 
+def gate_by_looks(run: SuiteRun, looks: Looks) -> GateVerdict:
+    """The verdict of the look that decided, or of the last one, on a run of two variants side by side.
+
+    Args:
+        run: A baseline and a candidate, run until it was decided which of both verdicts holds.
+        looks: The plan that it was begun with.
+    """
+    before, after = run.settings["variants"]
+    sides = {before: BASELINE, after: CANDIDATE}
+    trials = [judged(result, sides[result.variant]) for result in run.results]
+    quarantines = Quarantines.of(each for each in trials if each.trial.variant == CANDIDATE)
+    taken = looks.taken([each.trial for each in quarantines.counting(trials, _itself)])
+    asked = f"pass rate: margin {looks.margin:g}, {looks.method} over at most {looks.passes} passes"
+    unfit = tuple(why_no_pass(run))
+    found = RuleVerdict(asked, "inconclusive", ("no look was taken yet: too few passes are complete",))
+    if taken:
+        last = taken[-1].found
+        found = RuleVerdict(asked, last.verdict, last.reasons, compared=last)
+    return GateVerdict((found,), f"{run.id} ({after})", before, unfit, quarantines)
+
+
 def _baseline_trials(baseline: SuiteRun, banked: Sequence[SuiteRun]) -> Iterable[Judged]:
     """All trials of the baseline's version; those of the same pass of the same run have the same label."""
     yield from _of_one_variant(baseline, BASELINE)
@@ -144,9 +166,7 @@ def _several_variants(run: SuiteRun, one: str, other: str) -> SettingsError:
     table = f"harness export {run.id} --out trials.csv"
     hint = f"{table}, then: harness gate --csv trials.csv --baseline {one} --candidate {other}"
     if "looks" in run.settings:  # a gate at the whole level, after a run that ended when it looked decided
-        hint = (
-            f"It went on until it was decided; by its plan: harness compare {run.id} --variants {one},{other}"
-        )
+        hint = f"It went on until it was decided; by its plan, without other rules: harness gate {run.id}"
     return SettingsError(
         f"run {run.id} has trials of several variants, {one!r} and {other!r}, and a gate judges one",
         hint=hint,

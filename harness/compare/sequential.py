@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, get_args
 
 from harness.compare.pairs import pair
 from harness.compare.table import Trial
@@ -13,30 +13,36 @@ from harness.compare.verdict import Question, Verdict, judge
 from harness.errors import SettingsError
 from harness.stats.looks import spending_levels
 
-FEWEST = 2
-"""No look is taken before so many passes: a single one says nothing of its own noise."""
+Method = Literal["group-sequential", "always-valid"]
+METHODS: tuple[Method, ...] = get_args(Method)
+_FIRST: dict[Method, int] = {"group-sequential": 2, "always-valid": 1}
+"""After which pass the first look is taken: a bound from the spread of passes needs two, a bet none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Looks:
-    """A plan of looks, fixed before the first: after passes 2 to K, each at a level of its own.
+    """A plan of looks, fixed before the first.
 
-    The level of a look is used for both verdicts: worse at p of at most the level, not worse where the bound
-    of confidence 1 - level is above -margin. Alpha (t/K)² is spent by look t (Lan and DeMets 1983).
+    *group-sequential*: after passes 2 to K, each at a level of its own, used for both verdicts: worse at p of
+    at most the level, not worse where the bound of confidence 1 - level is above -margin. Alpha (t/K)² is
+    spent by look t (Lan and DeMets 1983). *always-valid*: after every pass at alpha itself, with p and bounds
+    that hold at all looks together however many there will be (:mod:`harness.stats.evidence`).
 
     Attributes:
         passes: K, the most passes.
         margin: The drop that is not wanted.
         alpha: The level of all looks together.
+        method: How they keep to it.
     """
 
     passes: int
     margin: float = 0.05
     alpha: float = 0.05
+    method: Method = "group-sequential"
 
     def __post_init__(self) -> None:
         Question(margin=self.margin, alpha=self.alpha)
-        if self.passes < FEWEST:
+        if self.passes < 2:
             raise SettingsError(
                 f"--max-repeats {self.passes} leaves nothing to look at twice", hint="Usual is 8."
             )
@@ -49,11 +55,18 @@ class Looks:
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON, from which :meth:`kept` makes it again."""
-        return {"passes": self.passes, "margin": self.margin, "alpha": self.alpha}
+        return asdict(self)
+
+    @property
+    def first(self) -> int:
+        """After which pass the first look is taken."""
+        return _FIRST[self.method]
 
     def question(self, passes: int) -> Question:
         """What is asked after so many passes."""
-        level = spending_levels(self.passes, self.alpha)[passes - FEWEST]
+        if self.method == "always-valid":
+            return Question(margin=self.margin, alpha=self.alpha, confidence=1 - self.alpha, lasting=True)
+        level = spending_levels(self.passes, self.alpha)[passes - self.first]
         return Question(margin=self.margin, alpha=level, confidence=1 - level)
 
     def look(self, trials: Iterable[Trial], passes: int) -> Look:
@@ -65,7 +78,7 @@ class Looks:
     def taken(self, trials: Sequence[Trial]) -> list[Look]:
         """All looks up to the first that decided, over the passes that are complete."""
         found: list[Look] = []
-        for passes in range(FEWEST, min(complete_passes(trials), self.passes) + 1):
+        for passes in range(self.first, min(complete_passes(trials), self.passes) + 1):
             found.append(self.look(trials, passes))
             if found[-1].decided:
                 break

@@ -12,6 +12,7 @@ from harness.errors import SettingsError
 from harness.stats.arms import Arms, Vector, counts, row_means, row_sums, within_case_variance
 from harness.stats.bounds import Bounds, difference_bounds, lowest_without_failures
 from harness.stats.cases import CaseTests, can_single_out, case_tests, flaky, suspects, worse_cases
+from harness.stats.evidence import evidence_of_drop, lasting_bounds
 from harness.stats.exchange import exchange_test, relabelling_p
 from harness.stats.intervals import z_quantile
 from harness.stats.planning import POWER, USUAL_VARIANCE, smallest_drop, trials_to_pass
@@ -35,12 +36,14 @@ class Question:
             wanted.
         alpha: How often a gate may fail when nothing changed.
         confidence: Of each bound.
+        lasting: Whether it may be asked again after every pass: p and bounds then hold at all looks together.
     """
 
     metric: str = "passed"
     margin: float = 0.05
     alpha: float = 0.05
     confidence: float = _CONFIDENCE
+    lasting: bool = False
 
     def __post_init__(self) -> None:
         for name, value, most in (("margin", self.margin, 1.0), ("alpha", self.alpha, 0.5)):
@@ -146,7 +149,7 @@ def judge(pairs: Pairs, question: Question) -> Verdict:
         reasons = (reason, *data_gaps(pairs))
         return Verdict("inconclusive", question, reasons=reasons, missing=pairs.missing, new=pairs.new)
     if question.metric in RATIOS:
-        return _judge_ratio(pairs, question)
+        return _ratio_so_far(pairs, question) if question.lasting else _judge_ratio(pairs, question)
     return _Judging(pairs, question).verdict()
 
 
@@ -181,12 +184,16 @@ class _Judging:
 
     def __post_init__(self) -> None:
         self.both = self.pairs.both
-        self.bounds = difference_bounds(self.both, self.question.confidence)
-        self.p = suite_p(self.both)
         self.variance = self._variance()
         if self.question.metric == "passed":
             self.tests = case_tests(self.both)
-            self.single = can_single_out(*self._usual_trials, self.alpha_case)
+        if self.question.lasting:
+            self.bounds = lasting_bounds(self.both, self.question.confidence)
+            self.p = min(1.0, 1 / evidence_of_drop(self.both))
+        else:
+            self.bounds = difference_bounds(self.both, self.question.confidence)
+            self.p = suite_p(self.both)
+            self.single = self.tests is not None and can_single_out(*self._usual_trials, self.alpha_case)
 
     @property
     def _sides(self) -> tuple[Any, Any]:
@@ -246,7 +253,7 @@ class _Judging:
     @property
     def _surely_at_least(self) -> float:
         """The lower bound that a pass rests on."""
-        if not self.both.binary:
+        if self.question.lasting or not self.both.binary:
             return self.bounds.low
         return lowest_without_failures(self.both, self.bounds, self.question.confidence)
 
@@ -269,6 +276,8 @@ class _Judging:
             return [f"what is there shows no drop of {self.question.margin:.1%}"]
         most, margin = -max(-1.0, self.bounds.low), self.question.margin
         told = f"no drop is proven (p = {self.p:.3g}), but it may be {most:.1%}; the margin is {margin:.1%}"
+        if self.question.lasting:
+            return [told]
         needed = trials_to_pass(self.both.cases, self.question.margin, self.variance or USUAL_VARIANCE)
         if needed is None:
             return [told, "no number of trials that anybody runs proves so small a margin"]
@@ -295,6 +304,8 @@ class _Judging:
         return sum(found) / len(found) if found else None
 
     def _mde80(self) -> float | None:
+        if self.question.lasting:
+            return None
         before, after = (float(counts(side).mean()) for side in self._sides)
         variance = USUAL_VARIANCE if self.variance is None else self.variance
         return smallest_drop(self.both.cases, before, after, variance, self.alpha_suite)
@@ -304,7 +315,7 @@ class _Judging:
         if self.tests is None:
             return {}
         before, after = (_Counted(row_sums(side), counts(side)) for side in self._sides)
-        regressed = set(suspects(self.tests).tolist())
+        regressed = set() if self.question.lasting else set(suspects(self.tests).tolist())
         unsteady = set(flaky(*before.both).tolist()) | set(flaky(*after.both).tolist())
         changed = {
             row for row in range(self.both.cases) if before.alone_passed(row) and after.alone_failed(row)
@@ -356,6 +367,29 @@ def _usual_trials(values: Any) -> int:
 
 
 # --- costs and latencies ----------------------------------------------------------------------------------
+
+
+def _ratio_so_far(pairs: Pairs, question: Question) -> Verdict:
+    """What costs are so far: a cost has no upper limit, so no bet on it holds at every look."""
+    both = positive(pairs.both)
+    why = f"{question.metric} is described, not judged, by looks that may go on: nothing bounds it"
+    if not both.cases:
+        return Verdict("inconclusive", question, reasons=(why,), missing=pairs.missing, new=pairs.new)
+    return Verdict(
+        "inconclusive",
+        question,
+        delta=math.expm1(ratio(both, question.confidence).log),
+        alpha_suite=question.alpha,
+        unit="cluster" if both.clustered else "case",
+        reasons=(why,),
+        missing=pairs.missing,
+        new=pairs.new,
+        cases=both.cases,
+        clusters=both.groups,
+        baseline=float(row_means(both.baseline).mean()),
+        candidate=float(row_means(both.candidate).mean()),
+        method="estimate",
+    )
 
 
 def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from harness.stats.arms import Arms, Labels, Vector, counts, row_sums
@@ -28,21 +29,30 @@ class CaseTests(NamedTuple):
 def case_tests(both: Arms) -> CaseTests:
     """Fisher's exact test of "worse" for each case, from its own trials of passes and failures.
 
-    p_i = hypergeom.cdf(c_C, n_B+n_C, c_B+c_C, n_C); the smallest that can be reached at these totals is that
-    of max(0, c_B+c_C-n_B) passes.
+    p_i = hypergeom.cdf(c_C, n_B+n_C, c_B+c_C, n_C) in scipy's terms, by whole numbers, since a suite has few
+    different totals and loading ``scipy.stats`` takes longer than the gate; the smallest that can be reached
+    at these totals is that of max(0, c_B+c_C-n_B) passes.
 
     Args:
         both: Arms of 0 and 1, NaN where missing.
     """
     import numpy as np
-    from scipy.stats import hypergeom
 
-    before, after = row_sums(both.baseline), row_sums(both.candidate)
-    n_before, n_after = counts(both.baseline), counts(both.candidate)
-    passed, n = before + after, n_before + n_after
-    fewest = np.maximum(0, passed - n_before)
-    p = hypergeom.cdf(after, n, passed, n_after)
-    return CaseTests(p, hypergeom.cdf(fewest, n, passed, n_after))
+    sides = (both.baseline, both.candidate)
+    totals = np.stack([each for side in sides for each in (row_sums(side), counts(side))]).astype(int)
+    kinds, of = np.unique(totals, axis=1, return_inverse=True)
+    found = np.array([_fisher(*kind) for kind in kinds.T.tolist()])[of.ravel()]
+    return CaseTests(found[:, 0], found[:, 1])
+
+
+@lru_cache(maxsize=10_000)
+def _fisher(before: int, n_before: int, after: int, n_after: int) -> tuple[float, float]:
+    """The p of so many passed trials of so many, and the smallest at these totals."""
+    passed, failed = before + after, n_before + n_after - before - after
+    fewest = max(0, passed - n_before)
+    ways = [math.comb(passed, k) * math.comb(failed, n_after - k) for k in range(fewest, after + 1)]
+    everything = math.comb(n_before + n_after, n_after)
+    return sum(ways) / everything, ways[0] / everything
 
 
 def worse_cases(tests: CaseTests, share: float) -> Labels:

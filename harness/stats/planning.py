@@ -9,8 +9,6 @@ from harness.stats.intervals import z_quantile
 POWER = 0.80
 USUAL_VARIANCE = 0.07
 """Within-case variance where no case was tried twice: that of a suite with a third of its cases flaky."""
-NOISY_VARIANCE = 0.17
-"""That of a suite whose cases are all noisy."""
 _MOST_TRIALS = 1_000_000
 
 

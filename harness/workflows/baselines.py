@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from harness.errors import SettingsError
 from harness.results import SuiteRun
-from harness.settings import Settings
 from harness.text import did_you_mean
 from harness.workflows.stored import open_store, stored_run, stored_runs
 
 if TYPE_CHECKING:
+    from harness.settings import Settings
     from harness.store.history import RunSummary
 
 GREEN = "green"

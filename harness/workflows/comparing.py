@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.compare.asked import Judged
     from harness.compare.comparison import Comparison, Side
     from harness.compare.difference import Seen
-    from harness.compare.sequential import Looks
+    from harness.compare.sequential import Look, Looks
     from harness.compare.transcripts import TranscriptPair
     from harness.compare.verdict import Question
     from harness.compare.versions import Change
@@ -248,15 +248,18 @@ def _looked_at(before: Side, after: Side, looks: Looks) -> Comparison:
     if not taken:
         # Nothing of alpha is planned for now, so next to nothing may be said.
         found = _compared(before, after, Question(margin=looks.margin, alpha=_NEVER, confidence=1 - _NEVER))
-        return replace(
-            found, notes=("no look was taken yet: fewer than two passes are complete", *found.notes)
-        )
+        return replace(found, notes=("no look was taken yet: too few passes are complete", *found.notes))
     last = taken[-1]
     sides = [_up_to(side, last.passes) for side in (before, after)]
     found = _compared(sides[0], sides[1], last.found.question)
     told = f"{'decided' if last.decided else 'looked at'} after {last.passes} of {last.of} passes"
-    level = f"level {last.found.question.alpha:.4f}, the rest of {looks.alpha:g} is for the other looks"
-    return replace(found, looks=tuple(taken), notes=(f"{told} at {level}", *found.notes))
+    return replace(found, looks=tuple(taken), notes=(f"{told} {_level(last, looks)}", *found.notes))
+
+
+def _level(look: Look, looks: Looks) -> str:
+    if look.found.question.lasting:
+        return f"by evidence that holds at all looks together: level {looks.alpha:g}"
+    return f"at level {look.found.question.alpha:.4f}, the rest of {looks.alpha:g} is for the other looks"
 
 
 def _up_to(side: Side, passes: int) -> Side:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import ReportError
-from harness.reporters.findings import Level, Places, code_quality, findings, github, remark
 from harness.reporters.interface import write_report
 from harness.results import SuiteRun
 from harness.suite.places import places_in
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from harness.compare.comparison import Comparison
     from harness.compare.gate import GateVerdict
     from harness.compare.verdict import Verdict
+    from harness.reporters.findings import Level, Places
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
 """The variable that names the file to which a job's summary is added."""
@@ -43,6 +43,8 @@ def add_summary(markdown: str, environment: Mapping[str, str]) -> None:
 
 def tell_of_run(run: SuiteRun, environment: Mapping[str, str] = os.environ) -> str:
     """Add a run to the job's summary, and get what did not pass as annotations; empty outside CI."""
+    from harness.reporters.findings import findings, github
+
     if environment.get(SUMMARY):
         add_summary(render(run, "markdown"), environment)
     if not _on_github(environment):
@@ -53,13 +55,16 @@ def tell_of_run(run: SuiteRun, environment: Mapping[str, str] = os.environ) -> s
 def tell_of_verdict(found: GateVerdict | Verdict, environment: Mapping[str, str] = os.environ) -> str:
     """Add a gate's verdict to the job's summary, and get it as an annotation unless it is a pass."""
     from harness.compare.verdict import Verdict
-    from harness.reporters.gating import gate_in_markdown, verdict_in_markdown
 
     if environment.get(SUMMARY):
+        from harness.reporters.gating import gate_in_markdown, verdict_in_markdown
+
         told = verdict_in_markdown(found) if isinstance(found, Verdict) else gate_in_markdown(found)
         add_summary(told, environment)
     if not _on_github(environment) or found.verdict == "pass":
         return ""
+    from harness.reporters.findings import remark
+
     level: Level = "error" if found.verdict == "fail" else "warning"
     title = f"harness gate: {found.verdict}"
     return remark(level, title, "; ".join(found.as_json()["reasons"]))
@@ -79,6 +84,8 @@ def write_code_quality(run: SuiteRun, path: Path) -> Path:
     Raises:
         ReportError: The file can't be written.
     """
+    from harness.reporters.findings import code_quality, findings
+
     return write_report(code_quality(findings(run, _places(run)), Path.cwd()), path)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.compare.gate import judged
-from harness.compare.sequential import FEWEST, Look, Looks
+from harness.compare.sequential import Look, Looks
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.plan import Plan
 from harness.results import TrialResult
@@ -77,7 +77,7 @@ class Watch:
             self._trials.append(judged(result, self._side(result)).trial)
         while not self._decided and self._passes < self.looks.passes and not self._left[self._passes + 1]:
             self._passes += 1
-            if self._passes >= FEWEST:
+            if self._passes >= self.looks.first:
                 self._look()
 
     def _side(self, result: TrialResult) -> str:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from harness.reporters.interface import report_pieces, reporter, write_report
 from harness.results import SuiteRun
-from harness.settings import Settings
 
 if TYPE_CHECKING:
+    from harness.settings import Settings
     from harness.store.history import RunSummary
     from harness.store.store import Store
 

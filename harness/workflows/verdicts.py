@@ -17,9 +17,7 @@ from harness.compare.table import (
     variants_in,
 )
 from harness.errors import Problem, SettingsError, TableError, Where
-from harness.reporters.csv import trial_rows
 from harness.results import SuiteRun
-from harness.settings import Settings
 from harness.workflows.baselines import banked, baseline_of
 from harness.workflows.stored import stored_run
 
@@ -29,6 +27,7 @@ if TYPE_CHECKING:
     from harness.compare.rates import Rates
     from harness.compare.rules import RuleFile
     from harness.compare.verdict import Question, Verdict
+    from harness.settings import Settings
 
 
 def gate_table(
@@ -53,24 +52,33 @@ def gate_table(
 
 
 def gate_run(
-    settings: Settings, rules: RuleFile, run: str, against: str | None = None, bank: int = 0
+    settings: Settings, rules: RuleFile | None, run: str, against: str | None = None, bank: int = 0
 ) -> GateVerdict:
     """The verdict of rules on a stored run; nothing is asked.
 
     Args:
         settings: Where the store is.
-        rules: What must hold.
+        rules: What must hold; None for the plan of a run that went on until it was decided.
         run: The run's id, or ``latest``.
         against: The run to compare with: its id, ``green`` or ``branch:NAME``.
         bank: So many earlier runs of the baseline's version at most add their trials to it.
 
     Raises:
         StoreError: There is no such store or run.
-        SettingsError: No run is what ``against`` asks for.
+        SettingsError: No run is what ``against`` asks for, or the run has no plan.
     """
-    from harness.compare.gate import gate
+    from harness.compare.gate import gate, gate_by_looks
+    from harness.compare.sequential import Looks
 
     candidate = stored_run(settings, run)
+    if rules is None:
+        looks = Looks.kept(candidate.settings)
+        if looks is None:
+            raise SettingsError(
+                f"nothing says what the run {candidate.id} is judged by",
+                hint="Give --against RUN, --rules FILE, or a table with --csv FILE.",
+            )
+        return gate_by_looks(candidate, looks)
     if against is None:
         return gate(rules, candidate)
     baseline = baseline_of(settings, candidate, against)
@@ -121,6 +129,8 @@ def plan_trials(aim: Aim, settings: Settings, *, table: Path | None = None, run:
 
 def run_trials(run: SuiteRun) -> list[Trial]:
     """The trials of a stored run as a table has them; what was not judged or is not known is NaN."""
+    from harness.reporters.csv import trial_rows
+
     return [_trial(row) for row in trial_rows(run)]
 
 

@@ -57,6 +57,27 @@ def test_what_breaks_at_once_is_seen_early_and_what_holds_takes_longer():
     assert len(Looks(10).taken(same)) > 2
 
 
+@given(passes, passes)
+def test_always_valid_looks_begin_after_the_first_pass_and_never_use_up_their_level(before, after):
+    looks = Looks(6, alpha=0.1, method="always-valid")
+    found = looks.taken([*rows(before, BASELINE), *rows(after, CANDIDATE)])
+    assert [each.passes for each in found] == list(range(1, 1 + len(found)))
+    assert {each.found.question.alpha for each in found} == {0.1}
+    assert not any(each.decided for each in found[:-1])
+    assert all(each.found.regressions == () for each in found)
+    assert all((each.found.p <= 0.1) == (each.found.verdict == "fail") for each in found)
+
+
+def test_both_methods_pass_what_never_fails_and_fail_what_breaks():
+    broken = [*rows([[1] * 30] * 20, BASELINE), *rows([[0] * 30] * 20, CANDIDATE)]
+    [at_once] = Looks(20, method="always-valid").taken(broken)
+    assert at_once.found.verdict == Looks(10).taken(broken)[-1].found.verdict == "fail"
+    same = [*rows([[1] * 30] * 20, BASELINE), *rows([[1] * 30] * 20, CANDIDATE)]
+    planned, lasting = Looks(10).taken(same), Looks(20, method="always-valid").taken(same)
+    assert planned[-1].found.verdict == lasting[-1].found.verdict == "pass"
+    assert (planned[-1].passes, lasting[-1].passes) == (5, 4)
+
+
 def test_a_pass_is_complete_when_it_has_as_many_trials_as_the_first():
     whole = rows([[1, 1]] * 3, BASELINE)
     assert complete_passes(whole) == 3
@@ -66,6 +87,9 @@ def test_a_pass_is_complete_when_it_has_as_many_trials_as_the_first():
 
 def test_a_plan_is_the_same_after_it_was_stored_and_one_look_is_none():
     assert Looks.kept({"looks": Looks(7, 0.1, 0.02).as_json()}) == Looks(7, 0.1, 0.02)
+    bets = Looks(7, method="always-valid")
+    assert Looks.kept({"looks": bets.as_json()}) == bets
+    assert Looks.kept({"looks": {"passes": 7, "margin": 0.05, "alpha": 0.05}}) == Looks(7)
     assert Looks.kept({}) is None
     with pytest.raises(SettingsError, match="leaves nothing to look at twice"):
         Looks(1)

@@ -260,6 +260,43 @@ def test_until_decided_ends_with_the_look_that_decides_and_is_read_again_by_the_
     assert read["looks"] == found["looks"] and read["metrics"] == found["metrics"]
 
 
+def test_looks_may_go_on_by_evidence_that_holds_at_all_of_them_and_a_gate_reads_the_same_plan(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    out, store = tmp_path / "c.json", str(tmp_path / "s.sqlite")
+    asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--until-decided", "--no-progress"]
+    lasting = [*asked, "--method", "always-valid", "--json", str(out), "--store", store]
+    assert exit_code(lasting) == PASSED
+    [found] = json.loads(out.read_text("utf-8"))["comparisons"]
+    last = found["looks"][-1]
+    assert [each["passes"] for each in found["looks"]] == list(range(1, last["passes"] + 1))
+    assert (found["verdict"], last["verdict"], last["of"], last["alpha"]) == ("worse", "fail", 50, 0.05)
+    costs = {each["name"]: each for each in found["metrics"]}["cost"]
+    assert (costs["verdict"], costs["p"], costs["delta_low"]) == ("undecided", None, None)
+    assert "by evidence that holds at all looks together" in capsys.readouterr().out
+    assert exit_code(["gate", "latest", "--json", str(out), "--store", store]) == 1
+    gate = json.loads(out.read_text("utf-8"))
+    assert (gate["verdict"], gate["baseline"], gate["rules"][0]["p"]) == ("fail", "now", last["p"])
+    assert "always-valid over at most 50 passes" in capsys.readouterr().out
+
+
+def test_a_gate_without_rules_needs_a_run_with_a_plan_of_its_own(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store = str(tmp_path / "s.sqlite")
+    asked = ["compare", *[str(shop / f"{name}.yaml") for name in ("now", "next")], "--no-progress"]
+    asked += ["--suite", str(shop / "shop.yaml"), "--store", store]
+    assert exit_code(asked) == PASSED
+    assert exit_code(["gate", "--store", store]) == 64
+    assert "nothing says what the run" in capsys.readouterr().err
+    assert exit_code(["gate", "--margin", "0.1", "--store", store]) == 64
+    assert "--margin goes with --against RUN or --csv FILE" in capsys.readouterr().err
+    assert exit_code([*asked, "--until-decided", "--budget", "0.253"]) == INTERRUPTED
+    assert exit_code(["gate", "--store", store]) == 2
+    assert "no look was taken yet" in capsys.readouterr().out
+
+
 def test_what_seems_worse_after_one_pass_is_judged_by_fresh_trials_of_both(
     shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -347,6 +384,7 @@ def test_a_confirmation_that_goes_on_runs_nothing_but_its_suspects(
         (["now.yaml"], "not clear against what"),
         (["latest", "now.yaml", "--until-decided"], "there is no store"),
         (["now.yaml", "next.yaml", "--max-repeats", "4"], "--max-repeats goes with --until-decided"),
+        (["now.yaml", "next.yaml", "--method", "always-valid"], "--method goes with --until-decided"),
         (["now.yaml", "next.yaml", "--until-decided", "--repeats", "4"], "in place of --repeats"),
         (
             ["now.yaml", "next.yaml", "--screen", "5", "--repeats", "4"],
@@ -364,6 +402,7 @@ def test_a_confirmation_that_goes_on_runs_nothing_but_its_suspects(
         "one file",
         "no second look",
         "no plan",
+        "no looks",
         "repeats",
         "screen",
         "three",

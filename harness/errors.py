@@ -21,7 +21,7 @@ trial's result, never an exception::
     ├── RecordingError    a recording is not there, has mistakes (all of them), or can't be written
     ├── TableError        a table of trials has mistakes (all of them, in ``problems``)
     ├── StoreError        the store cannot be read or written
-    │   └── RunError            the run that was named is not there, or can't do what was asked
+    │   └── RunError            the run or store that was named is not there, or can't do what was asked
     └── ReportError       a report cannot be made
 """
 
@@ -207,7 +207,7 @@ class StoreError(HarnessError):
 
 
 class RunError(StoreError):
-    """The stored run that was named is not there, or can't do what was asked of it: nothing is broken."""
+    """The stored run, or the store, that was named can't be what was meant: nothing is broken."""
 
     default_code = "store-run-unknown"
 

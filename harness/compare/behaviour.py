@@ -14,7 +14,7 @@ from harness.stats.bounds import difference_bounds
 from harness.stats.intervals import Interval
 
 if TYPE_CHECKING:
-    from harness.compare.gate import Judged
+    from harness.compare.asked import Judged
     from harness.stats.detection import Detection
 
 _CONFIDENCE = 0.95

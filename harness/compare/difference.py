@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from harness.compare.asked import Judged, answers
 from harness.compare.behaviour import UNKNOWN, Behaviour, Did, behaviour, did, hand_overs, hand_overs_json
-from harness.compare.gate import Judged, judged
+from harness.compare.gate import judged
 from harness.compare.pairs import Columns, Pairs, column
 from harness.compare.table import Trial
 from harness.compare.verdict import RATIOS, Question, Verdict, data_gaps, judge
@@ -50,7 +51,8 @@ def seen(result: TrialResult, side: str) -> Seen:
             found.setdefault(score.check, []).append(float(score.value))
     finite = {check: [each for each in some if math.isfinite(each)] for check, some in found.items()}
     means = {check: sum(some) / len(some) for check, some in finite.items() if some}
-    return Seen(judged(result, side), means, did(result))
+    told = judged(result, side)
+    return Seen(told, {} if told.errored else means, did(result))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +288,11 @@ class _Comparing:
 
     def checks(self, both: Sequence[Seen]) -> tuple[Difference, ...]:
         """How often each expectation was met, and its mean where it gives a number."""
-        met, numbers = _places(each.judged.met for each in both), _places(each.values for each in both)
-        found = []
-        for check, kept in sorted(met.items()):
-            values = _array([both[place].judged.met[check] for place in kept])
-            found.append(self.metric(check, values, kept=kept, among=len(met)))
+        met, numbers = answers([each.judged for each in both]), _places(each.values for each in both)
+        found = [
+            self.metric(check, _array(list(known.values())), kept=list(known), among=len(met))
+            for check, known in sorted(met.items())
+        ]
         return tuple(self._with_numbers(each, both, numbers.get(each.name, [])) for each in found)
 
     def _with_numbers(self, met: Difference, both: Sequence[Seen], kept: list[int]) -> Difference:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
+from harness.compare.asked import RIGHT, Asked, Judged
 from harness.compare.pairs import Pairs, pair, side
 from harness.compare.quarantine import Quarantines
 from harness.compare.rules import Rule, RuleFile
@@ -14,26 +15,15 @@ from harness.compare.sequential import Looks
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, Verdict, Word, judge
 from harness.errors import SettingsError
-from harness.results import RESCORED, Quarantine, Score, SuiteRun, TrialResult
+from harness.results import RESCORED, Score, SuiteRun, TrialResult
 from harness.stats.arms import Labels, Matrix, counts, labels, row_means, row_sums
-from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval
+from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval, score_interval
+from harness.text import did_you_mean
 
 _ORDER: tuple[Word, ...] = ("fail", "inconclusive", "pass")
 _CONFIDENCE = 0.95
 _MOST_MISSING = 0.10
 _JUDGES = {"judge_model": "the judge's model", "grounding_model": "the grounding model"}
-
-
-class Judged(NamedTuple):
-    """What is kept of a trial of a stored run while a gate looks at it."""
-
-    trial: Trial
-    suite: str
-    tags: tuple[str, ...]
-    met: dict[str, float]
-    missed: float
-    needless: float
-    quarantine: Quarantine | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +113,8 @@ def gate(
     quarantines = Quarantines.of(after)
     after = quarantines.counting(after, _itself)
     before = None if before is None else quarantines.counting(before, _itself)
-    found = tuple(_ruled(rule, rules, before, after) for rule in rules.rule)
+    asked = Asked.of([*(before or ()), *after])
+    found = tuple(_ruled(rule, rules, before, after, asked) for rule in rules.rule)
     unfit = tuple(why_no_pass(candidate, baseline))
     named = " + ".join(run.id for run in (baseline, *banked)) if baseline else None
     return GateVerdict(found, candidate.id, named, unfit, quarantines)
@@ -192,8 +183,19 @@ def why_no_pass(candidate: SuiteRun, baseline: SuiteRun | None = None) -> Iterat
         if run is not None and (replayed := _replayed(run)):
             told = f"{replayed} of {len(run.results)} trials of the run {run.id}"
             yield f"{told} were answered from a recording: no new evidence, so nothing passes"
+        if run is not None and _is_cut_short(run):
+            yield (
+                f"the run {run.id} is not finished ({run.status.replace('_', ' ')}: {len(run.results)} of "
+                f"{run.planned} trials), so nothing passes"
+            )
     if baseline is not None:
         yield from _not_comparable(baseline, candidate)
+
+
+def _is_cut_short(run: SuiteRun) -> bool:
+    """Whether more of its trials are missing than may be, because they were never made."""
+    ended_by_plan = run.status in ("finished", "decided")
+    return not ended_by_plan and len(run.results) < (1 - _MOST_MISSING) * run.planned
 
 
 def _replayed(run: SuiteRun) -> int:
@@ -221,39 +223,50 @@ def changed_judgement(baseline: SuiteRun, candidate: SuiteRun) -> Iterator[str]:
 
 
 def _ruled(
-    rule: Rule, rules: RuleFile, before: Sequence[Judged] | None, after: Sequence[Judged]
+    rule: Rule, rules: RuleFile, before: Sequence[Judged] | None, after: Sequence[Judged], asked: Asked
 ) -> RuleVerdict:
-    chosen = list(_chosen(after, rule))
+    chosen = list(_chosen(after, rule, asked))
+    if not chosen:
+        return RuleVerdict(rule.name, "inconclusive", (_why_nothing(rule, after),))
     if rule.margin is None:
         return _absolute(rule, chosen)
     if before is None:
-        return RuleVerdict(rule.name, "inconclusive", ("there is no baseline run to compare with",))
+        reason = "there is no baseline run to compare with; --against RUN names one"
+        return RuleVerdict(rule.name, "inconclusive", (reason,))
     metric = rule.metric if rule.metric in ("score", "cost_usd", "latency_s") else "passed"
-    pairs: Pairs = pair([*_chosen(before, rule), *chosen], metric)
+    pairs: Pairs = pair([*_chosen(before, rule, asked), *chosen], metric)
     found = judge(pairs, Question(metric, rule.margin, rule.alpha or rules.shared_alpha))
     return RuleVerdict(rule.name, found.verdict, found.reasons, compared=found)
 
 
-def _chosen(trials: Iterable[Judged], rule: Rule) -> Iterable[Trial]:
+def _chosen(trials: Iterable[Judged], rule: Rule, asked: Asked) -> Iterable[Trial]:
     """The trials that a rule looks at, ``passed`` being what it asks about."""
     for each in trials:
         if (rule.suite and each.suite != rule.suite) or (rule.tags and not set(rule.tags) & set(each.tags)):
             continue
-        if rule.check is not None:
-            if rule.check in each.met:
-                yield each.trial._replace(passed=each.met[rule.check])
-        elif rule.metric in _RIGHT:
-            right = _RIGHT[rule.metric](each)
-            if not math.isnan(right):
-                yield each.trial._replace(passed=right)
-        else:
+        if rule.check is None and rule.metric not in RIGHT:
             yield each.trial
+            continue
+        passed = asked.met(each, rule.check) if rule.check else asked.right(each, rule.metric)
+        if passed is not None:
+            yield each.trial._replace(passed=passed)
 
 
-_RIGHT: dict[str, Callable[[Judged], float]] = {
-    "missed_escalations": lambda each: each.missed,
-    "needless_escalations": lambda each: each.needless,
-}
+def _why_nothing(rule: Rule, trials: Sequence[Judged]) -> str:
+    """Why a rule has no trial to look at: the first of its words that none of them fits."""
+    if not trials:
+        return "there is no trial to judge"
+    parts = [
+        ("is of the suite", [rule.suite] if rule.suite else [], {each.suite for each in trials}),
+        ("has the tag", rule.tags, {tag for each in trials for tag in each.tags}),
+        ("has the check", [rule.check] if rule.check else [], {name for each in trials for name in each.met}),
+    ]
+    for fits, words, known in parts:
+        if words and not known & set(words):
+            hint = did_you_mean(words[0], sorted(known), label="there are")
+            told = " or ".join(map(repr, words))
+            return f"no trial {fits} {told}, so nothing was judged; {hint}"
+    return "no trial has a value that this rule looks at, so nothing was judged"
 
 
 # --- limits -----------------------------------------------------------------------------------------------
@@ -272,7 +285,7 @@ def _absolute(rule: Rule, trials: Sequence[Trial]) -> RuleVerdict:
     cluster_of = {trial.case_id: trial.cluster for trial in trials}
     kept = [cluster_of[case] for case, has in zip(ids, there, strict=True) if has]
     values, clusters = whole[there], labels(kept, len(kept))
-    interval = _share_bounds(values, clusters) if share else mean_interval(row_means(values), clusters, 0.90)
+    interval = _share_bounds(values, clusters) if share else _mean_bounds(rule.metric, values, clusters)
     missing = 1 - float(counts(whole).sum()) / len(trials)
     return _limited(rule, float(row_means(values).mean()), interval, missing)
 
@@ -288,6 +301,11 @@ def _share_bounds(values: Matrix, clusters: Labels) -> Interval | None:
     if int(clusters.max()) + 1 == len(values) == int(counts(values).sum()):
         return exact_bounds(int(row_sums(values).sum()), len(values), _CONFIDENCE)
     return population_interval(values, clusters, 2 * _CONFIDENCE - 1)
+
+
+def _mean_bounds(metric: str, values: Matrix, clusters: Labels) -> Interval | None:
+    bounds = score_interval if metric == "score" else mean_interval
+    return bounds(row_means(values), clusters, 2 * _CONFIDENCE - 1)
 
 
 def _limited(rule: Rule, value: float, interval: Interval | None, missing: float) -> RuleVerdict:
@@ -313,7 +331,7 @@ def _lowest_allowed(rule: Rule) -> float | None:
     """The least share of right trials; None where the rule limits a mean from above."""
     if rule.percentile is not None:
         return rule.percentile / 100
-    if rule.metric in _RIGHT:
+    if rule.metric in RIGHT:
         assert rule.at_most is not None
         return 1 - rule.at_most
     if rule.at_most is not None and rule.metric == "passed":
@@ -325,27 +343,35 @@ def _lowest_allowed(rule: Rule) -> float | None:
 
 
 def judged(result: TrialResult, variant: str) -> Judged:
-    """A stored trial as rules and comparisons look at it; what was not judged is NaN."""
-    seen = [score.passed for score in result.scores if score.passed is not None]
-    passed = {"passed": 1.0, "failed": 0.0}.get(result.outcome, math.nan)
-    trial = Trial(
-        case_id=f"{result.suite}/{result.conversation}",
-        cluster=result.cluster or result.conversation,
-        variant=variant,
-        trial=str(result.repeat),
-        passed=passed,
-        score=sum(seen) / len(seen) if seen else math.nan,
-        cost_usd=math.nan if result.cost_usd is None else float(result.cost_usd),
-        latency_s=math.nan if result.outcome == "errored" else result.latency_s,
-    )
+    """A stored trial as rules and comparisons look at it; what was not judged is NaN.
+
+    One that ended in an error is missing as a whole: what it did before says nothing of the rest.
+    """
+    errored = result.outcome == "errored"
     return Judged(
-        trial,
+        _missing_trial(result, variant) if errored else _trial(result, variant),
         result.suite,
         result.tags,
         _met(result.scores),
-        _right(result.scores, expected=True),
-        _right(result.scores, expected=False),
+        math.nan if errored else _right(result.scores, expected=True),
+        math.nan if errored else _right(result.scores, expected=False),
         result.quarantine,
+        errored,
+    )
+
+
+def _missing_trial(result: TrialResult, variant: str) -> Trial:
+    case = f"{result.suite}/{result.conversation}"
+    return Trial(case, result.cluster or result.conversation, variant, str(result.repeat))
+
+
+def _trial(result: TrialResult, variant: str) -> Trial:
+    seen = [score.passed for score in result.scores if score.passed is not None]
+    return _missing_trial(result, variant)._replace(
+        passed={"passed": 1.0, "failed": 0.0}.get(result.outcome, math.nan),
+        score=sum(seen) / len(seen) if seen else math.nan,
+        cost_usd=math.nan if result.cost_usd is None else float(result.cost_usd),
+        latency_s=result.latency_s,
     )
 
 

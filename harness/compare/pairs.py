@@ -28,7 +28,7 @@ class Pairs:
         case_ids: Their ids, in the order of the rows.
         missing: Cases of the baseline without a value of the candidate.
         new: Cases of the candidate without a value of the baseline.
-        missing_baseline: Share of the baseline's trials that are missing.
+        missing_baseline: Share of the baseline's trials that are missing; cases that it never tried are not.
         missing_candidate: Share of the candidate's; all trials of a missing case are.
     """
 
@@ -130,14 +130,18 @@ class Columns:
 
 
 class _Side(NamedTuple):
-    """One variant: its matrix, and how many of each case's trials it should have."""
+    """One variant: its matrix, how many of each case's trials it should have, and which cases it tried."""
 
     values: Matrix
     passes: int
+    tried: Flags
 
 
 def _side(rows: Labels, labels: Labels, values: Vector, cases: int, *, shared: bool) -> _Side:
-    return _Side(_filled(rows, labels, values, cases, shared=shared), _expected_passes(rows, labels))
+    import numpy as np
+
+    filled = _filled(rows, labels, values, cases, shared=shared)
+    return _Side(filled, _expected_passes(rows, labels), np.bincount(rows, minlength=cases) > 0)
 
 
 def _pairs(sides: Sequence[_Side], clusters: Labels, case_ids: Sequence[str]) -> Pairs:
@@ -147,8 +151,8 @@ def _pairs(sides: Sequence[_Side], clusters: Labels, case_ids: Sequence[str]) ->
         case_ids=_those(case_ids, before & after),
         missing=_those(case_ids, before & ~after),
         new=_those(case_ids, after & ~before),
-        missing_baseline=_missing_share(sides[0], before | ~after),
-        missing_candidate=_missing_share(sides[1], after | ~after),
+        missing_baseline=_missing_share(sides[0], sides[0].tried),
+        missing_candidate=_missing_share(sides[1], sides[0].tried | sides[1].tried),
     )
 
 

@@ -49,6 +49,11 @@ class Aim:
         for name, value, most in limits:
             if value is not None and not 0 < value < most:
                 raise SettingsError(f"--{name} {value:g} is not between 0 and {most:g}")
+        if self.power <= self.alpha:
+            raise SettingsError(
+                f"--power {self.power:g} is not above --alpha {self.alpha:g}, which finds as much by chance",
+                hint=f"Usual is --power {POWER:g}.",
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +150,11 @@ def plan(aim: Aim, seen: Pilot | None = None) -> Plan:
         SettingsError: Nobody says how many cases there are.
     """
     cases = aim.cases or (seen.cases if seen else None)
+    if cases == 0:
+        raise SettingsError(
+            "not one trial of the pilot was judged, so it says nothing of the suite",
+            hint="Name another one, or give --cases N and --variance V.",
+        )
     if not cases:
         raise SettingsError(
             "how many conversations the suite has is not known",
@@ -152,6 +162,11 @@ def plan(aim: Aim, seen: Pilot | None = None) -> Plan:
         )
     variance, source = _variance(aim, seen)
     needed = trials_needed(cases, aim.drop, variance, aim.alpha, aim.power)
+    if needed is None:
+        raise SettingsError(
+            f"no number of trials that anybody runs finds a drop of {aim.drop:g} with {cases} cases",
+            hint="More than a million of each case would be needed; ask for a larger --drop.",
+        )
     usd = seen.trial_usd if seen else None
     shown = [aim.trials] if aim.trials else sorted({*_SHOWN, needed})
     return Plan(

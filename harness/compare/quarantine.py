@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness.results import Quarantine
 
 if TYPE_CHECKING:
-    from harness.compare.gate import Judged
+    from harness.compare.asked import Judged
 
 Each = TypeVar("Each")
 _NAMED = 5

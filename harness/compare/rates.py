@@ -10,7 +10,14 @@ from harness.compare.pairs import side
 from harness.compare.table import Trial
 from harness.stats.arms import counts, labels, row_means, row_sums, within_case_variance
 from harness.stats.cases import flaky
-from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval, suite_interval
+from harness.stats.intervals import (
+    Interval,
+    exact_bounds,
+    mean_interval,
+    population_interval,
+    score_interval,
+    suite_interval,
+)
 from harness.stats.repeats import Repeated, pass_at, pass_hat
 
 
@@ -147,8 +154,7 @@ def _means(rows: Sequence[Trial], ids: Sequence[str], clusters: Sequence[str]) -
         there = values == values  # NaN is what is not there
         if there.any():
             kept = [name for name, has in zip(clusters, there, strict=True) if has]
-            interval = mean_interval(values[there], labels(kept, len(kept)))
-            if interval and metric == "score":
-                interval = Interval(max(0.0, interval.low), min(1.0, interval.high))
+            bounded = score_interval if metric == "score" else mean_interval
+            interval = bounded(values[there], labels(kept, len(kept)))
             found.append(Mean(metric, float(values[there].mean()), interval, len(kept)))
     return found

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -14,6 +14,8 @@ from harness.errors import Problem, SettingsError, Where
 from harness.yamlfile.mistakes import mistakes_in
 
 Metric = Literal["passed", "score", "cost_usd", "latency_s", "missed_escalations", "needless_escalations"]
+Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+"""What TOML writes without quotes; text and truth values are none."""
 _SHARES_OF_ERRORS = ("missed_escalations", "needless_escalations")
 
 
@@ -24,22 +26,22 @@ class Rule(BaseModel):
 
     metric: Metric = "passed"
     """What is looked at. Of escalations: the share that was missed, or needless."""
-    check: str | None = None
+    check: str | None = Field(default=None, min_length=1)
     """Only this expectation, as the suite spells it: a trial passes that met it."""
-    suite: str | None = None
+    suite: str | None = Field(default=None, min_length=1)
     """Only this suite."""
-    tags: tuple[str, ...] = ()
+    tags: tuple[Annotated[str, Field(min_length=1)], ...] = ()
     """Only conversations with one of these tags."""
-    margin: float | None = Field(default=None, gt=0, lt=1)
+    margin: Number | None = Field(default=None, gt=0, lt=1)
     """Not worse than the baseline run by this much."""
-    alpha: float | None = Field(default=None, gt=0, lt=0.5)
+    alpha: Number | None = Field(default=None, gt=0, lt=0.5)
     """Of a rule with a margin; by default the rules with one share the gate's alpha."""
-    at_least: float | None = Field(default=None, ge=0)
+    at_least: Number | None = Field(default=None, ge=0)
     """The mean is proven not to be lower."""
-    at_most: float | None = Field(default=None, ge=0)
+    at_most: Number | None = Field(default=None, ge=0)
     """The mean, or the percentile, is proven not to be higher."""
-    percentile: float | None = Field(default=None, gt=0, lt=100)
-    """Of costs and latencies, with ``at_most``."""
+    percentile: Number | None = Field(default=None, ge=1, lt=100)
+    """Of costs and latencies, with at_most: 95 where 95 of 100 trials are to be within it."""
 
     def contradictions(self) -> Iterator[str]:
         """What in this rule does not go together."""
@@ -54,19 +56,36 @@ class Rule(BaseModel):
             yield f"{self.metric} is a share of errors: say at_most"
         if self.alpha is not None and self.margin is None:
             yield "alpha goes with margin"
+        yield from self._limits_nothing()
+
+    def _limits_nothing(self) -> Iterator[str]:
+        """A limit that always holds, or never can."""
+        rate = self.metric not in RATIOS
         for name in ("at_least", "at_most"):
             value = getattr(self, name)
-            if value is not None and value > 1 and self.metric not in RATIOS:
+            if value is not None and value > 1 and rate:
                 yield f"{name} {value:g} of {self.metric}, which is from 0 to 1, says nothing"
+        if self.at_least == 0 or (self.at_most == 1 and rate):
+            limit = "at_least 0" if self.at_least == 0 else "at_most 1"
+            yield f"{limit} of {self.metric} always holds, so it says nothing"
+
+    @property
+    def subject(self) -> tuple[Any, ...]:
+        """What it is about, however that is spelled."""
+        return self.metric, self.check, self.suite, frozenset(self.tags), self.percentile
 
     def excludes(self, other: Rule) -> bool:
         """Whether this rule wants more of the same thing than the other allows."""
-        same = {"metric", "check", "suite", "tags", "percentile"}
         if self.at_least is None or other.at_most is None:
             return False
-        return (
-            self.model_dump(include=same) == other.model_dump(include=same) and self.at_least > other.at_most
-        )
+        return self.subject == other.subject and self.at_least > other.at_most
+
+    def repeats(self, other: Rule) -> str | None:
+        """The kind of limit that both set to the same thing, so that one of them is needless; else None."""
+        if self.subject != other.subject:
+            return None
+        kinds = ("margin", "at_least", "at_most")
+        return next((kind for kind in kinds if None not in (getattr(self, kind), getattr(other, kind))), None)
 
     @property
     def name(self) -> str:
@@ -82,10 +101,12 @@ class Rule(BaseModel):
 class RuleFile(BaseModel):
     """A gate's rules, as they stand in a TOML file."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    alpha: float = Field(default=0.05, gt=0, lt=0.5)
+    alpha: Number = Field(default=0.05, gt=0, lt=0.5)
+    """What all rules with a margin share."""
     rule: tuple[Rule, ...] = Field(min_length=1)
+    """Each begins with a line [[rule]]."""
 
     @property
     def shared_alpha(self) -> float:
@@ -100,25 +121,45 @@ def read_rules(path: Path) -> RuleFile:
     Raises:
         SettingsError: It can't be read or has mistakes; all of them are named.
     """
+    data = _parsed(path)
     try:
-        data = tomllib.loads(path.read_text("utf-8-sig"))
         rules = RuleFile.model_validate(data)
     except ValidationError as error:
         raise _refused(path, [_problem(path, mistake) for mistake in _mistakes(error, data)]) from error
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise _refused(path, [Problem(f"this is not TOML: {error}", Where(str(path)))]) from error
-    except OSError as error:
-        why = error.strerror or str(error)
-        raise _refused(path, [Problem(f"it can't be read: {why}", Where(str(path)))]) from error
     _refuse_contradictions(path, rules)
     return rules
+
+
+def _parsed(path: Path) -> dict[str, Any]:
+    try:
+        content = path.read_bytes()
+        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
+    except OSError as error:
+        raise _unusable(path, f"it can't be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise _unusable(path, "this is not UTF-8", line) from error
+    except RecursionError as error:
+        raise _unusable(path, "this is not TOML: it is nested too deeply") from error
+    except tomllib.TOMLDecodeError as error:
+        raise _unusable(path, f"this is not TOML: {error}") from error
+    except ValueError as error:
+        raise _unusable(path, "a number in it has thousands of digits") from error
+
+
+def _unusable(path: Path, why: str, line: int | None = None) -> SettingsError:
+    return _refused(path, [Problem(why, Where(str(path), line))])
 
 
 def _refuse_contradictions(path: Path, rules: RuleFile) -> None:
     problems = [
         Problem(f"rule {number}: {told}", Where(str(path)))
         for number, rule in enumerate(rules.rule, start=1)
-        for told in (*rule.contradictions(), *_excluded(number, rule, rules))
+        for told in (
+            *rule.contradictions(),
+            *_excluded(number, rule, rules),
+            *_repeated(rule, rules.rule[: number - 1]),
+        )
     ]
     if problems:
         raise _refused(path, problems)
@@ -131,6 +172,12 @@ def _excluded(number: int, rule: Rule, rules: RuleFile) -> Iterator[str]:
             yield f"{least} and the {most} of rule {place} can't both hold"
 
 
+def _repeated(rule: Rule, earlier: Sequence[Rule]) -> Iterator[str]:
+    for place, other in enumerate(earlier, start=1):
+        if kind := rule.repeats(other):
+            yield f"rule {place} has {kind} {getattr(other, kind):g} for the same already: keep one of them"
+
+
 def _mistakes(error: ValidationError, data: object) -> list[tuple[tuple[str | int, ...], str, str | None]]:
     return [(tuple(each.place), each.message, each.hint) for each in mistakes_in(error, RuleFile, data)]
 
@@ -138,6 +185,8 @@ def _mistakes(error: ValidationError, data: object) -> list[tuple[tuple[str | in
 def _problem(path: Path, mistake: tuple[tuple[str | int, ...], str, str | None]) -> Problem:
     """A mistake with its rule's number: TOML is read without lines."""
     place, message, hint = mistake
+    if place == ("rule",):
+        hint = "Begin each rule with a line [[rule]]."
     spot = f"rule {int(place[1]) + 1}: " if len(place) > 1 and place[0] == "rule" else ""
     return Problem(f"{spot}{message}", Where(str(path)), hint)
 

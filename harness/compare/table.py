@@ -14,6 +14,8 @@ from harness.errors import Problem, TableError, Where
 from harness.text import nearest
 
 COLUMNS = ("case_id", "cluster", "variant", "trial", "passed", "score", "cost_usd", "latency_s")
+OUTCOME, ERRORED = "outcome", "errored"
+"""A column that tables of stored runs have too: what ended in an error has no numbers."""
 METRICS = ("passed", "score", "cost_usd", "latency_s")
 BASELINE, CANDIDATE = "baseline", "candidate"
 _PROBLEMS_SHOWN = 100
@@ -123,7 +125,7 @@ class _Reading:
         for name in dict.fromkeys(("case_id", *self.needed)):
             if name not in names:
                 self._say(f"there is no column {name!r}", 1, 1, self._missing_column(name, names))
-        return {name: place for place, name in enumerate(names) if name in COLUMNS}
+        return {name: place for place, name in enumerate(names) if name in (*COLUMNS, OUTCOME)}
 
     def _missing_column(self, name: str, names: list[str]) -> str:
         near = nearest(name, names)
@@ -143,7 +145,11 @@ class _Reading:
         trial = told["trial"] if "trial" in told else self._next(case, variant)
         self._look_at_key(line, row, places, (case, variant, trial), cluster)
         numbers = {name: self._number(line, row, places, name) for name in METRICS}
-        return Trial(case, cluster, variant, trial, **numbers) if len(self.problems) == known else None
+        if len(self.problems) > known:
+            return None
+        if told.get(OUTCOME) == ERRORED:
+            return Trial(case, cluster, variant, trial)
+        return Trial(case, cluster, variant, trial, **numbers)
 
     def _counts(self, line: int, row: list[str], places: dict[str, int], variant: str) -> bool:
         if not self.variants or variant in self.variants:

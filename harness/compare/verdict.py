@@ -146,7 +146,8 @@ def judge(pairs: Pairs, question: Question) -> Verdict:
     """
     if not pairs.both.cases:
         reason = f"no case has a value of {question.metric} under both variants, so nothing was compared"
-        return Verdict("inconclusive", question, reasons=(reason,), missing=pairs.missing, new=pairs.new)
+        reasons = (reason, *data_gaps(pairs))
+        return Verdict("inconclusive", question, reasons=reasons, missing=pairs.missing, new=pairs.new)
     if question.metric in RATIOS:
         return _ratio_so_far(pairs, question) if question.lasting else _judge_ratio(pairs, question)
     return _Judging(pairs, question).verdict()
@@ -258,7 +259,7 @@ class _Judging:
 
     def _why_pass(self) -> str:
         return (
-            f"the {self._name} is at most {-min(0.0, self.bounds.low):.1%} lower "
+            f"the {self._name} is at most {max(0.0, -self.bounds.low):.1%} lower "
             f"({_percent(self.question.confidence)} bound), "
             f"less than the margin of {self.question.margin:.1%}"
         )
@@ -278,8 +279,9 @@ class _Judging:
         if self.question.lasting:
             return [told]
         needed = trials_to_pass(self.both.cases, self.question.margin, self.variance or USUAL_VARIANCE)
-        more = f"unchanged, such a suite passes with about {needed} trials per case and variant"
-        return [told, more]
+        if needed is None:
+            return [told, "no number of trials that anybody runs proves so small a margin"]
+        return [told, f"unchanged, such a suite passes with about {needed} trials per case and variant"]
 
     def _notes(self) -> list[str]:
         notes = []

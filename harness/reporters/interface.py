@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import secrets
 from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
@@ -80,9 +82,12 @@ def write_report(text: str | Iterable[str], path: str | Path) -> Path:
         ReportError: The file can't be written; one that was there before is unchanged.
     """
     path = Path(path)
+    pieces = [text] if isinstance(text, str) else text
     try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, [text] if isinstance(text, str) else text)
+        (_pour if _is_stream(path) else _replace)(path, pieces)
     except OSError as error:
         raise ReportError(
             f"the report {str(path)!r} cannot be written: {error.strerror or error}",
@@ -90,6 +95,16 @@ def write_report(text: str | Iterable[str], path: str | Path) -> Path:
             hint="Name a file in a folder that you may write to, on a disk with free space.",
         ) from error
     return path
+
+
+def _is_stream(path: Path) -> bool:
+    """Whether it is a device or a pipe, or stands for one, as /dev/stdout does: these are never replaced."""
+    return path.exists() and (not path.is_file() or path.parts[:2] in (("/", "dev"), ("/", "proc")))
+
+
+def _pour(path: Path, pieces: Iterable[str]) -> None:
+    with path.open("a", encoding="utf-8", errors="replace", newline="") as file:
+        file.writelines(pieces)
 
 
 def _replace(path: Path, pieces: Iterable[str]) -> None:

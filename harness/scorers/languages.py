@@ -121,9 +121,6 @@ _RARE_LETTERS = {
     "fa": "پچژگ", "ur": "ٹڈڑںے",
 }  # fmt: skip
 
-KNOWN = tuple(sorted({*_WORDS, *_BY_SCRIPT.values(), "ja", "zh"}))
-"""ISO 639-1 codes of the languages that are told apart."""
-
 
 @dataclass(frozen=True, slots=True)
 class Language:

@@ -90,11 +90,6 @@ def redirects(text: str, phrases: Sequence[str] = ()) -> bool:
     return _redirection(sorted_out(text, phrases)).sentence is not None
 
 
-def abstains(text: str) -> bool:
-    """Whether an answer says that the assistant does not have the information."""
-    return any(sentence.kind == "abstention" for sentence in sorted_out(text))
-
-
 def _redirects(turn: TurnTrace, phrases: Sequence[str]) -> _Found:
     if turn.citations:
         names = ", ".join(sorted({citation.filename or citation.file_id for citation in turn.citations}))

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from harness.stats.arms import Arms, Vector, cluster_sums, counts, row_means
 from harness.stats.intervals import (
+    ROUNDING,
     clustered_standard_error,
     pass_noise,
     pass_variances,
@@ -14,9 +15,6 @@ from harness.stats.intervals import (
     tango,
     z_quantile,
 )
-
-_ROUNDING = 1e-12
-"""Equal numbers, such as 0.7 three times, leave errors of this size: they did not vary."""
 
 
 class Bounds(NamedTuple):
@@ -56,7 +54,7 @@ def difference_bounds(both: Arms, confidence: float = 0.95) -> Bounds:
         confidence: Of each bound.
     """
     found = _bounds(both, confidence)
-    if both.binary or (both.shares and found.error is not None and found.error < _ROUNDING):
+    if both.binary or (both.shares and found.error is not None and found.error < ROUNDING):
         return _floored(both, found, confidence)
     return found
 

@@ -41,11 +41,6 @@ class Exchange(NamedTuple):
         """One-sided p of "worse": ties count half (Fagerland et al. 2013)."""
         return min(1.0, self.below + 0.5 * self.equal)
 
-    @property
-    def exact_p(self) -> float:
-        """One-sided p of "worse" with whole ties: never above its level, and short of it on small suites."""
-        return min(1.0, self.below + self.equal)
-
 
 def exchange_test(both: Arms) -> Exchange:
     """The exact test for passes and failures, every case tried kB and kC times.

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from harness.stats.arms import Labels, Matrix, Vector, cluster_sums, counts, row_means
 
+ROUNDING = 1e-12
+"""Equal numbers, such as 0.7 three times, leave errors of this size: they did not vary."""
+
 
 class Interval(NamedTuple):
     """Two bounds, the lower first."""
@@ -100,7 +103,7 @@ def population_interval(values: Matrix, clusters: Labels, confidence: float = 0.
     error = clustered_standard_error(means, clusters)
     if error is None:
         return None
-    if error == 0 or rate in (0.0, 1.0):
+    if error < ROUNDING or rate in (0.0, 1.0):
         return wilson(rate, groups, confidence)
     return wilson(rate, _effective(rate, error, trials, groups - 1, confidence), confidence)
 
@@ -188,6 +191,20 @@ def mean_interval(values: Vector, clusters: Labels, confidence: float = 0.95) ->
     half = t_quantile(0.5 + confidence / 2, int(clusters.max())) * error
     mean = float(values.mean())
     return Interval(mean - half, mean + half)
+
+
+def score_interval(values: Vector, clusters: Labels, confidence: float = 0.95) -> Interval | None:
+    """The same for scores from 0 to 1: within these, and no point where nothing varied.
+
+    That N scores are equal is no certainty: the interval then is Wilson's with one trial for each cluster, as
+    for pass rates.
+    """
+    found = mean_interval(values, clusters, confidence)
+    if found is None:
+        return None
+    if found.high - found.low < ROUNDING:
+        return wilson(min(1.0, max(0.0, float(values.mean()))), int(clusters.max()) + 1, confidence)
+    return Interval(max(0.0, found.low), min(1.0, found.high))
 
 
 def tango(n: int, lost: int, gained: int, confidence: float = 0.95) -> Interval:

@@ -9,8 +9,7 @@ from harness.stats.intervals import z_quantile
 POWER = 0.80
 USUAL_VARIANCE = 0.07
 """Within-case variance where no case was tried twice: that of a suite with a third of its cases flaky."""
-NOISY_VARIANCE = 0.17
-"""That of a suite whose cases are all noisy."""
+_MOST_TRIALS = 1_000_000
 
 
 def smallest_drop(
@@ -43,8 +42,12 @@ def smallest_drop(
     return drop if drop <= 1 else None
 
 
-def trials_needed(cases: int, drop: float, variance: float, alpha: float = 0.05, power: float = POWER) -> int:
+def trials_needed(
+    cases: int, drop: float, variance: float, alpha: float = 0.05, power: float = POWER
+) -> int | None:
     """Trials per case and arm to find a drop: ceil((z_{1-alpha} + z_power)² (2v + d(1-d)) / (N d²)).
+
+    None beyond a million, which nobody runs.
 
     Args:
         cases: N.
@@ -54,19 +57,25 @@ def trials_needed(cases: int, drop: float, variance: float, alpha: float = 0.05,
         power: How often the drop is found.
     """
     reach = (z_quantile(1 - alpha) + z_quantile(power)) ** 2
-    needed = reach * (2 * variance + drop * (1 - drop)) / (cases * drop * drop)
-    return max(1, math.ceil(needed - 1e-9))
+    return _whole(reach * (2 * variance + drop * (1 - drop)) / cases / drop, drop)
 
 
 def trials_to_pass(
     cases: int, margin: float, variance: float, level: float = 0.05, power: float = POWER
-) -> int:
+) -> int | None:
     """Trials per case and arm until an unchanged suite is proven not worse than ``margin``.
 
     Two things have to be small enough: the noise, (z_{1-level} + z_power)² 2v / (N margin²), and the floor
     that no failure leaves, z²(1-margin) / (margin N), which is 52 trials for 5 points at the 5 % level.
     """
     z = z_quantile(1 - level)
-    noise = (z + z_quantile(power)) ** 2 * 2 * variance / (cases * margin * margin)
-    floor = z * z * (1 - margin) / margin / cases
-    return max(1, math.ceil(max(noise, floor) - 1e-9))
+    noise = (z + z_quantile(power)) ** 2 * 2 * variance / cases / margin
+    floor = z * z * (1 - margin) / cases
+    return _whole(max(noise, floor), margin)
+
+
+def _whole(share: float, by: float) -> int | None:
+    """``share / by`` as a number of trials, rounded up."""
+    if share > _MOST_TRIALS * by:
+        return None
+    return max(1, math.ceil(share / by - 1e-9))

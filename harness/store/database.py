@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from harness.errors import StoreError
+from harness.errors import RunError, StoreError
+from harness.store.faults import damaged
 from harness.store.tables import REVISIONS, metadata
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -19,9 +20,13 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 # Any number will do, as long as every process that creates a store takes the same one.
 _CREATION_LOCK = 7_204_518_364
 
+_LOCATIONS = "Give the path of a SQLite file, sqlite:///PATH or postgresql://USER@HOST/DATABASE."
+
 
 def database_url(location: str | Path) -> URL:
     """The SQLAlchemy URL of a store: a path is a SQLite file, anything with ``://`` is taken as a URL."""
+    if not str(location).strip():
+        raise RunError("the store has no name", code="store-location-invalid", hint=_LOCATIONS)
     if isinstance(location, Path) or "://" not in location:
         return URL.create("sqlite", database=str(location))
     try:
@@ -36,12 +41,12 @@ def database_url(location: str | Path) -> URL:
     return url
 
 
-def _bad_url(location: str) -> StoreError:
+def _bad_url(location: str) -> RunError:
     scheme = location.partition("://")[0]
-    return StoreError(
+    return RunError(
         f"{scheme!r} is not a kind of store",
         code="store-location-invalid",
-        hint="Give the path of a SQLite file, sqlite:///PATH or postgresql://USER@HOST/DATABASE.",
+        hint=_LOCATIONS,
     )
 
 
@@ -97,7 +102,10 @@ def _revision(connection: Connection, store: str) -> str | None:
     """The format the database says it has; None for an empty database."""
     names = set(inspect(connection).get_table_names())
     if "alembic_version" in names and "suite_runs" in names:
-        return str(connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one())
+        said = connection.execute(text("SELECT version_num FROM alembic_version")).scalars().all()
+        if len(said) != 1 or not said[0]:
+            raise damaged(store, "the row that says its format")
+        return str(said[0])
     if names & (set(metadata.tables) | {"alembic_version"}) or (names and _is_sqlite(connection.engine)):
         raise StoreError(
             f"the database {store} holds other tables ({', '.join(sorted(names)[:5])})",

@@ -1,6 +1,6 @@
 """The store: suite runs with their trials, traces and scores in one SQLite file or PostgreSQL database.
 
-A trial is committed before ``add_trial`` returns; a run adds trials some at a time, so a killed process
+Trials are committed before ``add_trials`` returns; a run adds some at a time, so a killed process
 loses what had not ended, and at most what ended in the last second. Nothing that was stored is changed
 later, except that a trial run again after an error takes the place of the earlier one. Scoring a run anew
 makes a run of its own.
@@ -134,25 +134,18 @@ class Store:
                 hint="Resume that one, or start the new one under another id.",
             ) from error
 
-    def add_trial(self, run_id: str, result: TrialResult, *, position: int | None = None) -> None:
-        """Stores a trial that ended; when this returns it is committed.
+    def add_trials(self, run_id: str, found: Sequence[Placed]) -> None:
+        """Stores trials that ended, all in one transaction; when this returns they are committed.
 
-        A trial of the same id in the same suite run is replaced, in its place.
+        A trial of the same id in the same suite run is replaced, in its place. Only where some are there
+        already is each a transaction of its own.
 
         Args:
             run_id: The suite run, as given to ``begin_run``.
-            result: The trial.
-            position: Its place in the plan, from 0; after all others when left out.
+            found: Trials, each with its place in the plan, from 0; after all others where that is None.
 
         Raises:
             StoreError: No such suite run, or it can't be written.
-        """
-        self.add_trials(run_id, [(result, position)])
-
-    def add_trials(self, run_id: str, found: Sequence[Placed]) -> None:
-        """Stores trials with their places, as ``add_trial`` does, all in one transaction.
-
-        Only where some are there already is each a transaction of its own.
         """
         try:
             with self._writing() as connection:
@@ -274,8 +267,8 @@ class Store:
             found = connection.execute(_ROWS, {"run": row.id})
             rows = [(number, cast("Outcome", intern(outcome)), kept) for number, outcome, kept in found]
             spent = ledger.spent(connection, row.id)
+            settings = msgspec.json.decode(row.settings, type=dict[str, Any])
         columns = {name: getattr(row, name) for name in _RUN_COLUMNS}
-        settings = msgspec.json.decode(row.settings)
         return SuiteRun(
             **columns, settings=settings, results=StoredResults(rows, self._fetch), spending=spent
         )
@@ -376,6 +369,8 @@ class Store:
         try:
             with translated(self._name), self._engine.connect() as connection:
                 yield connection
+        except (ValueError, msgspec.MsgspecError) as error:
+            raise damaged(self._name, f"a value in it ({error})") from error
         finally:
             if self._closed:
                 self._engine.dispose()

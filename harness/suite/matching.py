@@ -136,12 +136,6 @@ def shape_problems(expected: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from shape_problems(value, f"{path}[{index}]")
 
 
-def object_problems(expected: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, str]]:
-    """Like :func:`shape_problems` for the arguments of a call, whose keys are names."""
-    for key, value in expected.items():
-        yield from shape_problems(value, f"{path}.{key}" if path else str(key))
-
-
 # --- comparing -----------------------------------------------------------------------------------------
 
 

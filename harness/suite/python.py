@@ -42,7 +42,6 @@ from harness.suite.stubs import check_stubs
 from harness.yamlfile.mistakes import Mistake, mistakes_in
 from harness.yamlfile.source import Place, kind_of
 
-ENDING = ".py"
 _MAKES_SUITES = re.compile(r"^\s*(?:from\s+harness\s+import\b.*|import\s+harness\b.*)$", re.MULTILINE)
 _SUITE_CALL = re.compile(r"\bSuite\s*\(")
 _SPEAKING = frozenset({"say", "until"})

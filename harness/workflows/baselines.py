@@ -75,7 +75,7 @@ def green_before(settings: Settings, candidate: SuiteRun) -> str:
     raise SettingsError(
         f"no run before {candidate.id} has passed in all its trials",
         code="no-baseline",
-        hint="Name a baseline with --against RUN; harness runs lists them.",
+        hint="Name a run as the baseline by its id; harness runs lists them.",
     )
 
 

@@ -17,9 +17,9 @@ from harness.workflows.jobs import CONTENTS, Job, recalled
 from harness.workflows.stored import stored_run
 
 if TYPE_CHECKING:
+    from harness.compare.asked import Judged
     from harness.compare.comparison import Comparison, Side
     from harness.compare.difference import Seen
-    from harness.compare.gate import Judged
     from harness.compare.sequential import Look, Looks
     from harness.compare.transcripts import TranscriptPair
     from harness.compare.verdict import Question

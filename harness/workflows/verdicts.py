@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.compare.table import BASELINE, CANDIDATE, METRICS, Trial, read_table, variants_in
+from harness.compare.table import (
+    BASELINE,
+    CANDIDATE,
+    ERRORED,
+    METRICS,
+    OUTCOME,
+    Trial,
+    read_table,
+    variants_in,
+)
 from harness.errors import Problem, SettingsError, TableError, Where
 from harness.results import SuiteRun
 from harness.workflows.baselines import banked, baseline_of
@@ -28,11 +36,17 @@ def gate_table(
     """The verdict on a table with trials of a baseline and a candidate.
 
     Raises:
+        SettingsError: Both sides are the same variant.
         TableError: The table can't be used; every mistake is named.
     """
     from harness.compare.pairs import pair
     from harness.compare.verdict import judge
 
+    if baseline == candidate:
+        raise SettingsError(
+            f"--baseline and --candidate are both {candidate!r}, and nothing is worse than itself",
+            hint="Name two variants of the table.",
+        )
     trials = read_table(path, needed=("variant", question.metric), variants=(baseline, candidate))
     return judge(pair(trials, question.metric, baseline, candidate), question)
 
@@ -121,7 +135,8 @@ def run_trials(run: SuiteRun) -> list[Trial]:
 
 
 def _trial(row: dict[str, Any]) -> Trial:
-    numbers = {name: math.nan if row[name] == "" else float(row[name]) for name in METRICS}
+    known = {name: row[name] for name in METRICS if row[name] != "" and row[OUTCOME] != ERRORED}
+    numbers = {name: float(value) for name, value in known.items()}
     return Trial(row["case_id"], row["cluster"], row["variant"], str(row["trial"]), **numbers)
 
 

@@ -77,6 +77,10 @@ def _only_follows(details: ErrorDetails, spot: _Spot) -> bool:
     return details["type"] == "too_short" and isinstance(spot.value, list) and len(spot.value) >= least
 
 
+_LONG_NUMBER = 256
+"""Bits of a whole number from which on its digits are counted, and not shown."""
+
+
 def shown(value: Any) -> str:
     """A value as an author would write it, shortened."""
     if value is None:
@@ -87,7 +91,9 @@ def shown(value: Any) -> str:
         return "a block with " + ", ".join(list(value)[:6]) if value else "an empty block"
     if isinstance(value, list):
         return f"a list of {len(value)}" if value else "an empty list"
-    text = repr(value)
+    if isinstance(value, int) and value.bit_length() > _LONG_NUMBER:
+        return f"a number of some {value.bit_length() * 3 // 10:,} digits"
+    text = str(value) if isinstance(value, date) else repr(value)
     return text if len(text) <= 80 else text[:76] + "...'"
 
 
@@ -278,6 +284,9 @@ def _missing_key(spot: _Spot) -> Mistake:
 _LIMITS: dict[str, str] = {
     "greater_than_equal": "must be at least {ge}",
     "less_than_equal": "must be at most {le}",
+    "greater_than": "must be more than {gt}",
+    "less_than": "must be less than {lt}",
+    "finite_number": "must be a finite number",
     "string_too_short": "must not be empty",
     "string_too_long": "must have at most {max_length} characters",
     "too_short": "must have at least {min_length} entry",

@@ -78,6 +78,12 @@ def test_variants_may_have_names_of_their_own(tmp_path):
     assert exit_code(["gate", "--csv", str(file)]) == 64
 
 
+def test_a_variant_is_not_compared_with_itself(tmp_path, capsys):
+    file = table(tmp_path, GREEN, GREEN)
+    assert exit_code(["gate", "--csv", file, "--baseline", "candidate"]) == 64
+    assert "--baseline and --candidate are both 'candidate'" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from harness.compare.asked import Judged
 from harness.compare.behaviour import Did
 from harness.compare.difference import Differences, Seen, differences
-from harness.compare.gate import Judged
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question
 from harness.reporters.comparison import beyond

@@ -8,8 +8,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.compare.asked import Judged
 from harness.compare.difference import Differences, Seen, differences
-from harness.compare.gate import Judged
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question
 from harness.compare.versions import changes

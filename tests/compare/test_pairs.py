@@ -11,6 +11,7 @@ from harness.compare.pairs import pair
 from harness.compare.table import Trial
 
 BOTH = ("baseline", "candidate")
+_FIVE = {(f"c{n}", "baseline") for n in range(5)}
 
 
 def trial(case, variant, label, passed=1.0, cluster=None):
@@ -49,6 +50,20 @@ def test_errored_trials_are_missing_and_counted():
     found = pair(rows, "passed")
     assert found.missing_baseline == pytest.approx(1 / 20)
     assert found.missing_candidate == 0
+
+
+def test_a_baseline_whose_cases_ended_in_errors_misses_them_all():
+    rows = [trial(f"c{n}", variant, t) for n in range(10) for variant in BOTH for t in (1, 2)]
+    rows = [row._replace(passed=math.nan) if row[:3:2] in _FIVE else row for row in rows]
+    found = pair(rows, "passed")
+    assert (len(found.new), found.missing_baseline) == (5, pytest.approx(0.5))
+
+
+def test_a_case_that_the_baseline_never_tried_is_not_missing_there_whatever_became_of_it():
+    rows = [trial(f"c{n}", variant, t) for n in range(10) for variant in BOTH for t in (1, 2)]
+    rows += [trial("new", "candidate", t, math.nan) for t in (1, 2)]
+    found = pair(rows, "passed")
+    assert (found.missing_baseline, found.missing_candidate) == (0, pytest.approx(1 / 11))
 
 
 def test_trials_that_were_never_made_are_missing_too():

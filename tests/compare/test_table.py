@@ -133,3 +133,13 @@ def test_a_file_full_of_mistakes_shows_a_hundred_and_counts_the_rest(tmp_path):
     found = mistakes(tmp_path, *(f"c{n},t,baseline,1,x,,," for n in range(250)))
     assert len(found) == 101
     assert found[-1].endswith("150 more mistakes")
+
+
+def test_what_ended_in_an_error_has_no_numbers_however_far_it_came(tmp_path):
+    file = tmp_path / "t.csv"
+    file.write_text(
+        "case_id,passed,score,cost_usd,latency_s,outcome\na,,1.0,0.01,0.2,errored\nb,1,1.0,0.01,0.2,passed\n"
+    )
+    broken, whole = read_table(file, needed=("passed",))
+    assert all(map(math.isnan, broken[4:]))
+    assert whole[4:] == (1.0, 1.0, 0.01, 0.2)

@@ -139,6 +139,16 @@ def test_every_verdict_is_plain_json(metric):
     assert set(keys.split()) <= set(found)
 
 
+def test_a_margin_that_nothing_proves_is_said_to_be_one():
+    found = asked([[1]] * 10, [[1]] * 10, question=Question(margin=1e-300))
+    assert "no number of trials that anybody runs proves so small a margin" in found.reasons
+
+
+def test_a_pass_after_a_rise_speaks_of_no_drop_below_zero():
+    found = asked([[0] * 5] * 20, [[1] * 5] * 20)
+    assert found.reasons[0].startswith("the pass rate is at most 0.0% lower")
+
+
 @pytest.mark.parametrize("bad", [{"margin": 0}, {"margin": math.nan}, {"alpha": 0.5}, {"alpha": -1}], ids=str)
 def test_margins_and_levels_that_mean_nothing_are_refused(bad):
     with pytest.raises(SettingsError, match="is not between"):

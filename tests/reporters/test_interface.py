@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -59,6 +60,23 @@ def _refuse(*_arguments) -> None:
 def test_a_folder_in_the_place_of_the_report_is_refused(tmp_path):
     with pytest.raises(ReportError):
         write_report("text", tmp_path)
+
+
+@pytest.mark.parametrize("place", [".", "..", "/", ""])
+def test_a_place_without_a_name_of_its_own_is_refused_in_words(place):
+    with pytest.raises(ReportError, match="Is a directory"):
+        write_report("text", place)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no named pipes here")
+def test_a_pipe_is_written_into_and_stays_one(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_report("text", pipe)
+    assert os.read(reader, 100) == b"text"
+    os.close(reader)
+    assert pipe.is_fifo()
 
 
 def test_a_terminal_summary_loads_neither_jinja_nor_pandas():

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from harness.scorers.scope import abstains, redirects
+from harness.scorers.claims import sorted_out
+from harness.scorers.scope import redirects
 
 REDIRECTS = [
     "I can only help with questions about our software.",
@@ -95,6 +96,10 @@ def test_turning_away_is_seen_in_many_wordings(answer: str) -> None:
 @pytest.mark.parametrize("answer", NOT_REDIRECTS)
 def test_an_answer_does_not_turn_away(answer: str) -> None:
     assert not redirects(answer)
+
+
+def abstains(answer: str) -> bool:
+    return any(sentence.kind == "abstention" for sentence in sorted_out(answer))
 
 
 @pytest.mark.parametrize("answer", ABSTAINS)

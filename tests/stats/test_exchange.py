@@ -53,22 +53,22 @@ def test_one_trial_each_without_clusters_is_mcnemars_test(lost, gained, same):
     rows = [(1, 0)] * lost + [(0, 1)] * gained + [(1, 1)] * same or [(1, 1)]
     found = exchange_test(arms([[b] for b, _ in rows], [[c] for _, c in rows]))
     if not lost + gained:
-        assert found.exact_p == 1
+        assert sum(found) == 1
         return
-    assert found.exact_p == pytest.approx(binomtest(gained, gained + lost, alternative="less").pvalue)
+    assert sum(found) == pytest.approx(binomtest(gained, gained + lost, alternative="less").pvalue)
     two_sided = mcnemar([[same, lost], [gained, 0]], exact=True).pvalue
-    assert min(1, 2 * min(found.exact_p, 1 - found.below)) == pytest.approx(two_sided)
+    assert min(1, 2 * min(sum(found), 1 - found.below)) == pytest.approx(two_sided)
 
 
 def test_six_lost_one_gained_has_the_published_p():
     found = exchange_test(arms([[1]] * 6 + [[0]], [[0]] * 6 + [[1]]))
-    assert found.exact_p == pytest.approx(0.0625)
+    assert sum(found) == pytest.approx(0.0625)
     assert found.mid_p == pytest.approx(0.0352, abs=5e-5)
 
 
 def test_one_case_is_fishers_test():
     found = exchange_test(arms([[1] * 7 + [0]], [[1] * 2 + [0] * 4]))
-    assert found.exact_p == pytest.approx(hypergeom.cdf(2, 14, 9, 6))
+    assert sum(found) == pytest.approx(hypergeom.cdf(2, 14, 9, 6))
 
 
 def test_many_cases_agree_with_the_asymptotic_stratified_test():
@@ -85,7 +85,7 @@ def test_ten_thousand_cases_keep_their_small_probabilities():
     before, after = np.ones((10_000, 5)), np.ones((10_000, 5))
     after[:40, 0] = 0
     found = exchange_test(Arms(before, after, np.arange(10_000)))
-    assert found.exact_p == pytest.approx(0.5**40, rel=1e-6)
+    assert sum(found) == pytest.approx(0.5**40, rel=1e-6)
 
 
 @given(suites(), st.randoms())
@@ -138,7 +138,7 @@ def test_one_more_failure_of_the_candidate_never_raises_p(both, data):
 def test_drawn_relabellings_come_near_the_exact_p():
     for clusters in (None, PAIRS):
         both = arms(BASELINE, CANDIDATE, clusters)
-        assert relabelling_p(both) == pytest.approx(exchange_test(both).exact_p, abs=0.012)
+        assert relabelling_p(both) == pytest.approx(sum(exchange_test(both)), abs=0.012)
 
 
 def test_drawn_relabellings_are_the_same_every_time_and_under_any_order():

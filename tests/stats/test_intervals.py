@@ -19,6 +19,7 @@ from harness.stats.intervals import (
     mean_interval,
     pass_noise,
     population_interval,
+    score_interval,
     suite_interval,
     tango,
     wilson,
@@ -150,3 +151,20 @@ def test_one_more_lost_pair_never_raises_the_interval(n, data):
     lost = data.draw(st.integers(0, n - 1))
     gained = data.draw(st.integers(0, n - lost - 1))
     assert tango(n, lost + 1, gained).low <= tango(n, lost, gained).low + 1e-9
+
+
+@pytest.mark.parametrize("score", [0.0, 0.7, 1.0])
+def test_scores_that_never_vary_leave_an_interval_of_so_many_trials(score):
+    found = score_interval(np.full(10, score), np.arange(10))
+    assert found == pytest.approx(wilson(score, 10))
+
+
+def test_scores_that_vary_have_an_interval_within_what_scores_can_be():
+    found = score_interval(np.array([1.0, 1.0, 0.9]), np.arange(3))
+    assert found.low < 0.9
+    assert found.high == 1.0
+
+
+def test_equal_rates_of_cases_are_worth_one_trial_for_each_case():
+    found = population_interval(np.array([[1.0, 1.0, 0.0]] * 10), np.arange(10))
+    assert found == pytest.approx(wilson(2 / 3, 10))

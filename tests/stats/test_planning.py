@@ -64,3 +64,8 @@ def test_the_trials_that_are_needed_suffice_and_one_less_does_not(cases, drop, v
 
 def test_a_steady_suite_needs_as_many_trials_as_the_floor_asks():
     assert trials_to_pass(10, 0.05, 0.0) == 6  # 52 trials over ten cases
+
+
+def test_more_trials_than_anybody_runs_are_no_number():
+    assert trials_needed(10, 1e-300, 0.07) is None
+    assert trials_to_pass(10, 1e-300, 0.07) is None

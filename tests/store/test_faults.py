@@ -34,7 +34,7 @@ def test_a_full_disk_is_named_and_what_was_stored_stays(path, run, trial):
     with Store.open(path) as store:
         event.listen(store._engine, "begin", lambda c: c.exec_driver_sql("PRAGMA max_page_count = 1"))
         big = trial(repeat=2, error=random.Random(1).randbytes(200_000).hex())
-        error = refused("store-full", lambda: store.add_trial(run().id, big))
+        error = refused("store-full", lambda: store.add_trials(run().id, [(big, None)]))
         assert "no space left" in error.message
         assert store.finished_trials() == {trial().trial_id}
 
@@ -42,7 +42,7 @@ def test_a_full_disk_is_named_and_what_was_stored_stays(path, run, trial):
 def test_a_store_that_may_not_be_written_is_named(path, run, trial):
     with Store.open(path) as store:
         event.listen(store._engine, "begin", lambda c: c.exec_driver_sql("PRAGMA query_only = ON"))
-        refused("store-read-only", lambda: store.add_trial(run().id, trial(repeat=2)))
+        refused("store-read-only", lambda: store.add_trials(run().id, [(trial(repeat=2), None)]))
 
 
 def test_a_store_that_another_process_keeps_locked_is_named(path, run, trial):
@@ -50,7 +50,7 @@ def test_a_store_that_another_process_keeps_locked_is_named(path, run, trial):
         other.execute("BEGIN IMMEDIATE")
         with Store.open(path, busy_timeout_s=0.01) as store:
             assert len(store.run().results) == 1  # readers go on
-            refused("store-locked", lambda: store.add_trial(run().id, trial(repeat=2)))
+            refused("store-locked", lambda: store.add_trials(run().id, [(trial(repeat=2), None)]))
 
 
 def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path):
@@ -115,3 +115,41 @@ def test_a_server_that_is_not_there_is_named_without_its_password(tmp_path):
     location = f"postgresql://jo:secret@/runs?host={tmp_path}&port=1"
     error = refused("store-unavailable", lambda: Store.open(location))
     assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize("location", ["", "  "], ids=repr)
+def test_a_store_without_a_name_is_not_made_in_memory(location):
+    refused("store-location-invalid", lambda: Store.open(location))
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE suite_runs SET settings = '{'",
+        "UPDATE suite_runs SET settings = '[]'",
+        "UPDATE suite_runs SET started_at = 'yesterday'",
+    ],
+)
+def test_a_value_that_can_not_be_read_is_damage_and_no_error_of_our_own(path, damage):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(damage)
+        connection.commit()
+    with Store.open(path) as store:
+        refused("store-damaged", store.run)
+        if "settings" in damage:
+            refused("store-damaged", store.past_runs)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM alembic_version",
+        "INSERT INTO alembic_version VALUES ('0001')",
+        "UPDATE alembic_version SET version_num = ''",
+    ],
+)
+def test_a_store_whose_format_nobody_can_tell_is_damaged(path, damage):
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(damage)
+        connection.commit()
+    refused("store-damaged", lambda: Store.open(path))

@@ -98,7 +98,9 @@ def test_trials_from_before_there_were_recordings_are_no_replays(tmp_path, run, 
         [past] = store.history(trial().suite, trial().conversation)
         assert not past.replayed
         assert [summary.replayed for summary in store.runs()] == [0]
-        store.add_trial(run().id, msgspec.structs.replace(trial(), trial_id="other", replayed=True))
+        store.add_trials(
+            run().id, [(msgspec.structs.replace(trial(), trial_id="other", replayed=True), None)]
+        )
         assert len(store.history(trial().suite, trial().conversation)) == 1
         assert len(store.history(trial().suite, trial().conversation, replayed=True)) == 2
         assert store.runs()[0].replayed == 1

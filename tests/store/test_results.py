@@ -48,8 +48,8 @@ def test_a_trial_that_is_run_again_is_seen_as_it_is_now_by_who_has_read_the_run(
     with Store.open(location) as store:
         store.begin_run(whole)
         found = store.run()
-        store.add_trial(whole.id, trial(repeat=2, outcome="errored", error="reset by peer"))
-        store.add_trial(whole.id, trial(repeat=99))
+        store.add_trials(whole.id, [(trial(repeat=2, outcome="errored", error="reset by peer"), None)])
+        store.add_trials(whole.id, [(trial(repeat=99), None)])
         assert [result.outcome for result in found.results][:3] == ["passed", "errored", "passed"]
         assert len(found.results) == 7
 
@@ -64,7 +64,7 @@ def test_an_index_beyond_the_results_is_none_of_them(tmp_path, whole):
 def test_a_batch_with_trials_that_are_there_already_replaces_them(location, run, trial):
     with Store.open(location) as store:
         store.begin_run(run())
-        store.add_trial(run().id, trial(repeat=2, outcome="errored", error="reset by peer"), position=1)
+        store.add_trials(run().id, [(trial(repeat=2, outcome="errored", error="reset by peer"), 1)])
         found = [(trial(repeat=repeat), repeat - 1) for repeat in (1, 2, 3, 2)]
         store.add_trials(run().id, found)
         assert [(each.repeat, each.outcome) for each in store.run().results] == [

@@ -24,7 +24,7 @@ def test_a_suite_run_comes_back_as_it_was_stored(location, run, trial):
     with Store.open(location) as store:
         store.begin_run(run())
         for result in results:
-            store.add_trial(run().id, result)
+            store.add_trials(run().id, [(result, None)])
         store.finish_run(run().id, "finished", run().started_at + timedelta(minutes=1))
     with Store.open(location) as store:
         again = store.run(run().id)
@@ -44,7 +44,7 @@ def test_results_come_in_the_order_of_the_plan_not_of_their_end(location, run, t
     with Store.open(location) as store:
         store.begin_run(run())
         for position in (2, 0, 1):
-            store.add_trial(run().id, trial(repeat=position + 1), position=position)
+            store.add_trials(run().id, [(trial(repeat=position + 1), position)])
         assert [result.repeat for result in store.run().results] == [1, 2, 3]
 
 
@@ -52,16 +52,16 @@ def test_without_positions_results_come_in_the_order_of_their_end(location, run,
     with Store.open(location) as store:
         store.begin_run(run())
         for repeat in (3, 1, 2):
-            store.add_trial(run().id, trial(repeat=repeat))
+            store.add_trials(run().id, [(trial(repeat=repeat), None)])
         assert [result.repeat for result in store.run().results] == [3, 1, 2]
 
 
 def test_a_trial_run_again_takes_the_place_of_the_earlier_one(location, run, trial):
     with Store.open(location) as store:
         store.begin_run(run())
-        store.add_trial(run().id, trial(repeat=1, outcome="errored", error="reset by peer"), position=0)
-        store.add_trial(run().id, trial(repeat=2), position=1)
-        store.add_trial(run().id, trial(repeat=1))
+        store.add_trials(run().id, [(trial(repeat=1, outcome="errored", error="reset by peer"), 0)])
+        store.add_trials(run().id, [(trial(repeat=2), 1)])
+        store.add_trials(run().id, [(trial(repeat=1), None)])
         assert [(r.repeat, r.outcome) for r in store.run().results] == [(1, "passed"), (2, "passed")]
 
 
@@ -88,9 +88,11 @@ def test_latest_in_an_empty_store_says_that_nothing_was_run(location):
         store.run()
 
 
-@pytest.mark.parametrize("call", ["add_trial", "finish_run", "finished_trials"])
+@pytest.mark.parametrize("call", ["add_trials", "finish_run", "finished_trials"])
 def test_every_call_refuses_an_unknown_run(location, trial, call):
-    arguments = {"add_trial": (trial(),), "finish_run": ("finished", None), "finished_trials": ()}[call]
+    arguments = {"add_trials": ([(trial(), None)],), "finish_run": ("finished", None), "finished_trials": ()}[
+        call
+    ]
     with Store.open(location) as store, pytest.raises(StoreError) as caught:
         getattr(store, call)("nobody", *arguments)
     assert caught.value.code == "store-run-unknown"
@@ -118,7 +120,7 @@ def test_a_run_can_be_opened_again_for_more_trials(location, run, trial):
         store.begin_run(run())
         store.finish_run(run().id, "interrupted", run().started_at)
         store.finish_run(run().id, "running", None)
-        store.add_trial(run().id, trial())
+        store.add_trials(run().id, [(trial(), None)])
         assert store.run() == run(results=(trial(),))
 
 
@@ -128,15 +130,15 @@ def test_text_that_databases_cannot_hold_does_not_lose_the_trial(location, run, 
     )
     with Store.open(location) as store:
         store.begin_run(run())
-        store.add_trial(run().id, trial(scores=(odd,)))
+        store.add_trials(run().id, [(trial(scores=(odd,)), None)])
         assert store.run().results[0].scores[0].reason == "\0 ?"
 
 
 def test_several_open_stores_may_write_to_one_file(location, run, trial):
     with Store.open(location) as one, Store.open(location) as other:
         one.begin_run(run())
-        one.add_trial(run().id, trial(repeat=1))
-        other.add_trial(run().id, trial(repeat=2))
+        one.add_trials(run().id, [(trial(repeat=1), None)])
+        other.add_trials(run().id, [(trial(repeat=2), None)])
         assert one.run() == other.run()
         assert len(one.finished_trials()) == 2
 
@@ -158,7 +160,7 @@ def test_any_score_and_cost_comes_back_unchanged(tmp_path, run, trial, reason, v
     result = trial(scores=(score,), cost_usd=cost)
     with Store.open(tmp_path / "store.sqlite") as store:
         store.begin_run(run("one")) if not store.runs() else None
-        store.add_trial("one", result)
+        store.add_trials("one", [(result, None)])
         assert store.run("one").results == (result,)
 
 
@@ -187,9 +189,9 @@ at = datetime(2026, 5, 4, tzinfo=UTC)
 with Store.open(sys.argv[1]) as store:
     store.begin_run(SuiteRun(id="r", started_at=at, target="t", status="running", planned=10**6))
     for repeat in range(10**6):
-        store.add_trial("r", TrialResult(
+        store.add_trials("r", [(TrialResult(
             trial_id=f"s/c@v#{repeat}", suite="s", conversation="c", variant="v", fingerprint="f",
-            repeat=repeat, outcome="passed", started_at=at, ended_at=at, error="x" * 3000))
+            repeat=repeat, outcome="passed", started_at=at, ended_at=at, error="x" * 3000), None)])
         print(repeat, flush=True)
 """
 

@@ -34,7 +34,8 @@ class RuleVerdict:
         rule: The rule in a line.
         verdict: ``pass``, ``fail`` or ``inconclusive``.
         reasons: Sentences, the deciding one first.
-        value: The mean or share that was looked at; None for a comparison or without data.
+        value: The mean or share that was looked at: of hand-overs the wrong ones, of a percentile the trials
+            within the limit. None for a comparison or without data.
         low: Its lower bound, one-sided 95 %.
         high: Its upper bound, one-sided 95 %.
         compared: The comparison, for a rule with a margin.
@@ -318,13 +319,26 @@ def _limited(rule: Rule, value: float, interval: Interval | None, missing: float
         holds, broken = interval.high <= rule.at_most, interval.low > rule.at_most
     else:
         holds, broken = interval.low >= lowest, interval.high < lowest
-    told = f"{value:.4g}, 95 % bounds {interval.low:.4g} and {interval.high:.4g}"
+    told = _measured(rule, value, interval)
+    if rule.metric in RIGHT:  # what is limited is the share of the wrong ones
+        value, interval = 1 - value, Interval(1 - interval.high, 1 - interval.low)
     gap = f"{missing:.0%} of the trials have no value" if missing > _MOST_MISSING else ""
     if broken:
         return RuleVerdict(rule.name, "fail", (f"{told}: it does not hold",), value, *interval)
     if holds and not gap:
         return RuleVerdict(rule.name, "pass", (f"{told}: it holds",), value, *interval)
     return RuleVerdict(rule.name, "inconclusive", (f"{told}: {gap or 'not proven'}",), value, *interval)
+
+
+def _measured(rule: Rule, value: float, interval: Interval) -> str:
+    """What was found, in the words of the limit."""
+    low, high = interval
+    if rule.percentile is not None:
+        found = f"{value:.1%} of the trials are within {rule.at_most:g}, and {rule.percentile:g} % must be"
+        return f"{found}; 95 % bounds {low:.1%} and {high:.1%}"
+    if rule.metric in RIGHT:
+        value, low, high = 1 - value, 1 - high, 1 - low
+    return f"{value:.4g}, 95 % bounds {low:.4g} and {high:.4g}"
 
 
 def _lowest_allowed(rule: Rule) -> float | None:

@@ -112,8 +112,8 @@ def _comparable(settings: Settings, candidate: SuiteRun) -> Iterator[tuple[RunSu
 def _stands_for(past: PastRun, candidate: SuiteRun) -> bool:
     """Whether a run can be the other side of this one: nothing that it lacks would go unseen.
 
-    What another version of a suite lacks may be new. One of the same version that lacks something was run with
-    a selection, such as ``--tag`` or ``-k``: it would be compared in that part only.
+    What another version of a suite lacks may be new. One of the same version that lacks something played a
+    selection, such as ``--tag`` or ``-k``: only that part would be compared.
     """
     played = [(case.suite, case.conversation) for case in past.cases]
     if len(played) > len(set(played)) and not _is_of_several(candidate):

@@ -187,6 +187,8 @@ def _problem(path: Path, mistake: tuple[tuple[str | int, ...], str, str | None])
     place, message, hint = mistake
     if place == ("rule",):
         hint = "Begin each rule with a line [[rule]]."
+    if place[-1:] == ("metric",):
+        hint = 'One expectation of a suite is a check instead of a metric: check = "grounded".'
     spot = f"rule {int(place[1]) + 1}: " if len(place) > 1 and place[0] == "rule" else ""
     return Problem(f"{spot}{message}", Where(str(path)), hint)
 

@@ -9,6 +9,10 @@ from harness.errors import SettingsError
 
 LIMIT = "[[rule]]\nat_least = 0.9\n"
 MISTAKES = {
+    "an expectation as metric": (
+        "[[rule]]\nmetric = 'ungrounded'\nat_most = 0.1",
+        'One expectation of a suite is a check instead of a metric: check = "grounded".',
+    ),
     "margin 0": ("[[rule]]\nmargin = 0", "rule 1: margin must be more than 0, not 0"),
     "margin 1": ("[[rule]]\nmargin = 1", "margin must be less than 1, not 1"),
     "margin below 0": ("[[rule]]\nmargin = -0.1", "margin must be more than 0, not -0.1"),

@@ -269,7 +269,7 @@ class _Judging:
 
     def _why_fail(self) -> str:
         drop = f"{-self.bounds.delta:.1%}"
-        return f"the {self._name} is lower by {drop}: p = {self.p:.3g}, at most {self.alpha_suite:g}"
+        return f"the {self._name} is lower by {drop}: p = {self.p:.3g}, at most {self.alpha_suite:.3g}"
 
     def _why_open(self, proven: bool) -> list[str]:
         if proven:
@@ -317,9 +317,8 @@ class _Judging:
         before, after = (_Counted(row_sums(side), counts(side)) for side in self._sides)
         regressed = set() if self.question.lasting else set(suspects(self.tests).tolist())
         unsteady = set(flaky(*before.both).tolist()) | set(flaky(*after.both).tolist())
-        changed = {
-            row for row in range(self.both.cases) if before.alone_passed(row) and after.alone_failed(row)
-        }
+        turned = {row for row in range(self.both.cases) if before.all_passed(row) and after.all_failed(row)}
+        changed = turned - regressed
         listed = [
             CaseCount(self.pairs.case_ids[row], before.text(row), after.text(row), float(self.tests.p[row]))
             for row in sorted(regressed | unsteady | changed)
@@ -343,11 +342,11 @@ class _Counted:
     def text(self, row: int) -> str:
         return f"{int(self.passed[row])}/{int(self.n[row])}"
 
-    def alone_passed(self, row: int) -> bool:
+    def all_passed(self, row: int) -> bool:
         return bool(self.passed[row] == self.n[row])
 
-    def alone_failed(self, row: int) -> bool:
-        return bool(self.n[row] == 1 and self.passed[row] == 0)
+    def all_failed(self, row: int) -> bool:
+        return bool(self.passed[row] == 0)
 
 
 def _percent(share: float) -> str:

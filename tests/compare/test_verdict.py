@@ -41,6 +41,14 @@ def test_one_flip_in_thirty_proves_nothing_and_is_unconfirmed():
     )
 
 
+def test_a_case_that_turned_in_too_few_trials_to_prove_it_is_named_all_the_same():
+    found = asked([[1] * 3] * 10, [[1] * 3] * 9 + [[0] * 3])
+    assert (found.changed, found.regressions, found.flaky) == (("case-9",), (), ())
+    assert [(each.case_id, each.baseline, each.candidate) for each in found.counts] == [
+        ("case-9", "3/3", "0/3")
+    ]
+
+
 def test_one_case_that_broke_in_eight_of_eight_trials_fails():
     found = asked([[1] * 8] * 30, [[1] * 8] * 29 + [[0] * 8])
     assert (found.verdict, found.regressions) == ("fail", ("case-29",))

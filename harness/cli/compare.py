@@ -159,13 +159,11 @@ def command(
     if not runs:
         raise click.UsageError("name a baseline and a candidate, or --targets and the suites to run on them")
     changed = [name for name, value in flags.items() if value is not None]
-    asked = workflows.to_be_run(settings, runs, suites, changed)
+    asked = workflows.to_be_run(settings, runs, suites, changed, names)
     if asked is None:
         _refuse_run_options(ctx)
         _tell(workflows.compare_runs(settings, runs, question, names), shown)
         return cli.PASSED
-    if names:
-        raise click.UsageError("--variants goes with stored runs; assistants are compared as they are named")
     return _side_by_side(asked, more, question, shown, quiet=no_progress)
 
 

@@ -79,7 +79,11 @@ class ToRun:
 
 
 def to_be_run(
-    settings: Settings, names: Sequence[str], suites: Sequence[str] = (), changed: Collection[str] = ()
+    settings: Settings,
+    names: Sequence[str],
+    suites: Sequence[str] = (),
+    changed: Collection[str] = (),
+    variants: Sequence[str] = (),
 ) -> ToRun | None:
     """The assistants among these names as a job; None where all are stored runs.
 
@@ -89,6 +93,7 @@ def to_be_run(
             that run was: its suites, selection, target and repeats.
         suites: What to run; of a stored run its own.
         changed: Settings that are as given, and not as the stored run had them.
+        variants: Which variant of the stored run is the baseline, where it has several.
 
     Raises:
         SettingsError: It is not clear what is to be compared.
@@ -102,6 +107,11 @@ def to_be_run(
             f"{names[are.index(True)]!r} is an assistant to be run, and it is not clear against what",
             hint="Name the baseline first (an assistant or a stored run), then one or more assistants.",
         )
+    if len(variants) > (not are[0]):
+        raise SettingsError(
+            f"--variants names {', '.join(variants)}, and assistants are compared as they are named",
+            hint="It says which variant of a stored run is meant: harness compare RUN FILE.yaml --variants A.",
+        )
     if are[0]:
         return ToRun(Job(tuple(suites), settings, tuple(names)), None)
     if suites:
@@ -109,7 +119,7 @@ def to_be_run(
             "--suite is given, and a stored run", hint="The run's own suites are run; leave it out."
         )
     record = stored_run(settings, names[0])
-    baseline = (record.id, _meant(record, _variants(record), None))
+    baseline = (record.id, _meant(record, _variants(record), *(variants or [None])))
     again = recalled(record, settings, changed)
     unrecorded = again.settings.model_copy(update={"record": None})
     return ToRun(replace(again, settings=unrecorded, assistants=tuple(names[1:]), names=()), baseline)
@@ -196,7 +206,8 @@ def _meant(run: SuiteRun, known: Sequence[str], variant: str | None) -> str:
     if variant is None and len(known) > 1:
         raise SettingsError(
             f"the run {run.id} has several variants: {told}",
-            hint="Say which are meant with --variants A,B.",
+            hint="Say which is meant with --variants: one name for each run (--variants A,B), or that of the "
+            "baseline where assistants are run after it (--variants A).",
         )
     if variant is not None and variant not in known:
         hint = did_you_mean(variant, known, label="variants")

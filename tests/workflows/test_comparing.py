@@ -195,6 +195,20 @@ def test_a_file_is_run_as_the_stored_baseline_was(shop: Path, tmp_path: Path) ->
     assert found["baseline"]["run"] != found["candidate"]["run"]
 
 
+def test_of_a_stored_run_of_two_variants_one_is_named_as_the_baseline_of_a_file(
+    shop: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store, suite = str(tmp_path / "s.sqlite"), str(shop / "shop.yaml")
+    files = [str(shop / f"{name}.yaml") for name in ("now", "next")]
+    assert exit_code(["compare", *files, "--suite", suite, "--no-progress", "--store", store]) == PASSED
+    asked = ["compare", "latest", files[1], "--no-progress", "--store", store]
+    capsys.readouterr()
+    assert exit_code(asked) == USAGE
+    assert "that of the baseline where assistants are run after it (--variants A)" in capsys.readouterr().err
+    assert exit_code([*asked, "--variants", "now"]) == PASSED
+    assert "changed, unconfirmed (worse) (1): shop/returns 1/1 -> 0/1" in capsys.readouterr().out
+
+
 def test_a_file_is_compared_with_itself_at_a_revision(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -402,7 +416,7 @@ def test_a_confirmation_that_goes_on_runs_nothing_but_its_suspects(
         (["a", "b", "--until-decided"], "--until-decided goes with assistants that are to be run"),
         (["now.yaml", "latest"], "not clear against what"),
         (["latest", "now.yaml", "--suite", "s.yaml"], "--suite is given, and a stored run"),
-        (["now.yaml", "next.yaml", "--variants", "a,b"], "--variants goes with stored runs"),
+        (["now.yaml", "next.yaml", "--variants", "a,b"], "assistants are compared as they are named"),
         (["a", "b", "--suite", "s.yaml", "--budget", "1"], "--suite, --budget goes with assistants"),
     ],
     ids=[

@@ -110,7 +110,7 @@ def to_be_run(
     if len(variants) > (not are[0]):
         raise SettingsError(
             f"--variants names {', '.join(variants)}, and assistants are compared as they are named",
-            hint="It says which variant of a stored run is meant: harness compare RUN FILE.yaml --variants A.",
+            hint="It names the variant of a stored run: harness compare RUN FILE.yaml --variants NAME.",
         )
     if are[0]:
         return ToRun(Job(tuple(suites), settings, tuple(names)), None)

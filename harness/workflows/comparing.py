@@ -119,7 +119,7 @@ def to_be_run(
             "--suite is given, and a stored run", hint="The run's own suites are run; leave it out."
         )
     record = stored_run(settings, names[0])
-    baseline = (record.id, _meant(record, _variants(record), *(variants or [None])))
+    baseline = (record.id, _meant(record, _variants(record), variants[0] if variants else None))
     again = recalled(record, settings, changed)
     unrecorded = again.settings.model_copy(update={"record": None})
     return ToRun(replace(again, settings=unrecorded, assistants=tuple(names[1:]), names=()), baseline)

@@ -12,6 +12,7 @@ from typing import Any
 from harness.server.llms.extractive import answer, plotting, sums
 from harness.server.llms.extractive.arguments import Parameter, fill, without_contact
 from harness.server.llms.extractive.ellipsis import expanded
+from harness.server.llms.extractive.escalations import Escalation
 from harness.server.llms.extractive.evidence import Evidence, weigh
 from harness.server.llms.extractive.functions import (
     Call,
@@ -38,7 +39,7 @@ from harness.server.llms.extractive.meaning import (
     meant_calls,
     reporting_call,
 )
-from harness.server.llms.extractive.policy import Escalation, Policy, read_policy
+from harness.server.llms.extractive.policy import Policy, read_policy
 from harness.server.llms.extractive.question import read_question, term_stems
 from harness.server.llms.extractive.talk import (
     Outcome,

@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.server.llms.extractive import answer, plotting, sums
-from harness.server.llms.extractive.arguments import Parameter, fill, without_contact
+from harness.server.llms.extractive import answer, plotting, sums, tables
+from harness.server.llms.extractive.analysis_code import LOOKED, analysis_code, looking_code
+from harness.server.llms.extractive.arguments import fill
 from harness.server.llms.extractive.ellipsis import expanded
 from harness.server.llms.extractive.escalations import Escalation
 from harness.server.llms.extractive.evidence import Evidence, weigh
@@ -39,8 +40,10 @@ from harness.server.llms.extractive.meaning import (
     meant_calls,
     reporting_call,
 )
+from harness.server.llms.extractive.parameters import Parameter
 from harness.server.llms.extractive.policy import Policy, read_policy
 from harness.server.llms.extractive.question import read_question, term_stems
+from harness.server.llms.extractive.strings import without_contact
 from harness.server.llms.extractive.talk import (
     Outcome,
     Talk,
@@ -535,7 +538,7 @@ def _data(scene: _Scene) -> ModelReply | None:
         return _code(scene, sum_asked_for)
     if not plotting.wants_analysis(_data_question(scene)[0], scene.request.files):
         return None
-    if not any(plotting.is_tabular(file) for file in scene.request.files):
+    if not any(tables.is_tabular(file) for file in scene.request.files):
         return _message(
             scene, "Please attach the data as a CSV, Excel or JSON file, and I will analyse it for you."
         )
@@ -560,12 +563,12 @@ def _run_code(scene: _Scene, head: str | None = None) -> ModelReply:
     file = plotting.chosen_file(question, scene.request.files)
     if file is None:
         return _code(scene, sums.code_for(scene.subject) or _NOTHING_TO_WORK_ON)
-    table = plotting.table_of(file, head)
+    table = tables.table_of(file, head)
     if not table.columns:
-        return _code(scene, plotting.looking_code(file, before or question))
+        return _code(scene, looking_code(file, before or question))
     plan = plotting.plan(question, table)
     filters = scene.subject if before else question
-    return _code(scene, plotting.analysis_code(filters, table, plan, before=before))
+    return _code(scene, analysis_code(filters, table, plan, before=before))
 
 
 def _code(scene: _Scene, source: str) -> ModelReply:
@@ -594,9 +597,9 @@ def _after_code(scene: _Scene, ran: Sequence[Outcome]) -> ModelReply:
     last = ran[-1]
     output = last.output.content if last.output else ""
     failed = answer.code_failed(output)
-    if output.startswith(plotting.LOOKED) and len(ran) == 1 and not failed:
+    if output.startswith(LOOKED) and len(ran) == 1 and not failed:
         head = output.partition("\n")[2]
-        if plotting.table_of(scene.request.files[-1], head).columns and scene.request.files:
+        if tables.table_of(scene.request.files[-1], head).columns and scene.request.files:
             return _run_code(scene, head)
     image = any(is_image for outcome in ran if outcome.output for _, _, is_image in outcome.output.files)
     return _message(scene, answer.findings(output, image=image, failed=failed), found=not failed)

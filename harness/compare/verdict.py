@@ -10,7 +10,7 @@ from typing import Any, Literal
 from harness.compare.pairs import Pairs
 from harness.errors import SettingsError
 from harness.stats.arms import Arms, Vector, counts, row_means, row_sums, within_case_variance
-from harness.stats.bounds import Bounds, difference_bounds, lowest_without_failures
+from harness.stats.bounds import Bounds, difference_bounds, lowest_partly_mended, lowest_without_failures
 from harness.stats.cases import CaseTests, can_single_out, case_tests, flaky, suspects, worse_cases
 from harness.stats.evidence import evidence_of_drop, lasting_bounds
 from harness.stats.exchange import exchange_test, relabelling_p
@@ -241,8 +241,8 @@ class _Judging:
         if len(broken):
             ids = [self.pairs.case_ids[row] for row in broken]
             return "fail", [f"{_cases(ids)} broke, by the case's own trials", *self._notes()]
-        gaps = data_gaps(self.pairs)
-        proven = self._surely_at_least > -self.question.margin + _TOLERANCE
+        gaps = [*data_gaps(self.pairs), *self._lost()]
+        proven = self._is_proven()
         worse = self.p <= self.alpha_suite + _TOLERANCE
         if proven and not gaps:
             return "pass", [self._why_pass(), *self._small_drop(worse), *self._notes()]
@@ -250,12 +250,28 @@ class _Judging:
             return "fail", [self._why_fail(), *gaps, *self._notes()]
         return "inconclusive", [*gaps, *self._why_open(proven), *self._notes()]
 
-    @property
-    def _surely_at_least(self) -> float:
-        """The lower bound that a pass rests on."""
+    def _lost(self) -> list[str]:
+        """Why nothing passes while a case is lost that could be proven broken if it were the only one.
+
+        How many cases share the level of single cases hangs on their failures too: with a few more of them
+        one that was proven broken can be so no longer. It must not pass for that.
+        """
+        if not (self.tests and self.single):
+            return []
+        before, after = self._sides
+        lost = (row_means(before) == 1) & (row_means(after) == 0) & (self.tests.p <= self.alpha_case)
+        ids = [self.pairs.case_ids[row] for row in lost.nonzero()[0]]
+        return [f"{_cases(ids)} passed in every trial and now in none: no pass"] if ids else []
+
+    def _is_proven(self) -> bool:
+        """Whether a drop of the margin is ruled out: by the lower bound, and by that of better tables."""
+        least, confidence = -self.question.margin + _TOLERANCE, self.question.confidence
+        if self.bounds.low <= least:
+            return False
         if self.question.lasting or not self.both.binary:
-            return self.bounds.low
-        return lowest_without_failures(self.both, self.bounds, self.question.confidence)
+            return True
+        others = (lowest_without_failures, lowest_partly_mended)
+        return all(lowest(self.both, self.bounds, confidence) > least for lowest in others)
 
     def _why_pass(self) -> str:
         return (

@@ -22,6 +22,7 @@ Word = Literal["pass", "fail", "inconclusive"]
 _CONFIDENCE = 0.95
 _MOST_MISSING = 0.10
 _OF_ALPHA_FOR_CASES = 0.25
+_FEW_CASES = 12
 _TOLERANCE = 1e-12
 RATIOS = ("cost_usd", "latency_s")
 
@@ -251,17 +252,20 @@ class _Judging:
         return "inconclusive", [*gaps, *self._why_open(proven), *self._notes()]
 
     def _lost(self) -> list[str]:
-        """Why nothing passes while a case is lost that could be proven broken if it were the only one.
+        """Why nothing passes while a case is lost that would be proven broken if it stood alone.
 
         How many cases share the level of single cases hangs on their failures too: with a few more of them
-        one that was proven broken can be so no longer. It must not pass for that.
+        one that was proven broken can be so no longer. It must not pass for that. Noise does as much to some
+        case of a large suite, so there it must have failed altogether, or have done what noise seldom does.
         """
         if not (self.tests and self.single):
             return []
         before, after = self._sides
-        lost = (row_means(before) == 1) & (row_means(after) == 0) & (self.tests.p <= self.alpha_case)
+        gone = (row_means(before) == 1) & (row_means(after) == 0)
+        seldom = self.tests.p <= self.alpha_case * min(1.0, _FEW_CASES / self.both.cases)
+        lost = (self.tests.p <= self.alpha_case) & (gone | seldom)
         ids = [self.pairs.case_ids[row] for row in lost.nonzero()[0]]
-        return [f"{_cases(ids)} passed in every trial and now in none: no pass"] if ids else []
+        return [f"{_cases(ids)} would be proven broken if looked at alone: no pass"] if ids else []
 
     def _is_proven(self) -> bool:
         """Whether a drop of the margin is ruled out: by the lower bound, and by that of better tables."""

@@ -24,8 +24,8 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.compare.asked import Judged
 from harness.compare.difference import Seen, differences
-from harness.compare.gate import Judged
 from harness.compare.pairs import Pairs
 from harness.compare.sequential import METHODS, Look, Looks, Method
 from harness.compare.table import BASELINE, CANDIDATE, Trial

@@ -118,10 +118,11 @@ def _found(result: TrialResult, row: dict[str, Any], first: int) -> bool:
 
 
 def _abstained(result: TrialResult) -> bool:
-    from harness.scorers.scope import abstains
+    from harness.scorers.claims import sorted_out
 
     assert result.trace
-    return any(abstains(turn.answer) for turn in result.trace.turns)
+    said = [sentence for turn in result.trace.turns for sentence in sorted_out(turn.answer)]
+    return any(sentence.kind == "abstention" for sentence in said)
 
 
 def _ungrounded(result: TrialResult) -> bool:

@@ -188,7 +188,7 @@ def main(count: int) -> None:
             store.begin_run(run)
             with measured("store", count):
                 for position, result in enumerate(results):
-                    store.add_trial(run.id, result, position=position)
+                    store.add_trials(run.id, [(result, position)])
         print(f"store: {path.stat().st_size / count / 1000:.2f} KB a conversation on disk")
         del results
         with Store.open(path) as store, measured("load", count):

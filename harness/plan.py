@@ -31,6 +31,20 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a plan says.
+
+    Attributes:
+        turns: How many messages will be sent, as far as it is written down.
+        played_by_functions: How many trials a Python function plays, so that nobody can count their turns
+            beforehand.
+    """
+
+    turns: int
+    played_by_functions: int
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What a suite run will do: whole passes over the suites, one repeat after the other."""
 
@@ -53,15 +67,13 @@ class Plan:
             return map(self.trials.__getitem__, range(self.trials.in_one_repeat))
         return (trial for trial in self.trials if trial.repeat == 1)
 
-    @property
-    def turns(self) -> int:
-        """How many messages will be sent, as far as it is written down."""
-        return sum(len(trial.conversation.turns) for trial in self.trials)
-
-    @property
-    def played_by_functions(self) -> int:
-        """How many trials a Python function plays, so that nobody can count their turns beforehand."""
-        return sum(isinstance(trial.conversation, CodedConversation) for trial in self.trials)
+    def extent(self) -> Extent:
+        """How much will be said, each trial looked at once."""
+        turns = by_functions = 0
+        for trial in self.trials:
+            turns += len(trial.conversation.turns)
+            by_functions += isinstance(trial.conversation, CodedConversation)
+        return Extent(turns, by_functions)
 
     def without(self, finished: Collection[str]) -> Plan:
         """The same plan without the trials of these ids."""

@@ -3,6 +3,7 @@
     python -m benchmarks.clients                                  # W1 and W2, five rounds
     python -m benchmarks.clients W1L W2L                          # the same with 200 ms latency
     python -m benchmarks.clients W1 --concurrency 1 50 200
+    python -m benchmarks.clients W1 W2L --promptfoo node_modules/.bin/promptfoo --inspect venv/bin/inspect
     python -m benchmarks.clients --samples 20 --conversations 5 --rounds 1        # in seconds
 
 W1 is 1,000 questions to chat completions; W2 is 200 conversations of three turns with an Assistants API. Each
@@ -26,17 +27,19 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.clients import suites
+from benchmarks.clients import peers, suites
 
 _KIND = {"W1": "chat", "W2": "threads"}
 _PART = 10  # the smaller run has this part of the samples
 _CLIENTS = ("floor", "harness", "limit")
+Command = Callable[["Asked", str, Path], list[str]]
+"""What a client is started by for a workload at a base_url; its files are written to the folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,7 @@ def serving(latency_ms: float) -> Iterator[str]:
         process.stdin.close()
 
 
-def measure(client: str, asked: Asked, base_url: str) -> Measured:
+def measure(client: Command, asked: Asked, base_url: str) -> Measured:
     """What a client takes for a workload, in a folder of its own.
 
     Raises:
@@ -85,7 +88,7 @@ def measure(client: str, asked: Asked, base_url: str) -> Measured:
     with tempfile.TemporaryDirectory() as place:
         folder, out = Path(place), Path(place, "out")
         out.mkdir()
-        command = _command(client, asked, base_url, folder)
+        command = client(asked, base_url, folder)
         _counts(base_url)
         begun = time.perf_counter()
         with Path(place, "said.txt").open("w+b") as said:
@@ -95,7 +98,7 @@ def measure(client: str, asked: Asked, base_url: str) -> Measured:
             wall_s = time.perf_counter() - begun
             if process.returncode:
                 said.seek(0)
-                raise RuntimeError(f"{client} ended with {process.returncode}: {said.read().decode()}")
+                raise RuntimeError(f"{command[0]} ended with {process.returncode}: {said.read().decode()}")
         requests, most = _counts(base_url)
         written = sum(file.stat().st_size for file in out.rglob("*") if file.is_file())
     return Measured(
@@ -103,20 +106,19 @@ def measure(client: str, asked: Asked, base_url: str) -> Measured:
     )
 
 
-def _command(client: str, asked: Asked, base_url: str, folder: Path) -> list[str]:
-    if client != "harness":
-        questions = suites.write_questions(folder, asked.kind, asked.samples)
-        module = f"benchmarks.clients.{client}"
-        return [
-            sys.executable,
-            "-m",
-            module,
-            asked.kind,
-            base_url,
-            str(questions),
-            ".",
-            str(asked.concurrency),
-        ]
+def _script(name: str) -> Command:
+    """A client that is a module here."""
+
+    def command(asked: Asked, base_url: str, folder: Path) -> list[str]:
+        rows = suites.write_questions(folder, asked.kind, asked.samples)
+        module = f"benchmarks.clients.{name}"
+        told = [asked.kind, base_url, str(rows), ".", str(asked.concurrency)]
+        return [sys.executable, "-m", module, *told]
+
+    return command
+
+
+def _harness(asked: Asked, base_url: str, folder: Path) -> list[str]:
     suite = suites.write_suite(folder, asked.kind, asked.samples)
     target = "chat" if asked.kind == "chat" else "assistants"
     run = ["run", str(suite), "--target", target, "--base-url", base_url, "--no-progress"]
@@ -126,11 +128,30 @@ def _command(client: str, asked: Asked, base_url: str, folder: Path) -> list[str
     ]
 
 
+def _peer(written: Callable[[str, str, int, str, Path, int], list[str]], program: Path) -> Command:
+    def command(asked: Asked, base_url: str, folder: Path) -> list[str]:
+        path = str(program.absolute())
+        return written(path, asked.kind, asked.samples, base_url, folder, asked.concurrency)
+
+    return command
+
+
+def _clients(given: argparse.Namespace) -> dict[str, Command]:
+    """The clients that are asked for, and the peers whose programs are named."""
+    own = {"floor": _script("floor"), "harness": _harness, "limit": _script("limit")}
+    found = {name: own[name] for name in given.clients}
+    if given.promptfoo:
+        found["promptfoo"] = _peer(peers.promptfoo, given.promptfoo)
+    if given.inspect:
+        found["inspect"] = _peer(peers.inspect, given.inspect)
+    return found
+
+
 def _environment() -> dict[str, str]:
     """The clients' own: this copy of the project, and no settings of the shell."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("HARNESS_", "OPENAI_"))}
     root = str(Path(__file__).parents[2])
-    return kept | {"PYTHONPATH": root, "OPENAI_API_KEY": "any", "NO_PROXY": "127.0.0.1"}
+    return kept | {"PYTHONPATH": root, "OPENAI_API_KEY": "any", "NO_PROXY": "127.0.0.1"} | peers.QUIET
 
 
 def _counts(base_url: str) -> tuple[int, int]:
@@ -145,7 +166,7 @@ def _counts(base_url: str) -> tuple[int, int]:
 class Rounds:
     """Measurements of several clients at one workload, round by round."""
 
-    def __init__(self, asked: Asked, clients: Sequence[str]) -> None:
+    def __init__(self, asked: Asked, clients: Mapping[str, Command]) -> None:
         self._asked = asked
         self._clients = clients
         self._small = Asked(asked.name, max(asked.samples // _PART, 1), asked.concurrency, asked.latency_ms)
@@ -156,9 +177,9 @@ class Rounds:
         """Measure each client in each round, the whole workload and a part of it."""
         with serving(self._asked.latency_ms) as base_url:
             for _ in range(rounds):
-                for client in self._clients:
-                    self._part[client].append(measure(client, self._small, base_url))
-                    self._whole[client].append(measure(client, self._asked, base_url))
+                for name, client in self._clients.items():
+                    self._part[name].append(measure(client, self._small, base_url))
+                    self._whole[name].append(measure(client, self._asked, base_url))
 
     def table(self) -> str:
         """A Markdown table, a row for each client."""
@@ -204,9 +225,14 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--latency-ms", type=float, default=200.0, help="of W1L and W2L")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--clients", nargs="+", choices=_CLIENTS, default=list(_CLIENTS))
+    parser.add_argument("--promptfoo", type=Path, metavar="FILE", help="its program, to be measured too")
+    parser.add_argument("--inspect", type=Path, metavar="FILE", help="the program of inspect-ai, likewise")
     given = parser.parse_args()
     if unknown := set(given.workloads) - set(choices):
         parser.error(f"no such workload: {' '.join(sorted(unknown))}; there are {' '.join(choices)}")
+    for program in (given.promptfoo, given.inspect):
+        if program and not program.is_file():
+            parser.error(f"there is no program {program}")
     return given
 
 
@@ -217,7 +243,7 @@ def main() -> None:
         samples = given.samples if name.startswith("W1") else given.conversations
         latency_ms = given.latency_ms if name.endswith("L") else 0.0
         for concurrency in given.concurrency:
-            rounds = Rounds(Asked(name, samples, concurrency, latency_ms), given.clients)
+            rounds = Rounds(Asked(name, samples, concurrency, latency_ms), _clients(given))
             rounds.play(given.rounds)
             print(rounds.table(), flush=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 WANTED = "ten minutes"
 """What every answer must mention."""
@@ -16,9 +17,13 @@ _ASSISTANT = f"name: Mock\nmodel: {MODEL}\ninstructions: Answer briefly.\n"
 def write_questions(folder: Path, kind: str, samples: int) -> Path:
     """A line for each sample: its id and the user's messages."""
     file = folder / f"questions-{kind}-{samples}.jsonl"
-    rows = ({"id": f"q{number}", "turns": _turns(number, TURNS[kind])} for number in range(samples))
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    file.write_text("".join(json.dumps(row) + "\n" for row in questions(kind, samples)), "utf-8")
     return file
+
+
+def questions(kind: str, samples: int) -> list[dict[str, Any]]:
+    """For each sample its ``id`` and its ``turns``, the user's messages."""
+    return [{"id": f"q{number}", "turns": _turns(number, TURNS[kind])} for number in range(samples)]
 
 
 def _turns(number: int, turns: int) -> list[str]:

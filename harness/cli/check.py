@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from harness.cli import options
+
+if TYPE_CHECKING:
+    from harness.plan import Extent
 
 
 @click.command("check")
@@ -35,13 +40,13 @@ def command(
     conversations = sum(len(suite.conversations) for suite in loaded)
     click.echo(
         f"no mistakes in {counted(len(loaded), 'suite')} with {counted(conversations, 'conversation')}: "
-        f"{counted(len(plan.trials), 'trial')}, {_turns(plan.turns, plan.played_by_functions)}"
+        f"{counted(len(plan.trials), 'trial')}, {_turns(plan.extent())}"
     )
 
 
-def _turns(written: int, by_functions: int) -> str:
+def _turns(extent: Extent) -> str:
     """How many turns there will be; those of Python conversations are known when they are played."""
     from harness.reporters.wording import counted
 
-    told = counted(written, "turn")
+    told, by_functions = counted(extent.turns, "turn"), extent.played_by_functions
     return f"{told} and those of {counted(by_functions, 'Python trial')}" if by_functions else told

@@ -111,19 +111,17 @@ def existing_assistant(assistant_id: str) -> Variant:
     )
 
 
+_SORTED = json.JSONEncoder(sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+
+
+def sorted_json(content: Any) -> bytes:
+    """Plain JSON data as what digests are taken of: the same for every order of keys."""
+    return _SORTED.encode(content).encode("utf-8", "surrogatepass")
+
+
 def digest_of(content: Any) -> str:
     """SHA-256 over plain JSON data, the same for every order of keys."""
-    text = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def digest_of_parts(parts: Iterable[Any]) -> str:
-    """SHA-256 over plain JSON values in their order, however many there are."""
-    digest = hashlib.sha256()
-    for part in parts:
-        text = json.dumps(part, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
-    return digest.hexdigest()
+    return hashlib.sha256(sorted_json(content)).hexdigest()
 
 
 def digest_of_file(path: Path) -> str:

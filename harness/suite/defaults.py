@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from harness.suite.escalation import EscalationRules
 from harness.suite.expecting import merged
@@ -21,7 +21,7 @@ class Defaults:
     deadline_s: float | None
     escalation: EscalationRules | None
     quarantine: SuiteQuarantine | None
-    _known: dict[Any, Expect] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[bytes | str, Expect] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, file: SuiteFile) -> Defaults:
@@ -34,9 +34,18 @@ class Defaults:
         Frozen as they are, the records are changed in place: they were made a moment ago, and nobody else
         has them.
         """
+        said = [turn.expect.model_dump_json(exclude_unset=True, by_alias=True) for turn in conversation.turns]
+        self.fill_in_with(conversation, said)
+
+    def fill_in_with(self, conversation: Conversation, said: Sequence[bytes | str]) -> None:
+        """The same where what each turn expects by itself is still JSON.
+
+        Raises:
+            pydantic.ValidationError: One of them is no such expectation.
+        """
         self.fill_in_beside_turns(conversation)
-        for turn in conversation.turns:
-            turn.__dict__["expect"] = self._merged_once(turn.expect)
+        for turn, own in zip(conversation.turns, said, strict=True):
+            turn.__dict__["expect"] = self.expected(own)
             turn.__pydantic_fields_set__.add("expect")
 
     def fill_in_beside_turns(self, conversation: Conversation) -> None:
@@ -47,15 +56,16 @@ class Defaults:
         for turn in conversation.turns:
             turn.__dict__["deadline_s"] = turn.deadline_s or conversation.deadline_s
 
-    def _merged_once(self, own: Expect) -> Expect:
-        """The merged expectations; those that many turns share are made and kept once."""
-        said = frozenset(own.model_fields_set), frozenset(own.answer.model_fields_set) if own.answer else None
-        try:
-            found = self._known.get((said, own))
-        except TypeError:  # a JSON Schema or arguments in it: no key for a table
-            return merged(self.expect, own)
+    def expected(self, own: bytes | str) -> Expect:
+        """What must hold for a turn that says this of it, as JSON; turns that say the same share the record.
+
+        Raises:
+            pydantic.ValidationError: It is no such expectation.
+        """
+        found = self._known.get(own)
         if found is None:
             if len(self._known) >= _MOST_KNOWN:
                 self._known.clear()
-            found = self._known[said, own] = merged(self.expect, own)
+            said = Expect.model_validate_json(own, strict=True, by_alias=True, by_name=False)
+            found = self._known[own] = merged(self.expect, said)
         return found

@@ -7,7 +7,6 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -268,8 +267,11 @@ def columns_used(template: Any) -> set[str]:
 
 def filled_rows(template: Any, table: Table) -> Iterator[tuple[Row, Any]]:
     """Each row of a table with the conversation that a template makes of it."""
-    keeps_text = cache(lambda place: annotation_at(Conversation, place) is str)
-    form = Template(_with_nulls_written_out(template), table.typed, keeps_text)
+    form = Template(
+        _with_nulls_written_out(template),
+        table.typed,
+        keeps_text=lambda place: annotation_at(Conversation, place) is str,
+    )
     for row in table.rows:
         yield row, _with_nulls_written_out(form.filled(row))
 

@@ -12,7 +12,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -171,63 +171,85 @@ def placeholders(template: Any, place: Place = ()) -> Iterator[tuple[Place, str]
             yield from placeholders(value, (*place, index))
 
 
+Fill = Callable[[Row], Any]
+"""Makes a part of a conversation from the values of a row."""
+
+
 @dataclass(frozen=True, slots=True)
 class Template:
     """A conversation with placeholders; what holds none is the same object in all that is made of it.
+
+    Where placeholders stand is found once, for a table has many rows.
 
     Attributes:
         content: The conversation as the file has it.
         typed: Whether the values of rows have types of their own.
         keeps_text: Where only text makes sense.
-        fixed: The ids of the blocks and lists without a placeholder.
     """
 
     content: Any
     typed: bool
     keeps_text: KeepsText
-    fixed: set[int] = field(default_factory=set)
+    _fill: Fill | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        self._fix(self.content)
-
-    def _fix(self, part: Any) -> bool:
-        """Whether a part holds no placeholder; remembered of blocks and lists."""
-        if isinstance(part, str):
-            return "{{" not in part
-        if not isinstance(part, dict | list):
-            return True
-        parts = part.values() if isinstance(part, dict) else part
-        plain = not [each for each in parts if not self._fix(each)]  # all of them are looked at
-        if plain:
-            self.fixed.add(id(part))
-        return plain
+        object.__setattr__(self, "_fill", self._filling(self.content, ()))
 
     def filled(self, row: Row) -> Any:
         """The conversation with the values of one row."""
-        return self._fill(self.content, row, ())
+        return self.content if self._fill is None else self._fill(row)
 
-    def _fill(self, part: Any, row: Row, place: Place) -> Any:
+    def _filling(self, part: Any, place: Place) -> Fill | None:
+        """What fills in a part; None of one without a placeholder."""
         if isinstance(part, str):
-            return _fill_text(part, row, self.typed, self.keeps_text, place) if "{{" in part else part
-        if id(part) in self.fixed:
-            return part
+            return self._filling_text(part, place) if "{{" in part else None
         if isinstance(part, dict):
-            return {key: self._fill(value, row, (*place, key)) for key, value in part.items()}
+            return self._filling_parts(part, part.items(), place)
         if isinstance(part, list):
-            return [self._fill(value, row, (*place, index)) for index, value in enumerate(part)]
-        return part
-
-
-def _fill_text(text: str, row: Row, typed: bool, keeps_text: KeepsText, place: Place) -> Any:
-    whole = _PLACEHOLDER.fullmatch(text.strip())
-    if whole is None or whole.group(1) is None:
-        return _PLACEHOLDER.sub(lambda match: _replacement(match, row), text)
-    value = row.values.get(whole.group(1))
-    if typed:
-        return as_text(value) if isinstance(value, int | float) and keeps_text(place) else value
-    if value == "":
+            return self._filling_parts(part, enumerate(part), place)
         return None
-    return value if keeps_text(place) else _typed_cell(value)
+
+    def _filling_parts(self, whole: Any, parts: Iterable[tuple[Any, Any]], place: Place) -> Fill | None:
+        found = [(key, self._filling(value, (*place, key))) for key, value in parts]
+        filling = [(key, fill) for key, fill in found if fill is not None]
+
+        def fill_each(row: Row) -> Any:
+            made = whole.copy()
+            for key, fill in filling:
+                made[key] = fill(row)
+            return made
+
+        return fill_each if filling else None
+
+    def _filling_text(self, text: str, place: Place) -> Fill:
+        whole = _PLACEHOLDER.fullmatch(text.strip())
+        if whole is None or whole.group(1) is None:
+            return lambda row: _PLACEHOLDER.sub(lambda match: _replacement(match, row), text)
+        name, value = whole.group(1), _value_of(self.typed, self.keeps_text(place))
+        return lambda row: value(row.values.get(name))
+
+
+def _value_of(typed: bool, keeps_text: bool) -> Callable[[Any], Any]:
+    """What a text that is nothing but one placeholder becomes with a value of the table."""
+    if typed:
+        return _number_as_text if keeps_text else _as_it_is
+    return _text_cell if keeps_text else _cell
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _number_as_text(value: Any) -> Any:
+    return as_text(value) if isinstance(value, int | float) else value
+
+
+def _text_cell(cell: str | None) -> Any:
+    return None if cell == "" else cell
+
+
+def _cell(cell: str | None) -> Any:
+    return None if cell == "" else _typed_cell(cell)
 
 
 def _replacement(match: re.Match[str], row: Row) -> str:

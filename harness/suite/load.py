@@ -19,9 +19,6 @@ from harness.clock import SYSTEM_CLOCK
 from harness.errors import Problem, SuiteError, Where
 from harness.suite import authoring
 from harness.suite.assistants import (
-    digest_of,
-    digest_of_file,
-    digest_of_parts,
     existing_assistant,
     is_assistant_id,
     load_variant,
@@ -31,11 +28,12 @@ from harness.suite.check import facts_of
 from harness.suite.code import read_code
 from harness.suite.defaults import Defaults
 from harness.suite.draft import Draft
+from harness.suite.fingerprints import SuiteFingerprint
 from harness.suite.packed import PackedConversations
-from harness.suite.records import Expect, Perturb, Suite, SuiteFile, Variant
+from harness.suite.records import Perturb, Suite, SuiteFile, Variant
 from harness.suite.rubrics import check_rubrics
 from harness.suite.streaming import NotPlain, open_stream
-from harness.suite.stubs import Functions, check_stubs, digests_of_sources, functions_of
+from harness.suite.stubs import Functions, check_stubs, functions_of
 from harness.yamlfile.mistakes import shown
 from harness.yamlfile.source import Source, kind_of, missing_file, read_source, unreadable_file
 
@@ -181,9 +179,11 @@ class _Loader:
         if len(self._problems) > before:
             return []
         code = digests_of_code(draft.code, path.parent)
-        ready = self._with_fingerprint(
-            suite.model_copy(update=self._to_run(own) | {"expired": expired}), code
-        )
+        fingerprint = SuiteFingerprint()
+        for conversation in suite.conversations:
+            fingerprint.add(conversation)
+        told = self._to_run(own) | {"expired": expired}
+        ready = self._with_fingerprint(suite.model_copy(update=told), fingerprint, code)
         return [] if ready is None else [ready]
 
     def _load_yaml(self, path: Path, *, named: bool) -> Suite | None:
@@ -212,9 +212,11 @@ class _Loader:
         self._named_at[path, suite.name] = stream.source.where(("suite",))
         if mistakes or any(_missing_faults(suite, stream.source.where(("faults",)))):
             raise NotPlain
+        fingerprint = SuiteFingerprint()
         found = stream.conversations(facts, path.parent, self._today)
-        packed = PackedConversations(found, Defaults.of(stream.file))
-        return self._with_fingerprint(suite.model_copy(update={**self._to_run(own), "conversations": packed}))
+        packed = PackedConversations(fingerprint.over(found), Defaults.of(stream.file))
+        ready = suite.model_copy(update={**self._to_run(own), "conversations": packed})
+        return self._with_fingerprint(ready, fingerprint)
 
     def _load_whole(self, path: Path, *, named: bool) -> Suite | None:
         """The suite of a file, or everything that is wrong with it, each with its place."""
@@ -235,18 +237,21 @@ class _Loader:
         if file is None or suite is None or len(self._problems) > before:
             return None
         expired = tuple(draft.expired(suite, self._today))
-        packed = PackedConversations(suite.conversations, Defaults.of(file))
+        fingerprint = SuiteFingerprint()
+        packed = PackedConversations(fingerprint.over(suite.conversations), Defaults.of(file))
         told = {"expired": expired, "conversations": packed}
-        return self._with_fingerprint(suite.model_copy(update=self._to_run(own) | told))
+        return self._with_fingerprint(suite.model_copy(update=self._to_run(own) | told), fingerprint)
 
     def _to_run(self, own: Variant | None) -> dict[str, object]:
         """The assistants to run a suite with that has this one of its own."""
         more = tuple(_to_run(variant, own) for variant in self._more)
         return {"variant": _to_run(self._variant, own) if self._variant else own, "more_variants": more}
 
-    def _with_fingerprint(self, suite: Suite, code: Sequence[str] = ()) -> Suite | None:
+    def _with_fingerprint(
+        self, suite: Suite, fingerprint: SuiteFingerprint, code: Sequence[str] = ()
+    ) -> Suite | None:
         try:
-            return suite.model_copy(update={"fingerprint": _fingerprint(suite, code)})
+            return suite.model_copy(update={"fingerprint": fingerprint.of(suite, code)})
         except OSError as error:
             self._add(
                 [unreadable_file(Path(str(error.filename)), error, self._named_at[suite.source, suite.name])]
@@ -372,60 +377,3 @@ def _suite_of(
         quarantine=file.quarantine,
         conversations=file.conversations,
     )
-
-
-# --- fingerprint ------------------------------------------------------------------------------------------
-
-
-def _fingerprint(suite: Suite, code: Sequence[str]) -> str:
-    """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files, faults, code.
-
-    Names, tags, clusters, repeats, perturbations and quarantines decide neither.
-    """
-    return digest_of_parts(_deciding(suite, code))
-
-
-def _deciding(suite: Suite, code: Sequence[str]) -> Iterator[Any]:
-    expected = _Digests()
-    for each in suite.conversations:
-        yield each.model_dump(mode="json", by_alias=True, exclude=_BESIDE, exclude_defaults=True)
-        yield [expected.of(turn.expect) for turn in each.turns]
-    stubs = {
-        name: [stub.model_dump(mode="json", exclude_defaults=True) for stub in stubs]
-        for name, stubs in suite.stubs.items()
-    }
-    attached = {file.file for each in suite.conversations for turn in each.turns for file in turn.attach}
-    digests = {file: digest_of_file(suite.source.parent / file) for file in sorted(attached)}
-    yield {"stubs": stubs, "attached": digests}
-    if suite.functions:
-        yield {"functions": digests_of_sources(suite.functions)}
-    if code:
-        yield {"code": list(code)}
-    if suite.rubrics:
-        yield {"rubrics": {name: each.model_dump(mode="json") for name, each in suite.rubrics.items()}}
-    if suite.faults is not None:
-        yield {"faults": digest_of_file(suite.faults)}
-
-
-_BESIDE: dict[str, Any] = {
-    **dict.fromkeys(("cluster", "tags", "repeats", "perturb", "quarantine"), True),
-    "turns": {"__all__": {"expect"}},
-}
-
-
-class _Digests:
-    """Digests of what turns expect, taken once of expectations that many turns share."""
-
-    def __init__(self) -> None:
-        self._known: dict[int, tuple[Expect, str]] = {}  # holds the record, so that its id stays its own
-
-    def of(self, expect: Expect) -> str:
-        if id(expect) not in self._known:
-            if len(self._known) >= _MOST_DIGESTS:
-                self._known.clear()
-            dumped = expect.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-            self._known[id(expect)] = expect, digest_of(dumped)
-        return self._known[id(expect)][1]
-
-
-_MOST_DIGESTS = 1000

@@ -76,6 +76,8 @@ def check_judged(conversation: Conversation, rubrics: Mapping[str, Rubric]) -> I
 
 def judged_mistakes(expect: Expect, rubrics: Mapping[str, Rubric], place: Place) -> Iterator[Mistake]:
     """Rubrics that are not there, stand twice, or lack the answer that they compare with."""
+    if expect.judge is None:
+        return
     seen: set[str] = set()
     for index, each in enumerate(expect.judged):
         here: Place = (*place, "judge", index) if isinstance(expect.judge, tuple) else (*place, "judge")

@@ -28,6 +28,7 @@ from harness.yamlfile.pieces import Pieces, cut
 from harness.yamlfile.source import Source, parse_source, read_text
 
 _LIST = "conversations"
+_NOTHING: dict[str, Any] = {}  # what a turn expects that says nothing of it
 
 
 class NotPlain(Exception):
@@ -56,8 +57,7 @@ class Stream:
         """
         defaults, ids, tags = Defaults.of(self.file), set[str](), set[str]()
         for entry in self._entries(folder):
-            conversation = _record(entry)
-            defaults.fill_in(conversation)
+            conversation = _record(entry, defaults)
             if (
                 not is_in_order(conversation.quarantine, today)
                 or conversation.id in ids
@@ -149,11 +149,23 @@ def _rows(entry: dict[str, Any], folder: Path, piece: Source) -> Iterator[Any]:
         yield filled
 
 
-def _record(entry: Any) -> Conversation:
+def _record(entry: Any, defaults: Defaults) -> Conversation:
+    """The conversation of an entry, with the suite's defaults.
+
+    What its turns expect is made apart: most turns of a suite expect the same few things.
+    """
+    turns = entry.get("turns") if isinstance(entry, dict) else None
+    if not isinstance(turns, list) or not all(isinstance(turn, dict) for turn in turns):
+        raise NotPlain
+    bare = [{key: value for key, value in turn.items() if key != "expect"} for turn in turns]
     try:
-        return Conversation.model_validate_json(as_json(entry), strict=True, by_alias=True, by_name=False)
+        made = Conversation.model_validate_json(
+            as_json(entry | {"turns": bare}), strict=True, by_alias=True, by_name=False
+        )
+        defaults.fill_in_with(made, [as_json(turn.get("expect", _NOTHING)) for turn in turns])
     except ValidationError as error:
         raise NotPlain from error
+    return made
 
 
 def _is_wrong(

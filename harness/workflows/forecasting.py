@@ -112,7 +112,7 @@ def forecast(job: Job) -> Forecast:
     unknown.update(judges.unknown)
     return Forecast(
         len(plan.trials),
-        plan.turns,
+        plan.extent().turns,
         job.settings.target,
         as_before,
         counted,

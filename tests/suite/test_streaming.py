@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from harness.errors import SuiteError
-from harness.suite import load
+from harness.suite import defaults, load
+from harness.suite.expecting import merged
 from harness.suite.load import load_suite
 from harness.suite.packed import PackedConversations
 from harness.suite.streaming import NotPlain, open_stream
@@ -168,6 +169,34 @@ def test_expectations_that_many_turns_share_are_one_record(place):
     talks = "".join(f"- {{id: c{n}, turns: [{{user: Hi {n}}}]}}\n" for n in range(4))
     suite = load_suite(place("s.yaml", f"suite: s\nassistant: bot.yaml\nconversations:\n{talks}"))
     assert len({id(each.turns[0].expect) for each in suite.conversations}) == 1
+
+
+def test_what_the_rows_of_a_table_expect_alike_is_made_once_and_no_conversation_twice(place, monkeypatch):
+    made = []
+    monkeypatch.setattr(defaults, "merged", lambda *both: made.append(both) or merged(*both))
+    monkeypatch.setattr(PackedConversations, "_unpacked", lambda *_: pytest.fail("made again"))
+
+    suite = load_suite(written(place, 50, spelt=False))
+
+    assert (len(suite.conversations), len(made)) == (50, 1)
+
+
+def test_an_expectation_that_differs_from_row_to_row_is_each_rows_own(place):
+    rows = "".join(json.dumps({"id": n, "word": word}) + "\n" for n, word in enumerate("abab"))
+    place("rows.jsonl", rows)
+    turn = "{user: Hi, expect: {answer: {mentions: ['{{ word }}']}}}"
+    talks = f"- {{foreach: rows.jsonl, id: 'c{{{{ id }}}}', turns: [{turn}]}}\n"
+
+    suite = load_suite(place("s.yaml", f"suite: s\nassistant: bot.yaml\nconversations:\n{talks}"))
+
+    said = [each.turns[0].expect.answer.mentions for each in suite.conversations]
+    assert said == [("a",), ("b",), ("a",), ("b",)]
+
+
+@pytest.mark.parametrize("turns", ["Hi", "[Hi]", "[[Hi]]", "{user: Hi}", "[~]", "[{user: Hi, expect: 3}]"])
+def test_turns_that_are_none_are_named_with_their_place(mistakes, turns):
+    (mistake,) = mistakes(f"suite: s\nassistant: bot.yaml\nconversations:\n- id: a\n  turns: {turns}\n")
+    assert mistake.startswith("s.yaml:5:")
 
 
 @pytest.mark.parametrize("spelt", [True, False], ids=["yaml", "jsonl"])

@@ -1,0 +1,89 @@
+"""The fingerprint of a suite: equal for two of them exactly when the same is sent and expected."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from harness.suite.assistants import digest_of, digest_of_file, sorted_json
+from harness.suite.records import Conversation, Expect, Suite
+from harness.suite.stubs import digests_of_sources
+
+_BESIDE: dict[str, Any] = {
+    **dict.fromkeys(("cluster", "tags", "repeats", "perturb", "quarantine"), True),
+    "turns": {"__all__": {"expect"}},
+}
+_MOST_DIGESTS = 1000
+
+
+class SuiteFingerprint:
+    """SHA-256 over what is sent and expected: conversations, stubs, bytes of attached files, faults, code.
+
+    Names, tags, clusters, repeats, perturbations and quarantines decide neither. Conversations are added
+    while they pass by on their way to where they are kept, so that none is made again for it.
+    """
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+        self._expected = _Digests()
+        self._attached: set[str] = set()
+
+    def add(self, conversation: Conversation) -> None:
+        """Take in the next conversation, defaults filled in."""
+        self._take(
+            conversation.model_dump(mode="json", by_alias=True, exclude=_BESIDE, exclude_defaults=True)
+        )
+        self._take([self._expected.of(turn.expect) for turn in conversation.turns])
+        for turn in conversation.turns:
+            self._attached.update(each.file for each in turn.attach)
+
+    def over(self, conversations: Iterable[Conversation]) -> Iterator[Conversation]:
+        """The same conversations, each taken in as it passes."""
+        for each in conversations:
+            self.add(each)
+            yield each
+
+    def of(self, suite: Suite, code: Sequence[str] = ()) -> str:
+        """The fingerprint of the suite whose conversations were added, all of them.
+
+        Raises:
+            OSError: An attached file or the file of faults can't be read.
+        """
+        for part in self._beside_conversations(suite, code):
+            self._take(part)
+        return self._digest.hexdigest()
+
+    def _take(self, part: Any) -> None:
+        self._digest.update(sorted_json(part) + b"\n")
+
+    def _beside_conversations(self, suite: Suite, code: Sequence[str]) -> Iterator[Any]:
+        stubs = {
+            name: [stub.model_dump(mode="json", exclude_defaults=True) for stub in stubs]
+            for name, stubs in suite.stubs.items()
+        }
+        digests = {file: digest_of_file(suite.source.parent / file) for file in sorted(self._attached)}
+        yield {"stubs": stubs, "attached": digests}
+        if suite.functions:
+            yield {"functions": digests_of_sources(suite.functions)}
+        if code:
+            yield {"code": list(code)}
+        if suite.rubrics:
+            yield {"rubrics": {name: each.model_dump(mode="json") for name, each in suite.rubrics.items()}}
+        if suite.faults is not None:
+            yield {"faults": digest_of_file(suite.faults)}
+
+
+class _Digests:
+    """Digests of what turns expect, taken once of expectations that many turns share."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[Expect, str]] = {}  # holds the record, so that its id stays its own
+
+    def of(self, expect: Expect) -> str:
+        if id(expect) not in self._known:
+            if len(self._known) >= _MOST_DIGESTS:
+                self._known.clear()
+            dumped = expect.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+            self._known[id(expect)] = expect, digest_of(dumped)
+        return self._known[id(expect)][1]

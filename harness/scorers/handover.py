@@ -327,7 +327,7 @@ def _names_a_thing(text: str, match: re.Match[str]) -> bool:
 def _is_history(text: str, match: re.Match[str]) -> bool:
     """Whether it is told of the past, over and done with: "was escalated in March", "last week"."""
     after = text[match.end() :].partition(" | ")[0]
-    dated = match.re is words.PASSIVE and _DATED.match(after)
+    dated = "subject" in match.re.groupindex and _DATED.match(after)  # of passives, not of moves
     return bool(dated or _LONG_AGO.match(after) or _ONCE.search(_clause(text, match.start())))
 
 

@@ -14,7 +14,7 @@ from datetime import date
 from typing import Any
 
 from harness.server.llms.extractive.lexicon import TRIED, TROUBLE, alike, synonyms
-from harness.text import content_stems, fold, sentences
+from harness.text import content_stems, fold, late, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def _codes_or_numbers(item: Parameter, text: str) -> list[Any]:
 # --- choices --------------------------------------------------------------------------------------
 
 
-_SCALE = re.compile(
+_SCALE = late(
     r"^(?:very )?(?:low|lowest|minor|medium|normal|moderate|standard|average|high|highest|major|"
     r"urgent|critical|severe|blocker|emergency|p[0-5]|trivial)$"
 )
@@ -311,10 +311,10 @@ def _rank(word: str) -> float:
 # --- strings by what they are ---------------------------------------------------------------------
 
 
-MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
-_PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()/-]{6,18}\d(?![\w-])")
-_URL = re.compile(r"https?://[^\s)>\"']+[^\s)>\"'.,;!?]")
-_TIME = re.compile(
+MAIL = late(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+_PHONE = late(r"(?<![\w-])\+?\d[\d ()/-]{6,18}\d(?![\w-])")
+_URL = late(r"https?://[^\s)>\"']+[^\s)>\"'.,;!?]")
+_TIME = late(
     r"\b(?:[01]?\d|2[0-3]):[0-5]\d(?:\s?[ap]\.?m\b\.?)?|\b(?:[01]?\d|"
     r"2[0-3])\.[0-5]\d(?=\s?(?:[ap]\.?m\b|h\b|o'clock))|\b(?:1[0-2]|[1-9])\s?[ap]\.?m\b|"
     r"\bnoon\b|\bmidnight\b",
@@ -322,7 +322,7 @@ _TIME = re.compile(
 )
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = "|".join(f"{month}|{month[:3]}" for month in _MONTHS)
-_DATE = re.compile(
+_DATE = late(
     rf"\b(?P<iso>\d{{4}}-\d\d-\d\d)\b|\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? "
     rf"(?P<m1>{_MONTH})\b\.?,?(?: (?P<y1>\d{{4}}))?|"
     rf"\b(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b,?(?: (?P<y2>\d{{4}}))?|"
@@ -411,20 +411,20 @@ def dates_in(text: str) -> list[str]:
     return [value for value in found if value and re.fullmatch(r"\d{4}-\d\d-\d\d", value)]
 
 
-_CODE = re.compile(
+_CODE = late(
     r"(?<![\w@.])#?([A-Za-z]{1,6}[-_]?\d[\w-]*|\d{3,}(?:-\d+)*|[A-Z]{2,}-[A-Z0-9]{2,}|"
     r"\d+(?:-\d+)+)(?![\w@]|\.\w)"
 )
 
 
-MONEY_AMOUNT = re.compile(
+MONEY_AMOUNT = late(
     r"[$€£]\s?\d[\d.,]*|\b\d[\d.,]*\s?(?:(?:usd|eur|gbp|chf|euros?|dollars?|pounds?|percent)\b|[%$€£])",
     re.IGNORECASE,
 )
 
 
 #: A telephone number in groups, whose parts are no codes.
-_SPACED_PHONE = re.compile(r"\+\d[\d ()/-]{6,18}\d|(?<![\w-])0\d{2,5}(?:[ /-]\d{2,8})+(?![\w-])")
+_SPACED_PHONE = late(r"\+\d[\d ()/-]{6,18}\d|(?<![\w-])0\d{2,5}(?:[ /-]\d{2,8})+(?![\w-])")
 
 
 def codes_in(parameter: Parameter, text: str) -> list[str]:
@@ -455,7 +455,7 @@ def codes_in(parameter: Parameter, text: str) -> list[str]:
 
 def _matching(pattern: str, text: str) -> list[str]:
     try:
-        wanted = re.compile(pattern)
+        wanted = late(pattern)
     except re.error:
         return []
     tokens = [token.strip(".,;:!?()[]\"'#") for token in text.split()]
@@ -473,7 +473,7 @@ _NOT_A_NAME = frozenset(
     "on using having trying getting sorry sure not still unable glad happy new interested looking "
     "locked stuck very so a an the in at from".split()
 )
-_PERSON = re.compile(
+_PERSON = late(
     r"\b(?:[Mm]y (?:full |first |last )?name is|[Nn]ame:|[Tt]his is|I am|I'm|I’m|[Oo]n behalf of|"
     r"[Uu]nder the name(?: of)?|[Ii]n the name of|[Cc]all me)\s+"
     r"(?P<name>[A-Z][\w'’-]+(?:\s(?:[a-z]{2,3}\s)?[A-Z][\w'’-]+){0,3})"
@@ -538,7 +538,7 @@ def _telling_sentences(text: str) -> list[str]:
     return found
 
 
-_REQUEST = re.compile(
+_REQUEST = late(
     r"(?:please |can you |could you |i want (?:you )?to |i'd like (?:you )?to |i would like (?:you "
     r")?to |i need (?:you )?to )*"
     r"(?:create|open|file|raise|submit|make|log|i need|i want)\b[^.?!]{0,40}?\b(?:ticket|case|"
@@ -546,7 +546,7 @@ _REQUEST = re.compile(
     r"(?::|-|,|because|about|for|that|since|as|regarding|on|saying)\s*",
     re.IGNORECASE,
 )
-_BARE_REQUEST = re.compile(
+_BARE_REQUEST = late(
     r"^(?:please |can you |could you |i want (?:you )?to |i'd like (?:you )?to |i would like "
     r"(?:you )?to |i need (?:you )?to )*(?:create|open|file|raise|submit|make|log|"
     r"escalate|connect|transfer|speak|talk|hand|contact)\b(?:(?!\b(?:because|about|for|that|since|"
@@ -614,7 +614,7 @@ def _trimmed(value: str) -> str:
     )
 
 
-_PLACE_NAMES = re.compile(
+_PLACE_NAMES = late(
     r"\b(?:city|place|location|country|town|region|address|branch|destination|origin|airport|"
     r"station|site|store)\b"
 )
@@ -679,7 +679,7 @@ _SPELT = {
         "zero one two three four five six seven eight nine ten eleven twelve".split()
     )
 }
-_NUMBER = re.compile(
+_NUMBER = late(
     rf"(?<![\w.,#-])(?:[$€£]\s?)?(\d[\d,]*(?:\.\d+)?|\b(?:{'|'.join(_SPELT)})\b)(?![\d-]*[A-Za-z]*\d)",
     re.IGNORECASE,
 )

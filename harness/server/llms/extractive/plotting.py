@@ -17,7 +17,7 @@ from pathlib import PurePosixPath
 
 from harness.server.llms.extractive.lexicon import alike, generic_stems
 from harness.server.llms.interface import FileInfo
-from harness.text import content_stems, fold, stem
+from harness.text import content_stems, fold, late, stem
 
 TABULAR = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".jsonl")
 #: First line of what the code that only looks at a file prints.
@@ -54,24 +54,24 @@ class Analysis:
 # --- whether and which ----------------------------------------------------------------------------
 
 
-_STRONG = re.compile(
+_STRONG = late(
     r"\b(?:plot(?:s|ted)?|visuali[sz]e\w*|visuali[sz]ation|histogram|analy[sz]e|analy[sz]ing|"
     r"analysis of|correlat\w*|"
     r"pivot|(?:create|make|draw|show|build|generate|give|produce|need|want|prepare|render|see|as|"
     r"with)\b[^.?!]{0,40}\b(?:chart|graph|diagram|trend)s?|"
     r"(?:chart|graph|diagram|trends?) (?:of|for|showing|with|by|in|over))\b"
 )
-_WEAK = re.compile(
+_WEAK = late(
     r"\b(?:average|mean|median|sum|totals?|highest|lowest|most|least|fewest|best|worst|top|bottom|maximum|"
     r"minimum|max|min|compare|comparison|"
     r"distribution|summari[sz]e|summary|overview|how (?:many|much)|which|count|per|by|each|growth|"
     r"over time|monthly|yearly|quarterly|calculate|compute|"
     r"share|percentage|sold|develop\w*|decline\w*|increase\w*|perform\w*|rank\w*)\b"
 )
-_DATA = re.compile(
+_DATA = late(
     r"\b(?:data ?(?:set|file)?|files?|csv|xlsx?|excel|spreadsheets?|sheet|table|rows?|columns?|records)\b"
 )
-_ABOUT_THE_PRODUCT = re.compile(
+_ABOUT_THE_PRODUCT = late(
     r"\b(?:how (?:do|can|could|would|should) (?:i|we|you|one)|how to|where (?:do|can|is|are)|can i|"
     r"is it possible|does|what (?:is|are) (?:a|an)\b|why (?:is|are|does|do)|is there)\b"
 )
@@ -180,16 +180,16 @@ def chosen_file(question: str, files: Sequence[FileInfo]) -> FileInfo | None:
 # --- reading the head -----------------------------------------------------------------------------
 
 
-_NUMBER = re.compile(r"^\s*[-+]?[$€£]?\s?\d[\d,. ]*%?\s*$")
-_DATE = re.compile(
+_NUMBER = late(r"^\s*[-+]?[$€£]?\s?\d[\d,. ]*%?\s*$")
+_DATE = late(
     r"^\s*(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?:[T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}[- "
     r"]?Q[1-4]|(?:[A-Z][a-z]{2,8})[ -]\d{2,4})\s*$"
 )
-_MONTH_NAME = re.compile(
+_MONTH_NAME = late(
     r"(?i:january|february|march|april|may|june|july|august|september|october|november|december|"
     r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
 )
-_DATE_NAMES = re.compile(r"\b(?:date|month|day|week|quarter|period|year|time|timestamp|created|ordered)\b")
+_DATE_NAMES = late(r"\b(?:date|month|day|week|quarter|period|year|time|timestamp|created|ordered)\b")
 
 
 def table_of(file: FileInfo, head: str | None = None) -> Table:

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from harness.server.llms.extractive.lexicon import alike, generic_stems
 from harness.server.llms.extractive.tables import Table, in_words, is_tabular, measure_synonyms, table_of
 from harness.server.llms.interface import FileInfo
-from harness.text import content_stems, fold
+from harness.text import content_stems, fold, late
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,24 +29,24 @@ class Analysis:
 # --- whether and which ----------------------------------------------------------------------------
 
 
-_STRONG = re.compile(
+_STRONG = late(
     r"\b(?:plot(?:s|ted)?|visuali[sz]e\w*|visuali[sz]ation|histogram|analy[sz]e|analy[sz]ing|"
     r"analysis of|correlat\w*|"
     r"pivot|(?:create|make|draw|show|build|generate|give|produce|need|want|prepare|render|see|as|"
     r"with)\b[^.?!]{0,40}\b(?:chart|graph|diagram|trend)s?|"
     r"(?:chart|graph|diagram|trends?) (?:of|for|showing|with|by|in|over))\b"
 )
-_WEAK = re.compile(
+_WEAK = late(
     r"\b(?:average|mean|median|sum|totals?|highest|lowest|most|least|fewest|best|worst|top|bottom|maximum|"
     r"minimum|max|min|compare|comparison|"
     r"distribution|summari[sz]e|summary|overview|how (?:many|much)|which|count|per|by|each|growth|"
     r"over time|monthly|yearly|quarterly|calculate|compute|"
     r"share|percentage|sold|develop\w*|decline\w*|increase\w*|perform\w*|rank\w*)\b"
 )
-_DATA = re.compile(
+_DATA = late(
     r"\b(?:data ?(?:set|file)?|files?|csv|xlsx?|excel|spreadsheets?|sheet|table|rows?|columns?|records)\b"
 )
-_ABOUT_THE_PRODUCT = re.compile(
+_ABOUT_THE_PRODUCT = late(
     r"\b(?:how (?:do|can|could|would|should) (?:i|we|you|one)|how to|where (?:do|can|is|are)|can i|"
     r"is it possible|does|what (?:is|are) (?:a|an)\b|why (?:is|are|does|do)|is there)\b"
 )

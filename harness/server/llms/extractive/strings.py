@@ -8,12 +8,12 @@ from datetime import date
 
 from harness.server.llms.extractive.lexicon import TRIED, TROUBLE
 from harness.server.llms.extractive.parameters import Finder, Parameter, is_mail, spaced
-from harness.text import content_stems, fold, sentences
+from harness.text import content_stems, fold, late, sentences
 
-MAIL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
-_PHONE = re.compile(r"(?<![\w-])\+?\d[\d ()/-]{6,18}\d(?![\w-])")
-_URL = re.compile(r"https?://[^\s)>\"']+[^\s)>\"'.,;!?]")
-TIME = re.compile(
+MAIL = late(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+_PHONE = late(r"(?<![\w-])\+?\d[\d ()/-]{6,18}\d(?![\w-])")
+_URL = late(r"https?://[^\s)>\"']+[^\s)>\"'.,;!?]")
+TIME = late(
     r"\b(?:[01]?\d|2[0-3]):[0-5]\d(?:\s?[ap]\.?m\b\.?)?|\b(?:[01]?\d|"
     r"2[0-3])\.[0-5]\d(?=\s?(?:[ap]\.?m\b|h\b|o'clock))|\b(?:1[0-2]|[1-9])\s?[ap]\.?m\b|"
     r"\bnoon\b|\bmidnight\b",
@@ -21,7 +21,7 @@ TIME = re.compile(
 )
 _MONTHS = "january february march april may june july august september october november december".split()
 _MONTH = "|".join(f"{month}|{month[:3]}" for month in _MONTHS)
-DATE = re.compile(
+DATE = late(
     rf"\b(?P<iso>\d{{4}}-\d\d-\d\d)\b|\b(?P<d1>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? "
     rf"(?P<m1>{_MONTH})\b\.?,?(?: (?P<y1>\d{{4}}))?|"
     rf"\b(?P<m2>{_MONTH})\.? (?P<d2>\d{{1,2}})(?:st|nd|rd|th)?\b,?(?: (?P<y2>\d{{4}}))?|"
@@ -105,20 +105,20 @@ def dates_in(text: str) -> list[str]:
     return [value for value in found if value and re.fullmatch(r"\d{4}-\d\d-\d\d", value)]
 
 
-_CODE = re.compile(
+_CODE = late(
     r"(?<![\w@.])#?([A-Za-z]{1,6}[-_]?\d[\w-]*|\d{3,}(?:-\d+)*|[A-Z]{2,}-[A-Z0-9]{2,}|"
     r"\d+(?:-\d+)+)(?![\w@]|\.\w)"
 )
 
 
-MONEY_AMOUNT = re.compile(
+MONEY_AMOUNT = late(
     r"[$€£]\s?\d[\d.,]*|\b\d[\d.,]*\s?(?:(?:usd|eur|gbp|chf|euros?|dollars?|pounds?|percent)\b|[%$€£])",
     re.IGNORECASE,
 )
 
 
 #: A telephone number in groups, whose parts are no codes.
-_SPACED_PHONE = re.compile(r"\+\d[\d ()/-]{6,18}\d|(?<![\w-])0\d{2,5}(?:[ /-]\d{2,8})+(?![\w-])")
+_SPACED_PHONE = late(r"\+\d[\d ()/-]{6,18}\d|(?<![\w-])0\d{2,5}(?:[ /-]\d{2,8})+(?![\w-])")
 
 
 def codes_in(parameter: Parameter, text: str) -> list[str]:
@@ -167,7 +167,7 @@ _NOT_A_NAME = frozenset(
     "on using having trying getting sorry sure not still unable glad happy new interested looking "
     "locked stuck very so a an the in at from".split()
 )
-_PERSON = re.compile(
+_PERSON = late(
     r"\b(?:[Mm]y (?:full |first |last )?name is|[Nn]ame:|[Tt]his is|I am|I'm|I’m|[Oo]n behalf of|"
     r"[Uu]nder the name(?: of)?|[Ii]n the name of|[Cc]all me)\s+"
     r"(?P<name>[A-Z][\w'’-]+(?:\s(?:[a-z]{2,3}\s)?[A-Z][\w'’-]+){0,3})"
@@ -233,7 +233,7 @@ def _telling_sentences(text: str) -> list[str]:
     return found
 
 
-_REQUEST = re.compile(
+_REQUEST = late(
     r"(?:please |can you |could you |i want (?:you )?to |i'd like (?:you )?to |i would like (?:you "
     r")?to |i need (?:you )?to )*"
     r"(?:create|open|file|raise|submit|make|log|i need|i want)\b[^.?!]{0,40}?\b(?:ticket|case|"
@@ -241,7 +241,7 @@ _REQUEST = re.compile(
     r"(?::|-|,|because|about|for|that|since|as|regarding|on|saying)\s*",
     re.IGNORECASE,
 )
-_BARE_REQUEST = re.compile(
+_BARE_REQUEST = late(
     r"^(?:please |can you |could you |i want (?:you )?to |i'd like (?:you )?to |i would like "
     r"(?:you )?to |i need (?:you )?to )*(?:create|open|file|raise|submit|make|log|"
     r"escalate|connect|transfer|speak|talk|hand|contact)\b(?:(?!\b(?:because|about|for|that|since|"
@@ -309,7 +309,7 @@ def _trimmed(value: str) -> str:
     )
 
 
-_PLACE_NAMES = re.compile(
+_PLACE_NAMES = late(
     r"\b(?:city|place|location|country|town|region|address|branch|destination|origin|airport|"
     r"station|site|store)\b"
 )

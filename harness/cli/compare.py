@@ -89,7 +89,7 @@ _PASSES = {"group-sequential": 8, "always-valid": 50}
 )
 @click.option(
     "--max-repeats",
-    type=click.IntRange(2),
+    type=click.IntRange(2, 1000),
     metavar="K",
     help="With --until-decided: the most passes, fixed before the first. Default: 8, always-valid: 50.",
 )

@@ -168,7 +168,7 @@ def _of_runs(
 
     settings = load_settings({"store": store})
     asked = _rules(rules, question, compared=against.run is not None)
-    return workflows.gate_run(settings, asked, run or "latest", against.run, against.bank)
+    return workflows.gate_run(settings, asked, "latest" if run is None else run, against.run, against.bank)
 
 
 def _rules(file: Path | None, question: Question, *, compared: bool) -> RuleFile | None:

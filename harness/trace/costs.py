@@ -45,12 +45,14 @@ def simulator_cost(simulations: Sequence[Simulation], *, price: TokenPrice = tok
 
 
 def judge_cost(judgements: Sequence[Judgement], prices: PriceBook | None = None) -> Cost:
-    """What the chat models cost that judged; a vote that was never answered costs nothing that is known."""
+    """What the chat models cost that judged; a vote that nobody took costs nothing."""
     book = prices or PriceBook()
     return sum((_votes_cost(each, book.asked_for(each.judge)) for each in judgements), start=FREE)
 
 
 def _votes_cost(judgement: Judgement, price: TokenPrice) -> Cost:
+    if any(vote.unanswered for vote in judgement.votes):
+        return Cost(None, "a judge did not answer in time")
     answered = (vote for vote in judgement.votes if vote.model is not None)
     return sum((at_tier(each.service_tier, price(each.model or "", each.usage)) for each in answered), FREE)
 

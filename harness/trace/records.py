@@ -296,6 +296,11 @@ class Vote(Record, frozen=True):
     wait_s: float = 0.0
     service_tier: str | None = None
 
+    @property
+    def unanswered(self) -> bool:
+        """Whether it was sent and nothing came back in time, so that nobody knows what it cost."""
+        return self.model is None and self.latency_s > 0
+
 
 class Judgement(Record, frozen=True):
     """What a judge decided about one turn, or about a whole conversation.

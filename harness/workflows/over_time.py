@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -103,10 +104,13 @@ def drifting(
 
     Raises:
         StoreError: There is no such store.
-        SettingsError: No run is evidence (code ``no-evidence``), or it is not clear which suite is meant.
+        SettingsError: No run is evidence (code ``no-evidence``), it is not clear which suite is meant, or no
+            sum is ever above such a threshold.
     """
     from harness.compare.drifting import drift
 
+    if not 0 < threshold < math.inf:
+        raise SettingsError(f"--threshold {threshold:g} is no number above 0", hint="Usual is --threshold 4.")
     name = suite or _only_suite(settings, branch)
     runs = _past_runs(settings, suite=name, branch=branch, limit=last)
     return drift(runs, name, variant=variant, target=target, threshold=threshold)

@@ -390,6 +390,11 @@ def test_a_stored_run_is_judged_against_another_and_against_the_last_green_one(s
         assert capsys.readouterr().out.startswith(f"fail: {SECOND} against {FIRST}")
 
 
+def test_an_empty_name_is_not_taken_for_the_latest_run(store, capsys):
+    assert exit_code(["gate", "", "--against", FIRST, "--store", store]) == 64
+    assert "has no suite run ''" in capsys.readouterr().err
+
+
 def test_no_green_run_is_said(store, capsys):
     assert exit_code(["gate", FIRST, "--against", "green", "--store", store]) == 64
     assert f"no run before {FIRST}" in capsys.readouterr().err

@@ -12,10 +12,12 @@ from judging import VERSION, Asked, completion, in_turn, material_in, rubric, sa
 from virtual_time import CLOCK, run
 
 from harness.clock import SYSTEM_CLOCK
+from harness.cost.prices import Cost
 from harness.errors import BudgetExhausted, TargetRefused, TargetUnavailable
 from harness.judge.asking import Judge, JudgeOptions, requests_of
 from harness.plan import Trial
 from harness.suite.records import AssistantFile, Conversation, Rubric, Suite, Variant
+from harness.trace.costs import judge_cost
 from harness.trace.records import Judgement, Message, RunStep, SearchResult, ToolCall, Trace, TurnTrace
 
 AT = datetime(2026, 1, 1, tzinfo=UTC)
@@ -176,6 +178,7 @@ def test_a_judge_that_does_not_answer_in_time_has_no_vote() -> None:
     [found] = run(judge.judge_trace(trial("kind", kind=rubric(votes=2)), trace(), None))
     assert [vote.reason for vote in found.votes] == ["the judge did not answer within 30 s"] * 2
     assert [vote.latency_s for vote in found.votes] == [30, 30]
+    assert judge_cost([found]) == Cost(None, "a judge did not answer in time")
 
 
 def test_options_are_sent_as_they_are_set() -> None:

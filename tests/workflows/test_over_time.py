@@ -167,3 +167,9 @@ def test_of_several_suites_one_must_be_named_and_that_is_no_verdict(shop, capsys
     assert "several suites: other, shop" in capsys.readouterr().err
     assert command("drift", "--suite", "nothing") == 64
     assert exit_code(["drift", "--store", "nowhere.sqlite"]) == 64
+
+
+@pytest.mark.parametrize("threshold", ["nan", "inf"])
+def test_a_threshold_that_nothing_is_ever_above_gives_no_verdict(shop, capsys, threshold):
+    assert command("drift", "--threshold", threshold) == 64
+    assert f"--threshold {threshold} is no number above 0" in capsys.readouterr().err

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.server.llms.extractive.arguments import Filled, Parameter, codes_in, fill, is_free_text
+from harness.server.llms.extractive.arguments import Filled, fill
 from harness.server.llms.extractive.handover import is_informational
 from harness.server.llms.extractive.lexicon import alike, in_usual_words, synonyms
+from harness.server.llms.extractive.parameters import Parameter
 from harness.server.llms.extractive.schema import Context, plain, value_for
+from harness.server.llms.extractive.strings import codes_in, is_free_text
 from harness.text import content_stems, fold, late, sentences, stem
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from harness.server.llms.extractive.arguments import dates_in
+from harness.server.llms.extractive.strings import dates_in
 from harness.text import fold, late
 
 _NUMBER = r"-?\d[\d,]*(?:\.\d+)?"

@@ -106,7 +106,7 @@ def main() -> None:
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
     # A command makes few cycles and many objects that stay: looking through them all the time costs a
     # tenth. A short run ends before it has so many.
-    gc.set_threshold(400_000, 20, 20)
+    gc.set_threshold(220_000, 20, 20)
     code = exit_code(sys.argv[1:])
     # The system takes all memory back at once; looking through it for cycles first costs a short run a tenth.
     gc.freeze()

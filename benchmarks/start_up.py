@@ -34,7 +34,11 @@ def _once(arguments: list[str], folder: Path) -> float:
 
 
 def main() -> None:
-    """Print a Markdown table."""
+    """Print a Markdown table.
+
+    The suite of ``harness init`` has an assistant with one document. An off-topic message is turned away, and
+    nothing is claimed; the answer about returns rests on the document, and a model judges whether it does.
+    """
     helps = [[name, "--help"] for name in ("init", "run", "check", "report", "runs", "serve", "completion")]
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -49,6 +53,7 @@ def main() -> None:
             ["check", "suite.yaml"],
             ["run", *scripted],
             ["run", "suite.yaml", "--only", "off-topic"],
+            ["run", "suite.yaml", "--only", "return-period"],
         ):
             print(f"| `harness {' '.join(arguments)}` | {cpu_ms(arguments, place):.0f} |")
 

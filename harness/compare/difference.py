@@ -204,7 +204,8 @@ def differences(
         before: The baseline's trials.
         after: The candidate's.
         question: Margin and level for "worse" and "better"; its metric is not looked at.
-        changed: Whether what is asked of the variants has changed between them, which proves nothing good.
+        changed: Whether what is asked of the variants has changed between them, or a side is no new evidence:
+            nothing good is proven then.
     """
     both = [*before, *after]
     trials = [each.judged.trial for each in both]

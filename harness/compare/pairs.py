@@ -190,8 +190,10 @@ def _numbers(values: Sequence[int]) -> Labels:
     return np.array(values, dtype=np.intp)
 
 
-def _in_order(label: str) -> tuple[int, int, str]:
-    return (0, int(label), label) if label.isascii() and label.isdigit() else (1, 0, label)
+def _in_order(label: str) -> tuple[int, int, str, str]:
+    """Numbers by their size, however long they are, then everything else."""
+    digits = label.lstrip("0") if label.isascii() and label.isdigit() else None
+    return (1, 0, "", label) if digits is None else (0, len(digits), digits, label)
 
 
 def _missing_share(of: _Side, expected: Flags) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import math
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -128,8 +129,11 @@ class _Reading:
         return {name: place for place, name in enumerate(names) if name in (*COLUMNS, OUTCOME)}
 
     def _missing_column(self, name: str, names: list[str]) -> str:
-        near = nearest(name, names)
+        alike = next((each for each in names if each.lower() == name), None)
+        near = alike or nearest(name, names)
         there = ", ".join(repr(each) for each in names[:20])
+        if len(names) == 1 and name in re.split("[;\t|]", names[0]):
+            return "Separate the fields by commas."
         return (f"Did you mean {near!r}? " if near else "") + f"The first line has {there}."
 
     def _trial(self, line: int, row: list[str], places: dict[str, int], width: int) -> Trial | None:
@@ -219,17 +223,21 @@ _ALLOWED = {
     "cost_usd": "a number of dollars from 0 up",
     "latency_s": "a number of seconds from 0 up",
 }
+_LARGEST = 1e15
+"""Sums of such costs and seconds still are numbers; nothing costs so much."""
 _EMPTY = "Leave the field empty where the value is not known."
 
 
 def _number(text: str) -> float | None:
     if not text:
         return math.nan
+    if "_" in text or not text.isascii():  # numbers to Python, and to nobody else
+        return None
     try:
         value = float(text)
     except ValueError:
         return None
-    return value if math.isfinite(value) else None
+    return value if abs(value) <= _LARGEST else None
 
 
 def _allowed(name: str, value: float) -> bool:

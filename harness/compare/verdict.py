@@ -10,7 +10,7 @@ from typing import Any, Literal
 from harness.compare.pairs import Pairs
 from harness.errors import SettingsError
 from harness.stats.arms import Arms, Vector, counts, row_means, row_sums, within_case_variance
-from harness.stats.bounds import Bounds, difference_bounds, lowest_without_failures
+from harness.stats.bounds import Bounds, difference_bounds, lowest_partly_mended, lowest_without_failures
 from harness.stats.cases import CaseTests, can_single_out, case_tests, flaky, suspects, worse_cases
 from harness.stats.evidence import evidence_of_drop, lasting_bounds
 from harness.stats.exchange import exchange_test, relabelling_p
@@ -22,6 +22,7 @@ Word = Literal["pass", "fail", "inconclusive"]
 _CONFIDENCE = 0.95
 _MOST_MISSING = 0.10
 _OF_ALPHA_FOR_CASES = 0.25
+_FEW_CASES = 12
 _TOLERANCE = 1e-12
 RATIOS = ("cost_usd", "latency_s")
 
@@ -241,8 +242,8 @@ class _Judging:
         if len(broken):
             ids = [self.pairs.case_ids[row] for row in broken]
             return "fail", [f"{_cases(ids)} broke, by the case's own trials", *self._notes()]
-        gaps = data_gaps(self.pairs)
-        proven = self._surely_at_least > -self.question.margin + _TOLERANCE
+        gaps = [*data_gaps(self.pairs), *self._lost()]
+        proven = self._is_proven()
         worse = self.p <= self.alpha_suite + _TOLERANCE
         if proven and not gaps:
             return "pass", [self._why_pass(), *self._small_drop(worse), *self._notes()]
@@ -250,12 +251,31 @@ class _Judging:
             return "fail", [self._why_fail(), *gaps, *self._notes()]
         return "inconclusive", [*gaps, *self._why_open(proven), *self._notes()]
 
-    @property
-    def _surely_at_least(self) -> float:
-        """The lower bound that a pass rests on."""
+    def _lost(self) -> list[str]:
+        """Why nothing passes while a case is lost that would be proven broken if it stood alone.
+
+        How many cases share the level of single cases hangs on their failures too: with a few more of them
+        one that was proven broken can be so no longer. It must not pass for that. Noise does as much to some
+        case of a large suite, so there it must have failed altogether, or have done what noise seldom does.
+        """
+        if not (self.tests and self.single):
+            return []
+        before, after = self._sides
+        gone = (row_means(before) == 1) & (row_means(after) == 0)
+        seldom = self.tests.p <= self.alpha_case * min(1.0, _FEW_CASES / self.both.cases)
+        lost = (self.tests.p <= self.alpha_case) & (gone | seldom)
+        ids = [self.pairs.case_ids[row] for row in lost.nonzero()[0]]
+        return [f"{_cases(ids)} would be proven broken if looked at alone: no pass"] if ids else []
+
+    def _is_proven(self) -> bool:
+        """Whether a drop of the margin is ruled out: by the lower bound, and by that of better tables."""
+        least, confidence = -self.question.margin + _TOLERANCE, self.question.confidence
+        if self.bounds.low <= least:
+            return False
         if self.question.lasting or not self.both.binary:
-            return self.bounds.low
-        return lowest_without_failures(self.both, self.bounds, self.question.confidence)
+            return True
+        others = (lowest_without_failures, lowest_partly_mended)
+        return all(lowest(self.both, self.bounds, confidence) > least for lowest in others)
 
     def _why_pass(self) -> str:
         return (
@@ -394,7 +414,8 @@ def _ratio_so_far(pairs: Pairs, question: Question) -> Verdict:
 def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
     both = positive(pairs.both)
     dropped = pairs.both.cases - both.cases
-    gaps = data_gaps(pairs)
+    gaps = [*data_gaps(pairs), *_free_of_charge(pairs.both, question.metric)]
+    forbids_pass = bool(gaps)
     if dropped:
         gaps.append(
             f"{dropped} of {pairs.both.cases} cases have trials of {question.metric} 0 and were left out"
@@ -403,7 +424,7 @@ def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
         return Verdict("inconclusive", question, reasons=tuple(gaps), missing=pairs.missing, new=pairs.new)
     found = ratio(both, question.confidence)
     low, high = math.expm1(found.log_low), _exp_less_one(found.log_high)
-    word, why = _ratio_word(found.p, math.expm1(found.log), high, question, bool(data_gaps(pairs)))
+    word, why = _ratio_word(found.p, math.expm1(found.log), high, question, forbids_pass)
     rise = None if found.error is None else _smallest_rise(found.error, question.alpha)
     return Verdict(
         word,
@@ -428,6 +449,18 @@ def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
         candidate=float(row_means(both.candidate).mean()),
         method="log ratio over " + ("clusters" if both.clustered else "cases"),
     )
+
+
+def _free_of_charge(both: Arms, metric: str) -> list[str]:
+    """Why nothing passes for what trials of 0 hide: of these there is no ratio, so they are left out."""
+    before, after = row_means(both.baseline), row_means(both.candidate)
+    found = []
+    if risen := int(((before == 0) & (after > 0)).sum()):
+        found.append(f"{risen} of {both.cases} cases had {metric} 0 and have more now: no pass")
+    unknown = both.cases - positive(both).cases - int(((before == 0) & (after == 0)).sum())
+    if unknown > _MOST_MISSING * both.cases + _TOLERANCE:
+        found.append(f"{unknown / both.cases:.0%} of the cases have no ratio of {metric}: no pass")
+    return found
 
 
 def _ratio_word(p: float, delta: float, high: float, question: Question, gaps: bool) -> tuple[Word, str]:

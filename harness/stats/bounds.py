@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from harness.stats.arms import Arms, Vector, cluster_sums, counts, row_means
+from harness.stats.arms import Arms, Matrix, Vector, cluster_sums, counts, row_means
 from harness.stats.intervals import (
     ROUNDING,
     clustered_standard_error,
@@ -118,8 +119,9 @@ def lowest_without_failures(both: Arms, found: Bounds, confidence: float = 0.95)
 
     A t bound alone can rise when a failure is added: a second cluster that varies doubles the degrees of
     freedom, and a gain that is lost takes its spread away. A candidate must not pass for having failed more,
-    so a pass needs this one too: the bound itself, and those with the clusters' failures taken back one
-    after the other (the cheapest or the steadiest first), or of one cluster alone.
+    so a pass needs this one too: the bound itself, those with the clusters' failures taken back one after the
+    other (the cheapest or the steadiest first), or of one cluster alone. ``lowest_partly_mended`` looks at
+    more tables, where there are few clusters.
 
     Args:
         both: Arms of 0 and 1.
@@ -150,6 +152,86 @@ def _steadier(both: Arms, taken_back: Vector, confidence: float) -> float:
             low = delta - np.sqrt(left) * stdtrit(left**2 / squares, confidence)
         lowest = min(lowest, float(np.nanmin(np.where(squares > 0, low, delta))))
     return lowest
+
+
+def lowest_partly_mended(both: Arms, found: Bounds, confidence: float = 0.95) -> float:
+    """The same where single failures of few clusters are taken back, as many as lower the bound most.
+
+    One cluster after the other gets its best choice, given those of the others: first from the table as it
+    is, then from one in which nothing failed. With many clusters, or failures, the degrees of freedom are too
+    many for single ones to change the bound much.
+
+    Args:
+        both: Arms of 0 and 1.
+        found: Their bounds, from ``difference_bounds``.
+        confidence: Of the bound.
+    """
+    import numpy as np
+
+    failures = int((both.candidate == 0).sum())
+    if found.method != "passes" or both.groups > _FEW_CLUSTERS or not 0 < failures <= _FEW_FAILURES:
+        return found.low
+    before = pass_variances(both.baseline, both.clusters)
+    assert before is not None
+    fixed = np.array([found.delta, before[0].sum(), (before[0] ** 2 / (before[1] - 1)).sum()])
+    mended = [_mended(both, group) for group in range(both.groups)]
+    return min(found.low, *(_lowest_from(start, fixed, mended, confidence) for start in (0, -1)))
+
+
+_FEW_CLUSTERS, _FEW_FAILURES, _SWEEPS = 12, 100, 3
+
+
+def _lowest_from(start: int, fixed: Vector, mended: Sequence[Matrix], confidence: float) -> float:
+    chosen, lowest = [each[start] for each in mended], math.inf
+    for _ in range(_SWEEPS):
+        for group, options in enumerate(mended):
+            lows = _lows(fixed + sum(chosen) - chosen[group] + options, confidence)
+            chosen[group] = options[lows.argmin()]
+            lowest = min(lowest, float(lows.min()))
+    return lowest
+
+
+def _lows(sums: Matrix, confidence: float) -> Vector:
+    """Lower bounds, from the difference, the variance and its squares in each row."""
+    import numpy as np
+    from scipy.special import stdtrit
+
+    delta, variance, squares = sums.T
+    with np.errstate(invalid="ignore", divide="ignore"):
+        half = np.sqrt(variance) * stdtrit(variance**2 / squares, confidence)
+    lows: Vector = delta - np.where(squares > 0, half, 0.0)
+    return lows
+
+
+def _mended(both: Arms, group: int) -> Matrix:
+    """What a cluster adds to difference, variance and its squares: as it is, then with failures taken back.
+
+    Pass after pass, the best first; then one by one, those of the best case first.
+    """
+    import numpy as np
+
+    values = both.candidate[both.clusters == group]
+    cases = np.argsort(-row_means(values), kind="stable")
+    passes = [(slice(None), column) for column in np.argsort(-np.nansum(values, axis=0), kind="stable")]
+    cells = [(row, column) for row in cases for column in np.flatnonzero(values[row] == 0)]
+    found = [_adds(values, values)]
+    for order in (passes, cells):
+        mended = values.copy()
+        for spot in order:
+            mended[spot] = np.where(np.isnan(mended[spot]), np.nan, 1.0)
+            found.append(_adds(values, mended))
+    share = len(values) / both.cases
+    return np.array(found) * [share, share**2, share**4]
+
+
+def _adds(values: Matrix, mended: Matrix) -> tuple[float, float, float]:
+    import numpy as np
+
+    found = pass_variances(mended, np.zeros(len(mended), dtype=np.intp))
+    assert found is not None
+    variance = float(found[0][0])
+    gain = float(row_means(mended).mean() - row_means(values).mean())
+    return gain, variance, variance**2 / (int(found[1][0]) - 1)
 
 
 def _after_each(parts: Vector) -> Vector:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.compare.table import BASELINE, CANDIDATE
 from harness.errors import SettingsError
-from harness.results import SCREENED_BY, SuiteRun, TrialResult
+from harness.results import RESCORED, SCREENED_BY, SuiteRun, TrialResult
 from harness.settings import Settings
 from harness.text import did_you_mean
 from harness.workflows.baselines import baseline_of, is_searched
@@ -229,7 +229,8 @@ def _compared(before: Side, after: Side, question: Question) -> Comparison:
             f"every conversation of the run {after.run.id} is in quarantine, so there is nothing to compare",
             hint="Read its results with: harness report " + after.run.id,
         )
-    found = differences(sides[0], _as_candidate(sides[1]), question, changed=bool(changed))
+    repeated = any(map(_repeats_what_is_known, (before, after))) or _are_same_trials(before, after)
+    found = differences(sides[0], _as_candidate(sides[1]), question, changed=bool(changed) or repeated)
     changes, unknown = _changes(before, after)
     return Comparison(
         before,
@@ -245,6 +246,17 @@ def _compared(before: Side, after: Side, question: Question) -> Comparison:
         ),
         quarantines,
     )
+
+
+def _repeats_what_is_known(side: Side) -> bool:
+    """Whether it was answered from a recording; a run scored anew stands for the trials of the first."""
+    return side.replayed > 0 and RESCORED not in side.run.settings
+
+
+def _are_same_trials(before: Side, after: Side) -> bool:
+    """Whether one side is the other one, scored anew, or both are scored anew from the same."""
+    first, second = (side.run.settings.get(RESCORED, side.run.id) for side in (before, after))
+    return first == second and before.variant == after.variant
 
 
 def _looked_at(before: Side, after: Side, looks: Looks) -> Comparison:
@@ -294,11 +306,13 @@ def _notes(before: Side, after: Side) -> Iterator[str]:
             yield f"the run {side.run.id} is not finished ({side.run.status.replace('_', ' ')})"
         if screened := side.run.settings.get(SCREENED_BY):
             yield f"{side.variant}: fresh trials of what got worse in the run {screened}, and nothing else"
-        if side.replayed:
+        if _repeats_what_is_known(side):
             yield (
                 f"{side.replayed} of {len(side.seen)} trials of the run {side.run.id} were answered from a "
                 "recording: no new evidence"
             )
+    if _are_same_trials(before, after):
+        yield "both sides are the same trials, scored anew: no new evidence"
     if before.run.target != after.run.target:
         yield f"the targets differ: {before.run.target} and {after.run.target}"
 

@@ -93,3 +93,11 @@ def test_where_no_topic_is_shared_it_does_not_matter_which_pass_a_trial_ran_in()
     rows = [trial("a", variant, t) for variant in BOTH for t in (1, 2)]
     rows += [trial("b", variant, t) for variant in BOTH for t in (2, 3)]
     assert pair(rows, "passed").both.complete
+
+
+def test_numbers_of_trials_are_in_their_order_however_long_they_are():
+    labels = ["7", "10", "0" * 5000 + "9", "9" * 5000, "first"]
+    rows = [trial(case, "baseline", label, cluster="t") for case in "ab" for label in labels]
+    rows = [row._replace(passed=float(row.trial == "10")) for row in rows]
+    found = pair([*rows, *(row._replace(variant="candidate") for row in rows)], "passed")
+    np.testing.assert_array_equal(found.both.baseline, [[0, 0, 1, 0, 0]] * 2)

@@ -143,3 +143,21 @@ def test_what_ended_in_an_error_has_no_numbers_however_far_it_came(tmp_path):
     broken, whole = read_table(file, needed=("passed",))
     assert all(map(math.isnan, broken[4:]))
     assert whole[4:] == (1.0, 1.0, 0.01, 0.2)
+
+
+@pytest.mark.parametrize("cost", ["1e300", "inf", "1_0", "\u0661", "nan", "-0.1"])
+def test_a_number_that_no_program_but_ours_would_read_is_none(tmp_path, cost):
+    with pytest.raises(TableError) as refused:
+        read(tmp_path, f"a,t,baseline,1,1,0.5,{cost},1.5")
+    assert f"cost_usd {cost!r} is not a number of dollars from 0 up" in str(refused.value)
+
+
+def test_names_of_columns_in_other_letters_and_other_separators_are_understood_and_told(tmp_path):
+    for header, told in (
+        (HEADER.upper(), "Did you mean 'CASE_ID'?"),
+        (HEADER.replace(",", ";"), "Separate the fields by commas."),
+        (HEADER.replace(",", "\t"), "Separate the fields by commas."),
+    ):
+        with pytest.raises(TableError) as refused:
+            read(tmp_path, *GOOD, header=header)
+        assert told in str(refused.value)

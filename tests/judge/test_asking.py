@@ -178,9 +178,7 @@ def test_a_judge_that_does_not_answer_in_time_has_no_vote() -> None:
     [found] = run(judge.judge_trace(trial("kind", kind=rubric(votes=2)), trace(), None))
     assert [vote.reason for vote in found.votes] == ["the judge did not answer within 30 s"] * 2
     assert [vote.latency_s for vote in found.votes] == [30, 30]
-    assert judge_cost([found]) == Cost(
-        None, "a judge did not answer in time"
-    )
+    assert judge_cost([found]) == Cost(None, "a judge did not answer in time")
 
 
 def test_options_are_sent_as_they_are_set() -> None:

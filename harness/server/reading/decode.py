@@ -5,6 +5,8 @@ from __future__ import annotations
 import codecs
 import re
 
+from harness.text import late
+
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -24,10 +26,10 @@ _DECLARATIONS = (
 )
 _SAMPLE_BYTES = 65_536
 
-_KANA = re.compile(r"[\u3040-\u30ff]")
-_HAN = re.compile(r"[\u4e00-\u9fff]")
-_HANGUL = re.compile(r"[\uac00-\ud7a3]")
-_WIDE = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef\uac00-\ud7a3]")
+_KANA = late(r"[\u3040-\u30ff]")
+_HAN = late(r"[\u4e00-\u9fff]")
+_HANGUL = late(r"[\uac00-\ud7a3]")
+_WIDE = late(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef\uac00-\ud7a3]")
 # Encodings without a mark of their own, with the letters that a text in them is full of.
 _SCRIPTS = (
     ("cp932", _KANA, 0.2),

@@ -28,14 +28,36 @@ def export(runs: Sequence[tuple[SuiteRun, str | None]], kind: Format, path: Path
         path: The file.
 
     Raises:
-        SettingsError: A run to be renamed has several variants, or Parquet has no file to go to.
+        SettingsError: A run is named twice, one to be renamed has several variants, or Parquet has no file
+            to go to.
         ReportError: The file can't be written, or Parquet can't be written here at all.
     """
-    rows = (row for run, name in runs for row in _renamed(run, name))
+    _refuse_twice([run.id for run, _ in runs])
+    rows = _numbered_on(runs)
     if kind == "parquet":
         return _write_parquet(rows, path)
     text = _csv(rows) if kind == "csv" else _json_lines(rows)
     return text if path is None else str(write_report(text, path))
+
+
+def _refuse_twice(runs: Sequence[str]) -> None:
+    twice = next((run for run in runs if runs.count(run) > 1), None)
+    if twice is not None:
+        raise SettingsError(
+            f"the run {twice} is named twice, and its trials are no new ones the second time",
+            hint="Name each run once; harness runs lists them.",
+        )
+
+
+def _numbered_on(runs: Sequence[tuple[SuiteRun, str | None]]) -> Iterator[dict[str, Any]]:
+    """The trials of all runs; passes of a later run of the same variant have numbers of their own."""
+    passes: dict[str, int] = {}
+    for run, name in runs:
+        before = dict(passes)
+        for row in _renamed(run, name):
+            variant, trial = row["variant"], row["trial"] + before.get(row["variant"], 0)
+            passes[variant] = max(passes.get(variant, 0), trial)
+            yield row | {"trial": trial}
 
 
 def _renamed(run: SuiteRun, name: str | None) -> Iterator[dict[str, Any]]:

@@ -301,6 +301,23 @@ def test_a_run_becomes_a_table_of_its_own_on_the_terminal(store, capsys):
     assert (len(rows), rows[0]["case_id"], rows[0]["variant"]) == (50, "desk/case-0", "main")
 
 
+def test_several_runs_of_a_variant_become_one_table_with_a_number_for_each_pass(tmp_path, store, capsys):
+    out = tmp_path / "trials.csv"
+    assert exit_code(["export", FIRST, SECOND, "--out", str(out), "--store", store]) == 0
+    with out.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert {int(row["trial"]) for row in rows if row["run_id"] == FIRST} == {1, 2, 3, 4, 5}
+    assert {int(row["trial"]) for row in rows if row["run_id"] == SECOND} == {6, 7, 8, 9, 10}
+    assert exit_code(["stats", "--csv", str(out), "--json", str(tmp_path / "s.json")]) == 0
+    assert json.loads((tmp_path / "s.json").read_text("utf-8"))["trials"] == 100
+
+
+@pytest.mark.parametrize("named", [[SECOND, "latest"], ["--baseline", SECOND, "--candidate", "latest"]])
+def test_the_same_run_is_not_exported_twice_as_if_it_were_new_evidence(store, capsys, named):
+    assert exit_code(["export", *named, "--store", store]) == 4
+    assert f"the run {SECOND} is named twice" in capsys.readouterr().err
+
+
 def test_json_lines_have_numbers_and_null(store, capsys):
     assert exit_code(["export", "latest", "--format", "jsonl", "--store", store]) == 0
     first = json.loads(capsys.readouterr().out.splitlines()[0])

@@ -453,7 +453,7 @@ def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
 
 
 def _free_of_charge(both: Arms, metric: str) -> list[str]:
-    """Why nothing passes for what trials of 0 hide: of these there is no ratio, so their cases are left out."""
+    """Why nothing passes for what trials of 0 hide: of these there is no ratio, their cases are left out."""
     before, after = row_means(both.baseline), row_means(both.candidate)
     found = []
     if risen := int(((before == 0) & (after > 0)).sum()):

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
-from typing import Any
+from typing import Any, cast
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +22,26 @@ class Span:
     text: str
     start: int
     end: int
+
+
+class _Late:
+    """Stands for a pattern until somebody uses it."""
+
+    def __init__(self, spelt: str, flags: int) -> None:
+        self._spelt = spelt, flags
+
+    def __getattr__(self, name: str) -> Any:
+        """What the pattern has; kept, so that asking again costs nothing more."""
+        if "_pattern" not in self.__dict__:
+            self._pattern = re.compile(*self._spelt)
+        found = getattr(self._pattern, name)
+        setattr(self, name, found)
+        return found
+
+
+def late(spelt: str, flags: int = 0) -> re.Pattern[str]:
+    """A pattern that is compiled when it is first used: a short run needs few of those that a room knows."""
+    return cast("re.Pattern[str]", _Late(spelt, flags))
 
 
 _WORD = re.compile(r"[^\W_]+(?:[’'._@:/+-][^\W_]+)*[%+#]?", re.UNICODE)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
+import pkgutil
+import re
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.text import content_stems, fold, nearest, sentences, stem, words
+from harness import scorers, text
+from harness.server.llms import extractive
+from harness.text import content_stems, fold, late, nearest, sentences, stem, words
 
 
 @given(st.text(max_size=300))
@@ -78,3 +84,26 @@ def test_threads_that_stem_at_the_same_time_get_what_one_alone_gets() -> None:
 
 
 _ENDINGS = ["ationally", "iveness", "fulness", "izations", "ically", "ousli", "entli", "alism", "ingly"]
+
+
+def test_a_late_pattern_is_compiled_once_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    usual = re.compile
+    monkeypatch.setattr(re, "compile", lambda spelt, flags: compiled.append(spelt) or usual(spelt, flags))
+    pattern = late("a+", re.IGNORECASE)
+    assert not compiled
+    found = [pattern.search("bAa"), pattern.fullmatch("aA"), pattern.search("b")]
+    assert [match and match.span() for match in found] == [(1, 3), (0, 2), None]
+    assert compiled == ["a+"]
+
+
+@pytest.mark.parametrize("room", [scorers, extractive], ids=lambda room: room.__name__)
+def test_every_late_pattern_is_a_pattern(room: ModuleType) -> None:
+    modules = [
+        importlib.import_module(f"{room.__name__}.{each.name}")
+        for each in pkgutil.iter_modules(room.__path__)
+    ]
+    found = [value for module in modules for value in vars(module).values() if isinstance(value, text._Late)]
+    assert found
+    for each in found:
+        re.compile(*each._spelt)

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 DIMENSIONS = 384
 WINDOW_TOKENS = 254
 """Longest piece of text that gets a vector: the 256 tokens that the model reads, less two of its own."""
-_FILES = ("model.onnx", "tokenizer.json")
 _REMEMBERED_VECTORS = 10_000
 _MOST_THREADS = 8
 _LOG = logging.getLogger(__name__)
@@ -62,10 +61,10 @@ class Embedder:
     """
 
     def __init__(self, folder: Traversable) -> None:
-        (model, digest), (tokenizer, _) = (files.checked(folder, name) for name in _FILES)
+        tokenizer, _ = files.checked(folder, "tokenizer.json")
+        self._session, digest = files.session(folder, "model.onnx")
         self.name = f"all-MiniLM-L6-v2/{digest[:16]}"
         """Says which model made a vector: those of another can't be compared."""
-        self._session = files.session(model)
         self._tokenizer = files.tokenizer(tokenizer)
         self._first, self._last = (self._tokenizer.token_to_id(name) for name in ("[CLS]", "[SEP]"))
         self._known: OrderedDict[bytes, Vectors] = OrderedDict()

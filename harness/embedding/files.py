@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
+from importlib.resources import as_file
 from importlib.resources.abc import Traversable
 from typing import Any
 
@@ -17,21 +18,53 @@ def checked(folder: Traversable, name: str) -> tuple[bytes, str]:
         ValueError: The file is not the one that the checksums were made of.
     """
     content = folder.joinpath(name).read_bytes()
-    expected = json.loads(folder.joinpath("checksums.json").read_bytes()).get(name)
     digest = hashlib.sha256(content).hexdigest()
-    if digest != expected:
-        raise ValueError(f"{name} in {folder} is damaged (its SHA-256 is not the expected one)")
+    _compare(folder, name, digest)
     return content, digest
 
 
-def session(model: bytes) -> Any:
-    """An ONNX model, ready to run on one thread: the same input gives the same bits every time."""
+def _compare(folder: Traversable, name: str, digest: str) -> None:
+    if digest != expected(folder, name):
+        raise ValueError(f"{name} in {folder} is damaged (its SHA-256 is not the expected one)")
+
+
+def expected(folder: Traversable, name: str) -> str:
+    """The SHA-256 that a file of the folder should have; empty where nothing is said of it.
+
+    Raises:
+        OSError: ``checksums.json`` can't be read.
+        ValueError: It is damaged.
+    """
+    digest: str = json.loads(folder.joinpath("checksums.json").read_bytes()).get(name, "")
+    return digest
+
+
+def session(folder: Traversable, name: str) -> tuple[Any, str]:
+    """An ONNX model and its SHA-256; it runs on one thread: the same input gives the same bits every time.
+
+    The runtime reads the file itself: in Python's hands it would be in memory twice.
+
+    Raises:
+        OSError: The file is missing.
+        ValueError: It is not the one that the checksums were made of.
+        ImportError: onnxruntime is not installed.
+    """
+    import onnxruntime
+
+    with as_file(folder.joinpath(name)) as path:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        _compare(folder, name, digest)
+        return onnxruntime.InferenceSession(path, _options(), providers=["CPUExecutionProvider"]), digest
+
+
+def _options() -> Any:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return options
 
 
 @lru_cache(maxsize=1)

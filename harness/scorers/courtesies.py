@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 
 from harness.scorers import wording
+from harness.text import late
 
 _MOST_WORDS = 32
-_BETWEEN = re.compile(
+_BETWEEN = late(
     r" ?(?:[!;|]|,| - | and (?=(?:welcome|thanks|thank|have|see|enjoy|good|i am|i will|i can)\b)) ?"
 )
-_STARTS = re.compile(
+_STARTS = late(
     r"^(?:(?:oh|ah|well|hey|hi|hello|sure|of course|certainly|absolutely|great|perfect|excellent|okay|ok|"
     r"alright|all right|then|so|and|but|also|just|simply|please|in that case|otherwise|alternatively)\b[ "
     r",]*)+"
@@ -51,7 +52,7 @@ _GOOD = (
     r"fair|valid|interesting|smart|pleasant|beautiful|super)"
 )
 _MOOD = r"(?:sorry|glad|happy|pleased|delighted|grateful|thankful|thrilled|excited|sad)"
-_GREETINGS = re.compile(
+_GREETINGS = late(
     "|".join(
         (
             r"(?:hi|hello|hey|dear)(?: there| again| everyone)?(?: [\w'-]+)?",
@@ -114,7 +115,7 @@ _GREETINGS = re.compile(
 
 # --- offers --------------------------------------------------------------------------------------------
 
-_IF_YOU = re.compile(
+_IF_YOU = late(
     r"^(?:if|once|when|whenever|should|as soon as|in case|unless)\b[^,|]*(?:,| (?=(?:i|we) (?:can|could|"
     r"will|would)\b|"
     r"(?:please |just )?(?:tell|send|show|let|give|ask) me\b)) ?"
@@ -129,7 +130,7 @@ _ASSERTS = (
     r"tell (?:you )?(?:that|it|this|the)\b|inform\b|advise\b|understand\b|find (?:no|nothing)\b|be wrong\b|"
     r"(?:offer|give|grant) (?:you )?(?:an? |the )?(?:[\w'-]+ )?(?:refund|discount|credit|compensation)\b)"
 )
-_CAN = re.compile(
+_CAN = late(
     rf"i (?:can|could) {_KINDLY}{_ASSERTS}[\w'-]+\b.*|"
     r"i (?:will|would) (?:gladly|happily|be (?:more than )?(?:happy|glad|pleased|delighted|willing|able)|"
     r"love|like)\b"
@@ -139,16 +140,16 @@ _CAN = re.compile(
     r"(?:i|we) (?:am|are) (?:always |still )?(?:here|ready|around|available)(?: (?:if|for|whenever|to|"
     r"when|with)\b.*)?"
 )
-_WILL = re.compile(rf"(?:i|we) (?:can|could|will|would|shall) {_KINDLY}{_ASSERTS}[\w'-]+\b.*")
-_IF_LIKED = re.compile(
+_WILL = late(rf"(?:i|we) (?:can|could|will|would|shall) {_KINDLY}{_ASSERTS}[\w'-]+\b.*")
+_IF_LIKED = late(
     r"^(?:if|should|whenever|when|unless) (?:you|it|that|this|useful|needed|helpful|anything|something|"
     r"nothing)\b"
 )
-_SO = re.compile(
+_SO = late(
     r".*\b(?:if (?:you (?:like|want|wish|need|prefer|would|are|have)|useful|needed|helpful|it helps|desired)|"
     r"whenever you|as soon as (?:i|you)|once (?:i|you))\b.*"
 )
-_ASKS_FOR = re.compile(
+_ASKS_FOR = late(
     r"(?:(?:please|just|simply|kindly|do|then|go ahead and|feel free to|do not hesitate to) )*"
     r"(?:(?:tell|send|show|give|ask|write|text|message|remind) me\b.*|"
     r"let (?:me|us) know\b.*|say (?:so|the word|yes|when|which)\b.*|"
@@ -160,7 +161,7 @@ _ASKS_FOR = re.compile(
     r"again|any ?time|me)\b.*)?|"
     r"feel free\b.*|do not hesitate\b.*|reach out any ?time\b.*)"
 )
-_YOU_CAN_ASK = re.compile(
+_YOU_CAN_ASK = late(
     r"you (?:can|could|may|are welcome to) (?:always |also |just |still |simply )*"
     r"(?:come back(?: to me)?|ask me|tell me|write (?:to )?me|send me|reply|let me know)\b.*|"
     r"(?:any|for any|more|got|have)(?: (?:other|more|further|additional|any))* questions?\b.*\b(?:ask|"

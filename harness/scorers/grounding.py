@@ -95,7 +95,7 @@ class _Bench:
     """Where the sentences of a talk are judged, turn by turn."""
 
     def __init__(self, scene: Scene, wanted: GroundedExpectation) -> None:
-        self._scene, self._model = scene, token_model.default()
+        self._scene = scene
         self._own = material.own_names(scene)
         self._documents = Evidence(material.documents_of(scene)) if wanted.against == "documents" else None
 
@@ -126,11 +126,11 @@ class _Bench:
         self, turns: Sequence[TurnTrace], told: str
     ) -> tuple[tuple[Verdicts, Evidence], tuple[Verdicts, Evidence] | None]:
         question, answer = turns[-1].user.text, turns[-1].answer
-        retrieved = Evidence(material.found_in(turns))
-        made = Verdicts(question, retrieved, told, answer, self._model), retrieved
+        model, retrieved = token_model.default(), Evidence(material.found_in(turns))
+        made = Verdicts(question, retrieved, told, answer, model), retrieved
         if self._documents is None:
             return made, None
-        return made, (Verdicts(question, self._documents, told, answer, self._model), self._documents)
+        return made, (Verdicts(question, self._documents, told, answer, model), self._documents)
 
     def _on(
         self,
@@ -162,7 +162,6 @@ def _score(check: Check, scene: Scene, judged: Sequence[_Judged], wanted: Ground
     why_not = _no_claim(check, scene, judged) or _unmeasurable(check, scene, wanted)
     share = None if why_not else len(supported) / len(claims)
     passed = None if share is None else share >= wanted.min
-    model = token_model.default()
     return Score(
         check=check.key,
         scorer=GroundingScorer.name,
@@ -176,11 +175,19 @@ def _score(check: Check, scene: Scene, judged: Sequence[_Judged], wanted: Ground
             "claims": len(claims),
             "supported_claims": len(supported),
             "cut_off": any(is_cut_off(turn.answer) for turn in scene.turns(check)),
-            "model": model.name if model else None,
+            "model": _model_name(judged),
             **_in_other_languages(judged),
             "sentences": [_shown(one, measured=share is not None) for one in judged],
         },
     )
+
+
+def _model_name(judged: Sequence[_Judged]) -> str | None:
+    """Which model read along; where there was nothing to read it need not be loaded."""
+    if not any(one.verdict for one in judged):
+        return token_model.named()
+    model = token_model.default()
+    return model.name if model else None
 
 
 def _in_other_languages(judged: Sequence[_Judged]) -> dict[str, int]:

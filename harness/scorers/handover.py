@@ -17,7 +17,7 @@ from typing import Literal, cast
 
 from harness.scorers import handover_words as words
 from harness.scorers import wording
-from harness.text import Span
+from harness.text import Span, late
 
 Stance = Literal["none", "refuses", "recommends", "offers", "promises"]
 Governor = Literal["asked", "refused", "able", "unreal", "committed", "told", "other", "alone"]
@@ -64,8 +64,8 @@ def acts_in(text: str) -> list[tuple[Span, Act]]:
     return list(zip(spans, acts if done else _after_consent(spans, acts), strict=True))
 
 
-_ITEM = re.compile(r"\s*(?:[-*•–▪◦]|\(?\d{1,3}[.)])\s+")
-_WHICH = re.compile(
+_ITEM = late(r"\s*(?:[-*•–▪◦]|\(?\d{1,3}[.)])\s+")
+_WHICH = late(
     r"\b(?:which|what|how) (?:of these |one |option |would |do )*(?:would you|do you|you would|you|"
     r"works?)\b.*"
     r"\b(?:like|prefer|want|choose|proceed|best|rather)\b|\b(?:tell me|let me know)\b.*\b(?:which|what|how)\b"
@@ -119,9 +119,9 @@ def asks_consent(sentence: str) -> bool:
     return bool(_CONSENT.search(words.clausal(sentence)))
 
 
-_PROPOSES = re.compile(r"\b(?:i|we) (?:will|can|could|would|need|must|am going)\b|\blet me\b(?! know)")
+_PROPOSES = late(r"\b(?:i|we) (?:will|can|could|would|need|must|am going)\b|\blet me\b(?! know)")
 _THAT = r"(?= *$| *\||(?: ahead)?(?: with)? (?:that|this|it|the (?:transfer|escalation|hand-?over|ticket))\b)"
-_CONSENT = re.compile(
+_CONSENT = late(
     r"\b(?:is|are|would|does) (?:that|this|it|you) (?:be )?(?:ok|okay|all ?right|alright|fine|acceptable|"
     r"good|"
     r"agreeable|suit|work|sound|comfortable)\b|"
@@ -154,7 +154,7 @@ def acts_of(sentence: str) -> tuple[Act, ...]:
 # --- who governs it ------------------------------------------------------------------------------------
 
 _ADVERBS = r"(?: (?:\w+ly|just|also|now|already|then|still|always|therefore|instead|first|next))*"
-_GOVERNORS = re.compile(
+_GOVERNORS = late(
     "|".join(
         (
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|"
@@ -208,17 +208,17 @@ _GOVERNORS = re.compile(
         )
     )
 )
-_CUT = re.compile(
+_CUT = late(
     r".*(?:\||\bbut\b|\bhowever\b|\btherefore(?= i\b| we\b| let\b| ,)|"
     r"\bso (?=i\b|we\b|let\b)|\bso$|\bbecause (?=i\b|we\b)|"
     r"\bsince (?=i\b|we\b))",
     re.DOTALL,
 )
-_REPORTED = re.compile(
+_REPORTED = late(
     r"\b(?:you|he|she|they|it|e-?mail|letter|message|agent|colleague|page|word|notes?|someone|who)"
     r"(?: [\w'-]+)? (?:said|told|says|say|mentioned|wrote|promised|asked|claimed|reads|explained|was told)\b"
 )
-_CONDITION_BEFORE = re.compile(
+_CONDITION_BEFORE = late(
     r"(?<!even )(?<!see )(?<!check )(?<!know )(?<!as )(?<!ask )(?<!wonder )(?<!sure )(?<!tell )(?<!examine "
     r")\bif\b|"
     r"\b(?:should (?:you|the|this|it|that)|in case|unless|once you|once (?:i|we)\b|when you are ready|"
@@ -231,7 +231,7 @@ _CONDITION_BEFORE = re.compile(
     r"we)|"
     r"when (?:i|we))\b"
 )
-_CONDITION_AFTER = re.compile(
+_CONDITION_AFTER = late(
     r"\b(?:(?<!check )(?<!see )(?<!out )(?<!ask )(?<!know )(?<!tell )(?<!sure )(?<!verify )(?<!confirm )"
     r"(?<!decide )(?<!review )(?<!examine )(?<!investigate )(?<!assess )(?<!determine )if|"
     r"should (?:you|the|it|this|"
@@ -254,7 +254,7 @@ def _governor(text: str, start: int) -> tuple[Governor, str]:
     return _named(last), clause[last.start() :]
 
 
-_IF_CLAUSE = re.compile(r"(?:if|when|whenever|once|in case|should)\b[^|]* , (?:please |then |first )?$")
+_IF_CLAUSE = late(r"(?:if|when|whenever|once|in case|should)\b[^|]* , (?:please |then |first )?$")
 
 
 def _reported(clause: str) -> bool:
@@ -282,7 +282,7 @@ def _conditional(text: str, start: int, end: int) -> bool:
 
 # --- the assistant hands over --------------------------------------------------------------------------
 
-_CLAUSE_STARTS = re.compile(
+_CLAUSE_STARTS = late(
     r"(?:^|\||,|\b(?:then|just|simply|directly|or|and|either|so|now|okay|ok|alright|right|done|great|sure|"
     r"unfortunately|instead|sorry|yes|no)) ?$"
 )
@@ -296,13 +296,13 @@ _MOVE_STANCES: dict[Governor, Stance] = {
     "told": "recommends",
     "other": "none",
 }
-_OPENING = re.compile(
+_OPENING = late(
     r"^(?:(?:\d+|then|so|now|okay|ok|alright|all right|right|done|great|sure|thanks|thank you|understood|"
     r"please hold|"
     r"one moment(?: please)?|yes)[ ,|]*)*$"
 )
-_WOULD_BE = re.compile(r"^[^|,]*\b(?:would|could|may|might|can) (?!not\b)(?:be|help|make)\b")
-_AS_SUBJECT = re.compile(r"^[^|,]*\b(?:would|will|is|may|might|could|does|did|can)\b")
+_WOULD_BE = late(r"^[^|,]*\b(?:would|could|may|might|can) (?!not\b)(?:be|help|make)\b")
+_AS_SUBJECT = late(r"^[^|,]*\b(?:would|will|is|may|might|could|does|did|can)\b")
 
 
 def _moves(text: str, question: bool) -> Iterator[Act]:
@@ -327,7 +327,7 @@ def _names_a_thing(text: str, match: re.Match[str]) -> bool:
 def _is_history(text: str, match: re.Match[str]) -> bool:
     """Whether it is told of the past, over and done with: "was escalated in March", "last week"."""
     after = text[match.end() :].partition(" | ")[0]
-    dated = match.re is words.PASSIVE and _DATED.match(after)
+    dated = "subject" in match.re.groupindex and _DATED.match(after)  # of passives, not of moves
     return bool(dated or _LONG_AGO.match(after) or _ONCE.search(_clause(text, match.start())))
 
 
@@ -336,8 +336,8 @@ def _is_done(led: str) -> bool:
     return bool(re.match(r"(?:i|we)\b.*\b(?:have|had)\b(?! to)", led))
 
 
-_IS_NOUN = re.compile(r"(?:open|report|file|log|flag|link)\b")
-_DETERMINER = re.compile(
+_IS_NOUN = late(r"(?:open|report|file|log|flag|link)\b")
+_DETERMINER = late(
     r"\b(?:an?|the|your|my|our|his|her|their|this|that|these|those|no|any|some|several|all|other|more|"
     r"one|two|three|four|five|six|\d+) $"
 )
@@ -345,15 +345,13 @@ _MONTHS = (
     r"(?:january|february|march|april|may|june|july|august|september|october|november|december|"
     r"(?:mon|tues|wednes|thurs|fri|satur|sun)day)"
 )
-_LONG_AGO = re.compile(
+_LONG_AGO = late(
     r"(?: [\w'-]+){0,5}? (?:yesterday\b|"
     r"last (?:week|month|year|night|time|[\w]+day)\b|[\w'-]+ (?:days?|weeks?|months?|years?) ago\b|"
     r"and (?:was |has been |is )?(?:since )?(?:closed|resolved|settled|declined|rejected)\b)"
 )
-_DATED = re.compile(rf"(?: [\w'-]+){{0,5}}? (?:in|on) (?:(?:\d+ )?{_MONTHS}|\d{{4}})\b")
-_ONCE = re.compile(
-    r"\b(?:yesterday|last (?:week|month|year|night|time|[\w]+day)|(?:days?|weeks?|months?) ago)\b"
-)
+_DATED = late(rf"(?: [\w'-]+){{0,5}}? (?:in|on) (?:(?:\d+ )?{_MONTHS}|\d{{4}})\b")
+_ONCE = late(r"\b(?:yesterday|last (?:week|month|year|night|time|[\w]+day)|(?:days?|weeks?|months?) ago)\b")
 
 
 def _weighed(act: Act, text: str, match: re.Match[str]) -> Act:
@@ -412,11 +410,11 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
         yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
 
 
-_SENDS_FOR = re.compile(rf"(?:contact|reach out to|reaching out to|ask|asking|involve) {words.DETERMINED}")
-_TO_HELP = re.compile(r"[^|,]*\b(?:for you|on your behalf|to)\b")
-_WHO = re.compile(r" (?:from|at|in|on|who|with|else|here|there)\b")
-_OURS_TO_REFUSE = re.compile(r"\b(?:i|we|possible|impossible|way)\b")
-_MEETS = re.compile(r"(?:contact|reach|get|call|phone|ring|speak|talk|chat|notify|inform|connect)(?:ing)?\b")
+_SENDS_FOR = late(rf"(?:contact|reach out to|reaching out to|ask|asking|involve) {words.DETERMINED}")
+_TO_HELP = late(r"[^|,]*\b(?:for you|on your behalf|to)\b")
+_WHO = late(r" (?:from|at|in|on|who|with|else|here|there)\b")
+_OURS_TO_REFUSE = late(r"\b(?:i|we|possible|impossible|way)\b")
+_MEETS = late(r"(?:contact|reach|get|call|phone|ring|speak|talk|chat|notify|inform|connect)(?:ing)?\b")
 
 
 def _is_base(verb: str) -> bool:
@@ -480,8 +478,8 @@ def _on_the_spot(match: re.Match[str]) -> bool:
     return bool(_LOCAL.search(match["subject"]) and re.match(r"(?:help|assist|take|look|give|be in)", act))
 
 
-_DELIVERS = re.compile(r"\b(?:drivers?|couriers?)$")
-_LOCAL = re.compile(r"\b(?:crew|staff|guides?|pilots?|stewards?|cashiers?|receptionists?)$")
+_DELIVERS = late(r"\b(?:drivers?|couriers?)$")
+_LOCAL = late(r"\b(?:crew|staff|guides?|pilots?|stewards?|cashiers?|receptionists?)$")
 
 
 def _turns_to_user(text: str, match: re.Match[str]) -> bool:
@@ -510,4 +508,4 @@ def stance_of_phrase(text: str, start: int, end: int, *, question: bool) -> Stan
     return "offers" if waits else "promises"
 
 
-_HAS_SUBJECT = re.compile(r"(?:i|we|let|our|your|you|someone|an?)\b")
+_HAS_SUBJECT = late(r"(?:i|we|let|our|your|you|someone|an?)\b")

@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.scorers import handover, wording
 from harness.scorers import handover_words as words
+from harness.text import late
 from harness.trace.records import Message
 
 
@@ -68,8 +69,8 @@ def _goes_on(act: handover.Act, later: _Said | None) -> bool:
     return any(not _ANYTHING_ELSE.search(question) for question in asked)
 
 
-_PASSES_USER = re.compile(r"\b(?:transfer|connect|put|hand|patch|pass)\w* you\b")
-_ANYTHING_ELSE = re.compile(r"\b(?:anything|something|any other|further|more)\b")
+_PASSES_USER = late(r"\b(?:transfer|connect|put|hand|patch|pass)\w* you\b")
+_ANYTHING_ELSE = late(r"\b(?:anything|something|any other|further|more)\b")
 
 
 def _only_holds(said: _Said) -> bool:
@@ -78,7 +79,7 @@ def _only_holds(said: _Said) -> bool:
     return said.role == "assistant" and bool(_HOLDS.fullmatch(read))
 
 
-_HOLDS = re.compile(
+_HOLDS = late(
     r"(?:(?:ok|okay|sure|of course|certainly|alright|all right|right away|understood|absolutely|thank you|"
     r"thanks|great|yes|no problem|(?:just )?(?:one|a) (?:moment|second|minute)|please (?:hold(?: on)?|wait|"
     r"stay on the line|bear with me)|hold on|for (?:your patience|waiting|holding)|please)[ ,|]*)+"
@@ -116,7 +117,7 @@ def _refused(said: _Said | None) -> bool:
 
 # --- what the user answers -----------------------------------------------------------------------------
 
-_YES = re.compile(
+_YES = late(
     r"^(?:(?:oh|ok|okay|well|hmm|i guess so|i think so|great|thanks|thank you|alright|all right|fine|in "
     r"that case|"
     r"if that is the only (?:way|option)|if so|then|good) ?[,|]? ?)*"
@@ -129,26 +130,26 @@ _YES = re.compile(
     r"lovely|"
     r"wonderful|all ?right)|that would help)\b"
 )
-_NO = re.compile(
+_NO = late(
     r"\b(?:no|nope|nah|not now|not yet|not right now|not necessary|not needed|do not|never ?mind|rather not|"
     r"no thanks|not interested|forget it|cancel that|without a transfer|hold on|stop)\b"
 )
-_TAKES_BACK = re.compile(
+_TAKES_BACK = late(
     r"\b(?:no thanks|no thank you|not (?:now|yet|right now)|do not (?:want|need|transfer|bother|connect)|"
     r"never ?mind|"
     r"rather not|without|but no|, no)\b"
 )
-_ASKS = re.compile(
+_ASKS = late(
     r"\b(?:transfer|connect|put|hand|pass|escalat\w*|forward) (?:me|this|it|us|my \w+)\b(?! from)|"
     r"\b(?:speak|talk|chat) (?:to|with) |\b(?:get|give|arrange|bring|call|send|find)\b (?:me )?|"
     r"\b(?:want|need|prefer|like|take|choose)\b|\bthe transfer\b|\btransfer (?:to|please)\b|"
     r"\b(?:human|agent|person|representative|supervisor|manager)(?: please)?$"
 )
-_PERSON_MEANT = re.compile(
+_PERSON_MEANT = late(
     rf"{words.DETERMINED}|\b(?:the|that|this|an?|your) (?:[\w'-]+ )?(?:transfer|escalation|call ?back)\b|"
     r"\b(?:transfer|connect|escalate|put) (?:me|this|it)\b|\b(?:human|person|agent|representative)\b"
 )
-_OTHER_CHOICE = re.compile(r"\bor\b")
+_OTHER_CHOICE = late(r"\bor\b")
 
 
 def asks_for_person(text: str) -> bool:
@@ -220,7 +221,7 @@ def _depends_on_events(sentence: str) -> bool:
     return bool(_IF_EVENT.search(words.clausal(sentence)))
 
 
-_IF_EVENT = re.compile(
+_IF_EVENT = late(
     r"\b(?:if|should|in case) (?:it|this|that|the|anything|something|nothing|none|these|those|any|your|you "
     r"(?:still |ever )?"
     r"(?:have|need|see|get))\b"

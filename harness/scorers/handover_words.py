@@ -10,6 +10,7 @@ import re
 from functools import lru_cache
 
 from harness.scorers import wording
+from harness.scorers.phrases import OneOf, Phrases
 
 _CLAUSE_MARKS = re.compile(r"[;:]| - |\.{2,}|…")
 _PUNCTUATION = re.compile(r"[^\w\s'|,@%$€£+-]")
@@ -92,12 +93,14 @@ _ADDRESS = (
     r"(?: (?:on|at|below|above)\b)?|"
     r"\+?\d[\d -]{2,}(?= (?:from|for|to|or|and|if|when|between|at any)\b| *$| *[|,])"
 )
-WHOM = (
-    rf"(?:{PERSON}|(?:(?:the|our|your) )?[\w'-]+ "
-    rf"and [\w'-]+ "
-    rf"(?:office|desk|team|department)\b|(?:(?:the|your|our|their|any of our|a|an) )?(?:[\w'-]+ "
-    rf"){{0,3}}?(?:{_INSTITUTIONS})\b"
-    rf"(?!'|-)|{_ADDRESS})"
+WHOM = OneOf(
+    PERSON,
+    r"(?:(?:the|our|your) )?[\w'-]+ and [\w'-]+ (?:office|desk|team|department)\b",
+    (
+        r"(?:(?:the|your|our|their|any of our|a|an) )?(?:[\w'-]+ ){0,3}?",
+        rf"(?:{_INSTITUTIONS})\b(?!'|-)",
+    ),
+    _ADDRESS,
 )
 
 # --- what is passed on ---------------------------------------------------------------------------------
@@ -164,209 +167,266 @@ _NOT_YOURS = (
     r"(?!(?:your|another|his|her|their) (?!account manager|case manager|personal|agent|advis|rep))"
 )
 
-MOVES = re.compile(
-    "|".join(
-        (
-            rf"{_PASS} (?:over |on |off |along )?{CASE}{_TO} {_NOT_YOURS}{PERSON}",
-            rf"{_forms('connect|transfer|patch|rout|refer|hand|pass')} you{_TO} (?!(?:[\w'-]+ "
-            rf"){{0,4}}?{THINGS}\b)",
-            rf"{_HAND_YOU} you{_TO} {PERSON}",
-            rf"{_forms('escalat')} {CASE}(?! to (?:[\w'-]+ ){{0,3}}?{THINGS}\b)",
-            rf"{_forms('escalat')} (?:[\w'-]+ ){{0,6}}?(?:to {PERSON}|internally)",
-            rf"{_forms('escalat')} (?:[\w'-]+ )?(?:complaints?|disputes?|requests?|cases?)\b",
-            r"\b(?:hand(?:ed|ing)? you (?:over|off)|pass(?:ed|ing)? you (?:on|over|along))\b(?! to)",
-            rf"{_forms('escalat')}(?= *(?:$|\||,|further\b))",
-            rf"\bfind(?:ing)? (?:you )?(?:someone|somebody|{DETERMINED}) (?:who|that|to)\b",
-            rf"\bma(?:de|king|ke) {DETERMINED} aware\b",
-            r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
-            rf"{_forms('transfer|connect')} {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from|into|onto) )",
-            r"\b(?:put|putting|patch|patching) (?:you|your call) through\b",
-            r"\bhand(?:ed|ing|s)? (?:this|it|things|your [\w'-]+|the (?:case|chat|matter)) "
-            r"(?:over|off)\b(?! to)",
-            rf"\b(?:have|having|get|getting) (?:it|this|that|them|(?:your|the)(?: [\w'-]+){{1,3}}?) "
-            rf"(?:\w+ed|seen|looked (?:at|into)|(?:taken|gone) (?:care of|over)) by {PERSON}",
-            rf"\bhand(?:ed|ing|s)? (?:you |this |it |things )?(?:over|off) to {PERSON}",
-            rf"\bpass(?:ed|ing|es)? (?:you |this |it )?(?:over|on|along) to {PERSON}",
-            rf"\btransfer(?:red|ring|s)?(?: the)?(?: calls?| chat| now)? to {PERSON}",
-            r"\btransfer(?:red|ring|s)? calls\b",
-            r"\btransferring now\b",
-            rf"\b(?:bring|bringing|brought) {CASE} to the attention of {PERSON}",
-            rf"\b(?:tag|tagged|tagging) in {DETERMINED}",
-            rf"\bsend(?:ing)? (?:you |out |over )?(?:an? (?:{_INNER} ){{0,2}}?(?:{_ROLES})|someone|"
-            rf"somebody)\b(?!')",
-            rf"{_forms('provid|offer|arrang|schedul|request|book')} (?:you )?(?:an? )?call ?-?backs?\b",
-            rf"\b(?:an?|your|the) (?:call ?-?back|call|visit|appointment) (?:from|with|by) {PERSON} (?:is|"
-            rf"has been|was) "
-            r"(?:now )?(?:booked|scheduled|arranged|set|requested)\b",
-            rf"{_OPEN} (?:you |up )?(?:(?:an?|your|this|the|one|that|another) )?"
-            r"(?:(?:[\w'-]+ ){0,3}?tickets?|(?:new |support |service )*(?:cases?|incidents?)|(?:support|"
-            r"service) "
-            r"requests?)\b"
-            r"(?! (?:for the (?:concert|show|game|match|event|museum|train|flight)|studies|study|to the|"
-            r"law|files?)\b)",
-            rf"{_CALL_IN} {DETERMINED}(?! (?:information|number|name))",
-            rf"{_ASK} (?:for )?(?:an? )?{PERSON} (?:member )?(?:to )?(?:[\w'-]+ )?{_HELPS}\b",
-            rf"\b(?:let|letting) {DETERMINED} know\b",
-            rf"{_TELL} {DETERMINED}",
-            rf"\b(?:reach|reaching|reached) out to {DETERMINED} (?:[\w'-]+ ){{0,2}}?(?:on your behalf|for "
-            rf"you|"
-            rf"about|to|so|and|with your)\b",
-            rf"{_forms('arrang|schedul|book|request|organi[sz]|plan', 'set(?:ting)? up')} "
-            rf"(?:you )?(?:an?|the|your) (?:[\w'-]+ ){{0,2}}?(?:calls?|call-?backs?|call back|appointment|"
-            rf"visit|"
-            rf"meeting|chat|consultation|conversation|session) (?:for you )?(?:with|from|by) {PERSON}",
-            rf"{_forms('arrang|request|initiat|process|start|perform|mak|offer|complet')} (?:you )?"
-            rf"(?:an? |the |your )?(?:human |live )?(?:transfer|escalation|hand-?over|hand-?off)"
-            rf"(?: to {PERSON}|(?! (?:of|from|between|to)\b))",
-            r"\b(?:add|put|plac)(?:e|ed|ing|ting)? you (?:to|in|into|on) the queue\b",
-            rf"\b(?:rais|discuss)(?:e|ed|ing)? {CASE} with {_NOT_YOURS}{PERSON}",
-            rf"\b(?:the|your|a) (?:transfer to {PERSON}|escalation|hand-?over) (?:is|has been|was) (?:now |"
-            rf"being )?"
-            rf"(?:initiated|started|in progress|underway|under way|arranged)\b",
-            rf"\b(?:left|leave|leaving|put|putting) (?:in )?an? (?:message|note|word|memo) (?:in )?(?:for|"
-            rf"with) {PERSON}",
-            rf"\b(?:have|having|get|getting) {CASE} (?:\w+ed|seen|looked at|looked into) by {PERSON}",
-            rf"\b(?:provid|offer)(?:e|ing|er|ering)? (?:you )?(?:with )?(?:an? |any )?(?:live |human |real )*"
-            rf"(?:{_TAKERS})\b(?! (?:name|number|fee|rates?))",
-            rf"\bput(?:ting)? in an? (?:[\w'-]+ )?(?:request|ticket|report|word) (?:with|to) {PERSON}",
-            rf"\bflag(?:ged|ging)? {CASE} for (?:(?:[\w'-]+ )?(?:review|follow-?up)\b|{DETERMINED})",
-            rf"\bask(?:ed|ing)? {DETERMINED}(?: (?:from|in|at|of)(?: [\w'-]+){{1,4}}?)? to (?!you\b)[\w'-]+",
-            rf"\b(?:put(?:ting)? in|submit(?:ted|ting)?|arrang(?:e|ed|ing)|schedul(?:e|ed|ing)|"
-            rf"book(?:ed|ing)?|request(?:ed|ing)?) (?:an? |the |your )?(?:request for (?:an? )?)?"
-            rf"(?:[\w'-]+ )?(?:{_ROLES}) "
-            r"(?:visit|appointment|call|call ?-?back)s?\b",
-            rf"{_forms('start|open|launch|initiat')} (?:an? |the |your )?(?:[\w'-]+ )?"
-            rf"(?:investigation|inquiry|enquiry|trace|search|claim|review|case|dispute) "
-            rf"(?:for you )?with {DETERMINED}",
-        )
+_ESCALATE = _forms("escalat")
+
+MOVES = Phrases(
+    (_PASS, rf" (?:over |on |off |along )?{CASE}{_TO} {_NOT_YOURS}", PERSON),
+    (
+        _forms("connect|transfer|patch|rout|refer|hand|pass"),
+        rf" you{_TO} (?!(?:[\w'-]+ ){{0,4}}?{THINGS}\b)",
+    ),
+    (_HAND_YOU, rf" you{_TO} ", PERSON),
+    (_ESCALATE, rf" {CASE}(?! to (?:[\w'-]+ ){{0,3}}?{THINGS}\b)"),
+    (_ESCALATE, r" (?:[\w'-]+ ){0,6}?", OneOf(("to ", PERSON), "internally")),
+    (_ESCALATE, r" (?:[\w'-]+ )?(?:complaints?|disputes?|requests?|cases?)\b"),
+    r"\b(?:hand(?:ed|ing)? you (?:over|off)|pass(?:ed|ing)? you (?:on|over|along))\b(?! to)",
+    (_ESCALATE, r"(?= *(?:$|\||,|further\b))"),
+    (r"\bfind(?:ing)? (?:you )?", OneOf("someone", "somebody", DETERMINED), r" (?:who|that|to)\b"),
+    (r"\bma(?:de|king|ke) ", DETERMINED, r" aware\b"),
+    r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
+    (_forms("transfer|connect"), rf" {_TALKED}(?! (?:[\w'-]+ ){{0,3}}?(?:to|with|from|into|onto) )"),
+    r"\b(?:put|putting|patch|patching) (?:you|your call) through\b",
+    r"\bhand(?:ed|ing|s)? (?:this|it|things|your [\w'-]+|the (?:case|chat|matter)) (?:over|off)\b(?! to)",
+    (
+        r"\b(?:have|having|get|getting) (?:it|this|that|them|(?:your|the)(?: [\w'-]+){1,3}?) "
+        r"(?:\w+ed|seen|looked (?:at|into)|(?:taken|gone) (?:care of|over)) by ",
+        PERSON,
+    ),
+    (r"\bhand(?:ed|ing|s)? (?:you |this |it |things )?(?:over|off) to ", PERSON),
+    (r"\bpass(?:ed|ing|es)? (?:you |this |it )?(?:over|on|along) to ", PERSON),
+    (r"\btransfer(?:red|ring|s)?(?: the)?(?: calls?| chat| now)? to ", PERSON),
+    r"\btransfer(?:red|ring|s)? calls\b",
+    r"\btransferring now\b",
+    (r"\b(?:bring|bringing|brought) ", rf"{CASE} to the attention of ", PERSON),
+    (r"\b(?:tag|tagged|tagging) in ", DETERMINED),
+    (
+        r"\bsend(?:ing)? (?:you |out |over )?",
+        rf"(?:an? (?:{_INNER} ){{0,2}}?(?:{_ROLES})|someone|somebody)\b(?!')",
+    ),
+    (_forms("provid|offer|arrang|schedul|request|book"), r" (?:you )?(?:an? )?call ?-?backs?\b"),
+    (
+        r"\b(?:an?|your|the) (?:call ?-?back|call|visit|appointment) (?:from|with|by) ",
+        PERSON,
+        r" (?:is|has been|was) (?:now )?(?:booked|scheduled|arranged|set|requested)\b",
+    ),
+    (
+        _OPEN,
+        r" (?:you |up )?(?:(?:an?|your|this|the|one|that|another) )?"
+        r"(?:(?:[\w'-]+ ){0,3}?tickets?|(?:new |support |service )*(?:cases?|incidents?)|(?:support|service) "
+        r"requests?)\b"
+        r"(?! (?:for the (?:concert|show|game|match|event|museum|train|flight)|studies|study|to the|"
+        r"law|files?)\b)",
+    ),
+    (_CALL_IN, " ", DETERMINED, r"(?! (?:information|number|name))"),
+    (_ASK, r" (?:for )?(?:an? )?", PERSON, rf" (?:member )?(?:to )?(?:[\w'-]+ )?{_HELPS}\b"),
+    (r"\b(?:let|letting) ", DETERMINED, r" know\b"),
+    (_TELL, " ", DETERMINED),
+    (
+        r"\b(?:reach|reaching|reached) out to ",
+        DETERMINED,
+        r" (?:[\w'-]+ ){0,2}?(?:on your behalf|for you|about|to|so|and|with your)\b",
+    ),
+    (
+        _forms("arrang|schedul|book|request|organi[sz]|plan", "set(?:ting)? up"),
+        r" (?:you )?(?:an?|the|your) (?:[\w'-]+ ){0,2}?(?:calls?|call-?backs?|call back|appointment|visit|"
+        r"meeting|chat|consultation|conversation|session) (?:for you )?(?:with|from|by) ",
+        PERSON,
+    ),
+    (
+        _forms("arrang|request|initiat|process|start|perform|mak|offer|complet"),
+        r" (?:you )?(?:an? |the |your )?(?:human |live )?(?:transfer|escalation|hand-?over|hand-?off)",
+        OneOf((" to ", PERSON), r"(?! (?:of|from|between|to)\b)"),
+    ),
+    r"\b(?:add|put|plac)(?:e|ed|ing|ting)? you (?:to|in|into|on) the queue\b",
+    (r"\b(?:rais|discuss)(?:e|ed|ing)? ", rf"{CASE} with {_NOT_YOURS}", PERSON),
+    (
+        r"\b(?:the|your|a) ",
+        OneOf(("transfer to ", PERSON), "escalation", "hand-?over"),
+        r" (?:is|has been|was) (?:now |being )?"
+        r"(?:initiated|started|in progress|underway|under way|arranged)\b",
+    ),
+    (
+        r"\b(?:left|leave|leaving|put|putting) (?:in )?an? (?:message|note|word|memo) (?:in )?(?:for|with) ",
+        PERSON,
+    ),
+    (r"\b(?:have|having|get|getting) ", CASE, r" (?:\w+ed|seen|looked at|looked into) by ", PERSON),
+    rf"\b(?:provid|offer)(?:e|ing|er|ering)? (?:you )?(?:with )?(?:an? |any )?(?:live |human |real )*"
+    rf"(?:{_TAKERS})\b(?! (?:name|number|fee|rates?))",
+    (r"\bput(?:ting)? in an? (?:[\w'-]+ )?(?:request|ticket|report|word) (?:with|to) ", PERSON),
+    (r"\bflag(?:ged|ging)? ", rf"{CASE} for ", OneOf(r"(?:[\w'-]+ )?(?:review|follow-?up)\b", DETERMINED)),
+    (
+        r"\bask(?:ed|ing)? ",
+        DETERMINED,
+        r"(?: (?:from|in|at|of)(?: [\w'-]+){1,4}?)? to (?!you\b)[\w'-]+",
+    ),
+    (
+        r"\b(?:put(?:ting)? in|submit(?:ted|ting)?|arrang(?:e|ed|ing)|schedul(?:e|ed|ing)|"
+        r"book(?:ed|ing)?|request(?:ed|ing)?) (?:an? |the |your )?(?:request for (?:an? )?)?(?:[\w'-]+ )?",
+        rf"(?:{_ROLES})",
+        r" (?:visit|appointment|call|call ?-?back)s?\b",
+    ),
+    (
+        _forms("start|open|launch|initiat"),
+        r" (?:an? |the |your )?(?:[\w'-]+ )?"
+        r"(?:investigation|inquiry|enquiry|trace|search|claim|review|case|dispute) (?:for you )?with ",
+        DETERMINED,
+    ),
+)
+_SHIFTED = OneOf(
+    r"(?:transferred|escalated|handed (?:over|off)|put through|connected)\b"
+    r"(?! (?:[\w'-]+ ){0,2}?(?:to|with|by)\b)",
+    r"escalated\b",
+    (
+        r"(?:transferred|connected|routed|forwarded|redirected|referred|passed|assigned|put through|reported|"
+        r"sent|handed|submitted|moved)",
+        rf"(?: [\w'-]+){{0,4}}? (?:to|with) {_NOT_YOURS}",
+        PERSON,
+    ),
+    (r"(?:handled|reviewed|taken over|looked at|looked into|taken care of|dealt with) by ", PERSON),
+    r"(?:added|put|placed) (?:to|in|into|on) (?:the|a|our) (?:queue|waiting list|wait list|line)\b",
+    r"in (?:the|a|our) queue\b",
+    (r"(?:speaking|talking|chatting) (?:to|with) ", PERSON),
+    (r"hear(?:ing)?(?: back)?(?: soon| shortly)? from ", PERSON),
+)
+PASSIVE = Phrases(
+    (
+        rf"\b(?P<subject>you|(?:your|the|this|our) (?:[\w'-]+ ){{0,2}}?{_MATTER}|this|it|everything) ",
+        r"(?P<aux>(?:are|is|was|were|will|shall|has|have|can|could|may|might|would|should|cannot|must|need|"
+        r"needs)(?: [\w'-]+){0,4}?) ",
+        OneOf(_SHIFTED, name="act"),
     )
 )
-_SHIFTED = (
-    r"(?:(?:transferred|escalated|handed (?:over|off)|put through|connected)\b(?! (?:[\w'-]+ ){0,2}?(?:to|"
-    r"with|by)\b)|"
-    r"escalated\b|"
-    r"(?:transferred|connected|routed|forwarded|redirected|referred|passed|assigned|put through|reported|"
-    r"sent|"
-    rf"handed|submitted|moved)(?: [\w'-]+){{0,4}}? (?:to|with) {_NOT_YOURS}{PERSON}|"
-    rf"(?:handled|reviewed|taken over|looked at|looked into|taken care of|dealt with) by {PERSON}|"
-    rf"(?:added|put|placed) (?:to|in|into|on) (?:the|a|our) (?:queue|waiting list|wait list|line)\b|in "
-    rf"(?:the|a|our) queue\b|(?:speaking|talking|chatting) (?:to|with) {PERSON}|"
-    rf"hear(?:ing)?(?: back)?(?: soon| shortly)? from {PERSON})"
+WISHED = Phrases(
+    (
+        r"\b(?:an? )?(?:call|talk|chat|visit|conversation|word|help|assistance|support) (?:from|with|by) ",
+        DETERMINED,
+    ),
+    (r"\b(?:be|being|get) ", OneOf(_SHIFTED, r"transferred\b", r"put through\b")),
+    (DETERMINED, rf" to (?:[\w'-]+ )?{_HELPS}\b"),
 )
-PASSIVE = re.compile(
-    r"\b(?P<subject>you|(?:your|the|this|our) (?:[\w'-]+ ){0,2}?"
-    rf"{_MATTER}|this|it|everything) "
-    r"(?P<aux>(?:are|is|was|were|will|shall|has|have|can|could|may|might|would|should|cannot|must|need|needs)"
-    r"(?: [\w'-]+){0,4}?) (?P<act>" + _SHIFTED + ")"
-)
-WISHED = re.compile(
-    rf"\b(?:an? )?(?:call|talk|chat|visit|conversation|word|help|assistance|support) (?:from|with|by) "
-    rf"{DETERMINED}|"
-    rf"\b(?:be|being|get) (?:{_SHIFTED}|transferred\b|put through\b)|{DETERMINED} to (?:[\w'-]+ )?{_HELPS}\b"
-)
-INFORMED = re.compile(
-    rf"\b(?P<subject>(?:{DETERMINED})|your (?:[\w'-]+ ){{0,2}}?(?:manager|advisor|adviser|agent)) "
-    r"(?P<aux>has|have|is|are|was|were|will|can|could) (?:already |now |just )?(?:be |been |being )?"
-    r"(?:notified|informed|alerted|assigned|briefed)\b"
-)
-THEY_HELP = re.compile(
-    rf"\b(?P<subject>(?:{DETERMINED}|your account manager)(?: (?:from|in|at|on|of)(?: [\w'-]+){{1,5}}?| "
-    rf"members?|"
-    r" who(?: [\w'-]+){1,4})?) "
-    r"(?P<aux>will|shall|is|are|can|could|may|might|would|cannot)(?P<not> not)?(?: going to| about to)?"
-    r"(?: then| soon| shortly| now| also| personally| gladly| be able to| happily)*(?: be)? "
-    r"(?P<act>in touch|on (?:the|his|her|their|its) way|(?:right |back )?with you|reaching|contacting|in "
-    r"contact|calling|taking over|taking "
-    r"it from here|"
-    r"contact|"
-    r"reach out|get (?:back|in touch)|follow up|call|e-?mail|message|reply|respond|review|look|take|assist|"
-    r"help|join(?:ing)?|investigate|pick|handle|phone|ring|write|text|visit|give you|step in|going to)\b"
-)
-
-TALKS = re.compile(
-    r"\b(?P<verb>(?P<asks>contact(?:ing|ed)?|reach(?:ing|ed)? out to|reach(?:ing|ed)?|"
-    r"g[eo]t(?:ting)? (?:back )?(?:in|into) (?:touch|contact) with|g[eo]t(?:ting)? (?:a )?hold of|"
-    r"ask(?:ing|ed)?(?: for)?|(?:get(?! (?:support|help)\b)|have(?! \w+ed\b)|find|hire|hiring|see|seeing|"
-    r"visit|"
-    r"visiting|involve|notify|inform))|"
-    r"call(?:ing|ed)?|ring(?:ing)?|phon(?:e|ing|ed)|dial(?:ing)?|e-?mail(?:ing|ed)?|messag(?:e|ing|ed)|"
-    r"writ(?:e|ing)(?: to)?|wrote to|sp[eo]ak?(?:ing|e)?(?: directly)?(?: to| with)|"
-    r"talk(?:ing|ed)?(?: it over)?(?: directly)?(?: to| with)|"
-    r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|follow(?:ing)? up with|"
-    rf"(?:drop|give|send)(?=(?: [\w'-]+){{1,5}}? a (?:line|call|ring|message)\b)|"
-    r"turn(?:ing)? to|"
-    r"(?:go|head|walk|drop|stop) (?:in|by|into|to)(?: to| at)?(?= (?:your|an?|any|the|one of our|our) "
-    r"(?:[\w'-]+ ){0,2}?(?:branch(?:es)?|station|offices?|desk|clinic|dealership|cent(?:er|re))\b)|"
-    r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:[\w'-]+ )?(?:help|advice|assistance) from|"
-    r"raise (?:it|this|that) with|file (?:a|your|the|this) (?:complaint|claim|report) with|"
-    r"(?P<told>(?:direct|address|take|bring) (?:this|that|it|your [\w'-]+|any [\w'-]+)(?: questions?| "
-    r"requests?)? to|"
-    r"tell|let(?! (?:me|us) ))|"
-    r"(?:submit|open|creat|rais|fil|log)(?:e|ing|ting|ging)? (?=(?:an? |the |your )?(?:[\w'-]+ )?"
-    r"(?:tickets?|support requests?|cases?)\b))"
-    rf"\b(?: directly| either| also)? ?(?P<whom>{WHOM}|(?:an? |the |your )?(?:[\w'-]+ )?(?:tickets?|support "
-    r"requests?|cases?)\b)"
-)
-
-REFUSALS = re.compile(
-    "|".join(
-        (
-            rf"\b(?:no|none of our|not any) (?:{_INNER} ){{0,3}}?(?:{_TAKERS})\b(?! (?:fees?|needed|"
-            rf"required))"
-            r"(?: from(?: [\w'-]+){1,4}?)? (?:is|are|was|were|can|will|available|free|around|on duty|"
-            r"online)\b",
-            r"\bnot (?:think|believe|see why)(?: that)? (?:an? |any )?(?:[\w'-]+ )?(?:transfer|escalation|"
-            r"human|person|"
-            r"hand-?over|specialist|agent|supervisor|manager)[^|,]{0,30}? (?:needed|necessary|required|"
-            r"warranted)\b",
-            rf"\b(?:{_TAKERS}) (?:[\w'-]+ ){{0,2}}?(?:is|are) (?:currently )?(?:not available|unavailable)\b",
-            r"\b(?:nobody|no one|no-one)(?: (?:else|here|from(?: [\w'-]+){1,4}?))? (?:is |are |will be |to )?"
-            r"(?:available|around|free|can|could|will|take)\b",
-            rf"\bthere (?:is|are) no (?:{_INNER} ){{0,2}}?(?:{_TAKERS})\b(?! (?:fees?|involved))",
-            r"\bno need (?:for|of) (?:an? )?(?:[\w'-]+ )?(?:human|person|agent|specialist|manager|supervisor|"
-            r"expert|engineer|technician|escalation|transfer|hand-?over)\b",
-            r"\b(?:human|live|phone) (?:[\w'-]+ )?(?:agents?|support|representatives?|chat|transfers?|help)\b"
-            r"(?: [\w'-]+){0,2}? (?:is|are) (?:currently |unfortunately )?(?:not|unavailable|closed|"
-            r"nothing)\b",
-            r"\b(?:i|we) (?:do not|cannot|am not able to|am unable to|are not able to|are unable to) "
-            r"(?:currently "
-            r"|actually )?(?:have|offer|provide|arrange|make|do|perform|initiate|request|see|process)"
-            r"(?: [\w'-]+){0,7}? (?:transfers? (?:to|by)|escalations?|hand-?overs?|hand-?offs?|live "
-            r"(?:agents?|"
-            r"chat|support|person)|human|to a (?:person|supervisor|manager))\b",
-            r"\b(?:transfers? to (?:an? )?(?:human|live|person|agents?|people|representative|supervisor|"
-            r"manager)"
-            r"[^|]{0,30}?|escalat(?:ions?|ing(?: this| it| further)?)|hand-?overs? to (?:an? )?"
-            r"(?:human|person|agent|colleague)[^|]{0,20}?|(?:transferr|hand|connect|putt)ing you[^|]{0,40}?)"
-            r" (?:is|are|would|will)(?: be)? (?:\w+ )?(?:not|unavailable|impossible)\b",
-            rf"\b(?:talk|speak|chatt|gett|reach)ing (?:to |with |through to )?{PERSON} (?:is|are) (?:not|"
-            rf"impossible)"
-            r"\b",
-            r"\bnot (?:need|have|going) to (?:be )?(?:escalate|transfer)\w*",
-            r"\b(?:do|does) not (?:require|warrant|need|call for|qualify for|meet)(?: [\w'-]+){0,3}? "
-            r"(?:escalation|transfer|human|person|hand-?over|specialist|agent|supervisor|manager)\b"
-            r"(?! (?:of|from|fee))",
-            rf"\byou (?:cannot|are not able to|are unable to) (?:reach|speak (?:to|with)|talk to|contact|"
-            rf"get) "
-            rf"{PERSON}",
-            rf"\b(?:not|never) (?:be )?(?:possible|available|able|allowed)[^|]{{0,20}}? to (?:speak|talk) "
-            rf"(?:to|with) "
-            rf"{PERSON}",
-            r"\b(?:transfer|escalation|hand-?over) (?:would|will|does|could) not (?:help|change|make|solve|"
-            r"be|speed)\b",
-            r"\bnot (?:able to )?(?:let|allow) you (?:speak|talk)",
-            rf"\b(?:i|we)(?: \w+)? do not (?:currently |presently |actually )?have (?:an?|any) "
-            rf"(?:{_INNER} ){{0,2}}?(?:{_TAKERS})\b",
-            r"\b(?:transfer|escalation|hand-?over|hand-?off)s? (?:to (?:[\w'-]+ ){1,4}?)?(?:is|are) "
-            r"(?:\w+ )?not (?:possible|available|an option|allowed|permitted|offered|supported)"
-            r"(?= *$| *[|,]| for (?:this|that|these|such|your)(?: \w+ of)? "
-            r"(?:request|issue|question|case|kind|type))",
-            r"\b(?:nobody|no one|no-one) (?:that |who |whom )?(?:i|we) (?:can|could)\b",
-            r"\b(?:i|we) do not (?:currently )?(?:have|offer|provide) (?:an? |any )?"
-            r"(?:phone|telephone|live|voice) (?:lines?|numbers?|support|chats?|calls?|help|service)\b",
-            r"\b(?:i|we) do not have (?:anyone|anybody|(?:an?|any) (?:human|live|real) [\w'-]+)\b",
-        )
+INFORMED = Phrases(
+    (
+        r"\b",
+        OneOf(
+            f"(?:{DETERMINED})", r"your (?:[\w'-]+ ){0,2}?(?:manager|advisor|adviser|agent)", name="subject"
+        ),
+        r" (?P<aux>has|have|is|are|was|were|will|can|could) (?:already |now |just )?(?:be |been |being )?"
+        r"(?:notified|informed|alerted|assigned|briefed)\b",
     )
+)
+THEY_HELP = Phrases(
+    (
+        r"\b",
+        OneOf(
+            (
+                OneOf(DETERMINED, "your account manager"),
+                r"(?: (?:from|in|at|on|of)(?: [\w'-]+){1,5}?| members?| who(?: [\w'-]+){1,4})?",
+            ),
+            name="subject",
+        ),
+        r" (?P<aux>will|shall|is|are|can|could|may|might|would|cannot)(?P<not> not)?(?: going to| about to)?"
+        r"(?: then| soon| shortly| now| also| personally| gladly| be able to| happily)*(?: be)? "
+        r"(?P<act>in touch|on (?:the|his|her|their|its) way|(?:right |back )?with you|reaching|contacting|in "
+        r"contact|calling|taking over|taking it from here|contact|"
+        r"reach out|get (?:back|in touch)|follow up|call|e-?mail|message|reply|respond|review|look|take|"
+        r"assist|help|join(?:ing)?|investigate|pick|handle|phone|ring|write|text|visit|give you|step in|"
+        r"going to)\b",
+    )
+)
+
+TALKS = Phrases(
+    (
+        r"\b(?P<verb>(?P<asks>contact(?:ing|ed)?|reach(?:ing|ed)? out to|reach(?:ing|ed)?|"
+        r"g[eo]t(?:ting)? (?:back )?(?:in|into) (?:touch|contact) with|g[eo]t(?:ting)? (?:a )?hold of|"
+        r"ask(?:ing|ed)?(?: for)?|(?:get(?! (?:support|help)\b)|have(?! \w+ed\b)|find|hire|hiring|see|seeing|"
+        r"visit|"
+        r"visiting|involve|notify|inform))|"
+        r"call(?:ing|ed)?|ring(?:ing)?|phon(?:e|ing|ed)|dial(?:ing)?|e-?mail(?:ing|ed)?|messag(?:e|ing|ed)|"
+        r"writ(?:e|ing)(?: to)?|wrote to|sp[eo]ak?(?:ing|e)?(?: directly)?(?: to| with)|"
+        r"talk(?:ing|ed)?(?: it over)?(?: directly)?(?: to| with)|"
+        r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|"
+        r"follow(?:ing)? up with|"
+        r"(?:drop|give|send)(?=(?: [\w'-]+){1,5}? a (?:line|call|ring|message)\b)|"
+        r"turn(?:ing)? to|"
+        r"(?:go|head|walk|drop|stop) (?:in|by|into|to)(?: to| at)?(?= (?:your|an?|any|the|one of our|our) "
+        r"(?:[\w'-]+ ){0,2}?(?:branch(?:es)?|station|offices?|desk|clinic|dealership|cent(?:er|re))\b)|"
+        r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:[\w'-]+ )?(?:help|advice|assistance) from|"
+        r"raise (?:it|this|that) with|file (?:a|your|the|this) (?:complaint|claim|report) with|"
+        r"(?P<told>(?:direct|address|take|bring) (?:this|that|it|your [\w'-]+|any [\w'-]+)(?: questions?| "
+        r"requests?)? to|"
+        r"tell|let(?! (?:me|us) ))|"
+        r"(?:submit|open|creat|rais|fil|log)(?:e|ing|ting|ging)? (?=(?:an? |the |your )?(?:[\w'-]+ )?"
+        r"(?:tickets?|support requests?|cases?)\b))",
+        r"\b(?: directly| either| also)? ?",
+        OneOf(
+            WHOM,
+            r"(?:an? |the |your )?(?:[\w'-]+ )?(?:tickets?|support requests?|cases?)\b",
+            name="whom",
+        ),
+    )
+)
+
+REFUSALS = Phrases(
+    rf"\b(?:no|none of our|not any) (?:{_INNER} ){{0,3}}?(?:{_TAKERS})\b(?! (?:fees?|needed|"
+    rf"required))"
+    r"(?: from(?: [\w'-]+){1,4}?)? (?:is|are|was|were|can|will|available|free|around|on duty|"
+    r"online)\b",
+    r"\bnot (?:think|believe|see why)(?: that)? (?:an? |any )?(?:[\w'-]+ )?(?:transfer|escalation|"
+    r"human|person|"
+    r"hand-?over|specialist|agent|supervisor|manager)[^|,]{0,30}? (?:needed|necessary|required|"
+    r"warranted)\b",
+    rf"\b(?:{_TAKERS}) (?:[\w'-]+ ){{0,2}}?(?:is|are) (?:currently )?(?:not available|unavailable)\b",
+    r"\b(?:nobody|no one|no-one)(?: (?:else|here|from(?: [\w'-]+){1,4}?))? (?:is |are |will be |to )?"
+    r"(?:available|around|free|can|could|will|take)\b",
+    rf"\bthere (?:is|are) no (?:{_INNER} ){{0,2}}?(?:{_TAKERS})\b(?! (?:fees?|involved))",
+    r"\bno need (?:for|of) (?:an? )?(?:[\w'-]+ )?(?:human|person|agent|specialist|manager|supervisor|"
+    r"expert|engineer|technician|escalation|transfer|hand-?over)\b",
+    r"\b(?:human|live|phone) (?:[\w'-]+ )?(?:agents?|support|representatives?|chat|transfers?|help)\b"
+    r"(?: [\w'-]+){0,2}? (?:is|are) (?:currently |unfortunately )?(?:not|unavailable|closed|"
+    r"nothing)\b",
+    r"\b(?:i|we) (?:do not|cannot|am not able to|am unable to|are not able to|are unable to) "
+    r"(?:currently "
+    r"|actually )?(?:have|offer|provide|arrange|make|do|perform|initiate|request|see|process)"
+    r"(?: [\w'-]+){0,7}? (?:transfers? (?:to|by)|escalations?|hand-?overs?|hand-?offs?|live "
+    r"(?:agents?|"
+    r"chat|support|person)|human|to a (?:person|supervisor|manager))\b",
+    r"\b(?:transfers? to (?:an? )?(?:human|live|person|agents?|people|representative|supervisor|"
+    r"manager)"
+    r"[^|]{0,30}?|escalat(?:ions?|ing(?: this| it| further)?)|hand-?overs? to (?:an? )?"
+    r"(?:human|person|agent|colleague)[^|]{0,20}?|(?:transferr|hand|connect|putt)ing you[^|]{0,40}?)"
+    r" (?:is|are|would|will)(?: be)? (?:\w+ )?(?:not|unavailable|impossible)\b",
+    (
+        r"\b(?:talk|speak|chatt|gett|reach)ing (?:to |with |through to )?",
+        PERSON,
+        r" (?:is|are) (?:not|impossible)\b",
+    ),
+    r"\bnot (?:need|have|going) to (?:be )?(?:escalate|transfer)\w*",
+    r"\b(?:do|does) not (?:require|warrant|need|call for|qualify for|meet)(?: [\w'-]+){0,3}? "
+    r"(?:escalation|transfer|human|person|hand-?over|specialist|agent|supervisor|manager)\b"
+    r"(?! (?:of|from|fee))",
+    (
+        r"\byou (?:cannot|are not able to|are unable to) "
+        r"(?:reach|speak (?:to|with)|talk to|contact|get) ",
+        PERSON,
+    ),
+    (
+        r"\b(?:not|never) (?:be )?(?:possible|available|able|allowed)[^|]{0,20}? "
+        r"to (?:speak|talk) (?:to|with) ",
+        PERSON,
+    ),
+    r"\b(?:transfer|escalation|hand-?over) (?:would|will|does|could) not (?:help|change|make|solve|"
+    r"be|speed)\b",
+    r"\bnot (?:able to )?(?:let|allow) you (?:speak|talk)",
+    rf"\b(?:i|we)(?: \w+)? do not (?:currently |presently |actually )?have (?:an?|any) "
+    rf"(?:{_INNER} ){{0,2}}?(?:{_TAKERS})\b",
+    r"\b(?:transfer|escalation|hand-?over|hand-?off)s? (?:to (?:[\w'-]+ ){1,4}?)?(?:is|are) "
+    r"(?:\w+ )?not (?:possible|available|an option|allowed|permitted|offered|supported)"
+    r"(?= *$| *[|,]| for (?:this|that|these|such|your)(?: \w+ of)? "
+    r"(?:request|issue|question|case|kind|type))",
+    r"\b(?:nobody|no one|no-one) (?:that |who |whom )?(?:i|we) (?:can|could)\b",
+    r"\b(?:i|we) do not (?:currently )?(?:have|offer|provide) (?:an? |any )?"
+    r"(?:phone|telephone|live|voice) (?:lines?|numbers?|support|chats?|calls?|help|service)\b",
+    r"\b(?:i|we) do not have (?:anyone|anybody|(?:an?|any) (?:human|live|real) [\w'-]+)\b",
 )
 
 # --- how it is meant -----------------------------------------------------------------------------------
@@ -382,18 +442,27 @@ ABILITY = re.compile(
     r" to|offer to|like me to|want me to|prefer (?:to|that i)|to have me|wish me to)\b"
 )
 
-ADVICE = re.compile(
-    rf"\bbest (?:discussed|raised|handled|answered|addressed) (?:with|by) {WHOM}|"
-    rf"\b{WHOM} (?:is|are|would be|will be) (?:the )?(?:best|right|better) (?:person|people|place|ones?|"
-    rf"contact)\b|"
-    rf"\b(?:call|word|visit|e-?mail|chat|talk) (?:to|with) {WHOM} (?:should|would|will|may|might|could|can) "
-    r"(?:help|clear|solve|sort|settle|resolve|be)\b"
+ADVICE = Phrases(
+    (r"\bbest (?:discussed|raised|handled|answered|addressed) (?:with|by) ", WHOM),
+    (
+        r"\b",
+        WHOM,
+        r" (?:is|are|would be|will be) (?:the )?(?:best|right|better) "
+        r"(?:person|people|place|ones?|contact)\b",
+    ),
+    (
+        r"\b(?:call|word|visit|e-?mail|chat|talk) (?:to|with) ",
+        WHOM,
+        r" (?:should|would|will|may|might|could|can) (?:help|clear|solve|sort|settle|resolve|be)\b",
+    ),
 )
 
-OFFERED = re.compile(
+OFFERED = Phrases(
     rf"\b(?:would|do|(?:are you )?(?:sure|certain)(?: that)?) you (?:would )?(?:still |rather |really )?"
-    rf"(?:like|prefer|want|need) (?:an? |our |the )?(?:real |live |"
-    rf"human )*"
-    rf"(?:{_TAKERS}|person)\b(?! (?:fees?|roles?))|"
-    rf"\bif you would (?:feel|be) (?:more comfortable|happier) (?:with|talking to|speaking to) {PERSON}"
+    rf"(?:like|prefer|want|need) (?:an? |our |the )?(?:real |live |human )*"
+    rf"(?:{_TAKERS}|person)\b(?! (?:fees?|roles?))",
+    (
+        r"\bif you would (?:feel|be) (?:more comfortable|happier) (?:with|talking to|speaking to) ",
+        PERSON,
+    ),
 )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
+from importlib.util import find_spec
 from typing import Any
 
 from harness.embedding import files
@@ -55,9 +56,8 @@ class TokenModel:
     """
 
     def __init__(self, folder: Traversable, tokenizer: Any) -> None:
-        content, digest = files.checked(folder, "model.onnx")
-        self.name = f"grounding/{digest[:16]}"
-        self._session = files.session(content)
+        self._session, digest = files.session(folder, "model.onnx")
+        self.name = _name(digest)
         self._reader = Reader(tokenizer)
         self.risks = lru_cache(maxsize=32)(self._risks)
         """The tokens of an answer with their risks, in order: ``risks(question, context, answer)``."""
@@ -103,6 +103,26 @@ def loaded() -> TokenModel | None:
             "answers are compared with documents by words alone: %s; install the package again", problem
         )
         return None
+
+
+@cache
+def named() -> str | None:
+    """The name of the model of this package, not loaded for that; None where parts of it are missing.
+
+    An answer without a claim needs no more of it, and loading takes longer than everything else that is done
+    with such an answer.
+    """
+    files_there = all(_folder().joinpath(name).is_file() for name in ("model.onnx", "checksums.json"))
+    if not files_there or any(find_spec(name) is None for name in ("onnxruntime", "tokenizers")):
+        return None
+    try:
+        return _name(files.expected(_folder(), "model.onnx"))
+    except ValueError:
+        return None
+
+
+def _name(digest: str) -> str:
+    return f"grounding/{digest[:16]}"
 
 
 def fingerprint() -> str:

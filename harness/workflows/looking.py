@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harness.compare.gate import judged
-from harness.compare.sequential import Look, Looks
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.plan import Plan
 from harness.results import TrialResult
 from harness.runner.events import Event, TrialFinished
 from harness.runner.executors.local import Stop
+
+if TYPE_CHECKING:
+    from harness.compare.sequential import Look, Looks
 
 Cases = set[tuple[str, str]]
 """Conversations, by suite and id."""
@@ -40,10 +41,11 @@ def watching(
         ended: Those that ended before.
         stop: Set when a look decides, which may be at once.
     """
-    looks = Looks.kept(settings)
-    if looks is None:
+    if not settings.get(LOOKS):
         return []
-    watch = Watch(looks, plan, stop, lambda look: None)
+    from harness.compare.sequential import Looks
+
+    watch = Watch(Looks(**settings[LOOKS]), plan, stop, lambda look: None)
     for result in ended:
         watch.take(result)
     return [watch]
@@ -72,6 +74,8 @@ class Watch:
 
     def take(self, result: TrialResult) -> None:
         """Count a trial that ended, now or before the run was interrupted."""
+        from harness.compare.gate import judged
+
         self._left[result.repeat] -= 1
         if not result.quarantined:
             self._trials.append(judged(result, self._side(result)).trial)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +53,26 @@ def test_help_and_version_load_no_heavy_library(arguments: list[str]) -> None:
 def test_an_offline_run_does_not_load_the_openai_client() -> None:
     code = "from harness.targets.making import TargetOptions, make_target; make_target(TargetOptions())"
     assert "openai" not in _loaded_by(code)
+
+
+def test_a_run_without_documents_loads_no_model_no_prices_and_nothing_of_comparisons(tmp_path: Path) -> None:
+    (tmp_path / "bot.yaml").write_text("name: Bot\nmodel: scripted\n")
+    (tmp_path / "models.yaml").write_text("models: [{match: '*', scripted: [Yes.]}]\n")
+    (tmp_path / "suite.yaml").write_text(
+        "suite: s\nassistant: bot.yaml\n"
+        "conversations: [{id: a, turns: [{user: Hi, expect: {answer: {mentions: [yes]}}}]}]\n"
+    )
+    words = ["harness", "run", "suite.yaml", "--models", "models.yaml"]
+    there = f"import os; os.chdir({str(tmp_path)!r})"
+    loaded = _modules_loaded_by(f"{there}; sys.argv = {words!r}; import harness.cli; harness.cli.main()")
+    assert "harness.store.store" in loaded
+    assert not {name.partition(".")[0] for name in loaded} & {
+        "numpy",
+        "onnxruntime",
+        "tokenizers",
+        "genai_prices",
+    }
+    assert not loaded & {"harness.compare.gate", "harness.scorers.grounding", "harness.scorers.escalation"}
 
 
 def test_a_job_loads_without_the_other_jobs() -> None:

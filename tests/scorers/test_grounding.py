@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import ScorerError
-from harness.scorers import lexical
+from harness.scorers import lexical, token_model
 from harness.scorers.claims import sorted_out
 from harness.scorers.condensing import LONGEST_READ, condensed
 from harness.scorers.evidence import Evidence, Passage
@@ -153,6 +153,14 @@ def test_claims_without_any_search_are_unsupported(talk: Any) -> None:
 def test_an_answer_without_claims_has_no_value(talk: Any, answer: str, reason: str) -> None:
     score = talk.one([talk.turn(answer, talk.search(talk.WARRANTY))], {"grounded": True})
     assert (score.value, score.passed, score.reason) == (None, None, reason)
+
+
+def test_the_model_is_named_but_not_loaded_for_an_answer_without_claims(
+    talk: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(token_model, "default", lambda: pytest.fail("the model was loaded"))
+    score = talk.one([talk.turn("Hello! How can I help?", talk.search(talk.WARRANTY))], {"grounded": True})
+    assert score.evidence["model"] == token_model.named() is not None
 
 
 def test_results_without_text_are_no_evidence_for_or_against(talk: Any) -> None:

@@ -104,3 +104,24 @@ def test_a_missing_or_damaged_model_is_one_warning_and_not_the_end(
         assert grounding.score_answers(["q"], [CONTEXT], [ANSWER])[0] < 1
     finally:
         token_model.loaded.cache_clear()
+
+
+def test_the_name_of_the_model_is_known_before_it_is_loaded(model: token_model.TokenModel) -> None:
+    assert token_model.named() == model.name
+
+
+@pytest.mark.parametrize("missing", ["model.onnx", "checksums.json"])
+def test_a_model_that_is_not_there_has_no_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    for name in {"checksums.json", "model.onnx"} - {missing}:
+        shutil.copy(FOLDER / name, tmp_path)
+    monkeypatch.setattr(token_model, "_folder", lambda: tmp_path)
+    assert token_model.named.__wrapped__() is None
+
+
+def test_checksums_that_are_torn_name_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copy(FOLDER / "model.onnx", tmp_path)
+    (tmp_path / "checksums.json").write_text("{")
+    monkeypatch.setattr(token_model, "_folder", lambda: tmp_path)
+    assert token_model.named.__wrapped__() is None

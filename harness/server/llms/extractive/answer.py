@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.server.llms.extractive import schema
+from harness.server.llms.extractive.escalations import Escalation
 from harness.server.llms.extractive.evidence import Evidence
 from harness.server.llms.extractive.passages import Unit
-from harness.server.llms.extractive.policy import Escalation, Policy
+from harness.server.llms.extractive.policy import Policy
 from harness.server.llms.interface import SearchHit
 from harness.text import fold
 

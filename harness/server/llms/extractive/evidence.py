@@ -8,13 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from harness.server.llms.extractive.lexicon import (
-    CUE_EVIDENCE,
-    TROUBLE,
-    alike,
-    common_stems,
-    synonyms,
-)
+from harness.server.llms.extractive.lexicon import CUE_EVIDENCE, TROUBLE, alike, common_stems, synonyms
 from harness.server.llms.extractive.nearness import MOST_COMPARED, nearness
 from harness.server.llms.extractive.passages import Unit, units_of
 from harness.server.llms.extractive.question import (

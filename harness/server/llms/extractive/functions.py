@@ -8,11 +8,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from harness.server.llms.extractive.arguments import Filled, Parameter, codes_in, fill, is_free_text
+from harness.server.llms.extractive.arguments import Filled, fill
 from harness.server.llms.extractive.handover import is_informational
 from harness.server.llms.extractive.lexicon import alike, in_usual_words, synonyms
+from harness.server.llms.extractive.parameters import Parameter
 from harness.server.llms.extractive.schema import Context, plain, value_for
-from harness.text import content_stems, fold, sentences, stem
+from harness.server.llms.extractive.strings import codes_in, is_free_text
+from harness.text import content_stems, fold, late, sentences, stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +62,12 @@ _READING = frozenset(
 )
 #: What can only be looked up: ``order_status``, ``account_balance``.
 _READ_THINGS = frozenset("status state balance availability history forecast".split())
-_HANDS_OVER_BY_NAME = re.compile(
+_HANDS_OVER_BY_NAME = late(
     r"\b(?:tickets?|escalat\w*|hand ?over|handoff|hand off|callback|incident|human|agent|complaint|"
     r"notify (?:team|staff|desk|human|support)|contact (?:team|staff|human|support))\b|\bsupport "
     r"(?:case|request)\b|\bcase\b"
 )
-_HANDS_OVER_BY_TEXT = re.compile(
+_HANDS_OVER_BY_TEXT = late(
     r"\b(?:support ticket|ticket for|escalat\w*|hand(?:s|ing)? (?:\w+ ){0,3}?over|human (?:agent|"
     r"support|colleague)|to a (?:human|person|colleague|librarian|nurse|specialist)|(?:notify|"
     r"alert|inform)\w* (?:a |an |the |our )?(?:\w+ )?(?:team|staff|desk|colleague|human|librarian|"
@@ -128,7 +130,7 @@ def _with_stand_ins(found: Any, stand_in: Any) -> Any:
 # --- choosing -------------------------------------------------------------------------------------
 
 
-_WISH = re.compile(
+_WISH = late(
     r"^(?:please |kindly |also |then |and |so |ok(?:ay)?,? |yes,? |hi,? |hello,? |thanks,? "
     r")*(?:can you|could you|would you|will you|i want(?: you)? to|i'd like(?: you)? to|i would "
     r"like(?: you)? to|"
@@ -137,8 +139,8 @@ _WISH = re.compile(
     r"please|"
     r"i'd love to|i have to|is it possible to)\b"
 )
-_REFUSAL = re.compile(r"\b(?:do not|don't|dont|never|no need to|not yet|without|rather not|shouldn't)\b")
-_CLAUSES = re.compile(
+_REFUSAL = late(r"\b(?:do not|don't|dont|never|no need to|not yet|without|rather not|shouldn't)\b")
+_CLAUSES = late(
     r"(?<=[.!?\n])\s+|;\s*|,?\s+(?:and|then|also)\s+(?:also\s+|then\s+|please\s+)?(?=[a-z]+\s+(?:a|"
     r"an|the|my|our|me|for|it|order|room|ticket|number|#)\b)"
 )
@@ -310,7 +312,7 @@ def _same_act(verb: str) -> frozenset[str]:
 # --- outputs in words -----------------------------------------------------------------------------
 
 
-_FAILED = re.compile(
+_FAILED = late(
     r"\b(?:error|failed|failure|exception|unavailable|is down|timed out|timeout|not found|denied|"
     r"invalid|could not|cannot|unable)\b",
     re.IGNORECASE,

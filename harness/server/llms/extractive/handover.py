@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+from harness.server.llms.extractive.escalations import Condition, Escalation
 from harness.server.llms.extractive.lexicon import (
     KINDS,
     NOT_SOLVED,
@@ -18,7 +19,7 @@ from harness.server.llms.extractive.lexicon import (
     in_usual_words,
     synonyms,
 )
-from harness.server.llms.extractive.policy import Condition, Escalation, Policy
+from harness.server.llms.extractive.policy import Policy
 from harness.server.llms.extractive.talk import Talk, Turn
 from harness.text import content_stems, fold
 

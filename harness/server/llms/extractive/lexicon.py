@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from functools import lru_cache
 
-from harness.text import content_stems, fold, stem
+from harness.text import content_stems, fold, late, stem
 
 #: Groups of words that mean about the same, parted by semicolons.
 _SYNONYMS = """
@@ -161,22 +161,22 @@ _CUE_PATTERNS = {
     r"\bmeaning of\b|"
     r"\bdefine\b",
 }
-CUES = {name: re.compile(pattern) for name, pattern in _CUE_PATTERNS.items()}
+CUES = {name: late(pattern) for name, pattern in _CUE_PATTERNS.items()}
 
-DURATION = re.compile(
+DURATION = late(
     r"\b(?:\d[\d.,]*|one|two|three|four|five|six|seven|eight|nine|ten|twelve|a|an|every|each|per)[ -]"
     r"(?:[a-z]+ )?(?:second|minute|hour|day|week|month|year|night|business day|working day)s?\b|"
     r"\b(?:daily|weekly|"
     r"monthly|yearly|annually|immediately|at once|instantly|real[- ]time|forever|permanently|24/7)\b",
     re.IGNORECASE,
 )
-MONEY = re.compile(
+MONEY = late(
     r"[$€£¥]\s?\d|\b\d[\d.,]*\s?(?:usd|eur|gbp|chf|dollars?|euros?|pounds?|cents?|pence|francs?|p|ct|%|"
     r"percent|per cent|[$€£])"
     r"|\b(?:usd|eur|gbp|chf)\s?\d|\bfree\b|\bno (?:charge|cost|fee)\b|\bwithout charge\b|\bgratis\b",
     re.IGNORECASE,
 )
-DATE = re.compile(
+DATE = late(
     r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:january|february|march|april|may|june|"
     r"july|august|"
     r"september|october|november|december)\b|\b\d{1,2}(?::\d\d)?\s?(?:am|pm|a\.m|p\.m|o'clock)\b|"
@@ -189,31 +189,29 @@ DATE = re.compile(
     r"\b(?:until|once|as soon as) (?:the|its|your|it|they|you)\b",
     re.IGNORECASE,
 )
-NUMBER = re.compile(
+NUMBER = late(
     r"(?<![\w-])\d|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|twenty|fifty|hundred|"
     r"thousand|unlimited|"
     r"no limit|none|any number|several)\b",
     re.IGNORECASE,
 )
-PLACE = re.compile(
+PLACE = late(
     r"\b(?:in|at|on|under|next to|behind|from|to|near|inside|through)\s+(?:the\s+)?[A-Z*\"“]|"
     r"\bhttps?://|\bwww\.|\b"
     r"(?:street|avenue|road|floor|building|desk|page|menu|tab|section|room)\b|>|→"
 )
-CHOICE = re.compile(
-    r"[\w-]+, (?:[\w -]{1,25}, )*[\w -]{1,25},? (?:and|or) [\w-]+|: [\w-]+(?: or | and |, )[\w-]+"
-)
-_PHONE = re.compile(r"\d{2,}[\d ()/-]*\d{2,}")
-_WHO = re.compile(
+CHOICE = late(r"[\w-]+, (?:[\w -]{1,25}, )*[\w -]{1,25},? (?:and|or) [\w-]+|: [\w-]+(?: or | and |, )[\w-]+")
+_PHONE = late(r"\d{2,}[\d ()/-]*\d{2,}")
+_WHO = late(
     r"\b(?:only|visible to|by (?:an |a |the )?[A-Z]|(?:the |an |every )?[A-Z][a-z]+s? (?:or (?:an |"
     r"a )?[A-Z][a-z]+s? )?"
     r"(?:can|may|must))\b"
 )
-_ADDRESS = re.compile(r"@")
-_MOST = re.compile(
+_ADDRESS = late(r"@")
+_MOST = late(
     r"\b(?:up to|at most|no more than|maximum|limited to|as many as|exceeds?|not more than|largest)\b"
 )
-_DAY = re.compile(
+_DAY = late(
     r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)days?\b|\b(?:daily|weekdays?|weekends?)\b", re.IGNORECASE
 )
 CUE_EVIDENCE = {
@@ -231,7 +229,7 @@ CUE_EVIDENCE = {
 }
 
 #: Signs that somebody reports that something is wrong.
-TROUBLE = re.compile(
+TROUBLE = late(
     r"\b(?:crash\w*|error\w*|broken|broke|fail(?:s|ed|ing|ure)?|fr[eo]ez\w*|leak\w*|smell\w*|"
     r"cracked|burst|flood\w*|faulty|defective|damaged|torn|ripped|dirty|frozen|hang(?:s|ing)|"
     r"stuck|bugs?|buggy|"
@@ -264,7 +262,7 @@ TROUBLE = re.compile(
     r")?(?:problem|trouble|issue)s?)\b"
 )
 #: Signs that the known remedies have been tried.
-TRIED = re.compile(
+TRIED = late(
     r"\b(?:(?:already|have|had|'ve|i|we) (?:already |also |even |just )?(?:tried|followed|did|done|"
     r"repeated|reinstalled|"
     r"restarted|rebooted|gone through|went through)|tried (?:all|every\w*|that|this|those|these|it|"
@@ -289,9 +287,7 @@ TRIED = re.compile(
     r"(?:third|second|fourth|fifth|tenth) time|over and over|again and again|still (?:does|is|do|"
     r"has)\w*n['o]t)\b"
 )
-SAME_AGAIN = re.compile(
-    r"\b(?:still|again|same|either|neither|no luck|nope|didn't|did not|doesn't|does not|not)\b"
-)
+SAME_AGAIN = late(r"\b(?:still|again|same|either|neither|no luck|nope|didn't|did not|doesn't|does not|not)\b")
 
 #: What a condition of the instructions may be about, and how users put it.
 _KINDS = {
@@ -444,22 +440,20 @@ _KINDS = {
         r"not my (?:fault|charge)|unfair)\b",
     ),
 }
-KINDS = {name: (re.compile(condition), re.compile(said)) for name, (condition, said) in _KINDS.items()}
+KINDS = {name: (late(condition), late(said)) for name, (condition, said) in _KINDS.items()}
 SEVERE_KINDS = ("data_loss", "security", "outage", "emergency")
 
 #: Signs that a problem is over.
-SOLVED = re.compile(
+SOLVED = late(
     r"\b(?:that|it|this|which|everything|the \w+|steps?) (?:\w+ )?(?:helped|worked|works|solved|"
     r"fixed|did the trick)\b|"
     r"\b(?:works?|working|runs?|running) (?:again|now|fine|perfectly|well)\b|\b(?:problem|"
     r"issue)(?: is| has been)? "
     r"(?:solved|fixed|gone|resolved)\b|\b(?:is|it's|all) (?:solved|fixed|resolved)\b"
 )
-NOT_SOLVED = re.compile(
-    r"n't\b|\b(?:not|never|still|but|however|stopped|no longer|nothing|none|again and again)\b"
-)
+NOT_SOLVED = late(r"n't\b|\b(?:not|never|still|but|however|stopped|no longer|nothing|none|again and again)\b")
 #: Requests that no support assistant is there for, unless its instructions name the thing.
-OFF_TOPIC = re.compile(
+OFF_TOPIC = late(
     r"\b(?:(?:write|tell|compose|make|sing|create|give|recite)(?: \w+){0,4}? (?P<art>poem|jokes?|speech|"
     r"lyrics|blog post|"
     r"story|stories|song|essay|haiku|"
@@ -479,7 +473,7 @@ OFF_TOPIC = re.compile(
     r"algorithm|web scraper|game|sql query)|who (?:won|directed|painted|invented|wrote) (?P<trivia>\w+))\b"
 )
 #: Attempts to make the assistant forget its instructions or show them.
-INJECTION = re.compile(
+INJECTION = late(
     r"\b(?:ignore|disregard|forget|override|bypass|drop)\b[^.?!\n]{0,40}\b(?:instruction|prompt|"
     r"rule|guideline|direction|"
     r"restriction|polic)\w*|\b(?:reveal|show|print|repeat|output|display|tell|give|share|expose|"
@@ -497,7 +491,7 @@ INJECTION = re.compile(
 
 #: Sayings of several words, each with one usual word for it.
 _PHRASES = tuple(
-    (re.compile(rf"\b(?:{pattern})\b", re.IGNORECASE), usual)
+    (late(rf"\b(?:{pattern})\b", re.IGNORECASE), usual)
     for pattern, usual in {
         r"book (?=an? )": "reserve ",
         r"money back": "refund",
@@ -584,7 +578,7 @@ def synonyms(term: str) -> frozenset[str]:
     return _synonym_table().get(term, frozenset())
 
 
-_OFF = re.compile(
+_OFF = late(
     r"(?:%|percent|per cent|half|euros?|dollars?|pounds?) (?:off|less)\b|\bhalf (?:the )?price\b", re.I
 )
 

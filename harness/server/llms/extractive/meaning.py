@@ -6,8 +6,10 @@ import re
 from collections.abc import Sequence
 
 from harness.embedding import encoder
-from harness.server.llms.extractive.arguments import Parameter, fill, is_free_text
+from harness.server.llms.extractive.arguments import fill
 from harness.server.llms.extractive.functions import Call, Function, is_acting
+from harness.server.llms.extractive.parameters import Parameter
+from harness.server.llms.extractive.strings import is_free_text
 
 _PIECES = re.compile(r"(?<=[.!?;])\s+|,\s+|\s+(?:and|or|then)\s+")
 # Messages and functions of unlike subjects measure up to 0.2, those that mean the same mostly 0.33 to 0.65.

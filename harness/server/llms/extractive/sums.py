@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from harness.server.llms.extractive.arguments import dates_in
-from harness.text import fold
+from harness.server.llms.extractive.strings import dates_in
+from harness.text import fold, late
 
 _NUMBER = r"-?\d[\d,]*(?:\.\d+)?"
 _MOST_DIGITS = 15
@@ -49,7 +49,7 @@ def _days(text: str) -> str | None:
 
 
 _SIDE = r"[-+*/^().\d\sa-z]{1,80}?"
-_EQUATION = re.compile(
+_EQUATION = late(
     rf"(?<![\w.])((?:[-(]?\s*\d[\d.]*\s*\*?\s*|[-(]\s*)?[a-z](?![a-z])[-+*/^().\d\sa-z]{{0,80}}|"
     rf"[-(\d]{_SIDE})=\s*([-+*/^().\d\sa-z]{{1,80}})"
 )
@@ -165,7 +165,7 @@ _OVER_LISTS = {
     r"greatest common divisor|gcd": "math.gcd",
     r"least common multiple|lcm": "math.lcm",
 }
-_LIST = re.compile(rf"(?<![\w-]){_NUMBER}(?:\s*(?:,\s*(?:and\s+)?|\band\b|;)\s*{_NUMBER})+")
+_LIST = late(rf"(?<![\w-]){_NUMBER}(?:\s*(?:,\s*(?:and\s+)?|\band\b|;)\s*{_NUMBER})+")
 
 
 def _over_list(text: str) -> str | None:
@@ -185,8 +185,8 @@ def _over_list(text: str) -> str | None:
     return None
 
 
-_OPERATION = re.compile(r"[-(]*\s*\d[\d,.]*[\s)]*(?:(?:\*\*|[-+*/^])[\s(]*-?\d[\d,.]*[\s)]*)+")
-_ASKING = re.compile(
+_OPERATION = late(r"[-(]*\s*\d[\d,.]*[\s)]*(?:(?:\*\*|[-+*/^])[\s(]*-?\d[\d,.]*[\s)]*)+")
+_ASKING = late(
     r"\b(?:what(?: is|'s|s)|how much (?:is|are)|calculate|compute|evaluate|work out|solve|"
     r"result of|value of)\b"
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness.server.llms.extractive.lexicon import generic_stems
 from harness.server.llms.extractive.policy import Policy
 from harness.server.llms.interface import ChatMessage, ModelRequest, SearchHit, ToolRequest
-from harness.text import content_stems, fold, sentences
+from harness.text import content_stems, fold, late, sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def _outcomes(messages: Sequence[ChatMessage]) -> Iterator[Outcome]:
 # --- follow-ups -----------------------------------------------------------------------------------
 
 
-_POINTS_BACK = re.compile(
+_POINTS_BACK = late(
     r"\b(?:its?|it's|those|these|this|they|them|their|(?:which|that|this|the|another|other) ones?|"
     r"ones?(?=\s*(?:[?.!]|$))|"
     r"the same|such|the (?:first|second|third|last|other|latter|former)(?: \w+)?|both)\b|"
@@ -113,15 +113,15 @@ _POINTS_BACK = re.compile(
     r"also|do|plan|option|step|limit|feature|link|code|time))|(?<!is )(?<!are )(?<!was "
     r")\bthere\b(?!'s| is| are| was| were)"
 )
-_EXPLETIVE = re.compile(
+_EXPLETIVE = late(
     r"\bis it (?:possible|true|ok|okay|allowed|correct|necessary|hard|easy|safe)\b|\bit is so\b"
 )
-_GOES_ON = re.compile(
+_GOES_ON = late(
     r"^(?:and|or|but|so|also|then|what about|how about|what if|what else|anything else|ok(?:ay)?,? "
     r"(?:and|so|but)|"
     r"only|even|which (?:one|ones|of)|how so|really|are you sure|i mean|i meant|for)\b"
 )
-_BARE_QUESTION = re.compile(r"^(?:why|how long|how much|how many|how often|when|where|who|since when)\b")
+_BARE_QUESTION = late(r"^(?:why|how long|how much|how many|how often|when|where|who|since when)\b")
 
 
 def is_follow_up(said: str) -> bool:
@@ -165,7 +165,7 @@ def topic_of_last_answer(talk: Talk) -> str:
     return ""
 
 
-_OPENING_CLAUSE = re.compile(
+_OPENING_CLAUSE = late(
     r"^((?:with|on|for|in|if|when|as|since|after|before|at|under|while)\b[^,?]{3,80}),\s+(?=(?:how|"
     r"what|when|where|who|which|why|can|"
     r"do|does|is|are|may|will)\b)",
@@ -201,12 +201,12 @@ def questions_in(said: str) -> list[str]:
     return asking[:3]
 
 
-_BETWEEN_QUESTIONS = re.compile(
+_BETWEEN_QUESTIONS = late(
     r"(?<=\?)\s+|(?:,|;)?\s+(?:and|also)\s+(?=(?:also )?(?:how|what|where|when|which|why|who|can i|"
     r"do i|is there|is it|are there|does)\b)",
     re.IGNORECASE,
 )
-_ASKS = re.compile(
+_ASKS = late(
     r"\?\s*$|^(?:and |also )?(?:how|what|where|when|which|why|who|can|do|is|are|does|could|may|"
     r"tell me|explain|will|would|should|has|have|did|which|i (?:want|need|would like) to know|i wonder)\b"
 )
@@ -216,27 +216,27 @@ _ASKS = re.compile(
 
 
 _FACTS = (
-    re.compile(
+    late(
         r"\b[Mm]y (?P<key>[a-z][a-z -]{1,30}?) (?:is|are|was|=|number is)\s?:? (?:called |named |the |"
         r"an? )?(?P<value>[^,;!?\n]{1,60}?)(?=[,;!?\n]|\.(?:\s|$)|$| and (?:I|my|the|it)\b| but\b)"
     ),
-    re.compile(
+    late(
         r"\b(?:I|[Ww]e)(?:'m|’m| am| are|'re|’re) (?:currently |now )?(?:on|using|with|subscribed to) "
         r"(?:the |a |an )?"
         r"(?P<value>[A-Z][\w-]*(?: [A-Z][\w-]*)?)(?: (?P<key>plan|tier|package|subscription|account|"
         r"version|card|membership))?"
     ),
-    re.compile(
+    late(
         r"\b(?:I|[Ww]e|[Oo]urs?)(?:'ve|’ve)? (?:have|has|got|use|bought|own|chose|is) (?:the |a |an "
         r")(?P<value>[A-Z][\w-]*(?: [A-Z][\w-]*)?) "
         r"(?P<key>[a-z]+)"
     ),
-    re.compile(
+    late(
         r"\b(?:on|with|in|using) (?:the |a )(?P<value>[A-Z][\w-]*) (?P<key>plan|tier|package|"
         r"subscription|edition)\b"
     ),
 )
-_MAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_MAIL = late(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
 def facts_of(talk: Talk) -> dict[str, str]:
@@ -297,10 +297,10 @@ def only_tells(said: str) -> bool:
     )
 
 
-_ASKS_BACK = re.compile(
+_ASKS_BACK = late(
     r"\b(?:what|which|who|do you (?:remember|know|recall)|can you (?:remember|repeat|recall))\b.*\b(?:my|i)\b"
 )
-_ASKED = re.compile(
+_ASKED = late(
     r"\bwhat (?:did|was) (?:i|my) (?:just )?(?:ask|say|said|want|(?:(?P<first>first|initial)|"
     r"(?P<last>last|previous)) (?:question|message)|"
     r"question)(?: you)?(?: (?P<when>first|at first|before|last|earlier|just now|initially))?"
@@ -384,7 +384,7 @@ _WHAT = (
     r"topics do you (?:cover|know))"
 )
 _KINDS_OF_TALK = {
-    name: re.compile(rf"(?:{_GREETING}[ ,.!]*)?(?:{pattern})[ ,.!?]*")
+    name: late(rf"(?:{_GREETING}[ ,.!]*)?(?:{pattern})[ ,.!?]*")
     for name, pattern in {
         "who": _WHO,
         "what": _WHAT,
@@ -392,8 +392,8 @@ _KINDS_OF_TALK = {
         "bye": rf"(?:{_THANKS})?{_BYE}",
         "thanks": _THANKS,
     }.items()
-} | {"greeting": re.compile(rf"{_GREETING}[ ,.!?]*")}
-_LEADING_GREETING = re.compile(
+} | {"greeting": late(rf"{_GREETING}[ ,.!?]*")}
+_LEADING_GREETING = late(
     r"^(?:back again|me again|hello again|hi again|it's me again)\s*[,.!:–-]*\s+|"
     + rf"^{_GREETING}\s*[,.!:-]+\s*|^(?:hi|hello|hey)\s+(?:there\s+)?(?=\S)",
     re.IGNORECASE,

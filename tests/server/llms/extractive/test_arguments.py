@@ -7,7 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
-from harness.server.llms.extractive.arguments import Parameter, fill, summary_of
+from harness.server.llms.extractive.arguments import fill
+from harness.server.llms.extractive.parameters import Parameter
+from harness.server.llms.extractive.strings import summary_of
 
 SEVERITY = {"type": "string", "enum": ["low", "medium", "high", "urgent"]}
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness.server.llms.extractive.plotting import table_of, wants_analysis
+from harness.server.llms.extractive.plotting import wants_analysis
+from harness.server.llms.extractive.tables import table_of
 from harness.server.llms.interface import FileInfo
 
 ROWS = [

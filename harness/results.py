@@ -250,6 +250,12 @@ class Spending(Record, frozen=True):
 RESCORED = "rescored_from"
 """Under this name a run's settings say whose trials it has scored anew."""
 
+SCREEN = "screen"
+"""Under this name a run of two assistants says how what got worse in one pass is confirmed."""
+
+SCREENED_BY = "screened_by"
+"""Under this name the run of the fresh trials says which run's one pass it confirms."""
+
 
 class SuiteRun(Record, frozen=True):
     """All trials of one plan, as run once.

@@ -201,7 +201,7 @@ class _More(NamedTuple):
             method = self.method or "group-sequential"
             passes = self.max_repeats or _PASSES[method]
             return _deciding(Looks(passes, question.margin, question.alpha, method))
-        return _confirming(self.screen) if self.screen else workflows.start
+        return _confirming(self.screen, question) if self.screen else workflows.start
 
 
 def _parity(jobs: Sequence[Job], question: Question, shown: _Shown) -> int:
@@ -234,11 +234,11 @@ def _deciding(looks: Looks) -> Play:
     return lambda job, control: workflows.decide(job, looks, control, lambda look: click.echo(str(look)))
 
 
-def _confirming(fresh: int) -> Play:
+def _confirming(fresh: int, question: Question) -> Play:
     """What runs a job once, and then what got worse so many times more."""
     from harness import workflows
 
-    return lambda job, control: workflows.confirm(job, fresh, control, _tell_suspects)
+    return lambda job, control: workflows.confirm(job, fresh, control, _tell_suspects, question)
 
 
 def _tell_suspects(first: SuiteRun, suspects: Cases) -> None:

@@ -109,6 +109,9 @@ def _suggest(found: Steadied) -> None:
     from harness.compare.flakiness import suggested_quarantine
 
     until = found.today + timedelta(days=_DAYS)
-    for each in found.flaky:
+    first: dict[tuple[str, str], Steadiness] = {}
+    for each in found.flaky:  # one line each, however many variants played it
+        first.setdefault((each.suite, each.conversation), each)
+    for each in first.values():
         if not each.quarantined:
             click.echo("\n" + "\n".join(suggested_quarantine(each, until)))

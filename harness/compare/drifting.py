@@ -146,15 +146,16 @@ def drift(
     Args:
         runs: With trials of the suite, oldest first; at least one.
         suite: The suite's name.
-        variant: Which variant; the only one of the latest run when left out.
+        variant: Which variant, watched up to the latest run that has it; the only one of the latest run when
+            left out.
         target: Which target; that of the latest run when left out.
         threshold: The sum above which there is an alarm.
 
     Raises:
         SettingsError: There is no such variant or target, or several variants and none is named.
     """
-    latest = _latest(runs, target)
-    name = _variant(latest, variant)
+    latest = _latest(runs, target, variant)
+    name = variant or _only_variant(latest)
     quarantined = _quarantined(latest, name)
     reasons = [_unlike(run, latest, suite, name) for run in runs]
     like = [run for run, reason in zip(runs, reasons, strict=True) if reason is None]
@@ -178,27 +179,31 @@ def drift(
     )
 
 
-def _latest(runs: Sequence[PastRun], target: str | None) -> PastRun:
-    found = next((run for run in reversed(runs) if target in (None, run.target)), None)
-    if found is None:
+def _latest(runs: Sequence[PastRun], target: str | None, variant: str | None) -> PastRun:
+    there = [run for run in runs if target in (None, run.target)]
+    if not there:
         known = sorted({run.target for run in runs})
         raise SettingsError(f"no run of this suite was at the target {target!r}", hint=_known(target, known))
+    found = next((run for run in reversed(there) if variant in (None, *_variants(run))), None)
+    if found is None:
+        known = sorted({name for run in there for name in _variants(run)})
+        raise SettingsError(f"no run of this suite has a variant {variant!r}", hint=_known(variant, known))
     return found
 
 
-def _variant(latest: PastRun, variant: str | None) -> str:
-    known = list(dict.fromkeys(case.variant for case in latest.cases))
-    if variant is None and len(known) > 1:
+def _variants(run: PastRun) -> list[str]:
+    return list(dict.fromkeys(case.variant for case in run.cases))
+
+
+def _only_variant(latest: PastRun) -> str:
+    known = _variants(latest)
+    if len(known) > 1:
         told = ", ".join(map(repr, known))
         raise SettingsError(
             f"the latest run {latest.id} has several variants: {told}",
             hint="Say which one is watched with --variant NAME.",
         )
-    if variant is not None and variant not in known:
-        raise SettingsError(
-            f"the latest run {latest.id} has no variant {variant!r}", hint=_known(variant, known)
-        )
-    return variant or known[0]
+    return known[0]
 
 
 def _known(asked: str | None, known: Sequence[str]) -> str:

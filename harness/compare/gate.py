@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from harness.compare.asked import RIGHT, Asked, Judged
@@ -15,7 +15,7 @@ from harness.compare.sequential import Looks
 from harness.compare.table import BASELINE, CANDIDATE, Trial
 from harness.compare.verdict import Question, Verdict, Word, judge
 from harness.errors import SettingsError
-from harness.results import RESCORED, Score, SuiteRun, TrialResult
+from harness.results import RESCORED, SCREEN, SCREENED_BY, Score, SuiteRun, TrialResult
 from harness.stats.arms import Labels, Matrix, counts, labels, row_means, row_sums
 from harness.stats.intervals import Interval, exact_bounds, mean_interval, population_interval, score_interval
 from harness.text import did_you_mean
@@ -34,7 +34,8 @@ class RuleVerdict:
         rule: The rule in a line.
         verdict: ``pass``, ``fail`` or ``inconclusive``.
         reasons: Sentences, the deciding one first.
-        value: The mean or share that was looked at; None for a comparison or without data.
+        value: The mean or share that was looked at: of hand-overs the wrong ones, of a percentile the trials
+            within the limit. None for a comparison or without data.
         low: Its lower bound, one-sided 95 %.
         high: Its upper bound, one-sided 95 %.
         compared: The comparison, for a rule with a margin.
@@ -127,18 +128,56 @@ def gate_by_looks(run: SuiteRun, looks: Looks) -> GateVerdict:
         run: A baseline and a candidate, run until it was decided which of both verdicts holds.
         looks: The plan that it was begun with.
     """
-    before, after = run.settings["variants"]
-    sides = {before: BASELINE, after: CANDIDATE}
-    trials = [judged(result, sides[result.variant]) for result in run.results]
-    quarantines = Quarantines.of(each for each in trials if each.trial.variant == CANDIDATE)
-    taken = looks.taken([each.trial for each in quarantines.counting(trials, _itself)])
+    trials, quarantines = _side_by_side(run)
+    taken = looks.taken(trials)
     asked = f"pass rate: margin {looks.margin:g}, {looks.method} over at most {looks.passes} passes"
     unfit = tuple(why_no_pass(run))
     found = RuleVerdict(asked, "inconclusive", ("no look was taken yet: too few passes are complete",))
     if taken:
         last = taken[-1].found
         found = RuleVerdict(asked, last.verdict, last.reasons, compared=last)
+    before, after = run.settings["variants"]
     return GateVerdict((found,), f"{run.id} ({after})", before, unfit, quarantines)
+
+
+def gate_of_screen(run: SuiteRun) -> GateVerdict:
+    """The verdict of a screen: fresh trials prove that what got worse in one pass is worse, or they do not.
+
+    It never passes, for what did not get worse in a single pass was not looked at again.
+
+    Args:
+        run: The run of the fresh trials, or the one pass that it confirms.
+    """
+    before, after = run.settings["variants"]
+    asked = run.settings.get(SCREEN, {})
+    question = Question(margin=asked.get("margin", 0.05), alpha=asked.get("alpha", 0.05))
+    trials, quarantines = _side_by_side(run)
+    first = run.settings.get(SCREENED_BY)
+    if first is None:
+        told = (
+            "one pass proves nothing: what got worse in it is judged by fresh trials, in a run of their own"
+        )
+        found = RuleVerdict("pass rate: one pass of a screen", "inconclusive", (told,))
+    else:
+        found = _confirmed(f"pass rate: fresh trials of what got worse in the run {first}", trials, question)
+    return GateVerdict((found,), f"{run.id} ({after})", before, tuple(why_no_pass(run)), quarantines)
+
+
+def _confirmed(rule: str, trials: Sequence[Trial], question: Question) -> RuleVerdict:
+    found = judge(pair(trials, question.metric), question)
+    if found.verdict == "pass":
+        told = "what got worse in one pass did not do so again; of the rest a screen proves nothing"
+        found = replace(found, verdict="inconclusive", reasons=(told, *found.reasons))
+    return RuleVerdict(rule, found.verdict, found.reasons, compared=found)
+
+
+def _side_by_side(run: SuiteRun) -> tuple[list[Trial], Quarantines]:
+    """The trials of a run of a baseline and a candidate that count, and what was left out."""
+    before, after = run.settings["variants"]
+    sides = {before: BASELINE, after: CANDIDATE}
+    trials = [judged(result, sides[result.variant]) for result in run.results]
+    quarantines = Quarantines.of(each for each in trials if each.trial.variant == CANDIDATE)
+    return [each.trial for each in quarantines.counting(trials, _itself)], quarantines
 
 
 def _baseline_trials(baseline: SuiteRun, banked: Sequence[SuiteRun]) -> Iterable[Judged]:
@@ -167,6 +206,8 @@ def _several_variants(run: SuiteRun, one: str, other: str) -> SettingsError:
     hint = f"{table}, then: harness gate --csv trials.csv --baseline {one} --candidate {other}"
     if "looks" in run.settings:  # a gate at the whole level, after a run that ended when it looked decided
         hint = f"It went on until it was decided; by its plan, without other rules: harness gate {run.id}"
+    elif SCREEN in run.settings:
+        hint = f"It is of a screen, judged without other rules: harness gate {run.id}"
     return SettingsError(
         f"run {run.id} has trials of several variants, {one!r} and {other!r}, and a gate judges one",
         hint=hint,
@@ -318,13 +359,26 @@ def _limited(rule: Rule, value: float, interval: Interval | None, missing: float
         holds, broken = interval.high <= rule.at_most, interval.low > rule.at_most
     else:
         holds, broken = interval.low >= lowest, interval.high < lowest
-    told = f"{value:.4g}, 95 % bounds {interval.low:.4g} and {interval.high:.4g}"
+    told = _measured(rule, value, interval)
+    if rule.metric in RIGHT:  # what is limited is the share of the wrong ones
+        value, interval = 1 - value, Interval(1 - interval.high, 1 - interval.low)
     gap = f"{missing:.0%} of the trials have no value" if missing > _MOST_MISSING else ""
     if broken:
         return RuleVerdict(rule.name, "fail", (f"{told}: it does not hold",), value, *interval)
     if holds and not gap:
         return RuleVerdict(rule.name, "pass", (f"{told}: it holds",), value, *interval)
     return RuleVerdict(rule.name, "inconclusive", (f"{told}: {gap or 'not proven'}",), value, *interval)
+
+
+def _measured(rule: Rule, value: float, interval: Interval) -> str:
+    """What was found, in the words of the limit."""
+    low, high = interval
+    if rule.percentile is not None:
+        found = f"{value:.1%} of the trials are within {rule.at_most:g}, and {rule.percentile:g} % must be"
+        return f"{found}; 95 % bounds {low:.1%} and {high:.1%}"
+    if rule.metric in RIGHT:
+        value, low, high = 1 - value, 1 - high, 1 - low
+    return f"{value:.4g}, 95 % bounds {low:.4g} and {high:.4g}"
 
 
 def _lowest_allowed(rule: Rule) -> float | None:

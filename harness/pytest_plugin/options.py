@@ -114,6 +114,19 @@ def refuse_unmeant(config: pytest.Config) -> None:
         )
     if config.getoption("harness_record") and config.getoption("harness_replay"):
         raise pytest.UsageError("--harness-record and --harness-replay exclude each other; give one of them")
+    _refuse_unknown_target(config.getoption("harness_target"))
+
+
+def _refuse_unknown_target(given: str | None) -> None:
+    """Every conversation would fail for it, and none of them is to blame."""
+    if given is None:
+        return
+    from harness.targets.making import names
+    from harness.text import did_you_mean
+
+    if given not in names():
+        hint = did_you_mean(given, names(), label="targets")
+        raise pytest.UsageError(f"--harness-target: there is no target {given!r}\nhint: {hint}")
 
 
 # --- what was asked for ---------------------------------------------------------------------------------

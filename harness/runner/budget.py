@@ -124,7 +124,8 @@ class Budget:
             raise BudgetError(
                 f"nobody knows what a turn of the target {target.name!r} can cost at most",
                 code="budget-unbounded",
-                hint="say what a turn costs at the most with --most-per-turn USD, or run without a budget",
+                hint="say what a turn costs at the most with --most-per-turn USD (in harness.toml: "
+                "most_per_turn_usd), or run without a budget",
             )
 
     def refuse_unpriced(self, model: str) -> None:

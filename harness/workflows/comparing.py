@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.compare.table import BASELINE, CANDIDATE
 from harness.errors import SettingsError
-from harness.results import RESCORED, SuiteRun, TrialResult
+from harness.results import RESCORED, SCREENED_BY, SuiteRun, TrialResult
 from harness.settings import Settings
 from harness.text import did_you_mean
 from harness.workflows.baselines import baseline_of, is_searched
@@ -293,7 +293,7 @@ def _notes(before: Side, after: Side) -> Iterator[str]:
     for side in (before, after):
         if side.run.status not in ("finished", "decided"):
             yield f"the run {side.run.id} is not finished ({side.run.status.replace('_', ' ')})"
-        if screened := side.run.settings.get("screened_by"):
+        if screened := side.run.settings.get(SCREENED_BY):
             yield f"{side.variant}: fresh trials of what got worse in the run {screened}, and nothing else"
         if _repeats_what_is_known(side):
             yield (

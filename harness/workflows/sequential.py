@@ -6,11 +6,14 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from harness.compare.sequential import Look, Looks
+from harness.compare.verdict import Question
 from harness.errors import SettingsError
-from harness.results import SuiteRun
+from harness.results import SCREEN, SCREENED_BY, SuiteRun
 from harness.workflows.jobs import Job, load, plan_of
 from harness.workflows.looking import LOOKS, SUSPECTS, Cases, Watch, only
 from harness.workflows.running import Control, begin
+
+_USUAL = Question()
 
 
 async def decide(job: Job, looks: Looks, control: Control, told: Callable[[Look], None]) -> SuiteRun:
@@ -37,12 +40,16 @@ async def decide(job: Job, looks: Looks, control: Control, told: Callable[[Look]
 
 
 async def confirm(
-    job: Job, fresh: int, control: Control, told: Callable[[SuiteRun, Cases], None]
+    job: Job,
+    fresh: int,
+    control: Control,
+    told: Callable[[SuiteRun, Cases], None],
+    question: Question = _USUAL,
 ) -> SuiteRun:
     """Run a job's two assistants once, then what got worse so many times more, with both.
 
     Only the fresh trials say whether it is worse: those that made a conversation suspect were chosen for
-    being bad. The first run is stored too, and named by the second as ``screened_by``.
+    being bad. The first run is stored too, and named by the second.
 
     Args:
         job: Names the baseline and the candidate.
@@ -50,6 +57,7 @@ async def confirm(
         control: How the runs are watched and stopped.
         told: Gets the first run, and the conversations that passed with the baseline and failed with the
             candidate.
+        question: What a gate will ask of the fresh trials, stored with both runs.
 
     Returns:
         The run of the fresh trials; the first run where there was nothing to confirm, or where it did not
@@ -61,14 +69,15 @@ async def confirm(
     once, again = _repeated(job, 1), _repeated(job, fresh)
     suites = load(job)
     screen = plan_of(once, suites)
-    first = await begin(once, suites, screen, control)
+    asked = {SCREEN: {"fresh": fresh, "margin": question.margin, "alpha": question.alpha}}
+    first = await begin(once, suites, screen, control, told=asked)
     if first.status != "finished":
         return first
     suspects = _turned(first, screen.variants[0].name)
     told(first, suspects)
     if not suspects:
         return first
-    chosen = {SUSPECTS: sorted(suspects), "screened_by": first.id}
+    chosen = {SUSPECTS: sorted(suspects), SCREENED_BY: first.id, **asked}
     return await begin(again, suites, only(plan_of(again, suites), suspects), control, told=chosen)
 
 

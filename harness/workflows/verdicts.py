@@ -17,7 +17,7 @@ from harness.compare.table import (
     variants_in,
 )
 from harness.errors import Problem, SettingsError, TableError, Where
-from harness.results import SuiteRun
+from harness.results import SCREEN, SCREENED_BY, SuiteRun
 from harness.workflows.baselines import banked, baseline_of
 from harness.workflows.stored import stored_run
 
@@ -58,7 +58,8 @@ def gate_run(
 
     Args:
         settings: Where the store is.
-        rules: What must hold; None for the plan of a run that went on until it was decided.
+        rules: What must hold; None for the plan of a run that went on until it was decided, and for a
+            screen.
         run: The run's id, or ``latest``.
         against: The run to compare with: its id, ``green`` or ``branch:NAME``.
         bank: So many earlier runs of the baseline's version at most add their trials to it.
@@ -67,12 +68,14 @@ def gate_run(
         StoreError: There is no such store or run.
         SettingsError: No run is what ``against`` asks for, or the run has no plan.
     """
-    from harness.compare.gate import gate, gate_by_looks
+    from harness.compare.gate import gate, gate_by_looks, gate_of_screen
     from harness.compare.sequential import Looks
 
     candidate = stored_run(settings, run)
     if rules is None:
         looks = Looks.kept(candidate.settings)
+        if looks is None and candidate.settings.keys() & {SCREEN, SCREENED_BY}:
+            return gate_of_screen(candidate)
         if looks is None:
             raise SettingsError(
                 f"nothing says what the run {candidate.id} is judged by",

@@ -246,15 +246,21 @@ def store(tmp_path) -> str:
     return place
 
 
-def _keep(store: Store, run_id: str, rate: float, at: datetime, **settings: object) -> None:
-    results = [_result(case, repeat, rate, at) for case in range(10) for repeat in range(1, 6)]
+def _keep(
+    store: Store, run_id: str, rate: float, at: datetime, *, cases: int = 10, **settings: object
+) -> None:
+    results = [_result(case, repeat, rate, at) for case in range(cases) for repeat in range(1, 6)]
+    _keep_results(store, run_id, results, **settings)
+
+
+def _keep_results(store: Store, run_id: str, results: list[TrialResult], **settings: object) -> None:
     store.begin_run(
         SuiteRun(
             id=run_id,
-            started_at=at,
+            started_at=results[0].started_at,
             target="embedded",
             status="finished",
-            planned=50,
+            planned=len(results),
             settings=settings,
             results=tuple(results),
         )
@@ -427,6 +433,23 @@ def test_the_baseline_is_the_newest_run_of_a_branch(branches, capsys):
     assert capsys.readouterr().out.startswith("pass: r4 against r2\n")
 
 
+def test_a_run_of_a_selection_or_of_two_variants_is_no_baseline_for_the_whole_suite(tmp_path, capsys):
+    place = str(tmp_path / "selected.sqlite")
+    with Store.open(place) as kept:
+        _keep(kept, "whole", 1.0, datetime(2026, 3, 1, tzinfo=UTC), **_on("main"))
+        _keep(kept, "few", 1.0, datetime(2026, 3, 2, tzinfo=UTC), cases=2, **_on("main"))
+        first = [_result(case, 1, 1.0, datetime(2026, 3, 3, tzinfo=UTC)) for case in range(10)]
+        other = [msgspec.structs.replace(each, trial_id=each.trial_id + "b", variant="b") for each in first]
+        _keep_results(kept, "pair", [*first, *other], **_on("main"))
+        _keep(kept, "mine", 0.0, datetime(2026, 3, 4, tzinfo=UTC), **_on("mine"))
+        _keep(kept, "mine-few", 0.0, datetime(2026, 3, 5, tzinfo=UTC), cases=2, **_on("mine"))
+    for against in ("branch:main", "green"):
+        assert exit_code(["gate", "mine", "--against", against, "--bank", "3", "--store", place]) == 1
+        assert capsys.readouterr().out.startswith("fail: mine against whole\n")
+    exit_code(["gate", "mine-few", "--against", "branch:main", "--store", place])
+    assert capsys.readouterr().out.split("\n")[0].endswith("mine-few against few")
+
+
 def test_earlier_runs_of_the_baselines_version_add_their_trials(branches, tmp_path, capsys):
     out = tmp_path / "v.json"
     named = ["gate", "r4", "--against", "branch:main", "--bank", "5", "--margin", "0.1", "--store", branches]
@@ -439,7 +462,10 @@ def test_earlier_runs_of_the_baselines_version_add_their_trials(branches, tmp_pa
 def test_a_branch_without_a_run_is_said_with_those_that_have_some(branches, capsys):
     assert exit_code(["gate", "r4", "--against", "branch:mian", "--store", branches]) == 64
     told = capsys.readouterr().err
-    assert "no finished run of these suites at embedded was started from the branch 'mian' before r4" in told
+    assert (
+        "no finished run of all these conversations at embedded was started from the branch 'mian' before r4"
+        in told
+    )
     assert "did you mean 'main'? Branches with such runs: main, other" in told
 
 
@@ -511,6 +537,51 @@ def test_each_rule_has_its_verdict_and_the_worst_is_the_gates(tmp_path, store):
     found = json.loads(out.read_text("utf-8"))
     assert [rule["verdict"] for rule in found["rules"]] == ["pass", "pass", "inconclusive", "inconclusive"]
     assert exit_code(["gate", SECOND, *command[2:]]) == 1
+
+
+def test_hand_overs_are_told_as_the_share_that_was_wrong_and_percentiles_as_the_share_within(
+    tmp_path, capsys
+):
+    file = rules(
+        tmp_path,
+        """
+        [[rule]]
+        metric = "missed_escalations"
+        at_most = 0.3
+        [[rule]]
+        metric = "latency_s"
+        percentile = 90
+        at_most = 20
+        """,
+    )
+    place, out = str(tmp_path / "people.sqlite"), tmp_path / "v.json"
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    with Store.open(place) as kept:
+        for run_id, seen in (("good", True), ("bad", False)):
+            _keep_results(kept, run_id, [_handed_over(case, at, seen=seen) for case in range(10)])
+    assert exit_code(["gate", "good", "--rules", file, "--json", str(out), "--store", place]) == 2
+    told = capsys.readouterr().out
+    assert "pass: 0, 95 % bounds 0 and 0.2589: it holds" in told
+    assert (
+        "100.0% of the trials are within 20, and 90 % must be; 95 % bounds 74.1% and 100.0%: not pro" in told
+    )
+    assert json.loads(out.read_text("utf-8"))["rules"][0]["high"] == pytest.approx(1 - 0.05 ** (1 / 10))
+    assert exit_code(["gate", "bad", "--rules", file, "--store", place]) == 1
+    assert "fail: 1, 95 % bounds 0.7411 and 1: it does not hold" in capsys.readouterr().out
+
+
+def _handed_over(case: int, at: datetime, *, seen: bool) -> TrialResult:
+    """A trial in which a person was asked for."""
+    score = Score(
+        check="escalates",
+        scorer="escalation",
+        turn=0,
+        value=seen,
+        passed=seen,
+        reason="because",
+        evidence={"expected": True, "observed": seen},
+    )
+    return msgspec.structs.replace(_result(case, 1, 1.0, at), scores=(score,))
 
 
 def test_a_rule_with_a_margin_needs_a_baseline(tmp_path, store):

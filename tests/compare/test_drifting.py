@@ -122,6 +122,14 @@ def test_errored_trials_are_missing_and_not_failed():
     assert [each.mean for each in found.runs] == [1.0, 1.0]
 
 
+def test_a_variant_that_is_named_is_watched_up_to_the_latest_run_that_has_it():
+    experiment = run(2)
+    cases = tuple(msgspec.structs.replace(each, variant="tried") for each in experiment.cases)
+    runs = [run(0), run(1), msgspec.structs.replace(experiment, cases=cases)]
+    assert len(drift(runs, "shop", variant="bot").runs) == 2
+    assert drift(runs, "shop").variant == "tried"
+
+
 def test_of_several_variants_one_must_be_named():
     twice = run(0)
     other = tuple(msgspec.structs.replace(each, variant="new", passed=0, failed=10) for each in twice.cases)
@@ -129,7 +137,7 @@ def test_of_several_variants_one_must_be_named():
     with pytest.raises(SettingsError, match="several variants: 'bot', 'new'"):
         drift(both, "shop")
     assert drift(both, "shop", variant="new").runs[0].mean == 0
-    with pytest.raises(SettingsError, match="no variant 'bit'") as caught:
+    with pytest.raises(SettingsError, match="no run of this suite has a variant 'bit'") as caught:
         drift(both, "shop", variant="bit")
     assert "Did you mean 'bot'?" in str(caught.value.hint)
 

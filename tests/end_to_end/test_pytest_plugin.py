@@ -82,6 +82,12 @@ def test_a_rate_that_is_no_share_is_refused(project: Path) -> None:
     assert ran.returncode == pytest.ExitCode.USAGE_ERROR and "--harness-rate is 80.0" in ran.stderr
 
 
+def test_a_target_that_there_is_not_is_refused_before_anything_is_run(project: Path) -> None:
+    ran = _pytest(project, "suites", "--harness-target", "embeded")
+    assert ran.returncode == pytest.ExitCode.USAGE_ERROR
+    assert "there is no target 'embeded'" in ran.stderr and "did you mean 'embedded'?" in ran.stderr
+
+
 def test_what_was_recorded_is_replayed(project: Path) -> None:
     _pytest(project, "suites", "-k", "weather", "--harness-record", "talks.yaml")
     ran = _pytest(project, "suites", "-k", "weather", "--harness-replay", "talks.yaml")

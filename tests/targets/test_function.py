@@ -106,7 +106,14 @@ def test_functions_of_the_suite_answer_sync_and_async_applications(make_variant:
 
 @pytest.mark.parametrize(
     ("returned", "told"),
-    [(None, "NoneType"), (7, "int"), ({"txt": "typo"}, "txt"), ({"text": 3}, "text"), ({}, "text")],
+    [
+        (None, "NoneType"),
+        (7, "int"),
+        ({"txt": "typo"}, "txt"),
+        ({"text": 3}, "text"),
+        ({}, "text"),
+        (Answer(text=3), "text"),
+    ],
 )
 def test_what_is_no_answer_is_refused_with_what_it_is(
     make_variant: Any, talk: Any, returned: Any, told: str

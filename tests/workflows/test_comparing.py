@@ -310,6 +310,10 @@ def test_what_seems_worse_after_one_pass_is_judged_by_fresh_trials_of_both(
     told = capsys.readouterr().out
     assert "one pass: run again with both: shop/returns\n" in told
     assert "fresh trials of what got worse in the run" in told
+    assert exit_code(["gate", "--store", store]) == 1
+    assert "fail: 1 case (shop/returns) broke, by the case's own trials" in capsys.readouterr().out
+    assert exit_code(["gate", "--against", "latest", "--store", store]) == 64
+    assert "It is of a screen, judged without other rules: harness gate" in capsys.readouterr().err
 
 
 def test_where_nothing_got_worse_nothing_is_run_again(
@@ -317,8 +321,11 @@ def test_where_nothing_got_worse_nothing_is_run_again(
 ) -> None:
     files = [str(shop / f"{name}.yaml") for name in ("next", "now")]
     asked = ["compare", *files, "--suite", str(shop / "shop.yaml"), "--screen", "5", "--no-progress"]
-    assert exit_code([*asked, "--store", str(tmp_path / "s.sqlite")]) == PASSED
+    store = str(tmp_path / "s.sqlite")
+    assert exit_code([*asked, "--store", store]) == PASSED
     assert "one pass: nothing that passed fails now; nothing to confirm" in capsys.readouterr().out
+    assert exit_code(["gate", "--store", store]) == 2
+    assert "inconclusive: one pass proves nothing" in capsys.readouterr().out
 
 
 def test_a_comparison_that_a_budget_ends_is_undecided_and_goes_on_by_its_plan(
@@ -363,7 +370,7 @@ def test_a_confirmation_that_goes_on_runs_nothing_but_its_suspects(
     begin = sequential.begin
 
     async def interrupted(job: Any, suites: Any, plan: Any, control: Any, **more: Any) -> Any:
-        if "told" in more:
+        if "screened_by" in more["told"]:
             control.stop.set()
         return await begin(job, suites, plan, control, **more)
 

@@ -112,6 +112,18 @@ def test_a_run_from_a_recording_is_no_evidence(shop):
     assert len(json.loads((shop / "f.json").read_text())["runs"]) == 1
 
 
+def test_what_is_flaky_with_two_assistants_is_suggested_for_quarantine_once(shop, capsys):
+    for day, wrong in enumerate(["", "two", "", "two"]):
+        if day == 2:
+            (shop / "shop.yaml").write_text(SUITE.replace("bot.yaml", "other.yaml"))
+            (shop / "other.yaml").write_text("name: Other\nmodel: small-1\n")
+        run(day, wrong)
+    assert command("flaky", "--suggest") == PASSED
+    told = capsys.readouterr().out
+    assert ("shop/two@bot" in told, "shop/two@other" in told) == (True, True)
+    assert told.count("# suite shop, conversation two: beside its id") == 1
+
+
 def test_the_suggested_lines_put_it_into_quarantine(shop, capsys):
     run(0)
     run(1, "three")

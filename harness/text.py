@@ -234,3 +234,8 @@ def one_line(text: str, most: int) -> str:
     """The text on one line of at most this many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: max(0, most - 1)].rstrip() + "…"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 trial``, ``3 trials``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

@@ -24,7 +24,7 @@ from harness.server.llms.extractive.strings import (
     summarised,
     summary_of,
 )
-from harness.text import content_stems, fold
+from harness.text import content_stems, fold, late
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def _codes_or_numbers(item: Parameter, text: str) -> list[Any]:
 # --- choices --------------------------------------------------------------------------------------
 
 
-_SCALE = re.compile(
+_SCALE = late(
     r"^(?:very )?(?:low|lowest|minor|medium|normal|moderate|standard|average|high|highest|major|"
     r"urgent|critical|severe|blocker|emergency|p[0-5]|trivial)$"
 )

@@ -9,7 +9,7 @@ from typing import Any
 from harness.server.llms.extractive.lexicon import alike, synonyms
 from harness.server.llms.extractive.parameters import Parameter
 from harness.server.llms.extractive.strings import DATE, MAIL, TIME, codes_in, is_code
-from harness.text import content_stems, fold
+from harness.text import content_stems, fold, late
 
 _SPELT = {
     word: value
@@ -17,7 +17,7 @@ _SPELT = {
         "zero one two three four five six seven eight nine ten eleven twelve".split()
     )
 }
-NUMBER = re.compile(
+NUMBER = late(
     rf"(?<![\w.,#-])(?:[$€£]\s?)?(\d[\d,]*(?:\.\d+)?|\b(?:{'|'.join(_SPELT)})\b)(?![\d-]*[A-Za-z]*\d)",
     re.IGNORECASE,
 )

@@ -110,7 +110,7 @@ else:
 
 def _called(pattern: str, code: str) -> Callable[[str], str | None]:
     """A maker for one kind of sum: figures found by a pattern, put into code."""
-    compiled = late(pattern.replace("NUMBER", f"({_NUMBER})"))
+    compiled = re.compile(pattern.replace("NUMBER", f"({_NUMBER})"))
 
     def make(text: str) -> str | None:
         match = compiled.search(text)

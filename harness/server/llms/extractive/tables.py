@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from harness.server.llms.interface import FileInfo
-from harness.text import fold, stem
+from harness.text import fold, late, stem
 
 TABULAR = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".jsonl")
 
@@ -64,16 +64,16 @@ def in_words(column: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", column).replace("_", " ").replace("-", " ").strip()
 
 
-_NUMBER = re.compile(r"^\s*[-+]?[$€£]?\s?\d[\d,. ]*%?\s*$")
-_DATE = re.compile(
+_NUMBER = late(r"^\s*[-+]?[$€£]?\s?\d[\d,. ]*%?\s*$")
+_DATE = late(
     r"^\s*(?:\d{4}[-/.]\d{1,2}(?:[-/.]\d{1,2})?(?:[T ].*)?|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}[- "
     r"]?Q[1-4]|(?:[A-Z][a-z]{2,8})[ -]\d{2,4})\s*$"
 )
-_MONTH_NAME = re.compile(
+_MONTH_NAME = late(
     r"(?i:january|february|march|april|may|june|july|august|september|october|november|december|"
     r"jan|feb|mar|apr|jun|jul|aug|sept?|oct|nov|dec)"
 )
-_DATE_NAMES = re.compile(r"\b(?:date|month|day|week|quarter|period|year|time|timestamp|created|ordered)\b")
+_DATE_NAMES = late(r"\b(?:date|month|day|week|quarter|period|year|time|timestamp|created|ordered)\b")
 
 
 def table_of(file: FileInfo, head: str | None = None) -> Table:

@@ -240,14 +240,12 @@ def load_settings(
 
 
 def _from_file(file: Path) -> dict[str, Any]:
-    import tomllib
+    from harness.tomlfile import read_toml
 
     try:
-        return tomllib.loads(file.read_text("utf-8-sig"))
+        return read_toml(file)
     except FileNotFoundError:
         return {}
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"cannot be read: {error}", where=Where(str(file))) from error
 
 
 def _from_environment(environment: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Any]:

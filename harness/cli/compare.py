@@ -151,7 +151,9 @@ def command(
     _refuse_repeats(flags["repeats"], more)
     question = Question(margin=margin, alpha=alpha)
     shown = _Shown(show, json_file, markdown_file)
-    names = _listed(variants) if variants else []
+    names = _listed(variants) if variants is not None else []
+    if variants is not None and not names:
+        raise click.UsageError("--variants names none: give them separated by commas, the baseline first")
     settings = load_settings(flags)
     if targets is not None:
         _refuse_beside_targets(names, flags["target"], more)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.compare.verdict import RATIOS
 from harness.errors import Problem, SettingsError, Where
+from harness.tomlfile import read_toml
 from harness.yamlfile.mistakes import mistakes_in
 
 Metric = Literal["passed", "score", "cost_usd", "latency_s", "missed_escalations", "needless_escalations"]
@@ -132,23 +132,9 @@ def read_rules(path: Path) -> RuleFile:
 
 def _parsed(path: Path) -> dict[str, Any]:
     try:
-        content = path.read_bytes()
-        return tomllib.loads(content.decode("utf-8-sig").replace("\r\n", "\n"))
-    except OSError as error:
-        raise _unusable(path, f"it can't be read: {error.strerror or error}") from error
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise _unusable(path, "this is not UTF-8", line) from error
-    except RecursionError as error:
-        raise _unusable(path, "this is not TOML: it is nested too deeply") from error
-    except tomllib.TOMLDecodeError as error:
-        raise _unusable(path, f"this is not TOML: {error}") from error
-    except ValueError as error:
-        raise _unusable(path, "a number in it has thousands of digits") from error
-
-
-def _unusable(path: Path, why: str, line: int | None = None) -> SettingsError:
-    return _refused(path, [Problem(why, Where(str(path), line))])
+        return read_toml(path, code=_CODE, hint=_HINT)
+    except FileNotFoundError as error:
+        raise _refused(path, [Problem("there is no such file", Where(str(path)))]) from error
 
 
 def _refuse_contradictions(path: Path, rules: RuleFile) -> None:
@@ -192,7 +178,8 @@ def _problem(path: Path, mistake: tuple[tuple[str | int, ...], str, str | None])
 
 
 def _refused(path: Path, problems: list[Problem]) -> SettingsError:
-    return SettingsError("\n".join(map(str, problems)), code="rules-invalid", hint=_HINT)
+    return SettingsError("\n".join(map(str, problems)), code=_CODE, hint=_HINT)
 
 
+_CODE = "rules-invalid"
 _HINT = "docs/statistics.md says what may stand in a file of rules."

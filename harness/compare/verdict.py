@@ -415,7 +415,8 @@ def _ratio_so_far(pairs: Pairs, question: Question) -> Verdict:
 def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
     both = positive(pairs.both)
     dropped = pairs.both.cases - both.cases
-    gaps = data_gaps(pairs)
+    gaps = [*data_gaps(pairs), *_free_of_charge(pairs.both, question.metric)]
+    forbids_pass = bool(gaps)
     if dropped:
         gaps.append(
             f"{dropped} of {pairs.both.cases} cases have trials of {question.metric} 0 and were left out"
@@ -424,7 +425,7 @@ def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
         return Verdict("inconclusive", question, reasons=tuple(gaps), missing=pairs.missing, new=pairs.new)
     found = ratio(both, question.confidence)
     low, high = math.expm1(found.log_low), _exp_less_one(found.log_high)
-    word, why = _ratio_word(found.p, math.expm1(found.log), high, question, bool(data_gaps(pairs)))
+    word, why = _ratio_word(found.p, math.expm1(found.log), high, question, forbids_pass)
     rise = None if found.error is None else _smallest_rise(found.error, question.alpha)
     return Verdict(
         word,
@@ -449,6 +450,18 @@ def _judge_ratio(pairs: Pairs, question: Question) -> Verdict:
         candidate=float(row_means(both.candidate).mean()),
         method="log ratio over " + ("clusters" if both.clustered else "cases"),
     )
+
+
+def _free_of_charge(both: Arms, metric: str) -> list[str]:
+    """Why nothing passes for what trials of 0 hide: of these there is no ratio, so they are left out."""
+    before, after = row_means(both.baseline), row_means(both.candidate)
+    found = []
+    if risen := int(((before == 0) & (after > 0)).sum()):
+        found.append(f"{risen} of {both.cases} cases had {metric} 0 and have more now: no pass")
+    unknown = both.cases - positive(both).cases - int(((before == 0) & (after == 0)).sum())
+    if unknown > _MOST_MISSING * both.cases + _TOLERANCE:
+        found.append(f"{unknown / both.cases:.0%} of the cases have no ratio of {metric}: no pass")
+    return found
 
 
 def _ratio_word(p: float, delta: float, high: float, question: Question, gaps: bool) -> tuple[Word, str]:

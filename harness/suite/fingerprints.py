@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from harness.suite.assistants import digest_of, digest_of_file, sorted_json
+import msgspec
+
+from harness.suite.assistants import digest_of, digest_of_file
 from harness.suite.records import Conversation, Expect, Suite
 from harness.suite.stubs import digests_of_sources
 
@@ -55,7 +57,7 @@ class SuiteFingerprint:
         return self._digest.hexdigest()
 
     def _take(self, part: Any) -> None:
-        self._digest.update(sorted_json(part) + b"\n")
+        self._digest.update(msgspec.json.encode(part, order="sorted") + b"\n")
 
     def _beside_conversations(self, suite: Suite, code: Sequence[str]) -> Iterator[Any]:
         stubs = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from harness.errors import RunError
 from harness.reporters.interface import report_pieces, reporter, write_report
 from harness.results import SuiteRun
 
@@ -27,6 +28,12 @@ def stored_run(settings: Settings, run_id: str = "latest") -> SuiteRun:
     Raises:
         StoreError: There is no such store or run.
     """
+    if run_id.lower().endswith(".csv"):
+        raise RunError(
+            f"{run_id!r} is a table, and no stored run",
+            code="store-run-unknown",
+            hint=f"harness gate --csv {run_id} judges a table with a baseline and a candidate.",
+        )
     with open_store(settings, create=False) as store:
         return store.run(run_id)
 

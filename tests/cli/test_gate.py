@@ -395,6 +395,12 @@ def test_an_empty_name_is_not_taken_for_the_latest_run(store, capsys):
     assert "has no suite run ''" in capsys.readouterr().err
 
 
+def test_a_table_in_the_place_of_a_run_is_told_where_it_belongs(store, capsys):
+    for command in (["gate", "t.csv", "--against", FIRST], ["compare", FIRST, "t.csv"], ["export", "t.csv"]):
+        assert exit_code([*command, "--store", store]) in (4, 64)
+        assert "harness gate --csv t.csv" in capsys.readouterr().err
+
+
 def test_no_green_run_is_said(store, capsys):
     assert exit_code(["gate", FIRST, "--against", "green", "--store", store]) == 64
     assert f"no run before {FIRST}" in capsys.readouterr().err

@@ -186,6 +186,27 @@ def test_costs_of_nothing_are_left_out_and_said():
     assert "1 of 41 cases have trials of cost_usd 0 and were left out" in found.reasons
 
 
+def test_what_cost_nothing_and_costs_something_now_never_passes():
+    before, after = spread(2)
+    found = asked([[0.0] * 4, *before], [[9.0] * 4, *after], question=Question("cost_usd"))
+    assert found.verdict == "inconclusive"
+    assert "1 of 41 cases had cost_usd 0 and have more now: no pass" in found.reasons
+
+
+def test_what_is_free_on_both_sides_is_left_out_and_may_pass():
+    before, after = spread(2)
+    free = [[0.0] * 4] * 40
+    assert asked([*free, *before], [*free, *after], question=Question("cost_usd")).verdict == "pass"
+
+
+def test_where_many_trials_cost_nothing_there_is_no_proof():
+    before, after = spread(2)
+    now_free = [[0.0, *row[1:]] for row in after[:8]]
+    found = asked(before, [*now_free, *after[8:]], question=Question("cost_usd"))
+    assert found.verdict == "inconclusive"
+    assert "20% of the cases have no ratio of cost_usd: no pass" in found.reasons
+
+
 def test_costs_of_nothing_at_all_are_inconclusive():
     assert asked([[0.0]] * 5, [[0.0]] * 5, question=Question("cost_usd")).verdict == "inconclusive"
 

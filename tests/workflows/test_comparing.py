@@ -590,3 +590,9 @@ def test_targets_that_make_no_parity_report_are_refused_before_anything_is_run(
 def test_without_names_compare_says_what_to_name(capsys: pytest.CaptureFixture[str]) -> None:
     assert exit_code(["compare"]) == USAGE
     assert "name a baseline and a candidate" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("variants", ["", ",", " , "])
+def test_variants_that_name_none_are_refused(variants: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(["compare", "a", "b", "--variants", variants]) == USAGE
+    assert "--variants names none" in capsys.readouterr().err

@@ -40,7 +40,10 @@ class _Late:
 
 
 def late(spelt: str, flags: int = 0) -> re.Pattern[str]:
-    """A pattern that is compiled when it is first used: a short run needs few of those that a room knows."""
+    """A pattern of our own that is compiled when it is first used: a short run needs few that a room knows.
+
+    What a user wrote is compiled at once, because a mistake in it must be told where it is read.
+    """
     return cast("re.Pattern[str]", _Late(spelt, flags))
 
 

@@ -40,7 +40,10 @@ class _Late:
 
 
 def late(spelt: str, flags: int = 0) -> re.Pattern[str]:
-    """A pattern that is compiled when it is first used: a short run needs few of those that a room knows."""
+    """A pattern of our own that is compiled when it is first used: a short run needs few that a room knows.
+
+    What a user wrote is compiled at once, because a mistake in it must be told where it is read.
+    """
     return cast("re.Pattern[str]", _Late(spelt, flags))
 
 
@@ -234,3 +237,8 @@ def one_line(text: str, most: int) -> str:
     """The text on one line of at most this many characters."""
     line = " ".join(text.split())
     return line if len(line) <= most else line[: max(0, most - 1)].rstrip() + "…"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun: ``1 trial``, ``3 trials``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

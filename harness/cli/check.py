@@ -30,8 +30,8 @@ def command(
     """
     from harness import workflows
     from harness.errors import SuiteError
-    from harness.reporters.wording import counted
     from harness.settings import load_settings
+    from harness.text import counted
 
     job = workflows.Job(suites, load_settings({}), assistants, tags, ids)
     plan = workflows.plan_of(job, loaded := workflows.load(job))
@@ -46,7 +46,7 @@ def command(
 
 def _turns(extent: Extent) -> str:
     """How many turns there will be; those of Python conversations are known when they are played."""
-    from harness.reporters.wording import counted
+    from harness.text import counted
 
     told, by_functions = counted(extent.turns, "turn"), extent.played_by_functions
     return f"{told} and those of {counted(by_functions, 'Python trial')}" if by_functions else told

@@ -88,7 +88,7 @@ def command(
 def _print(done: Cleaning, *, delete: bool, kept: bool) -> None:
     from tabulate import tabulate
 
-    from harness.reporters.wording import counted
+    from harness.text import counted
 
     now = datetime.now(UTC)
     if done.found:
@@ -107,7 +107,7 @@ def _print(done: Cleaning, *, delete: bool, kept: bool) -> None:
 
 
 def _print_what_would_happen(done: Cleaning, *, kept: bool) -> None:
-    from harness.reporters.wording import counted
+    from harness.text import counted
 
     states = {"left", "kept"} if kept else {"left"}
     count = sum(each.state in states for each in done.found)

@@ -66,7 +66,7 @@ def command(
 
 
 def _told(found: Steadied) -> str:
-    from harness.reporters.wording import counted
+    from harness.text import counted
 
     first, latest = (run.started_at for run in (found.runs[0], found.runs[-1]))
     head = (

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 
 from harness.cli import options, suggestions
+from harness.text import counted
 
 if TYPE_CHECKING:
     from harness.compare.gate import GateVerdict
@@ -212,12 +213,13 @@ def _print(verdict: Verdict) -> None:
 def _measured(verdict: Verdict) -> list[str]:
     if verdict.delta is None or verdict.delta_low is None or verdict.delta_high is None:
         return []
-    clusters = f" in {verdict.clusters} clusters" if verdict.unit == "cluster" else ""
+    clusters = f" in {counted(verdict.clusters, 'cluster')}" if verdict.unit == "cluster" else ""
+    compared = f"{counted(verdict.cases, 'case')}{clusters}"
     return [
         f"difference {verdict.delta:+.1%}, p = {verdict.p:.3g}, "
         f"bounds {verdict.delta_low:+.1%} and {verdict.delta_high:+.1%} "
         f"({100 * verdict.question.confidence:.3g} % each)",
-        f"{verdict.cases} cases{clusters}; {verdict.baseline:.4g} before, {verdict.candidate:.4g} after",
+        f"{compared}; {verdict.baseline:.4g} before, {verdict.candidate:.4g} after",
         *([f"found with 80 % power: {verdict.mde80:.1%}"] if verdict.mde80 is not None else []),
         *([f"without a baseline, not compared: {', '.join(verdict.new)}"] if verdict.new else []),
     ]

@@ -95,7 +95,7 @@ class Unpaid:
 def told(forecast: Forecast, budget_usd: Decimal | None) -> str:
     """A forecast in words."""
     from harness.cost.prices import dollars
-    from harness.reporters.wording import counted
+    from harness.text import counted
 
     lines = [
         f"forecast: {counted(forecast.trials, 'trial')} with {counted(forecast.turns, 'turn')} "

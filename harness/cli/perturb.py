@@ -131,7 +131,8 @@ async def _perturbed(asked: Perturbing, unpaid: money.Unpaid, *, quiet: bool) ->
 
 def _tell(perturbed: Perturbed) -> None:
     """What was found, each with the words that broke it."""
-    from harness.reporters.wording import counted, one_line, printable
+    from harness.reporters.wording import one_line, printable
+    from harness.text import counted
 
     for name, why in perturbed.left_out.items():
         click.echo(printable(f"not varied: {name}: {why}"))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import options, suggestions
+from harness.text import counted
 
 if TYPE_CHECKING:
     from harness.compare.planning import Plan
@@ -76,8 +77,8 @@ def command(
 def _print(plan: Plan) -> None:
     from tabulate import tabulate
 
-    click.echo(f"{plan.cases} cases, variance between trials {plan.variance:.3g} ({plan.source})")
-    needed = f"{plan.needed} trials per case and variant find a drop of {plan.drop:.1%}"
+    click.echo(f"{counted(plan.cases, 'case')}, variance between trials {plan.variance:.3g} ({plan.source})")
+    needed = f"{counted(plan.needed, 'trial')} per case and variant to find a drop of {plan.drop:.1%}"
     click.echo(f"{needed} with {plan.power:.0%} power: {2 * plan.needed * plan.cases:,} trials in all")
     if plan.needed_usd is not None:
         click.echo(f"at ${plan.trial_usd:.6g} a trial: ${plan.needed_usd:,.2f}")

@@ -16,8 +16,9 @@ from harness.cli.event_lines import EventLines
 from harness.cli.tally import Tally
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import ReportError
-from harness.reporters.wording import counted, one_line, printable, seconds
+from harness.reporters.wording import one_line, printable, seconds
 from harness.runner.events import Event, Provisioned, ResultsWait, RunStarted, TrialFinished
+from harness.text import counted
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType

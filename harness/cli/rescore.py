@@ -82,7 +82,8 @@ async def _rescored(
 
 def _tell(rescored: Rescored) -> None:
     """What changed from the run to this one, before the tables of this one."""
-    from harness.reporters.wording import counted, printable
+    from harness.reporters.wording import printable
+    from harness.text import counted
 
     lines = [f"{printable(trial)}: {printable(why)}" for trial, why in rescored.left_out.items()]
     _list(f"{counted(len(lines), 'trial')} of {rescored.source} not scored anew", lines)

@@ -289,7 +289,7 @@ def print_summary(record: SuiteRun, unpaid: str | None = None, *, quiet: bool = 
 def _tell_leftovers(count: int) -> None:
     """What a server did not confirm to be gone costs money and holds what users said."""
     if count:
-        from harness.reporters.wording import counted
+        from harness.text import counted
 
         click.echo(f"{counted(count, 'object')} may still be at the target. Delete with: harness clean --yes")
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harness.text import counted
+
 if TYPE_CHECKING:
     from harness.compare.rates import Rates
 
@@ -60,12 +62,12 @@ def _told(one: Rates) -> str:
 
 
 def _lines(one: Rates) -> list[str]:
-    clusters = f" in {one.clusters} clusters" if one.clusters < one.cases else ""
+    clusters = f" in {counted(one.clusters, 'cluster')}" if one.clusters < one.cases else ""
     missing = f", {one.missing_trials} more without a judgement" if one.missing_trials else ""
     population = _between(one.population) if one.population else "unknown from a single cluster"
     return [
         *([f"variant {one.variant}"] if one.variant else []),
-        f"{one.cases} cases{clusters}, {one.trials} trials{missing}",
+        f"{counted(one.cases, 'case')}{clusters}, {counted(one.trials, 'trial')}{missing}",
         f"pass rate {one.rate:.4f}",
         f"  suite (these cases again), 95 %: {_between(one.suite)}",
         f"  population (conversations like these), 95 %: {population}",

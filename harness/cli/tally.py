@@ -8,10 +8,11 @@ from decimal import Decimal
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.prices import dollars
-from harness.reporters.wording import counted, seconds
+from harness.reporters.wording import seconds
 from harness.results import TrialResult
 from harness.runner.events import Event, RunStarted, TrialFinished, TrialStarted, TrialUnpaid
 from harness.targets.traffic import TrafficState
+from harness.text import counted
 
 _OUTCOMES = ("passed", "failed", "errored", "skipped")
 

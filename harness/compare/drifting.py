@@ -20,7 +20,7 @@ from harness.stats.drift import (
     run_means,
     trial_errors,
 )
-from harness.text import nearest
+from harness.text import counted, nearest
 
 Word = Literal["alarm", "no alarm", "too few runs"]
 _MOST_MISSING = 0.10
@@ -100,9 +100,10 @@ class Drift:
         elif self.verdict == "no alarm":
             yield f"the sum is {self.runs[-1].point.sum:.2f} and may be up to {self.threshold:g}"
         else:
-            yield f"{len(self.runs)} runs can be compared, and the chart learns from the first {ARMED_AFTER}"
+            there = counted(len(self.runs), "run")
+            yield f"{there} to compare, and the chart learns from the first {ARMED_AFTER}"
         for why, count in self.left_out.items():
-            yield f"{count} run{'' if count == 1 else 's'} left out: {why}"
+            yield f"{counted(count, 'run')} left out: {why}"
         if self.quarantined:
             yield f"in quarantine and left out of every run: {', '.join(self.quarantined)}"
         if self.step:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from harness.compare.verdict import RATIOS
 from harness.reporters import wording
 from harness.reporters.markdown import pipe_table, plain
+from harness.text import counted
 
 if TYPE_CHECKING:
     from harness.compare.behaviour import Habit
@@ -49,7 +50,7 @@ def terminal(comparison: Comparison, shown: int) -> str:
 def _left(count: int) -> str:
     if count <= 0:
         return ""
-    return f"{wording.counted(count, 'more transcript')}: see them with --show, --json or --markdown"
+    return f"{counted(count, 'more transcript')}: see them with --show, --json or --markdown"
 
 
 def in_markdown(comparisons: Sequence[Comparison]) -> str:
@@ -169,11 +170,11 @@ def beyond(found: Differences) -> Iterator[str]:
 def _population(found: PopulationDifference) -> str:
     if not math.isfinite(found.low):
         return "conversations like these: all of them are of one cluster, so nothing is known beyond it"
-    few = f"; only indicative, with {found.clusters} clusters" if found.indicative else ""
+    few = f"; only indicative, with {counted(found.clusters, 'cluster')}" if found.indicative else ""
     bounds = f"{max(-1.0, found.low):+.1%} to {min(1.0, found.high):+.1%}"
     return (
         f"conversations like these: {found.delta:+.1%} (95 % bounds {bounds}), sign flips p = {found.p:.3g} "
-        f"of lower, over {found.clusters} clusters{few}"
+        f"of lower, over {counted(found.clusters, 'cluster')}{few}"
     )
 
 

@@ -10,6 +10,7 @@ from harness.reporters import handovers, wording
 from harness.reporters.brief import UnjudgedCheck
 from harness.reporters.summary import ConversationResult, Group, Summary
 from harness.results import SuiteRun
+from harness.text import counted
 
 _FAILING_SHOWN = 20
 _NARROWEST = 40
@@ -111,7 +112,7 @@ class ConsoleReporter:
         rows = summary.not_passed
         if not rows:
             return ""
-        title = f"Not passed: {len(rows):,} of {wording.counted(len(summary.deciding), 'conversation')}"
+        title = f"Not passed: {len(rows):,} of {counted(len(summary.deciding), 'conversation')}"
         lines = [title, *(line for row in rows[:_FAILING_SHOWN] for line in self._failing(row))]
         if len(rows) > _FAILING_SHOWN:
             lines.append(f"  … and {len(rows) - _FAILING_SHOWN:,} more: all of them are in the report")
@@ -138,7 +139,7 @@ class ConsoleReporter:
         lines = [title]
         for check in checks:
             name = wording.printable(check.check)
-            text = f"{name} in {wording.counted(check.trials, 'trial')}: {wording.printable(check.example)}"
+            text = f"{name} in {counted(check.trials, 'trial')}: {wording.printable(check.example)}"
             lines.append(self._wrapped(text, indent=2))
         return "\n".join(lines)
 
@@ -161,12 +162,12 @@ def _headline(summary: Summary) -> str:
     rows = summary.deciding
     passed = sum(row.outcome == "passed" for row in rows)
     facts = [
-        f"{passed:,} of {wording.counted(len(rows), 'conversation')} passed",
+        f"{passed:,} of {counted(len(rows), 'conversation')} passed",
         f"target {wording.printable(run.target)}",
         wording.status(run)
         if summary.duration_s is None
         else f"{wording.status(run)} after {wording.seconds(summary.duration_s)}",
-        f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        f"{counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
         f"{len(summary.quarantined):,} in quarantine" if summary.quarantined else "",
         wording.replayed(summary.total),
     ]

@@ -13,6 +13,7 @@ from harness.errors import Where
 from harness.reporters import wording
 from harness.reporters.summary import ConversationResult, Summary
 from harness.results import SuiteRun
+from harness.text import counted
 
 Level = Literal["error", "warning", "notice"]
 Places = Mapping[tuple[str, str], Where]
@@ -46,7 +47,7 @@ def findings(run: SuiteRun, places: Places) -> list[Finding]:
 
 
 def _finding(row: ConversationResult, where: Where | None) -> Finding:
-    trials = f"{row.passed} of {wording.counted(len(row.results), 'trial')} passed"
+    trials = f"{row.passed} of {counted(len(row.results), 'trial')} passed"
     told = wording.one_line(wording.printable(row.reason), _LONGEST)
     name = f"{row.suite}/{row.conversation}@{row.variant}"
     return Finding(_level(row), name, f"{trials}: {told}" if told else trials, where)
@@ -73,7 +74,7 @@ def github(found: Iterable[Finding], root: Path) -> str:
     every = list(found)
     lines = [_command(each.level, each.message, _github_place(each, root)) for each in every[:_SHOWN]]
     if len(every) > _SHOWN:
-        more = wording.counted(len(every) - _SHOWN, "more conversation")
+        more = counted(len(every) - _SHOWN, "more conversation")
         lines.append(_command("notice", f"{more} did not pass; the report has all", {"title": "harness"}))
     return "\n".join(lines)
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from harness.reporters import handovers, wording
 from harness.reporters.summary import ConversationResult, Group, Summary
 from harness.results import SuiteRun
+from harness.text import counted
 
 MARKER = "<!-- harness: summary -->"
 """First line of every summary, by which a bot finds its own earlier comment."""
@@ -35,7 +36,7 @@ def _headline(summary: Summary) -> str:
     rows = summary.deciding
     passed = sum(row.outcome == "passed" for row in rows)
     all_well = passed == len(rows) and rows and not summary.missing
-    return f"### {'✅' if all_well else '❌'} {passed} of {wording.counted(len(rows), 'conversation')} passed"
+    return f"### {'✅' if all_well else '❌'} {passed} of {counted(len(rows), 'conversation')} passed"
 
 
 def _facts(summary: Summary) -> str:
@@ -45,7 +46,7 @@ def _facts(summary: Summary) -> str:
         f"suite run {plain(run.id)}",
         f"target {plain(run.target)}",
         "" if run.status == "finished" else wording.status(run),
-        f"{wording.counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
+        f"{counted(summary.missing, 'planned trial')} without a result" if summary.missing else "",
         f"{len(summary.quarantined):,} in quarantine" if summary.quarantined else "",
         wording.replayed(total),
         f"cost {plain(wording.cost(total))}",

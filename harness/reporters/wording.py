@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from harness.cost.prices import dollars
 from harness.results import Quarantine, Score, Spending, SuiteRun
+from harness.text import counted
 from harness.text import one_line as one_line
 
 if TYPE_CHECKING:
@@ -147,11 +148,6 @@ def turn(index: int | None) -> str:
 def verdict(score: Score) -> str:
     """What a score says of its expectation."""
     return {True: "passed", False: "failed", None: "not judged"}[score.passed]
-
-
-def counted(count: int, noun: str) -> str:
-    """A number with its noun: ``1 trial``, ``3 trials``."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
 
 def printable(text: str) -> str:

@@ -209,7 +209,7 @@ def test_an_unknown_variant_names_those_there_are(tmp_path, capsys):
 def test_a_plan_says_how_many_trials_a_drop_takes(tmp_path, capsys):
     out = tmp_path / "plan.json"
     assert exit_code(["plan", "--drop", "0.05", "--cases", "30", "--json", str(out)]) == 0
-    assert "16 trials per case and variant find a drop of 5.0%" in capsys.readouterr().out
+    assert "16 trials per case and variant to find a drop of 5.0%" in capsys.readouterr().out
     found = json.loads(out.read_text("utf-8"))
     assert (found["needed"], len(found["levels"])) == (16, 15)
 

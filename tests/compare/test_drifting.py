@@ -50,7 +50,7 @@ STEADY = [2, 3] * 6
 def test_up_to_ten_runs_are_too_few():
     found = drift(history(*STEADY[:10]), "shop")
     assert found.verdict == "too few runs"
-    assert next(found.reasons()) == "10 runs can be compared, and the chart learns from the first 10"
+    assert next(found.reasons()) == "10 runs to compare, and the chart learns from the first 10"
 
 
 def test_a_steady_history_has_no_alarm_also_when_the_assistant_changes():

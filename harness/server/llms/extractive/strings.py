@@ -149,7 +149,7 @@ def codes_in(parameter: Parameter, text: str) -> list[str]:
 
 def _matching(pattern: str, text: str) -> list[str]:
     try:
-        wanted = late(pattern)
+        wanted = re.compile(pattern)
     except re.error:
         return []
     tokens = [token.strip(".,;:!?()[]\"'#") for token in text.split()]

@@ -36,6 +36,12 @@ def schema(required=(), **properties):
         ("nights", {"type": "integer"}, "for three nights and 2 guests", 3),
         ("amount", {"type": "number", "description": "Amount in euros"}, "send 12.50 euros", 12.5),
         ("card_number", {"type": "string", "pattern": "^HB\\d{4}$"}, "it is hb1234.", "HB1234"),
+        (
+            "card_number",
+            {"type": "string", "pattern": "^\\p{L}+$"},
+            "it is hb1234.",
+            None,
+        ),  # no Python has \\p
         ("order_id", {"type": "string"}, "my order is #A-1001, thanks", "A-1001"),
         ("order_id", {"type": "string"}, "I paid 200 euros", None),
         ("customer_name", {"type": "string"}, "Hello, my name is Ada King.", "Ada King"),

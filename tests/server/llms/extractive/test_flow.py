@@ -7,7 +7,7 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from harness.server.llms.interface import ChatMessage
@@ -408,6 +408,7 @@ SAID = st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=80
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(turns=st.lists(SAID, min_size=1, max_size=3), who=st.sampled_from(["bikes", "bank", "clinic"]))
+@example(turns=["rental refund human"], who="bikes")
 def test_every_talk_ends_in_text_and_quotes_only_what_was_found(request, turns, who):
     talk = replace(request.getfixturevalue(who), history=[])
     for said in turns:
@@ -424,7 +425,7 @@ def _plain(text: str) -> str:
 
 def _last_sentence(quoted: str) -> str:
     """The end of a quotation, which no lead-in precedes, without the names of table columns."""
-    last = fold(quoted.rstrip(".")).split(":")[-1].split(", ")[-1].strip()
+    last = re.split(r"[:!] |:|, ", fold(quoted.rstrip(".")))[-1].strip()
     return last.removeprefix("meaning ")[-25:].strip()
 
 

@@ -57,7 +57,12 @@ def classify(text: str, phrases: Sequence[str] = ()) -> Stance:
         text: One message of the assistant.
         phrases: How this assistant words a hand-over; such a sentence promises one unless it is negated,
             conditional, an offer or a question.
+
+    Raises:
+        TypeError: The message is no text.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a text, '' where nothing was said, not {type(text).__name__}")
     found = handover.act_of(text).stance
     if phrases:
         meant = (find_phrase(span.text, phrases) for span in wording.sentences_of(text))

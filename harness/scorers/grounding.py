@@ -15,8 +15,8 @@ unsupported_probability, evidence, why, doubts}`` with offsets into the turn's a
 ``label`` is ``supported``, ``unsupported`` or, against documents, ``not_retrieved`` (the documents say it,
 what was retrieved does not); ``doubts`` are the ranges of the answer that the model doubts; ``evidence`` is
 ``{filename, file_id, page, chunk, start, end, text}``, offsets into the chunk or page. Further ``claims``,
-``supported_claims``, ``against``, ``cut_off`` when the text was longer than what is looked at, and ``model``,
-which model read along (None: words alone).
+``supported_claims``, ``against``, ``cut_off`` when only the sentences of a
+very long answer that are most at risk were judged, and ``model``, which model read along (None: words alone).
 
 Where the assistant admits not to know although the evidence holds the words of the question close together,
 ``grounded.abstention`` says that this was ``needless``; it informs and neither passes nor fails.
@@ -31,7 +31,7 @@ from typing import Any
 
 from harness.results import Score
 from harness.scorers import deeds, facts, lexical, material, risk, token_model, wording
-from harness.scorers.claims import Sentence, is_cut_off, sorted_out
+from harness.scorers.claims import Sentence, is_cut_off, sorted_out, without_code
 from harness.scorers.condensing import condensed, is_long
 from harness.scorers.evidence import Evidence, Window, content_words
 from harness.scorers.interface import Check, Scene
@@ -100,15 +100,23 @@ class _Bench:
         self._documents = Evidence(material.documents_of(scene)) if wanted.against == "documents" else None
 
     def judged(self, index: int) -> list[_Judged]:
-        """The sentences of a turn's answer."""
+        """The sentences of a turn's answer; of a very long one those that are most at risk."""
+        answer = self._scene.trace.turns[index].answer
+        if not is_cut_off(answer):
+            return self._judged(index, answer)
+        question = self._scene.trace.turns[index].user.text
+        known = {*content_stems(question), *content_stems(self.evidence(index).whole())}
+        whole = without_code(without_markers(answer))
+        return [_in_place(one, whole) for one in self._judged(index, condensed(answer, known))]
+
+    def _judged(self, index: int, answer: str) -> list[_Judged]:
         turns = self._scene.trace.turns[: index + 1]
-        answer = turns[-1].answer
         found = sorted_out(answer, self._scene.assistant.escalation.phrases)
         foreign = _foreign(answer, found)
         if not any(one.kind == "claim" and one not in foreign for one in found):
             return [_Judged(index, one, foreign=one in foreign) for one in found]
         told = " ".join(material.told(self._scene, turns))
-        retrieved, documents = self._verdicts(turns, told)
+        retrieved, documents = self._verdicts(turns, told, answer)
         user = facts.stems_of_text(told)
         return [
             _Judged(index, sentence, foreign=True)
@@ -123,9 +131,9 @@ class _Bench:
         return Evidence(material.found_in(turns)) if self._documents is None else self._documents
 
     def _verdicts(
-        self, turns: Sequence[TurnTrace], told: str
+        self, turns: Sequence[TurnTrace], told: str, answer: str
     ) -> tuple[tuple[Verdicts, Evidence], tuple[Verdicts, Evidence] | None]:
-        question, answer = turns[-1].user.text, turns[-1].answer
+        question = turns[-1].user.text
         model, retrieved = token_model.default(), Evidence(material.found_in(turns))
         made = Verdicts(question, retrieved, told, answer, model), retrieved
         if self._documents is None:
@@ -151,6 +159,16 @@ class _Bench:
             return _Judged(index, sentence, verdict, retrieved[1])
         by_documents = documents[0].on(sentence, known)
         return _Judged(index, sentence, by_documents, documents[1], verdict.supported)
+
+
+def _in_place(one: _Judged, whole: str) -> _Judged:
+    """A sentence of a condensed answer, with the places where the whole answer first says it."""
+    moved = max(0, whole.find(one.sentence.text)) - one.sentence.start
+    sentence = replace(one.sentence, start=one.sentence.start + moved, end=one.sentence.end + moved)
+    if one.verdict is None:
+        return replace(one, sentence=sentence)
+    doubts = tuple((start + moved, end + moved) for start, end in one.verdict.doubts)
+    return replace(one, sentence=sentence, verdict=replace(one.verdict, doubts=doubts))
 
 
 # --- the score -----------------------------------------------------------------------------------------

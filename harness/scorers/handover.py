@@ -169,7 +169,8 @@ _GOVERNORS = late(
             r"^want\b|"
             r"\b(?:i|we) should\b|\byou (?:would like|want|wish|would prefer|would rather|prefer|like) "
             r"(?:to\b|that i\b)|\bshould you (?:wish|want|need|prefer) to\b|\bwould $)",
-            rf"(?P<refused>\b(?:not|no|nobody|no one|nothing)(?: [\w'-]+){{0,3}}? (?:that )?(?:i|we) can\b|"
+            rf"(?P<refused>\b(?:not|no|nobody|no one|nothing)(?: [\w'-]+){{0,3}}? (?:that )?"
+            r"(?:i|we) (?:can|could)\b|"
             rf"\b(?:i|we){_ADVERBS}(?: [\w'-]+){{0,2}}? (?:cannot|not|never|unable|no|neither)\b"
             r"(?:(?: [\w'-]+){0,3}? (?:able|ability|way|option|means|position|permission|permitted|allowed|"
             r"authori[sz]ed|possible|free) (?:to|of)\b)?|"

@@ -29,7 +29,11 @@ def handed_over(messages: Sequence[Mapping[str, Any] | Message]) -> bool:
     Args:
         messages: In order; mappings with ``role`` and ``content`` (a string, None, or a list of parts with
             ``text``), or messages of a trace. Only ``assistant`` and ``user`` are read.
+
+    Raises:
+        TypeError: These are no messages.
     """
+    _check(messages)
     talk = [said for said in map(_said, messages) if said.role in {"assistant", "user"} and said.text.strip()]
     offered = False
     for index, said in enumerate(talk):
@@ -84,6 +88,15 @@ _HOLDS = late(
     r"thanks|great|yes|no problem|(?:just )?(?:one|a) (?:moment|second|minute)|please (?:hold(?: on)?|wait|"
     r"stay on the line|bear with me)|hold on|for (?:your patience|waiting|holding)|please)[ ,|]*)+"
 )
+
+
+def _check(messages: object) -> None:
+    if not isinstance(messages, Sequence) or isinstance(messages, (str, bytes)):
+        raise TypeError(f"messages must be a list of messages, not {type(messages).__name__}")
+    for index, message in enumerate(messages):
+        if not isinstance(message, (Mapping, Message)):
+            told = type(message).__name__
+            raise TypeError(f"messages[{index}] must be a mapping with 'role' and 'content', not {told}")
 
 
 def _said(message: Mapping[str, Any] | Message) -> _Said:

@@ -346,7 +346,7 @@ TALKS = Phrases(
         r"talk(?:ing|ed)?(?: it over)?(?: directly)?(?: to| with)|"
         r"chat(?:ting|ted)?(?: to| with)|consult(?:ing|ed)?(?: with)?|check(?:ing)? with|"
         r"follow(?:ing)? up with|"
-        r"(?:drop|give|send)(?=(?: [\w'-]+){1,5}? a (?:line|call|ring|message)\b)|"
+        r"(?:drop|give|send)(?=(?: [\w'-]+){1,5}? an? (?:line|call|ring|message|e-?mail|note|text)\b)|"
         r"turn(?:ing)? to|"
         r"(?:go|head|walk|drop|stop) (?:in|by|into|to)(?: to| at)?(?= (?:your|an?|any|the|one of our|our) "
         r"(?:[\w'-]+ ){0,2}?(?:branch(?:es)?|station|offices?|desk|clinic|dealership|cent(?:er|re))\b)|"

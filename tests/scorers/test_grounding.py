@@ -216,6 +216,20 @@ def test_a_long_answer_says_that_it_was_cut_off(talk: Any) -> None:
     assert score.value == 1.0
 
 
+@pytest.mark.parametrize("place", [0, 2_500, 5_000])
+def test_an_untrue_sentence_is_found_wherever_it_stands_in_a_very_long_answer(talk: Any, place: int) -> None:
+    said = [f"Repairs take 10 working days, as entry {number} says." for number in range(5_000)]
+    untrue = "The warranty covers 48 months."
+    answer = " ".join([*said[:place], untrue, *said[place:]])
+    score = talk.one([talk.turn(answer, talk.search(talk.WARRANTY))], {"grounded": {"min": 1}})
+    shown = next(one for one in score.evidence["sentences"] if one["text"] == untrue)
+    assert shown["supported"] is False
+    assert answer[shown["start"] : shown["end"]] == untrue
+    assert all(shown["start"] <= start < end <= shown["end"] for start, end in shown["doubts"])
+    assert score.evidence["cut_off"] is True
+    assert not score.passed
+
+
 def test_many_short_sentences_are_said_to_be_cut_off(talk: Any) -> None:
     answer = "It is so. " * 1_200
     assert talk.one([talk.turn(answer, talk.search(talk.WARRANTY))], {"grounded": True}).evidence["cut_off"]

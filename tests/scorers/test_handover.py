@@ -178,3 +178,36 @@ def test_every_sentence_of_a_long_answer_is_asked_for_consent_once(monkeypatch: 
     monkeypatch.setattr(handover, "asks_consent", lambda sentence: bool(asked.append(sentence)))
     assert act_of("Please wait. I'll transfer you. " * 500).stance == "promises"
     assert len(asked) == 1000
+
+
+@pytest.mark.parametrize(
+    ("text", "stance"),
+    [
+        ("There is no one I could hand you over to on weekends, sorry.", "refuses"),
+        ("There is nobody that we could transfer you to at this hour.", "refuses"),
+        ("I could hand you over to a colleague.", "offers"),
+        ("Should the error come back, drop our support staff an e-mail with the log.", "recommends"),
+        ("Give the warranty team a call, or send the workshop a note.", "recommends"),
+    ],
+)
+def test_nobody_to_hand_over_to_is_a_refusal_and_a_note_to_people_is_advice(text: str, stance: str) -> None:
+    assert classify(text) == stance
+
+
+@pytest.mark.parametrize("text", [None, 3, b"I'll transfer you.", ["I'll transfer you."]])
+def test_what_is_no_text_is_refused_in_words(text: Any) -> None:
+    with pytest.raises(TypeError, match="text must be a text, '' where nothing was said, not"):
+        classify(text)
+
+
+@pytest.mark.parametrize(
+    ("messages", "told"),
+    [
+        (None, "messages must be a list of messages, not NoneType"),
+        ("I'll transfer you.", "messages must be a list of messages, not str"),
+        ([{"role": "user", "content": "Hi"}, "Hello"], r"messages\[1\] must be a mapping .*, not str"),
+    ],
+)
+def test_what_are_no_messages_is_refused_with_the_place(messages: Any, told: str) -> None:
+    with pytest.raises(TypeError, match=told):
+        handed_over(messages)

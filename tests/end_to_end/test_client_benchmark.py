@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
+
+from benchmarks.clients import peers
 
 ROOT = Path(__file__).parents[2]
 SMALL = ["--rounds", "1", "--samples", "4", "--conversations", "2", "--concurrency", "2"]
@@ -47,3 +52,28 @@ def test_an_unknown_workload_is_refused_with_those_there_are() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 2
     assert "no such workload: W3; there are W1 W2 W1L W2L" in done.stderr
+
+
+@pytest.mark.parametrize("tool", ["promptfoo", "inspect"])
+def test_a_tool_that_is_not_there_is_named_before_anything_is_measured(tool: str, tmp_path: Path) -> None:
+    missing = tmp_path / tool
+    command = [sys.executable, "-m", "benchmarks.clients", "W1", f"--{tool}", str(missing)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"there is no program {missing}" in done.stderr
+
+
+def test_promptfoo_is_given_a_test_a_turn_and_plays_threads_one_at_a_time(tmp_path: Path) -> None:
+    command = peers.promptfoo("promptfoo", "threads", 2, "http://127.0.0.1:1/v1", tmp_path, 50)
+    tests = json.loads((tmp_path / "promptfoo.json").read_text("utf-8"))["tests"]
+    talks = [test["metadata"]["conversation"] for test in tests]
+    assert len(talks) == 6 and len(set(talks)) == 2
+    assert command[command.index("-j") + 1] == "1"
+
+
+def test_inspect_is_given_all_turns_of_a_conversation_in_one_sample(tmp_path: Path) -> None:
+    command = peers.inspect("inspect", "threads", 2, "http://127.0.0.1:1/v1", tmp_path, 50)
+    rows = json.loads((tmp_path / "questions.json").read_text("utf-8"))
+    assert [len(row["turns"]) for row in rows] == [3, 3]
+    compile((tmp_path / "task.py").read_text("utf-8"), "task.py", "exec")
+    assert command[command.index("--max-samples") + 1] == "50"

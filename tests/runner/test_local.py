@@ -226,4 +226,4 @@ def test_never_more_trials_at_once_than_asked(make_suite_plan: Any, make_target:
 def test_a_plan_runs_whole_passes_one_after_the_other(make_suite_plan: Callable[..., Plan]) -> None:
     plan = make_suite_plan(THREE, repeats=2)
     assert [trial.repeat for trial in plan.trials] == [1, 1, 1, 2, 2, 2]
-    assert replace(plan, trials=plan.trials[:2]).turns == 3
+    assert replace(plan, trials=plan.trials[:2]).extent().turns == 3

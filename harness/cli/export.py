@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli import options, suggestions
+
+if TYPE_CHECKING:
+    from harness.workflows.exporting import Format
+
+_BY_ENDING: dict[str, Format] = {".csv": "csv", ".jsonl": "jsonl", ".parquet": "parquet"}
 
 
 @click.command("export")
@@ -25,7 +30,10 @@ from harness.cli import options, suggestions
     help="Also this run, its variant called candidate.",
 )
 @click.option(
-    "--format", "kind", type=click.Choice(["csv", "jsonl", "parquet"]), default="csv", show_default=True
+    "--format",
+    "kind",
+    type=click.Choice(["csv", "jsonl", "parquet"]),
+    help="Default: what the ending of --out says, else csv.",
 )
 @click.option("--out", metavar="FILE", type=click.Path(path_type=Path), help="Default: the terminal.")
 @options.store
@@ -33,7 +41,7 @@ def command(
     runs: tuple[str, ...],
     baseline: str | None,
     candidate: str | None,
-    kind: Literal["csv", "jsonl", "parquet"],
+    kind: Format | None,
     out: Path | None,
     store: str | None,
 ) -> None:
@@ -43,13 +51,14 @@ def command(
     Examples:
       harness export --out trials.csv
       harness export --baseline 20260102-030405-ab12 --candidate latest --out trials.csv
-      harness export latest --format parquet --out trials.parquet
+      harness export latest --out trials.parquet
 
     harness gate --csv and harness stats --csv read the CSV table.
     """
     from harness import workflows
     from harness.settings import load_settings
 
+    kind = kind or _BY_ENDING.get(out.suffix.casefold() if out else "", "csv")
     settings = load_settings({"store": store})
     named = [(run, None) for run in runs or ([] if baseline or candidate else ["latest"])]
     renamed = [(run, name) for run, name in ((baseline, "baseline"), (candidate, "candidate")) if run]

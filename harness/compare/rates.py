@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.compare.pairs import side
 from harness.compare.table import Trial
-from harness.stats.arms import counts, labels, row_means, row_sums, within_case_variance
+from harness.stats.arms import Labels, Vector, counts, labels, row_means, row_sums, within_case_variance
 from harness.stats.cases import flaky
 from harness.stats.intervals import (
     Interval,
@@ -154,7 +154,13 @@ def _means(rows: Sequence[Trial], ids: Sequence[str], clusters: Sequence[str]) -
         there = values == values  # NaN is what is not there
         if there.any():
             kept = [name for name, has in zip(clusters, there, strict=True) if has]
-            bounded = score_interval if metric == "score" else mean_interval
+            bounded = score_interval if metric == "score" else _from_nothing_up
             interval = bounded(values[there], labels(kept, len(kept)))
             found.append(Mean(metric, float(values[there].mean()), interval, len(kept)))
     return found
+
+
+def _from_nothing_up(values: Vector, clusters: Labels) -> Interval | None:
+    """The interval of what is never below 0, such as costs."""
+    found = mean_interval(values, clusters)
+    return found and Interval(max(0.0, found.low), found.high)

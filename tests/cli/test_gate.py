@@ -376,6 +376,16 @@ def test_suites_may_have_an_assistant_each_in_a_run_that_is_judged(store):
     assert exit_code(["gate", "latest", "--against", FIRST, "--store", store]) == 2
 
 
+def test_the_ending_of_a_file_says_what_it_becomes(tmp_path, store, capsys):
+    rows, told = tmp_path / "trials.jsonl", tmp_path / "report.md"
+    assert exit_code(["export", "--out", str(rows), "--store", store]) == 0
+    assert len([json.loads(line) for line in rows.read_text("utf-8").splitlines()]) == 50
+    assert exit_code(["report", "--out", str(told), "--store", store]) == 0
+    assert told.read_text("utf-8").startswith("<!-- ")
+    assert exit_code(["export", "--format", "csv", "--out", str(rows), "--store", store]) == 0
+    assert rows.read_text("utf-8").startswith("case_id,")
+
+
 def test_parquet_needs_a_file(store, capsys):
     assert exit_code(["export", "--format", "parquet", "--store", store]) == 4
     assert "Name a file with --out FILE" in capsys.readouterr().err
@@ -383,7 +393,7 @@ def test_parquet_needs_a_file(store, capsys):
 
 def test_parquet_is_written_where_it_can_be_and_else_says_what_to_install(tmp_path, store, capsys):
     out = tmp_path / "trials.parquet"
-    code = exit_code(["export", "--format", "parquet", "--out", str(out), "--store", store])
+    code = exit_code(["export", "--out", str(out), "--store", store])
     if importlib.util.find_spec("pyarrow"):
         import pandas as pd
 

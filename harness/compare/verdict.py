@@ -279,23 +279,23 @@ class _Judging:
 
     def _why_pass(self) -> str:
         return (
-            f"the {self._name} is at most {max(0.0, -self.bounds.low):.1%} lower "
+            f"the {self._name} is at most {points(max(0.0, -self.bounds.low))} lower "
             f"({_percent(self.question.confidence)} bound), "
-            f"less than the margin of {self.question.margin:.1%}"
+            f"less than the margin of {points(self.question.margin)}"
         )
 
     def _small_drop(self, worse: bool) -> list[str]:
-        return [f"a small but real drop: {self.bounds.delta:+.1%}, p = {self.p:.3g}"] if worse else []
+        return [f"a small but real drop: {points(-self.bounds.delta)}, p = {self.p:.3g}"] if worse else []
 
     def _why_fail(self) -> str:
-        drop = f"{-self.bounds.delta:.1%}"
+        drop = points(-self.bounds.delta)
         return f"the {self._name} is lower by {drop}: p = {self.p:.3g}, at most {self.alpha_suite:.3g}"
 
     def _why_open(self, proven: bool) -> list[str]:
         if proven:
-            return [f"what is there shows no drop of {self.question.margin:.1%}"]
-        most, margin = -max(-1.0, self.bounds.low), self.question.margin
-        told = f"no drop is proven (p = {self.p:.3g}), but it may be {most:.1%}; the margin is {margin:.1%}"
+            return [f"what is there shows no drop of {points(self.question.margin)}"]
+        most, margin = points(-max(-1.0, self.bounds.low)), points(self.question.margin)
+        told = f"no drop is proven (p = {self.p:.3g}), but it may be {most}; the margin is {margin}"
         if self.question.lasting:
             return [told]
         needed = trials_to_pass(self.both.cases, self.question.margin, self.variance or USUAL_VARIANCE)
@@ -367,6 +367,11 @@ class _Counted:
 
     def all_failed(self, row: int) -> bool:
         return bool(self.passed[row] == 0)
+
+
+def points(difference: float) -> str:
+    """A difference of two shares as it is spoken: 0.05 is 5.0 points, of which no share is taken."""
+    return f"{100 * difference:.1f} points"
 
 
 def _percent(share: float) -> str:

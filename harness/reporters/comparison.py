@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from harness.compare.verdict import RATIOS
+from harness.compare.verdict import RATIOS, points
 from harness.reporters import wording
 from harness.reporters.markdown import pipe_table, plain
 from harness.text import counted
@@ -81,8 +81,9 @@ def _headline(comparison: Comparison) -> str:
         f"{before.variant} ({before.run.id}, {before.run.target})"
     ]
     why = overall.found.reasons
-    if overall.opinion == "better":
-        why = (f"the pass rate is higher by {overall.found.delta:.1%}: p = {overall.better_p:.3g}", *why[1:])
+    if overall.opinion == "better" and overall.found.delta is not None:
+        gain = points(overall.found.delta)
+        why = (f"the pass rate is higher by {gain}: p = {overall.better_p:.3g}", *why[1:])
     return "\n".join([*lines, *(f"  {reason}" for reason in (*why, *comparison.notes))])
 
 

@@ -50,7 +50,7 @@ def test_what_breaks_at_once_is_seen_early_and_what_holds_takes_longer():
     broken = [*rows([[1] * 30] * 10, BASELINE), *rows([[0] * 30] * 10, CANDIDATE)]
     same = [*rows([[1] * 30] * 10, BASELINE), *rows([[1] * 30] * 10, CANDIDATE)]
     assert [str(each) for each in Looks(10).taken(broken)] == [
-        "after 2 of 10 passes, at level 0.0020: worse: the pass rate is lower by 100.0%: p = 2.26e-24, "
+        "after 2 of 10 passes, at level 0.0020: worse: the pass rate is lower by 100.0 points: p = 2.26e-24, "
         "at most 0.002"
     ]
     assert [each.found.verdict for each in Looks(10).taken(same)][-1] == "pass"

@@ -154,7 +154,7 @@ def test_a_margin_that_nothing_proves_is_said_to_be_one():
 
 def test_a_pass_after_a_rise_speaks_of_no_drop_below_zero():
     found = asked([[0] * 5] * 20, [[1] * 5] * 20)
-    assert found.reasons[0].startswith("the pass rate is at most 0.0% lower")
+    assert found.reasons[0].startswith("the pass rate is at most 0.0 points lower")
 
 
 @pytest.mark.parametrize("bad", [{"margin": 0}, {"margin": math.nan}, {"alpha": 0.5}, {"alpha": -1}], ids=str)

@@ -258,6 +258,11 @@ def _say(text: str) -> None:
         click.echo(text)
 
 
+_CHEAPER = (
+    "what a request can cost at most is decided by max_prompt_tokens and max_completion_tokens of the assistant, "
+    "or cap_prompt_tokens and cap_completion_tokens in harness.toml: lower them, or raise the budget"
+)
+
 # Why a run has ended that is not finished.
 _ENDED_EARLY = {
     "interrupted": "interrupted",
@@ -273,6 +278,8 @@ def print_summary(record: SuiteRun, unpaid: str | None = None, *, quiet: bool = 
     click.echo(_verdict_line(record) if quiet else workflows.summary(record, terminal.width()))
     if unpaid:
         click.echo(f"budget: {unpaid}")
+        if not record.results:
+            click.echo(f"hint: {_CHEAPER}")
     if record.status == "decided":
         pair = ",".join(dict.fromkeys(result.variant for result in record.results))
         click.echo(f"ended with the look that decided. See: harness compare {record.id} --variants {pair}")

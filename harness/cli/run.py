@@ -260,7 +260,8 @@ def _say(text: str) -> None:
 
 _CHEAPER = (
     "what a request can cost at most is decided by max_prompt_tokens and max_completion_tokens of the "
-    "assistant, or cap_prompt_tokens and cap_completion_tokens in harness.toml: lower them, or raise the budget"
+    "assistant, or cap_prompt_tokens and cap_completion_tokens in harness.toml: lower them, or raise the "
+    "budget"
 )
 
 # Why a run has ended that is not finished.

@@ -354,8 +354,8 @@ class Work:
             planned=len(self.plan.trials),
             settings=told,
         )
+        self._note_beginning(record)
         with _saying_how_to_go_on(self.run_id):
-            self._note_beginning(record)
             return await self.carry_out()
 
     def _note_beginning(self, record: SuiteRun) -> None:

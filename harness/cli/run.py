@@ -123,6 +123,7 @@ def command(
 
     from harness import workflows
     from harness.settings import load_settings
+    from harness.targets.heeding import refuse_unheeded
 
     if resume:
         if estimate:
@@ -134,11 +135,13 @@ def command(
     if fail_fast:
         flags["max_failures"] = _fail_fast(flags["max_failures"])
     settings = load_settings(options.replaying(flags))
+    changed = [name for name, value in flags.items() if value is not None]
+    if not resume:
+        refuse_unheeded(changed, settings.target_options())
     job = workflows.Job(suites, settings, assistants, tags, ids)
     if estimate:
         click.echo(money.told(workflows.forecast(job), settings.budget_usd))
         return cli.PASSED
-    changed = [name for name, value in flags.items() if value is not None]
     unpaid = money.Unpaid()
     watched = _Watched("off" if no_progress or quiet else mode, events, unpaid)
     record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))

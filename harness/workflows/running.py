@@ -28,6 +28,7 @@ from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
 from harness.suite import authoring
 from harness.suite.records import Suite
+from harness.targets.heeding import refuse_unheeded
 from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
@@ -117,9 +118,11 @@ def evaluate(
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
     assistants, names = _assistants(assistant)
+    settings = load_settings(flags)
+    refuse_unheeded([name for name, value in flags.items() if value is not None], settings.target_options())
     job = Job(
         suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
-        settings=load_settings(flags),
+        settings=settings,
         assistants=assistants,
         tags=_listed(tags),
         ids=_listed(only),
@@ -224,6 +227,7 @@ async def resume(
         _refuse_rescored(record)
         _refuse_perturbed(record)
         job = recalled(record, settings, changed)
+        refuse_unheeded(changed, job.settings.target_options())
         suites = load(job, control.clock)
         refuse_recording_of_replay(job.settings)
         refuse_changed(record, fingerprints(suites, job))

@@ -382,6 +382,16 @@ def test_an_application_that_is_not_there_is_a_mistake_in_usage(tickets: Path) -
     assert "did you mean 'answer'?" in done.stderr
 
 
+def test_an_address_for_a_target_that_has_none_is_refused_instead_of_passing_elsewhere(
+    tickets: Path,
+) -> None:
+    (tickets / "harness.toml").write_text('base_url = "http://127.0.0.1:1/v1"\nmodels = "nowhere.yaml"\n')
+    done = run("run", "suite.yaml", "--base-url", "http://127.0.0.1:1/v1", folder=tickets)
+    assert done.returncode == 4 and "the target 'embedded' has no address" in done.stderr
+    elsewhere = run("run", "suite.yaml", "--target", "assistants", folder=tickets)
+    assert "nothing answers at 'http://127.0.0.1:1/v1'" in elsewhere.stderr
+
+
 def test_completions_refuse_an_assistant_with_documents_before_anything_is_run(project: Path) -> None:
     done = run("run", "suite.yaml", "--target", "chat", folder=project)
     assert done.returncode == 4

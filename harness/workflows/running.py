@@ -154,12 +154,18 @@ def _assistants(
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
     """What the work brings; a notebook's own event loop is busy, so there it is done in a thread."""
+    if not _has_loop():
+        return asyncio.run(work)  # outside of any except: what it raises has no context but its own
+    with ThreadPoolExecutor(1, thread_name_prefix="harness-evaluate") as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+def _has_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1, thread_name_prefix="harness-evaluate") as thread:
-        return thread.submit(asyncio.run, work).result()
+        return False
+    return True
 
 
 async def start(job: Job, control: Control | None = None) -> SuiteRun:

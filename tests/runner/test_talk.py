@@ -259,7 +259,7 @@ talk.check("answers", True, value=len(answers))
     [
         ('"two" in answer.text', 8, 2, None),
         ("False", 8, 3, "not done after 3 turns: the user gave up"),
-        ("False", 2, 2, "not done after 2 turns: the user had no more messages"),
+        ("False", 2, 2, "not done after 2 turns: all that most_turns allows"),
     ],
 )
 def test_a_simulated_user_speaks_until_it_is_done_or_gives_up(

@@ -143,7 +143,8 @@ def command(
         click.echo(money.told(workflows.forecast(job), settings.budget_usd))
         return cli.PASSED
     unpaid = money.Unpaid()
-    watched = _Watched("off" if no_progress or quiet else mode, events, unpaid)
+    shown = "off" if no_progress or (quiet and mode == "auto") else mode
+    watched = _Watched(shown, events, unpaid)
     record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))
     print_summary(record, unpaid.reason, quiet=quiet)
     return conclude(record, settings, Files(junit, markdown, code_quality))

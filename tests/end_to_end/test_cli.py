@@ -478,6 +478,15 @@ def test_quiet_prints_one_line_and_where_the_report_is(tmp_path: Path, early: li
     assert second.startswith("report: ")
 
 
+def test_events_that_are_asked_for_are_written_though_the_rest_is_quiet(
+    tmp_path: Path, early: list[str]
+) -> None:
+    done = run(*early, "--quiet", "--progress", "json", folder=tmp_path)
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines() if line.startswith("{")]
+    assert (events[0], events[-1]) == ("run_started", "run_finished")
+    assert len(done.stdout.splitlines()) == 2
+
+
 def test_events_are_json_lines_on_standard_error_and_in_a_file_that_a_resumed_run_adds_to(
     tmp_path: Path, early: list[str]
 ) -> None:

@@ -119,14 +119,14 @@ def test_refusals_for_now_are_tried_again_as_the_server_asks_and_remembered(serv
 
 def test_a_server_that_keeps_refusing_ends_as_rate_limited(serve: Any) -> None:
     base_url, script = serve([(429, {"retry-after-ms": "1"}, _error("slow down"))] * 9)
-    with pytest.raises(TargetRateLimited, match="slow down.*; tried 4 times$"):
+    with pytest.raises(TargetRateLimited, match=r"slow down.*; tried 4 times$"):
         _call(base_url)
     assert len(script.requests) == 4
 
 
 def test_a_wait_longer_than_a_minute_is_not_waited_for(serve: Any) -> None:
     base_url, script = serve([(429, {"retry-after": "3600"}, _error("tomorrow"))])
-    with pytest.raises(TargetRateLimited, match="it asks for a wait of 3600 s, and max_wait_s is 60$"):
+    with pytest.raises(TargetRateLimited, match=r"it asks for a wait of 3600 s, and max_wait_s is 60$"):
         _call(base_url)
     assert len(script.requests) == 1
 

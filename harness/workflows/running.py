@@ -38,11 +38,9 @@ from harness.trace.scrubbing import Scrubber
 from harness.workflows.budgeting import budget_of, refuse_unpayable
 from harness.workflows.jobs import (
     Job,
-    fingerprints,
     load,
     plan_of,
     recalled,
-    refuse_changed,
     remembered,
     remembered_budget,
 )
@@ -57,6 +55,7 @@ from harness.workflows.keeping import Keeper
 from harness.workflows.looking import SUSPECTS, only, watching
 from harness.workflows.recorded import keep_recording, refuse_recording_of_replay
 from harness.workflows.stored import open_store
+from harness.workflows.unchanged import refuse_changed
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -236,7 +235,7 @@ async def resume(
         refuse_unheeded(changed, job.settings.target_options())
         suites = load(job, control.clock)
         refuse_recording_of_replay(job.settings)
-        refuse_changed(record, fingerprints(suites, job))
+        refuse_changed(record, suites, job)
         finished = store.finished_trials(record.id, errored=not retry_errors)
         plan = only(plan_of(job, suites), record.settings.get(SUSPECTS))
         ended = (result for result in record.results if result.trial_id in finished)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -49,11 +49,12 @@ def _held(path: Path, run_id: str, how: int) -> IO[str] | None:
     try:
         while True:
             path.parent.mkdir(parents=True, exist_ok=True)
-            file = path.open("w")
-            fcntl.flock(file, how | fcntl.LOCK_NB)
-            if _is_still(path, file):
-                return file
-            file.close()  # whoever held it took the file away with the run's end
+            with ExitStack() as closing:
+                file = closing.enter_context(path.open("w"))
+                fcntl.flock(file, how | fcntl.LOCK_NB)
+                if _is_still(path, file):  # else whoever held it took the file away with the run's end
+                    closing.pop_all()
+                    return file
     except BlockingIOError:
         raise RunError(
             f"another process is working on run {run_id}",

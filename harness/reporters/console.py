@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from harness.reporters import handovers, wording
@@ -16,7 +16,7 @@ _FAILING_SHOWN = 20
 _NARROWEST = 40
 
 _COLUMNS: dict[str, Callable[[Group], str]] = {
-    "suite": lambda group: wording.printable(group.name),
+    "name": lambda group: wording.printable(group.name),
     "conversations": lambda group: f"{group.conversations:,}",
     "trials": lambda group: f"{len(group.results):,}",
     "passed": lambda group: f"{group.passed:,}",
@@ -45,11 +45,11 @@ class ConsoleReporter:
         return ".txt"
 
     def render(self, run: SuiteRun) -> str:
-        """The tables: suites, what did not pass with its first reason, escalation."""
+        """The tables: suites and variants, what did not pass with its first reason, escalation."""
         summary = Summary(run)
         parts = (
             _headline(summary),
-            self._suites(summary),
+            self._groups(summary),
             self._unknown_cost(summary),
             self._judge_cost(summary),
             self._waits(summary),
@@ -64,20 +64,29 @@ class ConsoleReporter:
         )
         return "\n\n".join(part for part in parts if part) + "\n"
 
-    def _suites(self, summary: Summary) -> str:
+    def _groups(self, summary: Summary) -> str:
+        """A table by suite and, where several were run, one by variant, with the same columns."""
         if not summary.suites:
             return ""
-        groups = [*summary.suites] if len(summary.suites) == 1 else [*summary.suites, summary.total]
+        suites = summary.suites if len(summary.suites) == 1 else (*summary.suites, summary.total)
+        tables = {"suite": suites, "variant": summary.variants if len(summary.variants) > 1 else ()}
+        columns = self._columns(summary, tables)
+        shown = [_groups_table(title, groups, columns) for title, groups in tables.items() if groups]
+        return "\n".join(["\n\n".join(shown), *_note(columns)])
+
+    def _columns(self, summary: Summary, tables: Mapping[str, Sequence[Group]]) -> list[str]:
+        """Those that have something to say, as many as there is room for."""
+        groups = [group for found in tables.values() for group in found]
         left = list(_COLUMNS)
         if not summary.total.skipped:
             left.remove("skipped")
         if all(len(group.results) == group.conversations for group in groups):
             left.remove("trials")
         for column in _DISPENSABLE:
-            if _width(_suites_table(groups, left)) <= self.width:
+            if _width(_groups_table("variant", groups, left)) <= self.width:
                 break
             left = [name for name in left if name != column]
-        return "\n".join([_suites_table(groups, left), *_note(left)])
+        return left
 
     def _unknown_cost(self, summary: Summary) -> str:
         total = summary.total
@@ -174,8 +183,8 @@ def _headline(summary: Summary) -> str:
     return f"{wording.printable(run.id)}: " + ", ".join(fact for fact in facts if fact)
 
 
-def _suites_table(groups: Sequence[Group], columns: Sequence[str]) -> str:
-    return _table(columns, [[_COLUMNS[name](group) for name in columns] for group in groups])
+def _groups_table(title: str, groups: Sequence[Group], columns: Sequence[str]) -> str:
+    return _table([title, *columns[1:]], [[_COLUMNS[name](group) for name in columns] for group in groups])
 
 
 def _note(columns: Sequence[str]) -> list[str]:

@@ -29,6 +29,14 @@ def test_a_single_suite_has_no_total(run):
     assert "total" not in ConsoleReporter().render(single)
 
 
+def test_several_variants_have_a_table_of_their_own(run):
+    other = tuple(replace(each, variant="concise") for each in run.results)
+    assert "\nvariant " not in ConsoleReporter().render(run)
+    text = ConsoleReporter().render(replace(run, results=(*run.results, *other)))
+    table = text.partition("\nvariant ")[2].splitlines()
+    assert [line.split()[0] for line in table[2:4]] == ["main", "concise"]
+
+
 def test_long_lists_are_cut_and_say_so(run):
     many = tuple(replace(run.results[1], conversation=f"c-{n}") for n in range(25))
     text = ConsoleReporter().render(replace(run, results=many, planned=25))

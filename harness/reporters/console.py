@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from harness.reporters import handovers, wording
@@ -45,11 +45,12 @@ class ConsoleReporter:
         return ".txt"
 
     def render(self, run: SuiteRun) -> str:
-        """The tables: suites and variants, what did not pass with its first reason, escalation."""
+        """The tables: suites, what did not pass with its first reason, escalation."""
         summary = Summary(run)
         parts = (
             _headline(summary),
-            self._groups(summary),
+            self._suites(summary),
+            self._variants(summary),
             self._unknown_cost(summary),
             self._judge_cost(summary),
             self._waits(summary),
@@ -64,26 +65,31 @@ class ConsoleReporter:
         )
         return "\n\n".join(part for part in parts if part) + "\n"
 
-    def _groups(self, summary: Summary) -> str:
-        """A table by suite and, where several were run, one by variant, with the same columns."""
+    def _suites(self, summary: Summary) -> str:
         if not summary.suites:
             return ""
-        suites = summary.suites if len(summary.suites) == 1 else (*summary.suites, summary.total)
-        tables = {"suite": suites, "variant": summary.variants if len(summary.variants) > 1 else ()}
-        columns = self._columns(summary, tables)
-        shown = [_groups_table(title, groups, columns) for title, groups in tables.items() if groups]
-        return "\n".join(["\n\n".join(shown), *_note(columns)])
+        groups = [*summary.suites] if len(summary.suites) == 1 else [*summary.suites, summary.total]
+        left = self._columns("suite", summary, groups)
+        return "\n".join([_groups_table("suite", groups, left), *_note(left)])
 
-    def _columns(self, summary: Summary, tables: Mapping[str, Sequence[Group]]) -> list[str]:
-        """Those that have something to say, as many as there is room for."""
-        groups = [group for found in tables.values() for group in found]
+    def _variants(self, summary: Summary) -> str:
+        """What was run side by side is told side by side."""
+        groups = summary.side_by_side
+        if not groups:
+            return ""
+        table = _groups_table("variant", groups, self._columns("variant", summary, groups))
+        names = wording.printable(",".join(group.name for group in groups))
+        return f"{table}\nbetter or only different: harness compare {summary.run.id} --variants {names}"
+
+    def _columns(self, title: str, summary: Summary, groups: Sequence[Group]) -> list[str]:
+        """What the terminal has room for and the run has something to tell of."""
         left = list(_COLUMNS)
         if not summary.total.skipped:
             left.remove("skipped")
         if all(len(group.results) == group.conversations for group in groups):
             left.remove("trials")
         for column in _DISPENSABLE:
-            if _width(_groups_table("variant", groups, left)) <= self.width:
+            if _width(_groups_table(title, groups, left)) <= self.width:
                 break
             left = [name for name in left if name != column]
         return left
@@ -184,7 +190,9 @@ def _headline(summary: Summary) -> str:
 
 
 def _groups_table(title: str, groups: Sequence[Group], columns: Sequence[str]) -> str:
-    return _table([title, *columns[1:]], [[_COLUMNS[name](group) for name in columns] for group in groups])
+    """The groups one below the other; the title stands over their names, which come first."""
+    rows = [[_COLUMNS[name](group) for name in columns] for group in groups]
+    return _table([title, *columns[1:]], rows)
 
 
 def _note(columns: Sequence[str]) -> list[str]:

@@ -61,16 +61,20 @@ def _facts(summary: Summary) -> str:
 
 def _suites(summary: Summary) -> str:
     groups = summary.suites if len(summary.suites) == 1 else (*summary.suites, summary.total)
-    return _groups("Suite", groups) if summary.suites else ""
+    return _groups_table("Suite", groups) if summary.suites else ""
 
 
 def _variants(summary: Summary) -> str:
-    return _groups("Variant", summary.variants) if len(summary.variants) > 1 else ""
+    """What was run side by side is told side by side."""
+    return _groups_table("Variant", summary.side_by_side) if summary.side_by_side else ""
 
 
-def _groups(title: str, groups: Sequence[Group]) -> str:
-    header = "Conversations|Trials|Passed|Failed|Errored|Pass rate|Tokens|Cost|Turn p50|p95".split("|")
-    return pipe_table([title, *header], map(_group_row, groups), numbers_from=1)
+def _groups_table(title: str, groups: Sequence[Group]) -> str:
+    header = [
+        title,
+        *"Conversations|Trials|Passed|Failed|Errored|Pass rate|Tokens|Cost|Turn p50|p95".split("|"),
+    ]
+    return pipe_table(header, map(_group_row, groups), numbers_from=1)
 
 
 def _group_row(group: Group) -> list[str]:

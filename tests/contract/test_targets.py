@@ -410,6 +410,10 @@ def test_an_answer_that_is_taken_to_come_too_late_ends_the_turn_at_once_and_free
     turns = OutgoingTurn("one"), OutgoingTurn("two")
     late, next_ = talk(target, plain, *turns, answer=never, deadline_s=3600.0)
     assert (late.status, late.latency_s) == ("timed_out", 3600.0)
+    assert [call.name for call in late.tool_calls] == ["open_ticket"]
+    assert (
+        late.error == "it did not end within its deadline of 3600 s: nobody answered the call of open_ticket"
+    )
     assert (next_.status, next_.answer) == ("completed", "second answer")
 
 

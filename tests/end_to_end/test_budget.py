@@ -167,6 +167,13 @@ def test_prices_of_ones_own_are_what_costs_are_shown_by(folder: Path) -> None:
     assert record.settings["prices"]["m"]["input"] == "1000"
 
 
+def test_a_budget_that_can_not_pay_the_first_request_says_what_makes_requests_cheaper(folder: Path) -> None:
+    done = run(folder, *PRICED, "--budget", "0.10")
+    assert done.returncode == 2 and not stored(folder).results
+    assert "hint: what a request can cost at most is decided by max_prompt_tokens" in done.stdout
+    assert "cap_prompt_tokens" in done.stdout
+
+
 @pytest.mark.parametrize("amount", ["0", "-2", "two", "nan"])
 def test_an_amount_that_is_none_is_a_usage_error(folder: Path, amount: str) -> None:
     done = run(folder, f"--budget={amount}")

@@ -382,6 +382,16 @@ def test_an_application_that_is_not_there_is_a_mistake_in_usage(tickets: Path) -
     assert "did you mean 'answer'?" in done.stderr
 
 
+def test_an_address_for_a_target_that_has_none_is_refused_instead_of_passing_elsewhere(
+    tickets: Path,
+) -> None:
+    (tickets / "harness.toml").write_text('base_url = "http://127.0.0.1:1/v1"\nmodels = "nowhere.yaml"\n')
+    done = run("run", "suite.yaml", "--base-url", "http://127.0.0.1:1/v1", folder=tickets)
+    assert done.returncode == 4 and "the target 'embedded' has no address" in done.stderr
+    elsewhere = run("run", "suite.yaml", "--target", "assistants", folder=tickets)
+    assert "nothing answers at 'http://127.0.0.1:1/v1'" in elsewhere.stderr
+
+
 def test_completions_refuse_an_assistant_with_documents_before_anything_is_run(project: Path) -> None:
     done = run("run", "suite.yaml", "--target", "chat", folder=project)
     assert done.returncode == 4
@@ -466,6 +476,15 @@ def test_quiet_prints_one_line_and_where_the_report_is(tmp_path: Path, early: li
     first, second = done.stdout.splitlines()
     assert first.endswith(": 1 errored, 1 failed, 2 passed")
     assert second.startswith("report: ")
+
+
+def test_events_that_are_asked_for_are_written_though_the_rest_is_quiet(
+    tmp_path: Path, early: list[str]
+) -> None:
+    done = run(*early, "--quiet", "--progress", "json", folder=tmp_path)
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines() if line.startswith("{")]
+    assert (events[0], events[-1]) == ("run_started", "run_finished")
+    assert len(done.stdout.splitlines()) == 2
 
 
 def test_events_are_json_lines_on_standard_error_and_in_a_file_that_a_resumed_run_adds_to(

@@ -19,9 +19,11 @@ from typing import Any
 import pytest
 
 from harness import workflows
+from harness.errors import StoreError
 from harness.results import SuiteRun
 from harness.runner.events import Event, ResultsWait, RunFinished, TrialFinished
 from harness.settings import load_settings
+from harness.store.store import Store
 
 HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
 SUITE = """\
@@ -90,6 +92,18 @@ def harness(project: Path, *arguments: str, largest_file: int | None = None) -> 
         timeout=120,
         check=False,
     )
+
+
+def test_a_run_that_could_not_even_begin_is_none_to_go_on_with(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(store: Store, run: SuiteRun) -> None:
+        raise StoreError("no space is left", code="store-full", hint="Free some disk space.")
+
+    monkeypatch.setattr(Store, "begin_run", full)
+    with pytest.raises(StoreError, match="no space") as caught:
+        played(project, str(project / "store.sqlite"), lambda event: None, 1)
+    assert caught.value.hint == "Free some disk space."
 
 
 def test_a_disk_that_fills_is_one_clear_error_that_says_what_is_lost_and_the_run_goes_on_later(

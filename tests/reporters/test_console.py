@@ -29,14 +29,6 @@ def test_a_single_suite_has_no_total(run):
     assert "total" not in ConsoleReporter().render(single)
 
 
-def test_several_variants_have_a_table_of_their_own(run):
-    other = tuple(replace(each, variant="concise") for each in run.results)
-    assert "\nvariant " not in ConsoleReporter().render(run)
-    text = ConsoleReporter().render(replace(run, results=(*run.results, *other)))
-    table = text.partition("\nvariant ")[2].splitlines()
-    assert [line.split()[0] for line in table[2:4]] == ["main", "concise"]
-
-
 def test_long_lists_are_cut_and_say_so(run):
     many = tuple(replace(run.results[1], conversation=f"c-{n}") for n in range(25))
     text = ConsoleReporter().render(replace(run, results=many, planned=25))
@@ -56,3 +48,17 @@ def test_an_interrupted_run_says_what_is_missing(empty):
     text = ConsoleReporter().render(empty)
     assert "interrupted" in text
     assert "5 planned trials without a result" in text
+
+
+def test_variants_that_were_played_side_by_side_have_a_row_each(run):
+    both = [*run.results, *(replace(each, variant="shorter") for each in run.results[:2])]
+    text = ConsoleReporter(140).render(replace(run, results=tuple(both), planned=len(both)))
+    header, _, main, shorter, hint = text[text.index("\nvariant ") :].split("\n\n")[0].strip().splitlines()
+    assert (header.split()[0], main.split()[0]) == ("variant", "main")
+    assert shorter.split()[:5] == ["shorter", "1", "2", "1", "1"]
+    assert hint.endswith(f"harness compare {run.id} --variants main,shorter")
+
+
+def test_suites_with_an_assistant_each_are_no_comparison_of_variants(run):
+    apart = [replace(each, variant=each.suite) for each in run.results]
+    assert "\nvariant " not in ConsoleReporter(140).render(replace(run, results=tuple(apart)))

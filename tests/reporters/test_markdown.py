@@ -26,14 +26,6 @@ def test_nothing_passed_is_not_well(empty):
     assert "❌ 0 of 0 conversations passed" in MarkdownReporter().render(empty)
 
 
-def test_several_variants_have_a_table_of_their_own(run):
-    other = tuple(replace(each, variant="concise") for each in run.results)
-    assert "| Variant |" not in MarkdownReporter().render(run)
-    text = MarkdownReporter().render(replace(run, results=(*run.results, *other)))
-    rows = text.partition("| Variant |")[2].splitlines()[2:4]
-    assert [row.split(" | ")[0] for row in rows] == ["| main", "| concise"]
-
-
 def test_long_lists_are_cut_and_say_so(run):
     many = tuple(replace(run.results[1], conversation=f"c{n}") for n in range(60))
     text = MarkdownReporter().render(replace(run, results=many))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.scorers import facts
 from harness.scorers.evidence import Evidence, Window, Word, content_words
@@ -18,8 +19,7 @@ _NEARLY_ALL = 0.8
 _NAMED = 4  # missing words or other numbers that a reason names
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
+class Support(msgspec.Struct, frozen=True):
     """How well passages support a sentence.
 
     Attributes:

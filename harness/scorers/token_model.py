@@ -11,12 +11,13 @@ import hashlib
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
 from typing import Any
+
+import msgspec
 
 from harness.embedding import files
 from harness.scorers import thesaurus
@@ -28,8 +29,7 @@ _LOG = logging.getLogger(__name__)
 _LOADING = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRisk:
+class TokenRisk(msgspec.Struct, frozen=True):
     """One token of an answer.
 
     Attributes:

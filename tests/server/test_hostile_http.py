@@ -331,7 +331,11 @@ def test_odd_headers_change_nothing(peer: Peer, name: str, value: str) -> None:
         peer.call(method, path, headers={name: value.encode("latin-1")})
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], derandomize=True)
+@settings(
+    max_examples=60,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    derandomize=True,
+)
 @given(
     method=st.sampled_from(["GET", "POST", "DELETE"]),
     path=st.sampled_from(PATHS),

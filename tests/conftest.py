@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, settings
 # Answers of embedded servers are compared with the description of the server, whatever a test is about.
 pytest_plugins = ["described"]
 
-# How long an example takes says nothing about whether it is right, and CI machines are busy. A test that names
-# health checks of its own replaces these, and names this one again. Examples are the same in every run: a commit
-# that breaks nothing never meets a new one. `make examples` looks for others.
+# How long an example takes says nothing about whether it is right, and CI machines are busy. A test that
+# names health checks of its own replaces these, and names this one again. Examples are the same in every run:
+# a change that breaks nothing never meets a new one. `make examples` looks for others.
 _ANY_PACE = settings(deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("harness", _ANY_PACE, derandomize=True)
 settings.register_profile("search", _ANY_PACE, derandomize=False)

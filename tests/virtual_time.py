@@ -55,7 +55,7 @@ def run(work: Coroutine[Any, Any, _T]) -> _T:
 
 
 def jump(seconds: float) -> None:
-    """Let so much time pass at once in the running loop: a deadline comes when the test wants it, not by chance."""
+    """Let so much time pass at once in the running loop: deadlines come when a test wants them to."""
     loop = asyncio.get_running_loop()
     before = loop.time
     loop.time = lambda: before() + seconds  # type: ignore[method-assign]

@@ -27,7 +27,7 @@ trial's result, never an exception::
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 
@@ -54,6 +54,16 @@ class Problem:
     def __str__(self) -> str:
         text = f"{self.where}: {self.message}" if self.where else self.message
         return f"{text}\n    hint: {self.hint}" if self.hint else text
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Each mistake of a file once, in the order of the file."""
+    return sorted(dict.fromkeys(problems), key=_position)
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    where = problem.where or Where("")
+    return where.line or 0, where.column or 0
 
 
 def mistakes_told(problems: Sequence[Problem], *, most: int | None = None) -> str:

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
 
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 from harness.cost.prices import ModelPrice, PriceBook
-from harness.errors import SettingsError, Where
+from harness.errors import Problem, SettingsError, in_order, mistakes_told
 from harness.judge.asking import JudgeOptions
 from harness.judge.gating import LEAST_KAPPA
 from harness.suite.records import MOST_REPEATS, Deadline
 from harness.targets.interface import MOST_ROUNDS
 from harness.targets.limits import Limits
-from harness.targets.making import TargetOptions, names
-from harness.text import nearest
+from harness.targets.making import TargetOptions
 from harness.trace.scrubbing import Scrubber, secrets_in
+
+if TYPE_CHECKING:
+    from harness.tomlfile import TomlFile
 
 FILE_NAME = "harness.toml"
 _PREFIX = "HARNESS_"
@@ -222,8 +224,9 @@ def load_settings(
     Raises:
         SettingsError: A file or variable holds a value that can't be used; all are named at once.
     """
-    file = (folder or Path.cwd()) / FILE_NAME
-    in_file = _from_file(file)
+    file = (folder or Path()) / FILE_NAME
+    read = _from_file(file)
+    in_file = read.data if read else {}
     given = {name: value for name, value in flags.items() if value is not None}
     set_outside = os.environ if environment is None else environment
     is_azure = bool((in_file | _from_environment(set_outside, {}) | given).get("azure_endpoint"))
@@ -234,18 +237,16 @@ def load_settings(
     try:
         return Settings.model_validate(values)
     except ValidationError as error:
-        wrong = {str(each["loc"][0]) for each in error.errors()}
-        where = Where(str(file)) if wrong & (in_file.keys() - elsewhere.keys()) else None
-        raise _explained(error, values, where) from error
+        raise _explained(error, values, lambda name: None if name in elsewhere else read) from error
 
 
-def _from_file(file: Path) -> dict[str, Any]:
+def _from_file(file: Path) -> TomlFile | None:
     from harness.tomlfile import read_toml
 
     try:
         return read_toml(file)
     except FileNotFoundError:
-        return {}
+        return None
 
 
 def _from_environment(environment: Mapping[str, str], aliases: Mapping[str, str]) -> dict[str, Any]:
@@ -267,21 +268,20 @@ def _refuse_misspelt(environment: Mapping[str, str]) -> None:
             raise SettingsError(f"there is no setting {name}", hint=f"did you mean {near[0]}?")
 
 
-def _explained(error: ValidationError, values: Mapping[str, Any], where: Where | None) -> SettingsError:
-    lines, hints = [], []
-    for each in error.errors():
-        name = str(each["loc"][0])
-        if len(each["loc"]) > 1:
-            place = ".".join(str(part) for part in each["loc"])
-            lines.append(f"{place} = {each['input']!r}: {each['msg'].lower()}")
-        elif each["type"] == "extra_forbidden":
-            lines.append(f"there is no setting {name!r}")
-            if known := nearest(name, Settings.model_fields):
-                hints.append(f"did you mean {known!r}?")
-        else:
-            lines.append(f"{name} = {values.get(name)!r}: {each['msg'].lower()}")
-    hints.append(f"settings: {', '.join(Settings.model_fields)}; targets: {', '.join(names())}")
-    return SettingsError("; ".join(lines), hint=" ".join(hints), where=where)
+def _explained(
+    error: ValidationError, values: Mapping[str, Any], file_of: Callable[[str], TomlFile | None]
+) -> SettingsError:
+    """Every mistake, with its place where the value stands in the file."""
+    from harness.yamlfile.mistakes import mistakes_in
+
+    problems = []
+    for mistake in mistakes_in(error, Settings, dict(values)):
+        file = file_of(str(mistake.place[0]))
+        where = file.where(mistake.place, key=mistake.at_key) if file else None
+        is_setting = mistake.at_key and len(mistake.place) == 1
+        message = f"there is no setting {mistake.place[0]!r}" if is_setting else mistake.message
+        problems.append(Problem(message, where, mistake.hint))
+    return SettingsError(mistakes_told(in_order(problems)))
 
 
 # --- prices --------------------------------------------------------------------------------------------

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from harness.compare.verdict import RATIOS
-from harness.errors import Problem, SettingsError, Where
-from harness.tomlfile import read_toml
-from harness.yamlfile.mistakes import mistakes_in
+from harness.errors import Problem, SettingsError, Where, in_order, mistakes_told
+from harness.tomlfile import TomlFile, read_toml
+from harness.yamlfile.mistakes import Mistake, mistakes_in
 
 Metric = Literal["passed", "score", "cost_usd", "latency_s", "missed_escalations", "needless_escalations"]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -121,66 +122,68 @@ def read_rules(path: Path) -> RuleFile:
     Raises:
         SettingsError: It can't be read or has mistakes; all of them are named.
     """
-    data = _parsed(path)
+    file = _parsed(path)
     try:
-        rules = RuleFile.model_validate(data)
+        rules = RuleFile.model_validate(file.data)
     except ValidationError as error:
-        raise _refused(path, [_problem(path, mistake) for mistake in _mistakes(error, data)]) from error
-    _refuse_contradictions(path, rules)
+        found = [*mistakes_in(error, RuleFile, file.data), *_contradictions(_usable(file.data))]
+        raise _refused(file, found) from error
+    if found := list(_contradictions(dict(enumerate(rules.rule)))):
+        raise _refused(file, found)
     return rules
 
 
-def _parsed(path: Path) -> dict[str, Any]:
+def _parsed(path: Path) -> TomlFile:
     try:
         return read_toml(path, code=_CODE, hint=_HINT)
     except FileNotFoundError as error:
-        raise _refused(path, [Problem("there is no such file", Where(str(path)))]) from error
+        problem = Problem("there is no such file", Where(str(path)))
+        raise SettingsError(str(problem), code=_CODE, hint=_HINT) from error
 
 
-def _refuse_contradictions(path: Path, rules: RuleFile) -> None:
-    problems = [
-        Problem(f"rule {number}: {told}", Where(str(path)))
-        for number, rule in enumerate(rules.rule, start=1)
-        for told in (
-            *rule.contradictions(),
-            *_excluded(number, rule, rules),
-            *_repeated(rule, rules.rule[: number - 1]),
-        )
-    ]
-    if problems:
-        raise _refused(path, problems)
+def _usable(data: Mapping[str, Any]) -> dict[int, Rule]:
+    """The rules that can be read by themselves, so that what contradicts itself is told with the rest."""
+    written = data.get("rule")
+    usable: dict[int, Rule] = {}
+    for index, table in enumerate(written if isinstance(written, list) else []):
+        with suppress(ValidationError):
+            usable[index] = Rule.model_validate(table)
+    return usable
 
 
-def _excluded(number: int, rule: Rule, rules: RuleFile) -> Iterator[str]:
-    for place, other in enumerate(rules.rule, start=1):
-        if place != number and rule.excludes(other):
+def _contradictions(rules: Mapping[int, Rule]) -> Iterator[Mistake]:
+    for index, rule in rules.items():
+        earlier = {at: other for at, other in rules.items() if at < index}
+        for told in (*rule.contradictions(), *_excluded(index, rule, rules), *_repeated(rule, earlier)):
+            yield Mistake(("rule", index), told)
+
+
+def _excluded(index: int, rule: Rule, rules: Mapping[int, Rule]) -> Iterator[str]:
+    for at, other in rules.items():
+        if at != index and rule.excludes(other):
             least, most = f"at_least {rule.at_least:g}", f"at_most {other.at_most:g}"
-            yield f"{least} and the {most} of rule {place} can't both hold"
+            yield f"{least} and the {most} of rule {at + 1} can't both hold"
 
 
-def _repeated(rule: Rule, earlier: Sequence[Rule]) -> Iterator[str]:
-    for place, other in enumerate(earlier, start=1):
+def _repeated(rule: Rule, earlier: Mapping[int, Rule]) -> Iterator[str]:
+    for at, other in earlier.items():
         if kind := rule.repeats(other):
-            yield f"rule {place} has {kind} {getattr(other, kind):g} for the same already: keep one of them"
+            yield f"rule {at + 1} has {kind} {getattr(other, kind):g} for the same already: keep one of them"
 
 
-def _mistakes(error: ValidationError, data: object) -> list[tuple[tuple[str | int, ...], str, str | None]]:
-    return [(tuple(each.place), each.message, each.hint) for each in mistakes_in(error, RuleFile, data)]
+def _refused(file: TomlFile, mistakes: Sequence[Mistake]) -> SettingsError:
+    problems = in_order(_problem(file, each) for each in mistakes)
+    return SettingsError(mistakes_told(problems), code=_CODE, hint=_HINT)
 
 
-def _problem(path: Path, mistake: tuple[tuple[str | int, ...], str, str | None]) -> Problem:
-    """A mistake with its rule's number: TOML is read without lines."""
-    place, message, hint = mistake
+def _problem(file: TomlFile, mistake: Mistake) -> Problem:
+    place, hint = mistake.place, mistake.hint
     if place == ("rule",):
         hint = "Begin each rule with a line [[rule]]."
     if place[-1:] == ("metric",):
         hint = 'One expectation of a suite is a check instead of a metric: check = "grounded".'
     spot = f"rule {int(place[1]) + 1}: " if len(place) > 1 and place[0] == "rule" else ""
-    return Problem(f"{spot}{message}", Where(str(path)), hint)
-
-
-def _refused(path: Path, problems: list[Problem]) -> SettingsError:
-    return SettingsError("\n".join(map(str, problems)), code=_CODE, hint=_HINT)
+    return Problem(f"{spot}{mistake.message}", file.where(place, key=mistake.at_key), hint)
 
 
 _CODE = "rules-invalid"

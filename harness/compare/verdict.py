@@ -246,10 +246,10 @@ class _Judging:
         proven = self._is_proven()
         worse = self.p <= self.alpha_suite + _TOLERANCE
         if proven and not gaps:
-            return "pass", [self._why_pass(), *self._small_drop(worse), *self._notes()]
+            return "pass", [self._why_pass(), *self._small_drop(worse), *self._thin(), *self._notes()]
         if worse:
             return "fail", [self._why_fail(), *gaps, *self._notes()]
-        return "inconclusive", [*gaps, *self._why_open(proven), *self._notes()]
+        return "inconclusive", [*gaps, *self._why_open(proven), *self._thin(), *self._notes()]
 
     def _lost(self) -> list[str]:
         """Why nothing passes while a case is lost that would be proven broken if it stood alone.
@@ -303,12 +303,13 @@ class _Judging:
             return [told, "no number of trials that anybody runs proves so small a margin"]
         return [told, f"unchanged, such a suite passes with about {needed} trials per case and variant"]
 
+    def _thin(self) -> list[str]:
+        if self.bounds.error and not self.bounds.floored:
+            return []
+        return ["hardly anything varied, which is no certainty: the bound is what so few trials leave open"]
+
     def _notes(self) -> list[str]:
         notes = []
-        if self.bounds.error == 0 or self.bounds.floored:
-            notes.append(
-                "hardly anything varied, which is no certainty: the bound is what so few trials leave open"
-            )
         if not any(row_means(side).any() for side in self._sides):
             notes.append("nothing passed under either variant, so there was nothing to lose")
         if self.both.candidate.shape[1] == 1 or self.both.baseline.shape[1] == 1:

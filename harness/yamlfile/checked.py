@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from harness.errors import Problem, SettingsError, SuiteError, Where, mistakes_told
+from harness.errors import Problem, SettingsError, SuiteError, in_order, mistakes_told
 from harness.yamlfile.described import descriptions
 from harness.yamlfile.mistakes import Mistake, mistakes_in, shown
 from harness.yamlfile.source import Source, read_source
@@ -75,8 +75,7 @@ def read_checked(path: Path, model: type[Record], *, code: str) -> Checked[Recor
 
 def refusal(problems: Iterable[Problem], *, code: str) -> SettingsError:
     """The error that names these mistakes, in the order of the file."""
-    found = sorted(dict.fromkeys(problems), key=_position)
-    return SettingsError(mistakes_told(found), code=code)
+    return SettingsError(mistakes_told(in_order(problems)), code=code)
 
 
 def _validated(source: Source, model: type[Record], problems: list[Problem]) -> Record | None:
@@ -95,8 +94,3 @@ def _validated(source: Source, model: type[Record], problems: list[Problem]) -> 
 
 def _placed(source: Source, mistake: Mistake) -> Problem:
     return Problem(mistake.message, source.where(mistake.place, key=mistake.at_key), mistake.hint)
-
-
-def _position(problem: Problem) -> tuple[int, int]:
-    where = problem.where or Where("")
-    return where.line or 0, where.column or 0

@@ -10,6 +10,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
+from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -332,7 +333,7 @@ def _value_hint(spot: _Spot, spelled: str | None) -> str | None:
         return f"did you mean {near!r}?" if near else None
     if str in members and isinstance(value, bool | int | float):
         return f'put it in quotes: "{spelled or shown(value)}"'
-    if {int, float} & set(members) and isinstance(value, str) and value.strip():
+    if {int, float, Decimal} & set(members) and isinstance(value, str) and value.strip():
         return "write a plain number, without quotes or unit"
     if list in map(_shape, members) and isinstance(value, str | int | float):
         return f"write a list: [{value if isinstance(value, str) else shown(value)}]"
@@ -360,7 +361,13 @@ def _words(member: Any) -> list[str]:
     return ["true", "false"] if member is bool else _literals([member])
 
 
-_PLAIN = {str: "text", int: "a whole number", float: "a number", date: "a day such as 2026-12-31"}
+_PLAIN = {
+    str: "text",
+    int: "a whole number",
+    float: "a number",
+    Decimal: "a number",
+    date: "a day such as 2026-12-31",
+}
 _PLURALS = {str: "texts", int: "whole numbers", float: "numbers"}
 
 

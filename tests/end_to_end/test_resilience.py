@@ -24,8 +24,8 @@ from harness.settings import load_settings
 from harness.trace.records import RunStatus
 
 HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
-# Which calls a rule hits is certain, but not which of them a 429 takes away first: of each end of a run there are
-# at least six among 90, so that all of them going is as good as impossible.
+# Which calls a rule hits is certain, but not which of them a 429 takes away first: of each end of a run there
+# are at least six among 90, so that all of them going is as good as impossible.
 FAULTS = """\
 seed: 4
 faults:

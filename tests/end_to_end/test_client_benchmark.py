@@ -33,7 +33,7 @@ def column(table: dict[str, dict[str, str]], name: str) -> dict[str, str]:
 
 
 def test_every_client_asks_each_question_once_and_as_many_at_a_time_as_wanted() -> None:
-    table = measured("W1L", "--latency-ms", "300")
+    table = measured("W1L", "--latency-ms", "1000")
     assert column(table, "requests") == {"floor": "4", "harness": "4", "limit": "4"}
     assert column(table, "most at once") == {"floor": "2", "harness": "2", "limit": "2"}
     assert all(float(row["CPU s"]) > 0 and float(row["peak MB"]) > 0 for row in table.values())

@@ -49,7 +49,7 @@ def test_a_streamed_conversation_needs_half_the_requests_of_a_polled_one() -> No
 
 def test_an_unknown_workload_is_refused_with_those_there_are() -> None:
     command = [sys.executable, "-m", "benchmarks.clients", "W3"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert done.returncode == 2
     assert "no such workload: W3; there are W1 W2 W1L W2L" in done.stderr
 
@@ -58,7 +58,7 @@ def test_an_unknown_workload_is_refused_with_those_there_are() -> None:
 def test_a_tool_that_is_not_there_is_named_before_anything_is_measured(tool: str, tmp_path: Path) -> None:
     missing = tmp_path / tool
     command = [sys.executable, "-m", "benchmarks.clients", "W1", f"--{tool}", str(missing)]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
     assert (done.returncode, done.stdout) == (2, "")
     assert f"there is no program {missing}" in done.stderr
 

@@ -34,7 +34,7 @@ class Client:
     def call(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection(str(self.host), self.port, timeout=20)
+        connection = http.client.HTTPConnection(str(self.host), self.port, timeout=120)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
@@ -122,7 +122,7 @@ def test_uploads_have_a_limit_of_their_own(narrow: Client) -> None:
 
 
 def test_a_body_that_does_not_say_its_length_is_measured_as_it_comes(narrow: Client) -> None:
-    connection = http.client.HTTPConnection(str(narrow.host), narrow.port, timeout=20)
+    connection = http.client.HTTPConnection(str(narrow.host), narrow.port, timeout=120)
     connection.request("POST", "/v1/threads", iter([b"x" * 600] * 5), encode_chunked=True)
     assert connection.getresponse().status == 413
     connection.close()
@@ -217,7 +217,7 @@ def test_events_arrive_while_the_model_still_thinks_and_others_are_served() -> N
     go_on = threading.Event()
 
     def think(request: ModelRequest) -> str:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return "At last."
 
     _, running = served(think)
@@ -225,7 +225,7 @@ def test_events_arrive_while_the_model_still_thinks_and_others_are_served() -> N
         client = Client(base_url)
         assistant = post(client, "/v1/assistants", {"model": "m"})["id"]
         thread = post(client, "/v1/threads", {"messages": [{"role": "user", "content": "hi"}]})["id"]
-        connection = http.client.HTTPConnection(str(client.host), client.port, timeout=20)
+        connection = http.client.HTTPConnection(str(client.host), client.port, timeout=120)
         body = json.dumps({"assistant_id": assistant, "stream": True})
         connection.request("POST", f"/v1/threads/{thread}/runs", body)
         answer = connection.getresponse()
@@ -243,7 +243,7 @@ def test_a_client_that_hangs_up_leaves_a_run_that_still_ends() -> None:
     go_on = threading.Event()
 
     def think(request: ModelRequest) -> str:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return "Said to nobody."
 
     app, running = served(think)
@@ -316,7 +316,7 @@ class Watch:
 
     def later(self, seconds: float) -> None:
         """So much later; what the server does because of that it has begun."""
-        assert self.connected.acquire(timeout=60)
+        assert self.connected.acquire(timeout=120)
         passed = threading.Event()
 
         def pass_by() -> None:
@@ -350,7 +350,7 @@ def test_a_client_that_never_ends_the_head_of_its_request_is_hung_up_on(
 ) -> None:
     with connected(client) as raw:
         raw.sendall(begun)
-        assert not begun or watch.received.acquire(timeout=60)
+        assert not begun or watch.received.acquire(timeout=120)
         watch.later(21)
         assert raw.recv(100) == b""
 
@@ -359,9 +359,9 @@ def test_a_second_request_on_a_connection_is_waited_for_no_longer(watch: Watch, 
     with connected(client) as raw:
         raw.sendall(b"GET /v1/models/extractive HTTP/1.1\r\nHost: x\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 ")
-        assert watch.received.acquire(timeout=60)
+        assert watch.received.acquire(timeout=120)
         raw.sendall(b"GET /v1/mod")
-        assert watch.received.acquire(timeout=60)
+        assert watch.received.acquire(timeout=120)
         watch.later(21)
         while raw.recv(65536):
             pass

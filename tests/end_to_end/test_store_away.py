@@ -129,7 +129,7 @@ class Server:
 
     def start(self) -> None:
         options = f"-p {self._port} -k {self._folder} -c listen_addresses= -c fsync=off"
-        self._do("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "start")
+        self._do("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "-t", "300", "start")
 
     def stop(self) -> None:
         self._do("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")

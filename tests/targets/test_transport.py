@@ -104,6 +104,7 @@ def serve() -> Iterator[Callable[..., Raw]]:
 
     yield make
     for each in made:
+        each.socket.shutdown(socket.SHUT_RDWR)  # who waits for the next connection would not see it closed
         each.socket.close()
 
 

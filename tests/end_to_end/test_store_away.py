@@ -124,7 +124,9 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        self._do("initdb", "-D", "data", "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8")
+        self._do(
+            "initdb", "-D", "data", "-U", "tester", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"
+        )
         self.url = f"postgresql://tester@/postgres?host={folder}&port={self._port}"
 
     def start(self) -> None:

@@ -127,7 +127,7 @@ def _print_what_would_happen(done: Cleaning, *, kept: bool) -> None:
 
 def _print_left_alone(done: Cleaning, *, kept: bool) -> None:
     """What is at a server all the same, and stays there: nobody should take it for gone."""
-    states = Counter(each.state for each in done.found)
+    states: Counter[str] = Counter(each.state for each in done.found)
     states["unknown"] -= done.given_up
     if kept:
         del states["kept"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.reporters import handovers, wording
 from harness.reporters.brief import UnjudgedCheck
@@ -33,8 +34,7 @@ _COLUMNS: dict[str, Callable[[Group], str]] = {
 _DISPENSABLE = ("p50", "trials", "tokens", "p95", "pass rate", "errored", "cost", "conversations")
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleReporter:
+class ConsoleReporter(msgspec.Struct, frozen=True):
     """The final summary as plain text, no line longer than ``width`` as far as names allow."""
 
     width: int = 100

@@ -12,7 +12,6 @@ import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -44,8 +43,7 @@ class _NoStreams(TargetRefused):
     """The server refuses a request for wanting its answer as a stream."""
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(msgspec.Struct, frozen=True):
     """Where requests go.
 
     Attributes:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from typing import get_args
 
@@ -36,8 +35,7 @@ _WORKING = frozenset({"queued", "in_progress", "cancelling"})
 _ENDED = frozenset(get_args(RunStatus)) - {"requires_action", "timed_out", "unknown"}
 
 
-@dataclass(slots=True)
-class Thread:
+class Thread(msgspec.Struct):
     """A thread, what its user sent, and the newest that is known of it.
 
     What is newer there than that was made by a try whose answer was lost.
@@ -52,7 +50,7 @@ class Thread:
     id: str
     newest_run: str = ""
     newest_message: str = ""
-    sent: list[Thing] = field(default_factory=list)
+    sent: list[Thing] = msgspec.field(default_factory=list)
 
     @property
     def things(self) -> list[Thing]:
@@ -60,14 +58,13 @@ class Thread:
         return [("thread", self.id), *self.sent]
 
 
-@dataclass(slots=True)
-class _Turn:
+class _Turn(msgspec.Struct):
     """A turn in the making."""
 
     answers: Answers
-    run: Json = field(default_factory=dict)
-    steps: dict[str, Json] = field(default_factory=dict)
-    messages: dict[str, Json] = field(default_factory=dict)
+    run: Json = msgspec.field(default_factory=dict)
+    steps: dict[str, Json] = msgspec.field(default_factory=dict)
+    messages: dict[str, Json] = msgspec.field(default_factory=dict)
 
     @property
     def status(self) -> str:

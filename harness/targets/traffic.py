@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from harness.backoff import asked_wait_s, wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.targets.limits import AdaptiveLimit, Limits, MinuteLimit, Spent, ToldLimit, told_limits
@@ -26,8 +28,7 @@ _LEAST_SLEEP_S = 0.001
 _JITTER = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class TrafficState:
+class TrafficState(msgspec.Struct, frozen=True):
     """How requests stand at a moment, and what they met so far.
 
     Attributes:

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import math
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -27,8 +26,7 @@ GRACE_S = 10.0
 _LARGEST_IMAGE_BYTES = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True):
     """When a turn was played, how long it took, and whether its deadline ended it.
 
     Attributes:
@@ -97,15 +95,13 @@ async def _in_time(
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(msgspec.Struct, frozen=True):
     output: str
     error: str | None
     latency_s: float | None
 
 
-@dataclass(slots=True)
-class Answers:
+class Answers(msgspec.Struct):
     """What the function calls of one turn were answered, and what only our side knows of it.
 
     Attributes:
@@ -124,7 +120,7 @@ class Answers:
     gave_up: str | None = None
     unanswered: str = ""
     _rounds: int = 0
-    _given: dict[str, _Given] = field(default_factory=dict)
+    _given: dict[str, _Given] = msgspec.field(default_factory=dict)
 
     def may_go_on(self) -> bool:
         """Whether one more round of function calls is answered; an assistant in a loop is given up."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import HarnessError, RunError, SettingsError
@@ -56,8 +57,7 @@ _OF_JUDGE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """What a suite run is asked to do.
 
     Attributes:

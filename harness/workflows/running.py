@@ -7,11 +7,13 @@ import os
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.clock import SYSTEM_CLOCK, Clock, new_id
 from harness.cost.prices import PriceBook
@@ -66,8 +68,7 @@ Play = Callable[..., AsyncGenerator[Event, None]]
 """Plays a plan at a target, as ``executors.local.run`` does, and tells of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(msgspec.Struct, frozen=True):
     """How a run is watched and stopped from outside.
 
     Attributes:
@@ -77,12 +78,11 @@ class Control:
     """
 
     listeners: Sequence[Listener] = ()
-    stop: Stop = field(default_factory=Stop)
+    stop: Stop = msgspec.field(default_factory=Stop)
     clock: Clock = SYSTEM_CLOCK
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """What one process does of a suite run that others may carry out too; it does not end the run.
 
     Attributes:
@@ -347,8 +347,7 @@ def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """A plan that is carried out into the store."""
 
     run_id: str

@@ -109,16 +109,16 @@ def test_what_was_spent_before_a_kill_counts_and_the_request_under_way_in_full(
         seen.append(request)
         asked.release()
         if len(seen) == 4:
-            released.wait(30)
+            released.wait(60)
         return "fine"
 
     url = serve(model)
     arguments = [*HARNESS, "run", *PRICED, "--budget", "4.00", "--target", "assistants", "--base-url", url]
     process = subprocess.Popen(arguments, cwd=folder, env={**os.environ, "OPENAI_API_KEY": "any"})
     for _ in range(4):
-        assert asked.acquire(timeout=60)
+        assert asked.acquire(timeout=120)
     process.send_signal(signal.SIGKILL)
-    process.wait(30)
+    process.wait(120)
     released.set()
 
     killed = stored(folder)

@@ -138,12 +138,14 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        self._do("initdb", "-D", "data", "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8")
+        self._do(
+            "initdb", "-D", "data", "-U", "tester", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"
+        )
         self.url = f"postgresql://tester@/postgres?host={folder}&port={self._port}"
 
     def start(self) -> None:
         options = f"-p {self._port} -k {self._folder} -c listen_addresses= -c fsync=off"
-        self._do("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "start")
+        self._do("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "-t", "300", "start")
 
     def stop(self) -> None:
         self._do("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")

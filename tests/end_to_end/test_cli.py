@@ -315,6 +315,7 @@ def test_a_report_that_can_not_be_written_hides_no_verdict(project: Path) -> Non
     done = run("run", "suite.yaml", "--out", "taken", folder=project)
     assert done.returncode == 3
     assert "[report-not-written]" in done.stderr
+    assert "can be written later: harness report 2" in done.stderr
     assert "3 of 3 conversations passed" in done.stdout
 
 

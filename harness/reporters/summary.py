@@ -236,6 +236,11 @@ class Summary:
         """Trials by variant, in the order of the plan."""
         return _groups(self.briefs, lambda result: (result.variant,))
 
+    @property
+    def side_by_side(self) -> tuple[Group, ...]:
+        """Trials by variant, where conversations were played with several; suites may each have their own."""
+        return self.variants if self.total.conversations < len(self.conversations) else ()
+
     @cached_property
     def tags(self) -> tuple[Group, ...]:
         """Trials by tag, by name; a trial counts under each of its tags."""

@@ -82,7 +82,7 @@ def _rows_with_its_numbers(sentence: str, claim: Sequence[Word], evidence: Evide
 def _judge(
     sentence: str, claim: Sequence[Word], window: Window, evidence: Evidence, known: Set[str]
 ) -> Support:
-    stems = set().union(*(unit.stems for unit in evidence.units[window.first : window.last + 1]))
+    stems = evidence.stems_in(window)
     missing = _names_of(word for word in claim if not word.stands_in(stems))
     conflicts = tuple(_conflicts(sentence, claim, window, evidence, known))
     why = "; ".join(conflicts)

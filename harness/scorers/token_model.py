@@ -20,6 +20,7 @@ from typing import Any
 import msgspec
 
 from harness.embedding import files
+from harness.scorers import thesaurus
 from harness.scorers.readings import Reader, Reading
 
 LONGEST_ANSWER = 60_000
@@ -95,7 +96,8 @@ def default() -> TokenModel | None:
 def loaded() -> TokenModel | None:
     """As :func:`default`, which keeps several threads from loading it at once."""
     try:
-        files.checked(_folder(), "calibration.json")
+        for name in ("calibration.json", thesaurus.FILE):
+            files.checked(_folder(), name)
         words, _ = files.checked(resources.files("harness.embedding").joinpath("minilm"), "tokenizer.json")
         return TokenModel(_folder(), files.tokenizer(words))
     except (OSError, ValueError, ImportError) as problem:

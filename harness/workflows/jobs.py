@@ -28,6 +28,7 @@ from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
 from harness.suite.revisions import commit_of, load_at_revision, split_revision
 from harness.suite.select import select
+from harness.targets.heeding import heeds
 from harness.trace.scrubbing import Scrubber
 from harness.workflows.checkout import checkout
 
@@ -233,7 +234,8 @@ def _lasting_function(function: str | None) -> str | None:
 def _deciding_files(settings: Settings) -> dict[str, str]:
     """The files that decide what answers, by the setting that names them, as absolute paths."""
     named = {"models": settings.models, "faults": settings.faults, "recording": settings.recording}
-    return {name: str(Path(path).resolve()) for name, path in named.items() if path}
+    target = settings.target_options()
+    return {name: str(Path(path).resolve()) for name, path in named.items() if path and heeds(name, target)}
 
 
 def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:

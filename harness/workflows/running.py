@@ -30,6 +30,7 @@ from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
 from harness.suite import authoring
 from harness.suite.records import Suite
+from harness.targets.heeding import refuse_unheeded
 from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
@@ -117,9 +118,11 @@ def evaluate(
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
     assistants, names = _assistants(assistant)
+    settings = load_settings(flags)
+    refuse_unheeded([name for name, value in flags.items() if value is not None], settings.target_options())
     job = Job(
         suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
-        settings=load_settings(flags),
+        settings=settings,
         assistants=assistants,
         tags=_listed(tags),
         ids=_listed(only),
@@ -151,12 +154,18 @@ def _assistants(
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
     """What the work brings; a notebook's own event loop is busy, so there it is done in a thread."""
+    if not _has_loop():
+        return asyncio.run(work)  # outside of any except: what it raises has no context but its own
+    with ThreadPoolExecutor(1, thread_name_prefix="harness-evaluate") as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+def _has_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1, thread_name_prefix="harness-evaluate") as thread:
-        return thread.submit(asyncio.run, work).result()
+        return False
+    return True
 
 
 async def start(job: Job, control: Control | None = None) -> SuiteRun:
@@ -224,6 +233,7 @@ async def resume(
         _refuse_rescored(record)
         _refuse_perturbed(record)
         job = recalled(record, settings, changed)
+        refuse_unheeded(changed, job.settings.target_options())
         suites = load(job, control.clock)
         refuse_recording_of_replay(job.settings)
         refuse_changed(record, fingerprints(suites, job))
@@ -353,8 +363,8 @@ class Work(msgspec.Struct, frozen=True):
             planned=len(self.plan.trials),
             settings=told,
         )
+        self._note_beginning(record)
         with _saying_how_to_go_on(self.run_id):
-            self._note_beginning(record)
             return await self.carry_out()
 
     def _note_beginning(self, record: SuiteRun) -> None:

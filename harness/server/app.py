@@ -247,9 +247,8 @@ class App:
         """The answer, or the refusal in its place where a fault on demand loses it after the work."""
         if fault.refusal is None:
             return reply
-        close = getattr(reply.events, "close", None)
-        if close is not None:
-            close()
+        for _ in reply.events or ():
+            pass  # the work is done when its last event has come
         return fault.refusal
 
     def _once(self, request: Request) -> Reply:

@@ -159,7 +159,10 @@ _GOVERNORS = late(
         (
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|"
             r"\b(?:i|we) would have\b(?! to\b)|\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
-            r"(?P<asked>\b(?:what|how) about\b|\b(?:ready|okay|ok|fine|alright) for (?:me|us) to\b|"
+            r"(?P<asked>\b(?:what|how) about\b|\bhow (?:does|would)(?= an?\b)|"
+            r"\b(?:would|is|will) it (?:be )?(?:ok|okay|fine|all right|alright|useful|helpful|"
+            r"acceptable)(?: for you)? "
+            r"(?:to|if (?:i|we))\b|\b(?:ready|okay|ok|fine|alright) for (?:me|us) to\b|"
             r"\bperhaps(?= an?\b)|\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|"
             r"tell) me to\b|"
             r"\byou would rather\b|\bhave (?:me|us)\b|"
@@ -179,7 +182,8 @@ _GOVERNORS = late(
             rf"\b(?:i|we){_ADVERBS}(?: [\w'-]+){{0,2}}? (?:cannot|not|never|unable|no|neither)\b"
             r"(?:(?: [\w'-]+){0,3}? (?:able|ability|way|option|means|position|permission|permitted|allowed|"
             r"authori[sz]ed|possible|free) (?:to|of)\b)?|"
-            r"\b(?:not|nor) (?:possible|allowed|able|permitted|authori[sz]ed|allow|let|something)\b(?: "
+            r"\b(?:not|nor) (?:be )?(?:possible|allowed|able|permitted|authori[sz]ed|allow|let|"
+            r"something)\b(?: "
             r"(?:to|of|for))*|"
             r"\b(?:impossible|unable|cannot let you)\b|\bno (?:way|option|need|possibility|reason)\b|"
             r"\byou (?:cannot|may not)\b)",
@@ -214,7 +218,8 @@ _GOVERNORS = late(
             r"hesitate|feel "
             r"free|help to|make sure|be sure|best|better|wise|worth|advisable|helpful|person|way|place|"
             r"right)\b(?= |$))",
-            r"(?P<other>\b(?:understand|see|hear|know|realize|appreciate|noted|looks like|seems|sounds "
+            r"(?P<other>\byou (?:were|are|did) (?:right|wise|well|correct) to\b|\b(?:understand|see|hear|"
+            r"know|realize|appreciate|noted|looks like|seems|sounds "
             r"like)(?: that)? you\b"
             r"(?: would like| would rather| would prefer| want| wish| need| prefer| requested| asked)?(?: "
             r"to)?|"
@@ -405,7 +410,7 @@ def _stance_alone(text: str, match: re.Match[str]) -> Stance:
             return "offers"
         done = _OPENING.match(clause) and not _AS_SUBJECT.match(after)
         return "promises" if done else "none"
-    if not _CLAUSE_STARTS.search(clause):
+    if not _CLAUSE_STARTS.search(clause) or re.search(r"[^s]s$", verb):  # "transfers to people" is a noun
         return "none"
     return "offers" if re.search(r"\byou\b", match.group()) else "recommends"
 
@@ -418,13 +423,15 @@ _TALK_STANCES: dict[Governor, Stance] = {**_MOVE_STANCES, "committed": "none"}
 def _talks(text: str, question: bool) -> Iterator[Act]:
     for match in words.TALKS.finditer(text):
         governor, led = _governor(text, match.start())
-        if governor == "alone":
+        if governor == "asked" and not question and _is_known_wish(text, match, led):
+            stance: Stance = "none"
+        elif governor == "alone":
             imperative = (
                 not match.group("told")
                 and _CLAUSE_STARTS.search(_clause(text, match.start()))
                 and _is_base(match.group("verb"))
             )
-            stance: Stance = "recommends" if imperative and not question else "none"
+            stance = "recommends" if imperative and not question else "none"
         elif governor == "committed" and _SENDS_FOR.match(match.group()):
             stance = "promises" if _TO_HELP.match(text[match.end() :]) else "none"
         elif governor == "refused":
@@ -440,6 +447,12 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
         yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
 
 
+def _is_known_wish(text: str, match: re.Match[str], led: str) -> bool:
+    """Whether only the user's wish is told again, nothing offered: "you'd like to talk to a person, but"."""
+    return bool(_WISH_TOLD.match(led)) and not _conditional(text, *match.span())
+
+
+_WISH_TOLD = late(r"you (?:would like|want|wish|would prefer|would rather|prefer) to\b")
 _SENDS_FOR = late(rf"(?:contact|reach out to|reaching out to|ask|asking|involve) {words.DETERMINED}")
 _TO_HELP = late(r"[^|,]*\b(?:for you|on your behalf|to)\b")
 _WHO = late(r" (?:from|at|in|on|who|with|else|here|there)\b")

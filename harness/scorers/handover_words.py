@@ -44,7 +44,8 @@ _ROLES = (
     r"drivers?|couriers?|guides?|cashiers?|pilots?|owners?|planners?|stylists?|ombudsm[ae]n|someone|"
     r"somebody|staff|crew|handlers?|caretakers?|counsel|rangers?|wardens?|registrars?|buyers?|sellers?|"
     r"dealers?|leads?|coders?|programmers?|paramedics?|practitioners?|gps?|chemists?|"
-    r"opticians?|optometrists?|assessors?|appraisers?|valuers?|physiotherapists?|heads? of [\w'-]+"
+    r"opticians?|optometrists?|lifeguards?|guards?|attendants?|assessors?|appraisers?|valuers?|"
+    r"physiotherapists?|heads? of [\w'-]+"
 )
 _GROUPS = (
     r"teams?|departments?|desks?|offices?|units?|division|group|support|help ?desk|customer (?:service|care)|"
@@ -88,7 +89,7 @@ _INSTITUTIONS = (
     r"police|landlord|hospital|clinic|pharmacy|surgery|authorit(?:y|ies)|agency|insurer|employer|company|"
     r"(?:service |repair |call |contact |visitor )?cent(?:er|re)s?|dealership|post office|town hall|station|"
     r"school|university|branch|branches|hotel|merchant|emergency services|studio|institution|store|"
-    r"professional"
+    r"professional|hosts?"
 )
 _ADDRESS = (
     r"[\w.+-]+@[\w.-]+|(?:the |this |our )(?:[\w'-]+ )?(?:number|line|hotline|helpline)"
@@ -145,7 +146,8 @@ _PASS = _forms(
     "send(?:s|ing)?|sent|bring(?:s|ing)?|brought|tak(?:e|es|ing)|took|taken|get(?:s|ting)?|got",
 )
 _HAND_YOU = _forms(
-    "connect|transfer|patch|rout|redirect|refer|forward|hand|pass|mov", "put(?:ting|s)?|send(?:ing)?"
+    "connect|transfer|patch|rout|redirect|refer|forward|hand|pass|mov",
+    "put(?:ting|s)?|send(?:ing)?|giv(?:e|ing)",
 )
 _OPEN = _forms("open|creat|rais|fil|submit|log|lodg|start|initiat")
 _CALL_IN = (
@@ -182,9 +184,15 @@ MOVES = Phrases(
     (_HAND_YOU, rf" you{_TO} ", PERSON),
     (_ESCALATE, rf" {CASE}(?! to (?:[\w'-]+ ){{0,3}}?{THINGS}\b)"),
     (_ESCALATE, r" (?:[\w'-]+ ){0,6}?", OneOf(("to ", PERSON), "internally")),
-    (_ESCALATE, r" (?:[\w'-]+ )?(?:complaints?|disputes?|requests?|cases?)\b"),
+    (
+        _ESCALATE,
+        r" (?:[\w'-]+ )?(?:complaints?|disputes?|requests?|cases?|refunds?|bookings?|orders?|claims?)\b",
+    ),
     r"\b(?:hand(?:ed|ing)? you (?:over|off)|pass(?:ed|ing)? you (?:on|over|along))\b(?! to)",
-    (_ESCALATE, r"(?= *(?:$|\||,|further\b))"),
+    (
+        _ESCALATE,
+        r"(?= *(?:$|\||,|further\b|at (?:this|the) (?:stage|moment|time|point)\b|right now\b|today\b|yet\b))",
+    ),
     (r"\bfind(?:ing)? (?:you )?", OneOf("someone", "somebody", DETERMINED), r" (?:who|that|to)\b"),
     (r"\bma(?:de|king|ke) ", DETERMINED, r" aware\b"),
     r"\bput(?:ting)? in (?:an? |the |your )?(?:support )?(?:ticket|case)\b",
@@ -261,7 +269,8 @@ MOVES = Phrases(
     ),
     (r"\b(?:request|ask|requested|asked|requesting|asking) that ", DETERMINED, rf" {_HELPS}s?\b"),
     (r"\b(?:let|letting) ", DETERMINED, r" know\b"),
-    (_TELL, " ", DETERMINED),
+    (_TELL, r" (?!(?:the|an?|your) (?:[\w'-]+ )?contact (?:person|agent)\b)", DETERMINED),
+    (r"\b(?:put|putting) ", CASE, r" in front of ", DETERMINED),
     (
         r"\b(?:reach|reaching|reached) out to ",
         DETERMINED,
@@ -314,6 +323,7 @@ MOVES = Phrases(
     ),
 )
 _SHIFTED = OneOf(
+    (r"(?:assigned|matched with|paired with) ", DETERMINED),
     r"(?:transferred|escalated|handed (?:over|off)|put through|connected)\b"
     r"(?! (?:[\w'-]+ ){0,2}?(?:to|with|by)\b)",
     r"escalated\b",
@@ -343,7 +353,10 @@ WISHED = Phrases(
         r"(?:from|with|by) ",
         DETERMINED,
     ),
-    (r"\b(?:be|being|get) ", OneOf(_SHIFTED, r"transferred\b", r"put through\b")),
+    (
+        r"\b(?:be|being|get) ",
+        OneOf(_SHIFTED, r"transferred\b", r"put through\b", r"put in (?:touch|contact) with\b"),
+    ),
     (DETERMINED, rf" to (?:[\w'-]+ )?{_HELPS}\b"),
     (rf"\b{CASE} to (?:go|be (?:passed|sent|moved|handed)(?: on| over)?) to ", PERSON),
 )
@@ -371,8 +384,10 @@ THEY_HELP = Phrases(
         r"(?: then| soon| shortly| now| also| personally| gladly| be able to| happily)*(?: be)? "
         r"(?P<act>in touch|on (?:the|his|her|their|its) way|(?:right |back )?with you|reaching|contacting|in "
         r"contact|calling|taking over|taking it from here|contact|"
-        r"reach out|get (?:back|in touch)|follow up|call|e-?mail|message|reply|respond|review|look|take|"
+        r"reach out|get (?:back|in touch)|follow up|call|e-?mail|message|reply|respond|review|look|"
+        r"take(?! (?:an?|some) (?!look\b|closer))|"
         r"assist|help|join(?:ing)?|investigate|pick|handle|phone|ring|write|text|visit|give you|step in|"
+        r"walk you|guide you|talk|speak|"
         r"going to)\b",
     )
 )
@@ -394,11 +409,14 @@ TALKS = Phrases(
         r"turn(?:ing)? to|"
         r"(?:go|head|walk|drop|stop) (?:in|by|into|to)(?: to| at)?(?= (?:your|an?|any|the|one of our|our) "
         r"(?:[\w'-]+ ){0,2}?(?:branch(?:es)?|station|offices?|desk|clinic|dealership|cent(?:er|re))\b)|"
-        r"connect(?:ing)? with|work(?:ing)? with|seek(?:ing)? (?:[\w'-]+ )?(?:help|advice|assistance) from|"
+        r"connect(?:ing)? with|(?:proceed|continu)(?:e|ing)? with|take (?:this|that|it) up with|"
+        r"work(?:ing)? with|seek(?:ing)? (?:[\w'-]+ )?(?:help|advice|assistance) from|"
         r"raise (?:it|this|that) with|file (?:a|your|the|this) (?:complaint|claim|report) with|"
-        r"(?P<told>(?:direct|address|take|bring) (?:this|that|it|your [\w'-]+|any [\w'-]+)(?: questions?| "
+        r"(?P<told>(?:direct|address)(?: [\w'-]+){1,5}? to|(?:take|bring) (?:this|that|it|your [\w'-]+|"
+        r"any [\w'-]+)(?: questions?| "
         r"requests?)? to|"
-        r"tell|let(?! (?:me|us) )|report(?:ing)? (?:this|that|it|(?:the|your|any)(?: [\w'-]+){1,2}?) to)|"
+        r"tell|let(?! (?:me|us) )(?! (?:your|the) (?:[\w'-]+ ){1,3}?know\b)|report(?:ing)? (?:this|that|"
+        r"it|(?:the|your|any)(?: [\w'-]+){1,2}?) to)|"
         r"let(?= (?:your|the) (?:[\w'-]+ ){1,3}?know\b)|send(?:ing)? an? (?:message|note|e-?mail|"
         r"question|request) to|"
         r"(?:submit|open|creat|rais|fil|log)(?:e|ing|ting|ging)? (?=(?:an? |the |your )?(?:[\w'-]+ )?"
@@ -455,6 +473,17 @@ REFUSALS = Phrases(
     r"\b(?:hotline|helpline|phone line|live chat|call cent(?:er|re)|help ?desk|phone support) (?:is|has "
     r"been|was) "
     r"(?:now |currently |already )?(?:closed|shut|discontinued|withdrawn|unavailable)\b",
+    r"\bcall ?-?backs? (?:is|are) (?:\w+ )?not (?:possible|available|offered|an option)\b",
+    r"\bno (?:transfer|escalation|hand-?over|ticket|specialist|agent) (?:is|will be|was) "
+    r"(?:needed|necessary|required)\b",
+    r"\b(?:nobody|no one|no-one)(?: else)?(?: here)? (?:for you )?to (?:speak|talk|chat)\b",
+    (
+        r"\bno (?:need|way|option|possibility) (?:for you )?to (?:be (?:transferred|passed|connected) to|"
+        r"speak (?:to|with)|"
+        r"talk (?:to|with)|chat (?:to|with)|involve|reach) ",
+        PERSON,
+    ),
+    r"\byou (?:cannot|will not) be (?:transferred|put through|handed over)\b",
     r"\bnot (?:need|have|going) to (?:be )?(?:escalate|transfer)\w*",
     r"\b(?:do|does) not (?:require|warrant|need|call for|qualify for|meet)(?: [\w'-]+){0,3}? "
     r"(?:escalation|transfer|human|person|hand-?over|specialist|agent|supervisor|manager)\b"
@@ -528,7 +557,10 @@ ABILITY = re.compile(
     r" to|offer to|like me to|want me to|prefer (?:to|that i)|to have me|wish me to)\b"
 )
 
-_OURS = rf"\b(?:our|the|your|one of our) (?:{_INNER} ){{0,4}}?(?:{_ROLES}|{_GROUPS}|line|number)\b"
+_OURS = (
+    rf"\b(?:our|the|your|one of our) (?:{_INNER} ){{0,4}}?(?:{_ROLES}|{_GROUPS}|line|number)\b"
+    r"(?: (?:that|who|which)(?: [\w'-]+){1,4}?)?"
+)
 _NUMBER = r"(?:\+?\d[\d -]{2,}\d|[\w.+-]+@[\w.-]+)"
 ADVICE = Phrases(
     rf"{_OURS}(?: [\w'-]+){{0,2}}? can (?:also |always |only )?be (?:reached|contacted|called|e-?mailed|"

@@ -79,7 +79,8 @@ PERSON = (
 DETERMINED = (
     rf"(?:(?:an?|my|our|the|one of (?:our|the|my)|another|any|some|your(?= (?:account|case|personal)))"
     rf"(?: {_INNER}){{0,4}}? (?:{_ROLES}|{_GROUPS})|someone|somebody|staff|support|customer (?:service|care)|"
-    r"(?:our|the|my) [\w'-]+ and [\w'-]+ (?:team|staff|desk|office|department|unit)|"
+    r"(?:our|the|my) [\w'-]+ and (?!(?:our|the|my|your|their|an?) )[\w'-]+ "
+    r"(?:team|staff|desk|office|department|unit)|"
     rf"(?:human|live) (?:agents?|representatives?|support))\b(?!'|-)(?! {THINGS}\b(?! you\b))"
 )
 _INSTITUTIONS = (

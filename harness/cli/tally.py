@@ -21,7 +21,7 @@ class Tally:
     """What stands so far.
 
     Attributes:
-        planned: Trials of the whole suite run; more where a search for the smallest variation goes on beyond them.
+        planned: Trials of the whole suite run, and those by which a search goes on beyond them.
         already: Those of them that ended before the run went on.
         outcomes: How those ended that this process has run.
         cost_usd: What those cost of which it is known.

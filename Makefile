@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PYTEST_ARGS ?=
 
-.PHONY: demo test lint types layers check sample fuzz kills faults verdicts clean help
+.PHONY: demo test lint types layers check sample fuzz examples kills faults verdicts clean help
 
 help: ## Show these targets.
 	@grep -E '^[a-z]+:.*## ' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -52,6 +52,9 @@ sample: $(VENV)/.dev ## Make the sample documents, data, schemas, recordings and
 
 fuzz: $(VENV)/.dev ## Try the bounds of every field of the server's API, and many calls that are always others.
 	FUZZ_EXAMPLES=100 $(BIN)/pytest -n auto tests/server/test_fuzz.py $(PYTEST_ARGS)
+
+examples: $(VENV)/.dev ## Try the properties of everything on examples that are always others.
+	$(BIN)/pytest -n auto -m hypothesis --hypothesis-profile=search $(PYTEST_ARGS)
 
 kills: $(VENV)/.dev ## Kill servers and runs at many moments, and look for what is lost, half there or paid twice.
 	KILL_SEEDS=20 $(BIN)/pytest -n auto tests/end_to_end/test_random_kills.py tests/end_to_end/test_trial_kills.py $(PYTEST_ARGS)

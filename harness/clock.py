@@ -5,12 +5,12 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import msgspec
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+
+class Clock(msgspec.Struct, frozen=True):
     """Where time comes from; a test hands in its own functions and so holds time still.
 
     Attributes:

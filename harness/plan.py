@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import overload
+
+import msgspec
 
 from harness.suite.records import CodedConversation, Conversation, Suite, Variant
 
 
-@dataclass(frozen=True, slots=True)
-class Trial:
+class Trial(msgspec.Struct, frozen=True):
     """One conversation, one variant, one repeat.
 
     Attributes:
@@ -30,8 +30,7 @@ class Trial:
         return f"{self.suite.name}/{self.conversation.id}@{self.variant.name}#{self.repeat}"
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(msgspec.Struct, frozen=True):
     """How much a plan says.
 
     Attributes:
@@ -44,8 +43,7 @@ class Extent:
     played_by_functions: int
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """What a suite run will do: whole passes over the suites, one repeat after the other."""
 
     trials: Sequence[Trial]
@@ -105,8 +103,7 @@ class _Some(Sequence[Trial]):
         return self._trials[self._places[index]]
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     """The conversations of a suite that one variant plays, by their places in the suite."""
 
     suite: Suite
@@ -119,8 +116,7 @@ class _Part:
         return Trial(self.suite, conversation, self.variant, repeat, position)
 
 
-@dataclass(frozen=True, slots=True)
-class _Pass:
+class _Pass(msgspec.Struct, frozen=True):
     """Repeats in which the same conversations are played, and what is played in each of them."""
 
     repeats: range

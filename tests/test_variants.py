@@ -69,7 +69,7 @@ def test_an_assistant_that_is_named_twice_is_refused(folder: Path) -> None:
 
 def git(*arguments: str) -> None:
     own = ["-c", "user.name=Tester", "-c", "user.email=tester@example.com", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", *own, *arguments], check=True, capture_output=True, timeout=60)
+    subprocess.run(["git", *own, *arguments], check=True, capture_output=True, timeout=120)
 
 
 @pytest.fixture

@@ -241,3 +241,9 @@ def test_a_run_whose_suite_a_program_made_can_only_be_run_again(folder: Path) ->
     with pytest.raises(harness.HarnessError, match="a program made these suites: talks") as caught:
         asyncio.run(workflows.resume(run.id, load_settings({})))
     assert caught.value.code == "suite-made-in-program"
+
+
+def test_what_evaluate_raises_has_no_context_of_how_it_was_run(folder: Path) -> None:
+    with pytest.raises(harness.HarnessError) as caught:
+        harness.evaluate("nowhere/at-all.yaml")
+    assert caught.value.__context__ is None

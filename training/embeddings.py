@@ -34,6 +34,7 @@ from training.minilm import (
     SmallTable,
     Weights,
     export,
+    optimise,
     part_of,
     write_checksums,
 )
@@ -116,6 +117,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     weights = load_file(arguments.weights / "model.safetensors")
     export(Encoder(weights, small_tables=True), arguments.out / MODEL, inputs=["ids"], output="vectors")
+    optimise(arguments.out / MODEL)
     write_tokenizer(arguments.weights / TOKENIZER, arguments.out / TOKENIZER)
     write_checksums(arguments.out, MODEL, TOKENIZER)
     near = likeness(weights, arguments.out)

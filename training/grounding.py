@@ -1,23 +1,23 @@
 """Make the grounding model: which words of an answer its context does not support.
 
     pip install 'harness[training]'
+    python -m training.thesaurus DICT OUT
     python -m training.grounding WEIGHTS DATA OUT
 
 ``WEIGHTS`` is the folder of all-MiniLM-L6-v2 (``training/embeddings.py`` says where it is from), ``DATA`` the
 folder with ``ragtruth_train.jsonl.gz``, ``summedits_train.jsonl.gz`` and ``begin_dev.jsonl.gz``, ``OUT`` gets
 ``model.onnx``, ``calibration.json`` and ``checksums.json``; the package keeps them in
-``harness/scorers/grounding_model``. Steps, each kept in ``OUT`` and not made again when it is there:
+``harness/scorers/grounding_model``, beside the thesaurus (``training/thesaurus.py`` says where ``DICT`` is
+from). Steps, each kept in ``OUT`` and not made again when it is there:
 
 1. ``rules``: the encoder learns from answers made by rule, over contexts of four fifths of the sources;
 2. ``rules_people``: then from people's labels of these sources, with more answers by rule mixed in;
 3. ``people``: the encoder learns from people's labels alone;
 4. ``mean``: the mean of the weights of 2 and 3, which judges unseen rows better than either;
 5. on the last fifth of the sources, which it has not seen, the figures are measured and the calibration is
-   fitted;
-6. steps 2 to 4 again with the rows of all sources: these weights are shipped, with that calibration. What is
-   measured is the model of step 4, which has learnt from a fifth less.
+   fitted.
 
-Step 4 and all before lies in ``OUT/measured``. About four hours on one core.
+About two hours on one core.
 """
 
 from __future__ import annotations
@@ -27,7 +27,6 @@ import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from shutil import copyfile
 from typing import Any
 
 import torch
@@ -35,6 +34,7 @@ from safetensors.torch import load_file, save_file
 
 from benchmarks.grounding import is_held_out
 from harness.embedding import files
+from harness.scorers import thesaurus
 from harness.scorers.readings import Reader
 from training.calibration import calibrate
 from training.corruptions import synthetic_rows
@@ -43,7 +43,6 @@ from training.token_classifier import Classifier, samples_of, train
 
 FILES = ("ragtruth_train", "summedits_train", "begin_dev")
 RATE = 1e-4
-RULES = "rules.safetensors"
 TOKENIZER = Path("harness/embedding/minilm/tokenizer.json")
 _BY_RULE, _MIXED_IN = 12_000, 2_500
 Row = dict[str, Any]
@@ -64,17 +63,17 @@ class Recipe:
     Args:
         weights: The folder of the published encoder.
         out: Where every step keeps what it made.
-        seen: The labelled rows to learn from.
+        rows: All labelled rows.
     """
 
-    def __init__(self, weights: Path, out: Path, seen: Sequence[Row]) -> None:
-        self._weights, self._out, self._seen = weights, out, seen
-        out.mkdir(parents=True, exist_ok=True)
+    def __init__(self, weights: Path, out: Path, rows: Sequence[Row]) -> None:
+        self._weights, self._out = weights, out
+        self._seen = [row for row in rows if not is_held_out(row, row["set"])]
         self._reader = Reader(files.tokenizer(TOKENIZER.read_bytes()))
 
     def by_rule(self) -> Path:
         """Step 1."""
-        file = self._out / RULES
+        file = self._out / "rules.safetensors"
         if not file.exists():
             rows = synthetic_rows(self._seen, _BY_RULE, seed=1)
             self._learn(self._published(), rows, file, epochs=1, seed=2)
@@ -135,18 +134,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
+    arguments.out.mkdir(parents=True, exist_ok=True)
     rows = read(arguments.data)
-    measured = arguments.out / "measured"
-    seen = [row for row in rows if not is_held_out(row, row["set"])]
+    write_model(Recipe(arguments.weights, arguments.out, rows).mean(), arguments.out)
     held_out = [row for row in rows if is_held_out(row, row["set"])]
-    of_four_fifths = Recipe(arguments.weights, measured, seen)
-    write_model(of_four_fifths.mean(), measured)
-    calibrate(measured, TOKENIZER.read_bytes(), held_out)
-    of_all = Recipe(arguments.weights, arguments.out, rows)
-    copyfile(of_four_fifths.by_rule(), arguments.out / RULES)
-    write_model(of_all.mean(), arguments.out)
-    copyfile(measured / "calibration.json", arguments.out / "calibration.json")
-    write_checksums(arguments.out, MODEL, "calibration.json")
+    calibrate(arguments.out, TOKENIZER.read_bytes(), held_out)
+    write_checksums(arguments.out, MODEL, "calibration.json", thesaurus.FILE)
     print(f"{(arguments.out / MODEL).stat().st_size:,} bytes")
 
 

@@ -104,6 +104,21 @@ def export(model: nn.Module, file: Path, *, inputs: list[str], output: str) -> N
         )
 
 
+def optimise(file: Path) -> None:
+    """Keep a model as the runtime rewrites it when it loads one, so that no start has to do it again.
+
+    Only those rewrites that the runtime makes on every processor: what it makes for one alone is left to it.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    with tempfile.TemporaryDirectory() as folder:
+        options.optimized_model_filepath = str(Path(folder) / MODEL)
+        onnxruntime.InferenceSession(file, options, providers=["CPUExecutionProvider"])
+        file.write_bytes((Path(folder) / MODEL).read_bytes())
+
+
 def write_checksums(folder: Path, *names: str) -> None:
     """Write what the package checks before it trusts the files."""
     sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}

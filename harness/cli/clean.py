@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,12 @@ _STATES = {
     "in_use": "in use",
     "unknown": "unknown",
     "other_key": "not ours",
+}
+_LEFT_ALONE = {
+    "kept": "kept on purpose (--kept deletes those too)",
+    "in_use": "in use by a run that goes on",
+    "unknown": "whose id never came back",
+    "other_key": "made with another API key (set that one to delete them)",
 }
 
 
@@ -104,6 +111,7 @@ def _print(done: Cleaning, *, delete: bool, kept: bool) -> None:
         click.echo(f"{counted(done.deleted, 'object')} deleted")
     else:
         _print_what_would_happen(done, kept=kept)
+    _print_left_alone(done, kept=kept)
 
 
 def _print_what_would_happen(done: Cleaning, *, kept: bool) -> None:
@@ -115,6 +123,17 @@ def _print_what_would_happen(done: Cleaning, *, kept: bool) -> None:
         click.echo(f"nothing was changed; --yes deletes {counted(count, 'object')}")
     else:
         click.echo("nothing is left over")
+
+
+def _print_left_alone(done: Cleaning, *, kept: bool) -> None:
+    """What is at a server all the same, and stays there: nobody should take it for gone."""
+    states: Counter[str] = Counter(each.state for each in done.found)
+    states["unknown"] -= done.given_up
+    if kept:
+        del states["kept"]
+    told = [f"{states[name]:,} {why}" for name, why in _LEFT_ALONE.items() if states[name] > 0]
+    if told:
+        click.echo(f"left alone: {'; '.join(told)}")
 
 
 def _rows(found: Sequence[Leftover], now: datetime) -> list[dict[str, str]]:

@@ -146,6 +146,7 @@ def command(
     from harness import workflows
     from harness.compare.verdict import Question
     from harness.settings import load_settings
+    from harness.targets.heeding import refuse_unheeded
 
     more = _More(until_decided, method, max_repeats, screen)
     _refuse_repeats(flags["repeats"], more)
@@ -166,6 +167,7 @@ def command(
         _refuse_run_options(ctx)
         _tell(workflows.compare_runs(settings, runs, question, names), shown)
         return cli.PASSED
+    refuse_unheeded(changed, asked.job.settings.target_options())
     return _side_by_side(asked, more, question, shown, quiet=no_progress)
 
 

@@ -123,6 +123,7 @@ def command(
 
     from harness import workflows
     from harness.settings import load_settings
+    from harness.targets.heeding import refuse_unheeded
 
     if resume:
         if estimate:
@@ -134,13 +135,16 @@ def command(
     if fail_fast:
         flags["max_failures"] = _fail_fast(flags["max_failures"])
     settings = load_settings(options.replaying(flags))
+    changed = [name for name, value in flags.items() if value is not None]
+    if not resume:
+        refuse_unheeded(changed, settings.target_options())
     job = workflows.Job(suites, settings, assistants, tags, ids)
     if estimate:
         click.echo(money.told(workflows.forecast(job), settings.budget_usd))
         return cli.PASSED
-    changed = [name for name, value in flags.items() if value is not None]
     unpaid = money.Unpaid()
-    watched = _Watched("off" if no_progress or quiet else mode, events, unpaid)
+    shown = "off" if no_progress or (quiet and mode == "auto") else mode
+    watched = _Watched(shown, events, unpaid)
     record = asyncio.run(_run(job, resume, changed, watched, retry_errors=retry_errors))
     print_summary(record, unpaid.reason, quiet=quiet)
     return conclude(record, settings, Files(junit, markdown, code_quality))
@@ -258,6 +262,12 @@ def _say(text: str) -> None:
         click.echo(text)
 
 
+_CHEAPER = (
+    "what a request can cost at most is decided by max_prompt_tokens and max_completion_tokens of the "
+    "assistant, or cap_prompt_tokens and cap_completion_tokens in harness.toml: lower them, or raise the "
+    "budget"
+)
+
 # Why a run has ended that is not finished.
 _ENDED_EARLY = {
     "interrupted": "interrupted",
@@ -273,6 +283,8 @@ def print_summary(record: SuiteRun, unpaid: str | None = None, *, quiet: bool = 
     click.echo(_verdict_line(record) if quiet else workflows.summary(record, terminal.width()))
     if unpaid:
         click.echo(f"budget: {unpaid}")
+        if not record.results:
+            click.echo(f"hint: {_CHEAPER}")
     if record.status == "decided":
         pair = ",".join(dict.fromkeys(result.variant for result in record.results))
         click.echo(f"ended with the look that decided. See: harness compare {record.id} --variants {pair}")

@@ -7,7 +7,6 @@ import ipaddress
 import os
 import sys
 import threading
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -91,6 +90,8 @@ def command(
         raise click.UsageError(f"--host {host} can be reached from other machines: give --api-key too.")
     if log_bodies and not log_format:
         raise click.UsageError("--log-bodies needs a log: give --log-format text or json too.")
+    from msgspec.structs import replace
+
     from harness.server.app import App
     from harness.server.http import serve
     from harness.targets.making import server_options
@@ -142,6 +143,8 @@ def _http_options(
     max_request_mb: float | None,
     max_upload_mb: float | None,
 ) -> HttpOptions:
+    from msgspec.structs import replace
+
     from harness.server.access_log import AccessLog
     from harness.server.http import HttpOptions
 

@@ -7,9 +7,10 @@ import io
 import math
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from harness.errors import Problem, TableError, Where
 from harness.text import nearest
@@ -74,17 +75,16 @@ def _text(path: Path) -> str:
         raise TableError([Problem(f"it can't be read: {why}", Where(str(path)), hint)]) from error
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(msgspec.Struct):
     """One file on its way to trials, with the mistakes found so far."""
 
     file: str
     needed: tuple[str, ...]
     variants: tuple[str, ...]
-    problems: list[Problem] = field(default_factory=list)
-    seen: dict[tuple[str, str, str], int] = field(default_factory=dict)
-    clusters: dict[str, tuple[str, int]] = field(default_factory=dict)
-    ordinals: dict[tuple[str, str], int] = field(default_factory=dict)
+    problems: list[Problem] = msgspec.field(default_factory=list)
+    seen: dict[tuple[str, str, str], int] = msgspec.field(default_factory=dict)
+    clusters: dict[str, tuple[str, int]] = msgspec.field(default_factory=dict)
+    ordinals: dict[tuple[str, str], int] = msgspec.field(default_factory=dict)
 
     def trials(self, text: str) -> list[Trial]:
         lines = self._lines(text)

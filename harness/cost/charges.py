@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from harness.cost.prices import (
     FREE,
@@ -19,8 +20,7 @@ from harness.cost.usage import Usage
 _STANDARD_TIERS = (None, "default", "auto")
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(msgspec.Struct, frozen=True):
     """What a request is charged for.
 
     Attributes:

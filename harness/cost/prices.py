@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cache
 from importlib import resources
@@ -30,8 +29,7 @@ class Fee(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     date: str
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
+class Cost(msgspec.Struct, frozen=True):
     """What something cost, or why nobody knows.
 
     Attributes:
@@ -57,8 +55,7 @@ _MILLION = Decimal(1_000_000)
 _DATED = re.compile(r"-\d{4}-\d{2}-\d{2}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelPrice:
+class ModelPrice(msgspec.Struct, frozen=True):
     """What somebody pays for a model, in USD per million tokens.
 
     Attributes:
@@ -82,15 +79,14 @@ class ModelPrice:
         return sum(parts, Decimal(0)) / _MILLION
 
 
-@dataclass(frozen=True, slots=True)
-class PriceBook:
+class PriceBook(msgspec.Struct, frozen=True):
     """Prices of one's own, and list prices for every other model.
 
     Attributes:
         own: By the name that assistant files give the model.
     """
 
-    own: Mapping[str, ModelPrice] = field(default_factory=dict)
+    own: Mapping[str, ModelPrice] = msgspec.field(default_factory=dict)
 
     def token_cost(self, model: str, usage: Usage | None) -> Cost:
         """What this usage costs: at one's own price of the model, else at its list price."""

@@ -14,12 +14,13 @@ from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from harness import text as words_and_sentences
 from harness.embedding import files
@@ -39,8 +40,7 @@ _LOG = logging.getLogger(__name__)
 _LOADING = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """A piece of a text that gets a vector: its place in characters, and its token ids, 4 bytes each."""
 
     start: int

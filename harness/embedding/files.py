@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from functools import lru_cache
 from importlib.resources import as_file
 from importlib.resources.abc import Traversable
@@ -49,8 +50,7 @@ def session(folder: Traversable, name: str) -> tuple[Any, str]:
         ValueError: It is not the one that the checksums were made of.
         ImportError: onnxruntime is not installed.
     """
-    import onnxruntime
-
+    onnxruntime = _runtime()
     with as_file(folder.joinpath(name)) as path:
         with path.open("rb") as stream:
             digest = hashlib.file_digest(stream, "sha256").hexdigest()
@@ -58,10 +58,16 @@ def session(folder: Traversable, name: str) -> tuple[Any, str]:
         return onnxruntime.InferenceSession(path, _options(), providers=["CPUExecutionProvider"]), digest
 
 
-def _options() -> Any:
+def _runtime() -> Any:
+    """The runtime without its telemetry, a database in the user's home and an address to report to."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read when it is imported
     import onnxruntime
 
-    options = onnxruntime.SessionOptions()
+    return onnxruntime
+
+
+def _options() -> Any:
+    options = _runtime().SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.log_severity_level = 3
     return options

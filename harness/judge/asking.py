@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -22,8 +21,7 @@ from harness.trace.records import Judgement, Trace, Vote
 _Wish = tuple[int | None, JudgeExpectation]
 
 
-@dataclass(frozen=True, slots=True)
-class JudgeOptions:
+class JudgeOptions(msgspec.Struct, frozen=True):
     """How a judge is asked.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from harness.results import Calibration
 from harness.suite.records import Rubric
@@ -17,8 +18,7 @@ LEAST_KAPPA = 0.4
 Koch, 1977)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judging:
+class Judging(msgspec.Struct, frozen=True):
     """What judges were asked, and how far they agree with people.
 
     Attributes:
@@ -27,8 +27,8 @@ class Judging:
         least_kappa: What a judge must reach.
     """
 
-    rubrics: Mapping[str, Rubric] = field(default_factory=dict)
-    calibrations: Mapping[tuple[str, str], Calibration] = field(default_factory=dict)
+    rubrics: Mapping[str, Rubric] = msgspec.field(default_factory=dict)
+    calibrations: Mapping[tuple[str, str], Calibration] = msgspec.field(default_factory=dict)
     least_kappa: float = LEAST_KAPPA
 
     def of_suite(self, rubrics: Mapping[str, Rubric]) -> Judging:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.suite.records import JudgeExpectation, Rubric
 from harness.trace.records import Trace, TurnTrace
@@ -17,8 +18,7 @@ _MOST_CHARACTERS = 200_000
 _UNKNOWN = ("timed_out", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(msgspec.Struct, frozen=True):
     """What is judged, as plain texts.
 
     Attributes:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, TypeVar, cast
+
+import msgspec
 
 from harness.cost.usage import Usage
 from harness.reporters import wording
@@ -22,8 +23,7 @@ _JUDGE = "judge"
 Value = TypeVar("Value")
 
 
-@dataclass(frozen=True, slots=True)
-class Brief:
+class Brief(msgspec.Struct, frozen=True):
     """One trial without its trace and scores.
 
     Attributes:
@@ -63,12 +63,11 @@ class Brief:
         return self.quarantine is not None and self.quarantine.in_force
 
 
-@dataclass(slots=True)
-class Shared:
+class Shared(msgspec.Struct):
     """Values that many trials have, each kept once: a result read from the store brings its own copies."""
 
-    values: dict[Any, Any] = field(default_factory=dict)
-    talks: dict[str, tuple[str, tuple[str, ...]]] = field(default_factory=dict)
+    values: dict[Any, Any] = msgspec.field(default_factory=dict)
+    talks: dict[str, tuple[str, tuple[str, ...]]] = msgspec.field(default_factory=dict)
 
     def one(self, value: Value) -> Value:
         """The value that was met first among those equal to this one."""
@@ -132,8 +131,7 @@ def why_not_passed(result: TrialResult) -> str:
 # --- counts by check -----------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class FailingCheck:
+class FailingCheck(msgspec.Struct, frozen=True):
     """An expectation that was not met somewhere.
 
     Attributes:
@@ -151,8 +149,7 @@ class FailingCheck:
     example: str
 
 
-@dataclass(frozen=True, slots=True)
-class UnjudgedCheck:
+class UnjudgedCheck(msgspec.Struct, frozen=True):
     """An expectation that could be judged nowhere in the run: nobody knows whether it holds.
 
     Attributes:
@@ -166,8 +163,7 @@ class UnjudgedCheck:
     example: str
 
 
-@dataclass(slots=True)
-class Checks:
+class Checks(msgspec.Struct):
     """Every expectation, counted over the trials.
 
     Attributes:
@@ -184,17 +180,17 @@ class Checks:
         forgotten: How often users asked to be forgotten, by whether the target confirmed it.
     """
 
-    judged: Counter[str] = field(default_factory=Counter)
-    failed: Counter[str] = field(default_factory=Counter)
-    failed_in: dict[str, set[tuple[str, str]]] = field(default_factory=lambda: defaultdict(set))
-    examples: dict[str, str] = field(default_factory=dict)
-    asked: Counter[str] = field(default_factory=Counter)
-    known: set[str] = field(default_factory=set)
-    unknown: dict[str, str] = field(default_factory=dict)
-    handovers: HandOvers = field(default_factory=HandOvers)
-    forgotten: Counter[bool] = field(default_factory=Counter)
-    without_say: Counter[str] = field(default_factory=Counter)
-    why_without_say: dict[str, str] = field(default_factory=dict)
+    judged: Counter[str] = msgspec.field(default_factory=Counter)
+    failed: Counter[str] = msgspec.field(default_factory=Counter)
+    failed_in: dict[str, set[tuple[str, str]]] = msgspec.field(default_factory=lambda: defaultdict(set))
+    examples: dict[str, str] = msgspec.field(default_factory=dict)
+    asked: Counter[str] = msgspec.field(default_factory=Counter)
+    known: set[str] = msgspec.field(default_factory=set)
+    unknown: dict[str, str] = msgspec.field(default_factory=dict)
+    handovers: HandOvers = msgspec.field(default_factory=HandOvers)
+    forgotten: Counter[bool] = msgspec.field(default_factory=Counter)
+    without_say: Counter[str] = msgspec.field(default_factory=Counter)
+    why_without_say: dict[str, str] = msgspec.field(default_factory=dict)
 
     def take(self, result: TrialResult) -> None:
         """Count the scores of one more trial."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.reporters import handovers, wording
 from harness.reporters.brief import UnjudgedCheck
@@ -16,7 +17,7 @@ _FAILING_SHOWN = 20
 _NARROWEST = 40
 
 _COLUMNS: dict[str, Callable[[Group], str]] = {
-    "suite": lambda group: wording.printable(group.name),
+    "name": lambda group: wording.printable(group.name),
     "conversations": lambda group: f"{group.conversations:,}",
     "trials": lambda group: f"{len(group.results):,}",
     "passed": lambda group: f"{group.passed:,}",
@@ -33,8 +34,7 @@ _COLUMNS: dict[str, Callable[[Group], str]] = {
 _DISPENSABLE = ("p50", "trials", "tokens", "p95", "pass rate", "errored", "cost", "conversations")
 
 
-@dataclass(frozen=True, slots=True)
-class ConsoleReporter:
+class ConsoleReporter(msgspec.Struct, frozen=True):
     """The final summary as plain text, no line longer than ``width`` as far as names allow."""
 
     width: int = 100
@@ -50,6 +50,7 @@ class ConsoleReporter:
         parts = (
             _headline(summary),
             self._suites(summary),
+            self._variants(summary),
             self._unknown_cost(summary),
             self._judge_cost(summary),
             self._waits(summary),
@@ -68,16 +69,30 @@ class ConsoleReporter:
         if not summary.suites:
             return ""
         groups = [*summary.suites] if len(summary.suites) == 1 else [*summary.suites, summary.total]
+        left = self._columns("suite", summary, groups)
+        return "\n".join([_groups_table("suite", groups, left), *_note(left)])
+
+    def _variants(self, summary: Summary) -> str:
+        """What was run side by side is told side by side."""
+        groups = summary.side_by_side
+        if not groups:
+            return ""
+        table = _groups_table("variant", groups, self._columns("variant", summary, groups))
+        names = wording.printable(",".join(group.name for group in groups))
+        return f"{table}\nbetter or only different: harness compare {summary.run.id} --variants {names}"
+
+    def _columns(self, title: str, summary: Summary, groups: Sequence[Group]) -> list[str]:
+        """What the terminal has room for and the run has something to tell of."""
         left = list(_COLUMNS)
         if not summary.total.skipped:
             left.remove("skipped")
         if all(len(group.results) == group.conversations for group in groups):
             left.remove("trials")
         for column in _DISPENSABLE:
-            if _width(_suites_table(groups, left)) <= self.width:
+            if _width(_groups_table(title, groups, left)) <= self.width:
                 break
             left = [name for name in left if name != column]
-        return "\n".join([_suites_table(groups, left), *_note(left)])
+        return left
 
     def _unknown_cost(self, summary: Summary) -> str:
         total = summary.total
@@ -174,8 +189,10 @@ def _headline(summary: Summary) -> str:
     return f"{wording.printable(run.id)}: " + ", ".join(fact for fact in facts if fact)
 
 
-def _suites_table(groups: Sequence[Group], columns: Sequence[str]) -> str:
-    return _table(columns, [[_COLUMNS[name](group) for name in columns] for group in groups])
+def _groups_table(title: str, groups: Sequence[Group], columns: Sequence[str]) -> str:
+    """The groups one below the other; the title stands over their names, which come first."""
+    rows = [[_COLUMNS[name](group) for name in columns] for group in groups]
+    return _table([title, *columns[1:]], rows)
 
 
 def _note(columns: Sequence[str]) -> list[str]:

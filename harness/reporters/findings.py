@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
+
+import msgspec
 
 from harness.errors import Where
 from harness.reporters import wording
@@ -22,8 +23,7 @@ _SHOWN = 10  # GitHub shows so many errors of a step
 _LONGEST = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One conversation that did not pass.
 
     Attributes:

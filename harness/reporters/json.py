@@ -34,6 +34,7 @@ class JsonReporter:
             "planned": run.planned,
             "total": _group(summary.total),
             "suites": [{"suite": each.name} | _group(each) for each in summary.suites],
+            "variants": [{"variant": each.name} | _group(each) for each in summary.variants],
             "not_met": [
                 {"check": each.check, "failed": each.failed, "judged": each.judged}
                 for each in summary.failing_checks

@@ -27,7 +27,7 @@ class MarkdownReporter:
     def render(self, run: SuiteRun) -> str:
         """The summary as Markdown."""
         summary = Summary(run)
-        parts = [MARKER, _headline(summary), _facts(summary), _suites(summary)]
+        parts = [MARKER, _headline(summary), _facts(summary), _suites(summary), _variants(summary)]
         parts += [_not_passed(summary), _quarantine(summary), _escalation(summary)]
         return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -61,11 +61,23 @@ def _facts(summary: Summary) -> str:
 
 def _suites(summary: Summary) -> str:
     groups = summary.suites if len(summary.suites) == 1 else (*summary.suites, summary.total)
-    header = "Suite|Conversations|Trials|Passed|Failed|Errored|Pass rate|Tokens|Cost|Turn p50|p95".split("|")
-    return pipe_table(header, map(_suite_row, groups), numbers_from=1) if summary.suites else ""
+    return _groups_table("Suite", groups) if summary.suites else ""
 
 
-def _suite_row(group: Group) -> list[str]:
+def _variants(summary: Summary) -> str:
+    """What was run side by side is told side by side."""
+    return _groups_table("Variant", summary.side_by_side) if summary.side_by_side else ""
+
+
+def _groups_table(title: str, groups: Sequence[Group]) -> str:
+    header = [
+        title,
+        *"Conversations|Trials|Passed|Failed|Errored|Pass rate|Tokens|Cost|Turn p50|p95".split("|"),
+    ]
+    return pipe_table(header, map(_group_row, groups), numbers_from=1)
+
+
+def _group_row(group: Group) -> list[str]:
     return [
         plain(group.name),
         f"{group.conversations:,}",

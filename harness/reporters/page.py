@@ -13,7 +13,6 @@ import base64
 import json
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -28,8 +27,7 @@ _BLOCK_BYTES = 1_500_000  # unpacked in a few milliseconds
 _LEVEL = 6  # zlib's own default: 9 takes twice as long for 1 % less
 
 
-@dataclass(frozen=True, slots=True)
-class PageData:
+class PageData(msgspec.Struct, frozen=True):
     """Everything the script draws from, packed (gzip, base64).
 
     Attributes:
@@ -54,12 +52,11 @@ def page_data(summary: Summary) -> PageData:
     return PageData(_packed_index(summary, places), tuple(blocks), _packed(list(texts.numbers)))
 
 
-@dataclass(slots=True)
-class _Block:
+class _Block(msgspec.Struct):
     """Some trials as JSON by id, and what was said in them."""
 
-    trials: dict[str, bytes] = field(default_factory=dict)
-    said: list[str] = field(default_factory=list)
+    trials: dict[str, bytes] = msgspec.field(default_factory=dict)
+    said: list[str] = msgspec.field(default_factory=list)
     size: int = 0
 
     def add(self, trial_id: str, trial: bytes, said: list[str]) -> None:
@@ -112,11 +109,10 @@ def _index(summary: Summary, places: Mapping[str, tuple[int, int]]) -> Iterator[
     yield _json(names.lists())[1:]
 
 
-@dataclass(slots=True)
-class _Names:
+class _Names(msgspec.Struct):
     """Names that many rows share, as numbers."""
 
-    known: dict[str, dict[str, int]] = field(default_factory=dict)
+    known: dict[str, dict[str, int]] = msgspec.field(default_factory=dict)
 
     def number(self, kind: str, name: str) -> int:
         """The number of a name among those of its kind."""

@@ -10,6 +10,8 @@ from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from harness.cost.prices import FREE, Cost
 from harness.cost.usage import Usage
 from harness.cost.usage import total as total_usage
@@ -129,8 +131,7 @@ class Group:
         return percentile(self.turn_latencies_s, 0.95)
 
 
-@dataclass(frozen=True, slots=True)
-class ConversationResult:
+class ConversationResult(msgspec.Struct, frozen=True):
     """One conversation with one variant: all its repeats."""
 
     suite: str
@@ -234,6 +235,11 @@ class Summary:
     def variants(self) -> tuple[Group, ...]:
         """Trials by variant, in the order of the plan."""
         return _groups(self.briefs, lambda result: (result.variant,))
+
+    @property
+    def side_by_side(self) -> tuple[Group, ...]:
+        """Trials by variant, where conversations were played with several; suites may each have their own."""
+        return self.variants if self.total.conversations < len(self.conversations) else ()
 
     @cached_property
     def tags(self) -> tuple[Group, ...]:

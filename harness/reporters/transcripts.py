@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
@@ -17,11 +16,10 @@ Json = dict[str, Any]
 _LONG = 100  # shorter texts are cheaper to repeat than to look up
 
 
-@dataclass(slots=True)
-class Texts:
+class Texts(msgspec.Struct):
     """Long texts and passages, each kept once, numbered in the order in which they were first met."""
 
-    numbers: dict[Any, int] = field(default_factory=dict)
+    numbers: dict[Any, int] = msgspec.field(default_factory=dict)
 
     def passage(self, found: SearchResult) -> int:
         """The number under which a passage is kept, as file name, page and text."""
@@ -46,12 +44,11 @@ class Texts:
         return value
 
 
-@dataclass(slots=True)
-class Answers:
+class Answers(msgspec.Struct):
     """What the assistant says in one trial, numbered on from those before it in its block."""
 
     first: int
-    said: list[str] = field(default_factory=list)
+    said: list[str] = msgspec.field(default_factory=list)
 
     def say(self, text: str) -> int:
         """The number under which an answer is kept."""

@@ -62,7 +62,7 @@ def waited(group: Group) -> str:
     """What was waited for apart from answers; nothing when that was next to nothing."""
     if group.waited_s < _WORTH_TELLING_S:
         return ""
-    return f"{seconds(group.waited_s)} waited for rate limits and retries"
+    return f"{seconds(group.waited_s)} waited for limits and retries"
 
 
 def seconds(duration_s: float | None) -> str:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_UP, Decimal
 from typing import Protocol
+
+import msgspec
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.charges import Charge, CodeSessions
@@ -30,8 +31,7 @@ _PATIENCE_S = 300.0
 _LOOK_AGAIN_S = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What may be spent.
 
     Attributes:
@@ -44,7 +44,7 @@ class Limits:
     run_usd: Decimal | None = None
     trial_usd: Decimal | None = None
     turn_usd: Decimal | None = None
-    caps: Caps = field(default_factory=Caps)
+    caps: Caps = msgspec.field(default_factory=Caps)
 
 
 class Journal(Protocol):
@@ -74,8 +74,7 @@ class _Unwritten:
         return None
 
 
-@dataclass(slots=True)
-class _Waiting:
+class _Waiting(msgspec.Struct):
     """A request whose money may come back from others."""
 
     usd: Decimal

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from harness.plan import Plan, Trial
 from harness.results import RunStatus, TrialResult
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from harness.targets.traffic import TrafficState
 
 
-@dataclass(frozen=True, slots=True)
-class RunStarted:
+class RunStarted(msgspec.Struct, frozen=True):
     """Provisioning begins.
 
     Attributes:
@@ -33,8 +33,7 @@ class RunStarted:
     traffic: Callable[[], TrafficState] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Provisioned:
+class Provisioned(msgspec.Struct, frozen=True):
     """A variant is ready at the target.
 
     Attributes:
@@ -48,38 +47,33 @@ class Provisioned:
     waited_s: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class TrialStarted:
+class TrialStarted(msgspec.Struct, frozen=True):
     """A trial's first message is about to be sent."""
 
     trial: Trial
 
 
-@dataclass(frozen=True, slots=True)
-class TrialFinished:
+class TrialFinished(msgspec.Struct, frozen=True):
     """A trial ended, however it ended; its scores are in."""
 
     result: TrialResult
 
 
-@dataclass(frozen=True, slots=True)
-class TrialUnpaid:
+class TrialUnpaid(msgspec.Struct, frozen=True):
     """The budget can't pay the trial's next request; the trial has no result, and no other begins."""
 
     trial: Trial
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class ResultsWait:
+class ResultsWait(msgspec.Struct, frozen=True):
     """Results are kept in memory, for the store can't be written to; without a reason: it can again."""
 
     count: int
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class RunFinished:
+class RunFinished(msgspec.Struct, frozen=True):
     """The last event: all trials are in, or something ended the run before."""
 
     at: datetime

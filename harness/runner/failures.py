@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from harness.results import TrialResult
 
 
-@dataclass(slots=True)
-class FailureLimit:
+class FailureLimit(msgspec.Struct):
     """Counts bad trials until there are as many as a run may have.
 
     Attributes:

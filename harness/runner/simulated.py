@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from harness.clock import Clock
 from harness.cost.usage import Usage, from_api
 from harness.errors import SettingsError, TargetError
@@ -23,8 +25,7 @@ Answer questions that you are asked; make up small details if you must, and keep
 When you have what you want, or it is clear that you will not get it, write {end} and nothing else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Saying:
+class Saying(msgspec.Struct, frozen=True):
     """What a simulated user says next; None when there is nothing more to say."""
 
     text: str | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -26,8 +25,7 @@ async def _free(send: Callable[[], Awaitable[TurnTrace]]) -> TurnTrace:
     return await send()
 
 
-@dataclass(slots=True)
-class Played:
+class Played(msgspec.Struct):
     """A conversation as far as it was played; whole also when it broke off.
 
     Attributes:
@@ -38,11 +36,11 @@ class Played:
         documents: The knowledge base by file id.
     """
 
-    turns: list[TurnTrace] = field(default_factory=list)
-    asked: list[Turn] = field(default_factory=list)
-    scores: list[Score] = field(default_factory=list)
-    simulations: list[Simulation] = field(default_factory=list)
-    documents: dict[str, str] = field(default_factory=dict)
+    turns: list[TurnTrace] = msgspec.field(default_factory=list)
+    asked: list[Turn] = msgspec.field(default_factory=list)
+    scores: list[Score] = msgspec.field(default_factory=list)
+    simulations: list[Simulation] = msgspec.field(default_factory=list)
+    documents: dict[str, str] = msgspec.field(default_factory=dict)
 
     def script(self, conversation: Conversation) -> Conversation:
         """The conversation to judge by: of one that a function plays, the turns that it came to."""

@@ -24,9 +24,9 @@ from harness.runner.speaking import Played, Speaker
 from harness.runner.tools import place_of, shown_path
 from harness.suite.expecting import made_turn, turn_mistakes
 from harness.suite.records import CodedConversation, Turn
-from harness.targets.calling import called
+from harness.targets.calling import called, ending_alone
 from harness.targets.interface import Recorded
-from harness.text import fold
+from harness.text import counted, fold
 from harness.trace.records import Citation, Message, RunStatus, ToolCall, TurnTrace
 
 SCRIPT = "script"
@@ -305,8 +305,8 @@ class Talk:
                 self._score("until", True, "", True)
                 return answers
         if done is not None:
-            ended = "the user had no more messages" if len(answers) == most_turns else "the user gave up"
-            self._score("until", False, f"not done after {len(answers)} turns: {ended}", False)
+            ended = "all that most_turns allows" if len(answers) == most_turns else "the user gave up"
+            self._score("until", False, f"not done after {counted(len(answers), 'turn')}: {ended}", False)
         return answers
 
     async def _next_message(self, user: User | ChatUser) -> str | None:
@@ -347,7 +347,8 @@ async def play_function(
     talk = Talk(trial, conversation, speaker, played)
     try:
         async with asyncio.timeout(speaker.deadline_s) as talk.pause:
-            await conversation.function(talk, **conversation.row)
+            with ending_alone():
+                await conversation.function(talk, **conversation.row)
         talk.refuse_broken()
     except TurnsSpent as failure:
         talk.refuse_broken()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 
 import msgspec
+from msgspec.structs import replace
 
 from harness.clock import Clock
 from harness.cost.prices import Cost, PriceBook
@@ -29,8 +29,7 @@ JudgeTrace = Callable[[Trial, Trace, "tuple[Judgement, ...] | None"], Awaitable[
 """Asks judges about a trace; what was kept of an earlier trial comes with it, else None."""
 
 
-@dataclass(frozen=True, slots=True)
-class TrialOptions:
+class TrialOptions(msgspec.Struct, frozen=True):
     """How a trial is run.
 
     Attributes:
@@ -49,9 +48,9 @@ class TrialOptions:
     deadline_s: float | None = None
     provision_deadline_s: float = 900.0
     most_rounds: int = MOST_ROUNDS
-    prices: PriceBook = field(default_factory=PriceBook)
+    prices: PriceBook = msgspec.field(default_factory=PriceBook)
     budget: Budget | None = None
-    failures: FailureLimit = field(default_factory=FailureLimit)
+    failures: FailureLimit = msgspec.field(default_factory=FailureLimit)
     judge: JudgeTrace | None = None
     day: date | None = None
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.scorers.interface import Check, Scene
 from harness.suite.fitting import schema_mismatch
@@ -18,8 +19,7 @@ _SHOWN = 300  # characters of arguments that evidence keeps
 Schemas = dict[str, dict[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """One tool call of the trace, its arguments read.
 
     Attributes:

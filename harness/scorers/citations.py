@@ -26,10 +26,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import PurePath
 from typing import Any
+
+import msgspec
 
 from harness.results import Score
 from harness.scorers.claims import Sentence, sorted_out
@@ -47,8 +48,7 @@ _LISTED = 20  # claims that evidence names
 _PARAGRAPH_ENDS = re.compile(r"\n[ \t]*\n")
 
 
-@dataclass(frozen=True, slots=True)
-class _Cited:
+class _Cited(msgspec.Struct, frozen=True):
     """One annotation: the sentence it follows, its document, its passage, what is wrong with it."""
 
     citation: Citation
@@ -63,8 +63,7 @@ class _Cited:
         return self.filename or self.citation.file_id
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
+class _Claim(msgspec.Struct, frozen=True):
     """One claim of an answer, and the citations that stand for it."""
 
     turn: int
@@ -188,8 +187,7 @@ def _measured(
 # --- reading citations ---------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
+class _Sources(msgspec.Struct, frozen=True):
     """What may be cited: the documents by file id, attached files by name, the passages found so far."""
 
     documents: dict[str, str]

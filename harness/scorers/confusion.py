@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import msgspec
 
 from harness.results import Score
 from harness.scorers.handover_findings import KINDS
@@ -41,8 +42,7 @@ def most_missed(total: int) -> float | None:
     return 1 - _ALPHA ** (1 / total) if total else None
 
 
-@dataclass(frozen=True, slots=True)
-class ConfusionMatrix:
+class ConfusionMatrix(msgspec.Struct, frozen=True):
     """Expected against observed hand-overs: right ones, false alarms, missed ones, rightly none.
 
     Expectations that leave it open (``may``) count among the errors, and not here.
@@ -61,9 +61,9 @@ class ConfusionMatrix:
     fp: int = 0
     fn: int = 0
     tn: int = 0
-    errors: Mapping[str, int] = field(default_factory=dict)
-    noted: Mapping[str, int] = field(default_factory=dict)
-    points: Mapping[str, float] = field(default_factory=dict)
+    errors: Mapping[str, int] = msgspec.field(default_factory=dict)
+    noted: Mapping[str, int] = msgspec.field(default_factory=dict)
+    points: Mapping[str, float] = msgspec.field(default_factory=dict)
 
     @property
     def precision(self) -> float | None:
@@ -140,14 +140,13 @@ def errors_in(score: Score) -> Iterator[ErrorSeen]:
         yield ErrorSeen(one["kind"], bool(one["fails"]), float(one["cost"]))
 
 
-@dataclass(slots=True)
-class HandOvers:
+class HandOvers(msgspec.Struct):
     """Hand-overs counted over the scores of many trials."""
 
-    outcomes: Counter[tuple[bool, bool]] = field(default_factory=Counter)
-    errors: Counter[str] = field(default_factory=Counter)
-    noted: Counter[str] = field(default_factory=Counter)
-    points: dict[str, float] = field(default_factory=dict)
+    outcomes: Counter[tuple[bool, bool]] = msgspec.field(default_factory=Counter)
+    errors: Counter[str] = msgspec.field(default_factory=Counter)
+    noted: Counter[str] = msgspec.field(default_factory=Counter)
+    points: dict[str, float] = msgspec.field(default_factory=dict)
     judged: int = 0
 
     def take_all(self, scores: Iterable[Score]) -> None:

@@ -27,8 +27,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.results import Score
 from harness.scorers import handover, tickets, wording
@@ -75,8 +76,7 @@ def classify(text: str, phrases: Sequence[str] = ()) -> Stance:
 # --- phrases of the assistant file ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class PhraseFound:
+class PhraseFound(msgspec.Struct, frozen=True):
     """A phrase of the assistant file in a sentence: which one, how near, and how it is meant."""
 
     phrase: str

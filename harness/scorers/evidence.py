@@ -9,8 +9,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.scorers import facts
 from harness.scorers.markers import without_controls
@@ -26,8 +28,7 @@ _MOST_LOOKED_AT = 4_000  # sentences that share a word; the commonest words are 
 Alternatives = tuple[frozenset[str], ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(msgspec.Struct, frozen=True):
     """A piece of text that may support a claim, and where it is from.
 
     Attributes:
@@ -47,8 +48,7 @@ class Passage:
     file_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Word:
+class Word(msgspec.Struct, frozen=True):
     """A content word: the stem that names it, and the sets of stems any of which stands for it."""
 
     name: str
@@ -59,8 +59,7 @@ class Word:
         return any(alternative <= stems for alternative in self.alternatives)
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """One sentence of a passage.
 
     Attributes:
@@ -78,8 +77,7 @@ class Unit:
     start: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """Neighbouring sentences of one passage, and the share of a claim's words they hold (0 to 1)."""
 
     first: int
@@ -202,7 +200,7 @@ class Evidence:
         return Window(first, last, self._coverage(weights, first, last) / sum(weights.values()))
 
     def _coverage(self, weights: dict[Word, float], first: int, last: int) -> float:
-        stems = set().union(*(self.units[index].stems for index in range(first, last + 1)))
+        stems: Set[str] = set().union(*(unit.stems for unit in self.units[first : last + 1]))
         return sum(weight for word, weight in weights.items() if word.stands_in(stems))
 
     def _candidates(self, weights: dict[Word, float]) -> set[tuple[int, int]]:
@@ -245,6 +243,10 @@ class Evidence:
     def text(self, window: Window) -> str:
         """What stands in a window."""
         return " ".join(unit.text for unit in self.units[window.first : window.last + 1])
+
+    def stems_in(self, window: Window) -> Set[str]:
+        """The stems of a window's sentences."""
+        return set().union(*(unit.stems for unit in self.units[window.first : window.last + 1]))
 
     def whole(self) -> str:
         """All that is looked at, passage by passage."""

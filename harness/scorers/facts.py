@@ -7,8 +7,9 @@ alike the rest is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from harness.text import STOP_WORDS, content_stems, fold, stem, words
 
@@ -84,8 +85,7 @@ _JOINS = frozenset({"but", "and", "so", "because", "while", "although"})
 _NEGATED_REACH = 3  # content words after a "not" that it is taken to deny
 
 
-@dataclass(frozen=True, slots=True)
-class Number:
+class Number(msgspec.Struct, frozen=True):
     """A number with its unit, both in one spelling: ``5 GB`` and ``5gb`` are the same."""
 
     value: str

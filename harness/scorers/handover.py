@@ -11,9 +11,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal, cast
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.scorers import handover_words as words
 from harness.scorers import wording
@@ -25,8 +27,7 @@ Governor = Literal["asked", "refused", "able", "unreal", "committed", "told", "o
 RANK: dict[Stance, int] = {"none": 0, "refuses": 1, "recommends": 2, "offers": 3, "promises": 4}
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
+class Act(msgspec.Struct, frozen=True):
     """One mention of a hand-over in a sentence.
 
     Attributes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.scorers import handover, wording
 from harness.scorers import handover_words as words
@@ -13,8 +14,7 @@ from harness.text import late
 from harness.trace.records import Message
 
 
-@dataclass(frozen=True, slots=True)
-class _Said:
+class _Said(msgspec.Struct, frozen=True):
     role: str
     text: str
 

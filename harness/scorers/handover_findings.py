@@ -19,8 +19,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
+
+import msgspec
 
 from harness.suite.escalation import EscalationExpectation
 from harness.trace.records import ToolCall
@@ -39,8 +40,7 @@ KINDS: tuple[Kind, ...] = get_args(Kind)
 """All kinds; the first of those that fail an expectation is its label."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(msgspec.Struct, frozen=True):
     """One thing that is wrong.
 
     Attributes:
@@ -54,8 +54,7 @@ class Finding:
     fails: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What a talk shows of a hand-over.
 
     Attributes:

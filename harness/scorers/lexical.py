@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -80,8 +79,7 @@ def _folder() -> Traversable:
     return resources.files("harness.scorers")
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(msgspec.Struct, frozen=True):
     """An answer's claims held against a context, word by word.
 
     Attributes:
@@ -90,6 +88,8 @@ class Comparison:
         copied: Whether each stands word for word in the context.
         features: What the regression looks at.
         probability: That something is unsupported, 0 to 1.
+        evidence: The context.
+        asked: Stems of the question.
     """
 
     claims: list[Sentence]
@@ -97,6 +97,8 @@ class Comparison:
     copied: list[bool]
     features: dict[str, float]
     probability: float
+    evidence: Evidence
+    asked: set[str]
 
 
 def compare(question: str, context: str, answer: str) -> Comparison | None:
@@ -118,7 +120,8 @@ def compare(question: str, context: str, answer: str) -> Comparison | None:
         "abstains": float(any(sentence.kind == "abstention" for sentence in found)),
     }
     copied = [copies.hold(text) for text in texts]
-    return Comparison(claims, supports, copied, made, _probability(made) if content_words(context) else 1.0)
+    probability = _probability(made) if content_words(context) else 1.0
+    return Comparison(claims, supports, copied, made, probability, evidence, asked)
 
 
 def _probability(found: Mapping[str, float]) -> float:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.scorers.wording import bare, is_question, leads_back, sentences_of
 from harness.text import Span, one_line, words
@@ -45,8 +46,7 @@ _FEWEST_SHOUTED = 3  # words in capitals that make a sentence shouting
 _SHOWN = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Manners:
+class Manners(msgspec.Struct, frozen=True):
     """What was found in an answer; None for what is not there.
 
     Attributes:

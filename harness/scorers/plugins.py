@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -23,8 +22,7 @@ FINDINGS = "plugins"
 _MOST_OF_TRACEBACK = 8_000
 
 
-@dataclass(frozen=True, slots=True)
-class PluginScorer:
+class PluginScorer(msgspec.Struct, frozen=True):
     """An installed scorer, kept from doing harm: whatever it raises is a score without a value.
 
     Attributes:

@@ -13,10 +13,11 @@ import math
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise, product
 from typing import Any
+
+import msgspec
 
 from harness.text import STOP_WORDS, Span, content_stems, fold, sentences, words
 
@@ -35,8 +36,7 @@ TYPES = 10
 """How many types of tokens there are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(msgspec.Struct, frozen=True):
     """One input of the model.
 
     Attributes:

@@ -7,9 +7,10 @@ which forms.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
+
+import msgspec
 
 from harness.results import Score
 from harness.scorers.interface import Check, Scene, Scorer
@@ -17,8 +18,7 @@ from harness.scorers.plugins import findings, scorer_of
 from harness.suite.plugins import installed
 
 
-@dataclass(frozen=True, slots=True)
-class Builtin:
+class Builtin(msgspec.Struct, frozen=True):
     """A scorer of this package, loaded when it first judges: tables of words and expressions take a while.
 
     Attributes:

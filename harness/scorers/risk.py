@@ -18,7 +18,9 @@ from operator import attrgetter
 
 import msgspec
 
+from harness.scorers import thesaurus
 from harness.scorers.lexical import Comparison, coefficients
+from harness.scorers.substitutes import Substitutes, in_answer, in_claim
 from harness.scorers.support import Support
 from harness.scorers.token_model import TokenRisk
 
@@ -84,19 +86,23 @@ def answer_threshold() -> float:
         return coefficients().threshold
 
 
-def answer_features(words: float, sentences: Sequence[float], risks: Sequence[TokenRisk]) -> dict[str, float]:
+def answer_features(
+    words: float, sentences: Sequence[float], risks: Sequence[TokenRisk], claims: Sequence[Substitutes]
+) -> dict[str, float]:
     """What the regression over answers looks at.
 
     Args:
         words: Probability that the comparison of words gives, 0 to 1.
         sentences: Logits of the regression over sentences, for each claim that is no copy.
         risks: The tokens of the answer, without those of copied claims.
+        claims: What stands in each claim instead of the evidence's words.
     """
     return {
         "words": logit(words),
         "peak": _top(risks, 1),
         "worst": max(sentences, default=_COPIED),
         "amount": math.log1p(sum(map(_sigmoid, sentences))),
+        **in_answer(claims),
     }
 
 
@@ -125,9 +131,13 @@ def features_of(sentences: Regression, compared: Comparison, risks: Sequence[Tok
             copied.update(own)
         else:
             logits[claim.text] = sentence_logit(sentences, support, own, copied=False)
-    return answer_features(
-        compared.probability, list(logits.values()), [risk for risk in risks if risk not in copied]
-    )
+    left = [risk for risk in risks if risk not in copied]
+    return answer_features(compared.probability, list(logits.values()), left, _substitutes(compared))
+
+
+def _substitutes(compared: Comparison) -> list[Substitutes]:
+    words = thesaurus.default()
+    return [in_claim(claim.text, compared.evidence, compared.asked, words) for claim in compared.claims]
 
 
 def sentence_logit(

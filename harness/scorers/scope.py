@@ -16,7 +16,8 @@ says besides; for ``redirects`` only). Of ``redirects.polite``: ``courtesy``, ``
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.results import Score
 from harness.scorers.claims import Sentence, sorted_out
@@ -29,8 +30,7 @@ from harness.trace.records import TurnTrace
 _SHOWN = 160
 
 
-@dataclass(frozen=True, slots=True)
-class _Found:
+class _Found(msgspec.Struct, frozen=True):
     """What one turn's answer does: the telling sentence, or why it is not what was asked for."""
 
     sentence: str | None

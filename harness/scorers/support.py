@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence, Set
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.scorers import facts
 from harness.scorers.evidence import Evidence, Window, Word, content_words
@@ -18,8 +19,7 @@ _NEARLY_ALL = 0.8
 _NAMED = 4  # missing words or other numbers that a reason names
 
 
-@dataclass(frozen=True, slots=True)
-class Support:
+class Support(msgspec.Struct, frozen=True):
     """How well passages support a sentence.
 
     Attributes:
@@ -82,7 +82,7 @@ def _rows_with_its_numbers(sentence: str, claim: Sequence[Word], evidence: Evide
 def _judge(
     sentence: str, claim: Sequence[Word], window: Window, evidence: Evidence, known: Set[str]
 ) -> Support:
-    stems = set().union(*(unit.stems for unit in evidence.units[window.first : window.last + 1]))
+    stems = evidence.stems_in(window)
     missing = _names_of(word for word in claim if not word.stands_in(stems))
     conflicts = tuple(_conflicts(sentence, claim, window, evidence, known))
     why = "; ".join(conflicts)

@@ -11,7 +11,6 @@ import hashlib
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
@@ -19,7 +18,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from harness.embedding import files
+from harness.scorers import thesaurus
 from harness.scorers.readings import Reader, Reading
 
 LONGEST_ANSWER = 60_000
@@ -28,8 +30,7 @@ _LOG = logging.getLogger(__name__)
 _LOADING = threading.Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRisk:
+class TokenRisk(msgspec.Struct, frozen=True):
     """One token of an answer.
 
     Attributes:
@@ -96,7 +97,8 @@ def default() -> TokenModel | None:
 def loaded() -> TokenModel | None:
     """As :func:`default`, which keeps several threads from loading it at once."""
     try:
-        files.checked(_folder(), "calibration.json")
+        for name in ("calibration.json", thesaurus.FILE):
+            files.checked(_folder(), name)
         words, _ = files.checked(resources.files("harness.embedding").joinpath("minilm"), "tokenizer.json")
         return TokenModel(_folder(), files.tokenizer(words))
     except (OSError, ValueError, ImportError) as problem:

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import SettingsError
@@ -130,8 +132,7 @@ DOCUMENT_PATH = "/openapi.json"
 FAULT_HEADER = "x-harness-fault"
 
 
-@dataclass(frozen=True, slots=True)
-class ServerOptions:
+class ServerOptions(msgspec.Struct, frozen=True):
     """How a server is set up.
 
     Attributes:
@@ -151,7 +152,7 @@ class ServerOptions:
         state: The file that everything is kept in, made if there is none; None keeps it in memory.
     """
 
-    models: ModelTable = field(default_factory=ModelTable)
+    models: ModelTable = msgspec.field(default_factory=ModelTable)
     clock: Clock = SYSTEM_CLOCK
     api_key: str | None = None
     seed: int | None = None

@@ -8,7 +8,6 @@ import hmac
 import ipaddress
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio.to_thread
@@ -51,8 +50,7 @@ _COMMON_HEADERS = {"openai-version": "2020-10-01"}
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
-class HttpOptions:
+class HttpOptions(msgspec.Struct, frozen=True):
     """How the server shows itself over HTTP.
 
     Attributes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -26,8 +25,7 @@ _MOST_CHARACTERS = 255
 _Place = tuple[str, str, str, str]
 
 
-@dataclass(slots=True)
-class _Entry:
+class _Entry(msgspec.Struct):
     """A call that was made with a key.
 
     Attributes:

@@ -10,7 +10,6 @@ import random
 import secrets
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal, cast
 
 import msgspec
@@ -35,8 +34,7 @@ class StoppableEvents(Iterator[Event]):
         """Nobody reads on; may be called while another thread reads."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fate:
+class Fate(msgspec.Struct, frozen=True):
     """How a run or response is to end, whatever its model says.
 
     Attributes:
@@ -48,8 +46,7 @@ class Fate:
     code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Upload:
+class Upload(msgspec.Struct, frozen=True):
     """One file of a multipart request, with the form fields beside it."""
 
     filename: str
@@ -57,8 +54,7 @@ class Upload:
     fields: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(msgspec.Struct, frozen=True):
     """One call of the API.
 
     Attributes:
@@ -75,15 +71,14 @@ class Request:
     method: str
     path: str
     body: dict[str, Any] | None = None
-    query: Mapping[str, Sequence[str]] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     upload: Upload | None = None
     fate: Fate | None = None
     deltas: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Framing:
+class Framing(msgspec.Struct, frozen=True):
     """How a stream of events is written.
 
     Attributes:
@@ -100,8 +95,7 @@ RESPONSE_FRAMING = Framing(named=True, end=b"")
 CHAT_FRAMING = Framing(named=False, end=b"data: [DONE]\n\n")
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(msgspec.Struct, frozen=True):
     """The answer to one call: a JSON body, bytes, or a stream of events and how it is written.
 
     Attributes:
@@ -115,7 +109,7 @@ class Reply:
     events: Iterator[Event] | None = None
     framing: Framing = RUN_FRAMING
     at_once: bool = False
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     def with_headers(self, headers: Mapping[str, str]) -> Reply:
         """The same answer with these headers; ``replace`` would take longer than many a handler."""
@@ -438,8 +432,7 @@ def response_usage(spent: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class PageQuery:
+class PageQuery(msgspec.Struct, frozen=True):
     """Which part of a list is asked for."""
 
     limit: int = 20

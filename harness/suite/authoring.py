@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar, overload
+
+import msgspec
 
 Talking = Callable[..., Any]
 """An async function that takes a ``Talk``, and the columns of its row when there are rows."""
 Function = TypeVar("Function", bound=Talking)
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """Something that was written in a file: what was given, and the line of the call.
 
     Attributes:
@@ -31,8 +31,7 @@ class Written:
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class WrittenConversation:
+class WrittenConversation(msgspec.Struct, frozen=True):
     """One decorated function, with what was said of it and the rows it is played for."""
 
     function: Talking
@@ -40,12 +39,11 @@ class WrittenConversation:
     rows: str | tuple[Mapping[str, Any], ...] | None
 
 
-@dataclass(slots=True)
-class Recipe:
+class Recipe(msgspec.Struct):
     """All that a suite was given, in order."""
 
     suite: Written
-    conversations: list[WrittenConversation] = field(default_factory=list)
+    conversations: list[WrittenConversation] = msgspec.field(default_factory=list)
 
 
 class Suite:

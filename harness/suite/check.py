@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from harness.suite.arguments import call_mistakes, regex_problem, schema_problem, unknown_function
 from harness.suite.check_escalation import check_rules, check_wish
@@ -48,8 +49,7 @@ _RANGES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What is known of the assistant that a suite talks with.
 
     Attributes:
@@ -66,7 +66,7 @@ class Facts:
     runs_code: bool
     documents: frozenset[str] | None
     hands_over: bool
-    hand_overs: dict[str, dict[str, Any]] = field(default_factory=dict)
+    hand_overs: dict[str, dict[str, Any]] = msgspec.field(default_factory=dict)
 
 
 def facts_of(variant: Variant | None) -> Facts | None:
@@ -179,8 +179,7 @@ def _run_options(assistant: AssistantFile, functions: list[str]) -> Iterator[Mis
 # --- conversations ----------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(msgspec.Struct, frozen=True):
     """One expect block with what its checks need to know.
 
     Attributes:

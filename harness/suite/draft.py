@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -25,8 +24,7 @@ from harness.yamlfile.mistakes import Mistake, annotation_at, did_you_mean, mist
 from harness.yamlfile.source import Place, Source
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(msgspec.Struct, frozen=True):
     """Where a conversation comes from: an entry of the file, and for foreach a row of a table.
 
     ``sketch`` marks a template whose table can't be used: its shape is checked, but it is no conversation.
@@ -38,15 +36,14 @@ class _Origin:
     sketch: bool = False
 
 
-@dataclass(slots=True)
-class Draft:
+class Draft(msgspec.Struct):
     """A suite file on its way to a record; knows for every value where in the file it stands."""
 
     source: Source
     folder: Path
-    data: dict[str, Any] = field(default_factory=dict)
-    origins: list[_Origin] = field(default_factory=list)
-    removed: dict[Place, list[int]] = field(default_factory=dict)
+    data: dict[str, Any] = msgspec.field(default_factory=dict)
+    origins: list[_Origin] = msgspec.field(default_factory=list)
+    removed: dict[Place, list[int]] = msgspec.field(default_factory=dict)
 
     def expand(self) -> Iterator[Problem]:
         """Write out the foreach entries; yields what is wrong with them."""

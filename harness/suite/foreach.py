@@ -30,16 +30,14 @@ KeepsText = Callable[[Place], bool]
 """Whether only text makes sense at a place, so that a cell such as ``42`` stays text there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(msgspec.Struct, frozen=True):
     """One row of a table: its values by column, and its line in the file."""
 
     values: dict[str, Any]
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A CSV or JSON Lines file: its columns in order, its rows, and whether its values are typed."""
 
     file: str

@@ -25,8 +25,9 @@ import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.suite.fitting import schema_mismatch
 from harness.text import fold, nearest
@@ -49,8 +50,7 @@ class _Missing:
 _MISSING = _Missing()
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(msgspec.Struct, frozen=True):
     """The first difference between an expectation and a value.
 
     Attributes:

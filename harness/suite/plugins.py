@@ -18,11 +18,11 @@ import json
 import re
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, get_type_hints
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic.errors import PydanticUserError
 
@@ -36,8 +36,7 @@ _ARGUMENT = re.compile(r"^ {4,}(\w+)(?: \([^)]*\))?: (.+)$", re.MULTILINE)
 _USABLE_NAME = re.compile(r"[A-Za-z][\w-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Plugin:
+class Plugin(msgspec.Struct, frozen=True):
     """One installed scorer.
 
     Attributes:

@@ -18,6 +18,8 @@ from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+import msgspec
+
 from harness.errors import Problem, SuiteError, Where
 from harness.suite.assistants import load_variant
 from harness.suite.records import Variant
@@ -79,8 +81,7 @@ def commit_of(path: Path, revision: str) -> str:
 # --- git --------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Tree:
+class _Tree(msgspec.Struct, frozen=True):
     """The files of a repository at one commit.
 
     Attributes:

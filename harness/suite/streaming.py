@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from harness.errors import SuiteError
@@ -35,8 +35,7 @@ class NotPlain(Exception):
     """A file can't be read a few conversations at a time, or is not right."""
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(msgspec.Struct, frozen=True):
     """A suite file whose conversations are read one after the other.
 
     Attributes:

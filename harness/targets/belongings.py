@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from harness.errors import TargetError, TargetMissing, TargetRefused
 from harness.targets.ledger import Entry, Intent, Kind, RunLedger

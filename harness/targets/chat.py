@@ -6,9 +6,10 @@ A completion knows functions and nothing else: no documents, no search, no code.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.charges import Charge
@@ -27,20 +28,18 @@ LONGEST_COMPLETION_S = 600.0
 _INCOMPLETE = {"length": "max_completion_tokens", "content_filter": "content_filter"}
 
 
-@dataclass(slots=True)
-class _Talk:
+class _Talk(msgspec.Struct):
     """A talk as far as it went: a name of our own, and the messages that each request repeats."""
 
     name: str
     messages: list[Json]
 
 
-@dataclass(slots=True)
-class _Turn:
+class _Turn(msgspec.Struct):
     """A turn in the making: one completion for each round of function calls."""
 
     answers: Answers
-    completions: list[Json] = field(default_factory=list)
+    completions: list[Json] = msgspec.field(default_factory=list)
 
     @property
     def last(self) -> Json:

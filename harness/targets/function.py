@@ -213,7 +213,7 @@ def _trace(turn: OutgoingTurn, making: _Turn, timing: Timing, talk: str) -> Turn
         steps=tuple(_steps(making)),
         usage=_usage(answer),
         model=answer.model if answer else None,
-        error=making.error or (answer.error if answer else None),
+        error=making.error or (answer.error if answer else None) or timing.told,
         thread_id=talk,
         api="function",
     )

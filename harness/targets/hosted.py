@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
+
+import msgspec
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.targets.belongings import Belongings, Thing
@@ -15,8 +16,7 @@ from harness.targets.wire import Wire
 from harness.trace.records import Deletion
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(msgspec.Struct, frozen=True):
     """Where a target and its sessions work, and what they work with.
 
     Attributes:

@@ -8,10 +8,10 @@ Retrying is done by our own traffic and not by the SDK, so that every try is in 
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -37,10 +37,14 @@ if TYPE_CHECKING:
 _BETA = {"OpenAI-Beta": "assistants=v2"}
 _OF_BETA = ("/assistants", "/threads", "/vector_stores")
 _NEVER_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
+_NOT_SO = frozenset({400, 405, 406, 422, 501})  # how servers refuse a parameter that they don't have
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class _NoStreams(TargetRefused):
+    """The server refuses a request for wanting its answer as a stream."""
+
+
+class Address(msgspec.Struct, frozen=True):
     """Where requests go.
 
     Attributes:
@@ -65,6 +69,7 @@ class HttpWire:
 
         self._package = http_package()
         self._client = _client(address, timeout_s)
+        self._streams = True
 
     async def call(
         self,
@@ -109,8 +114,24 @@ class HttpWire:
     async def stream(
         self, path: str, body: Json, *, lost: Lost | None = None
     ) -> AsyncIterator[tuple[str, Json]]:
-        """POST, then the events; retried only until the first byte of the answer."""
+        """POST, then the events, or the object itself from a server that refuses to stream."""
         path, _, query = path.partition("?")
+        try:
+            if self._streams:
+                async for event in self._streamed(path, query, body, lost):
+                    yield event
+                return
+        except _NoStreams:
+            pass  # nothing was done: it is asked without, here and from now on
+        whole = {name: value for name, value in body.items() if name != "stream"}
+        answer = await self.call("POST", path, whole, query=dict(parse_qsl(query)), lost=lost)
+        self._streams = False
+        yield as_event(answer)
+
+    async def _streamed(
+        self, path: str, query: str, body: Json, lost: Lost | None
+    ) -> AsyncIterator[tuple[str, Json]]:
+        """POST, then the events; retried only until the first byte of the answer."""
         # Older versions of the SDK lose a path's query where they add one of their own, as Azure's does.
         options = _options("POST", path, dict(parse_qsl(query)))
 
@@ -137,7 +158,7 @@ class HttpWire:
         """The answer to one try, its body still to come."""
         import openai
 
-        with self._telling_of("POST"):
+        with self._telling_of("POST"), self._noticing_no_streams():
             opened: openai.AsyncStream[object] = await self._client.post(
                 path,
                 cast_to=object,
@@ -148,6 +169,20 @@ class HttpWire:
             )
         self._traffic.hear(opened.response.headers)
         return opened
+
+    @contextmanager
+    def _noticing_no_streams(self) -> Iterator[None]:
+        """A refusal that is about streaming is told apart; no wait helps then."""
+        import openai
+
+        try:
+            yield
+        except openai.APIStatusError as error:
+            if not _is_about_streams(error):
+                raise
+            refusal = _NoStreams(f"{self._base_url} refused: {_message(error)}")
+            never = {"x-should-retry": "false"}
+            raise TryFailed(refusal, str(error), status=error.status_code, headers=never) from error
 
     async def _told_in(
         self, answer: openai.AsyncStream[object] | Json, path: str
@@ -310,6 +345,11 @@ def _again(options: Any, number: int) -> Any:
 def _hopeless(error: openai.APIStatusError) -> Mapping[str, str] | None:
     """A quota that is used up comes as a rate limit, and no wait helps."""
     return {"x-should-retry": "false"} if error.code == "insufficient_quota" else None
+
+
+def _is_about_streams(error: openai.APIStatusError) -> bool:
+    about = error.param == "stream" or re.search(r"\bstream", _message(error), re.IGNORECASE)
+    return error.status_code in _NOT_SO and bool(about)
 
 
 def _is_json(headers: Mapping[str, str]) -> bool:

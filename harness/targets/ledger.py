@@ -17,6 +17,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any, Literal
 
+import msgspec
+
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import StoreError
 
@@ -63,8 +65,7 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where objects are, and whose they are.
 
     Attributes:
@@ -78,8 +79,7 @@ class Place:
     api_version: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One object in the ledger.
 
     Attributes:
@@ -111,8 +111,7 @@ class Entry:
     user: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Intent:
+class Intent(msgspec.Struct, frozen=True):
     """What is about to be made.
 
     Attributes:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
+
+import msgspec
 
 from harness.clock import Clock
 from harness.errors import TargetError, TargetMissing, TargetRefused
@@ -28,8 +29,7 @@ SETTLED = timedelta(minutes=2)
 """After this long, what a server does not list was never made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Leftover:
+class Leftover(msgspec.Struct, frozen=True):
     """An object that is not known to be gone.
 
     Attributes:
@@ -133,8 +133,7 @@ def _fits(entry: Entry, body: Json) -> bool:
 # --- deleting ---------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """An object that could not be deleted; it stays in the ledger.
 
     Attributes:

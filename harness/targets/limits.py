@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 
 MINUTE_S = 60.0
@@ -21,8 +23,7 @@ _NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What a user asks of the requests of a run, all trials together.
 
     Attributes:
@@ -40,8 +41,7 @@ class Limits:
     max_wait_s: float = LONGEST_WAIT_S
 
 
-@dataclass(slots=True)
-class Spent:
+class Spent(msgspec.Struct):
     """What one request took out of a minute."""
 
     at: float
@@ -140,8 +140,7 @@ class MinuteLimit:
             self._sum -= self._spent.popleft().amount
 
 
-@dataclass(slots=True)
-class ToldLimit:
+class ToldLimit(msgspec.Struct):
     """What the server says is left of a limit of its own, filling up again as time goes on.
 
     Attributes:

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.errors import SettingsError, StoreError, TargetError
 from harness.targets.interface import Target
@@ -32,8 +34,7 @@ _EMBEDDED_POLL_S = 0.02
 _POLL_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class TargetOptions:
+class TargetOptions(msgspec.Struct, frozen=True):
     """Where the assistant lives.
 
     Attributes:

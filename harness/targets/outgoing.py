@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -20,8 +19,7 @@ _WEIGHT = 0.2
 """How much the newest usage counts in what the next request is taken for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing(Generic[T]):
+class Outgoing(msgspec.Struct, Generic[T], frozen=True):
     """A request to be made.
 
     Attributes:
@@ -81,14 +79,13 @@ def may_be_done(method: str, status: int | None) -> bool:
     return method == "POST" and (status is None or status == 408 or status >= 500)
 
 
-@dataclass(slots=True)
-class TokenEstimates:
+class TokenEstimates(msgspec.Struct):
     """What requests will cost in tokens, from their text and from what such requests cost lately.
 
     A run's prompt lies at the server, and so does what is searched for it: only experience tells.
     """
 
-    _usual: dict[str, float] = field(default_factory=dict)
+    _usual: dict[str, float] = msgspec.field(default_factory=dict)
 
     def estimate(self, kind: str, body: Mapping[str, Any] | None) -> int:
         """Tokens that a request of this kind will cost."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from harness.errors import TargetMissing, TargetRefused
 from harness.suite.records import Variant
@@ -18,8 +19,7 @@ from harness.targets.wire import Json, Wire
 _BATCH = 500
 
 
-@dataclass(frozen=True, slots=True)
-class Keeping:
+class Keeping(msgspec.Struct, frozen=True):
     """What outlives the run that made it.
 
     Attributes:
@@ -36,8 +36,7 @@ class Keeping:
 NOTHING_KEPT = Keeping()
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(msgspec.Struct, frozen=True):
     """What exists at the target for one variant.
 
     Attributes:
@@ -48,13 +47,12 @@ class Ready:
     """
 
     assistant_id: str
-    documents: dict[str, str] = field(default_factory=dict)
+    documents: dict[str, str] = msgspec.field(default_factory=dict)
     model: str = ""
     tools: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Knowledge:
+class Knowledge(msgspec.Struct, frozen=True):
     """The files of one variant at the target.
 
     Attributes:

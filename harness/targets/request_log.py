@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+
+import msgspec
 
 from harness.clock import Clock
 from harness.trace.records import Attempt
@@ -14,8 +15,7 @@ from harness.trace.records import Attempt
 _current: ContextVar[RequestLog | None] = ContextVar("harness_request_log", default=None)
 
 
-@dataclass(slots=True)
-class RequestLog:
+class RequestLog(msgspec.Struct):
     """Tries that failed, and seconds waited for limits and between tries.
 
     Attributes:
@@ -24,7 +24,7 @@ class RequestLog:
         on_failure: Told of each try that failed, before the next one is waited for.
     """
 
-    attempts: list[Attempt] = field(default_factory=list)
+    attempts: list[Attempt] = msgspec.field(default_factory=list)
     waited_s: float = 0.0
     on_failure: Callable[[Attempt], None] | None = None
     _around: RequestLog | None = None

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from harness.cost.charges import Charge
 from harness.errors import TargetRateLimited, TargetRefused
@@ -18,8 +19,7 @@ from harness.targets.request_log import current_log
 from harness.trace.records import Attempt
 
 
-@dataclass(frozen=True, slots=True)
-class Caps:
+class Caps(msgspec.Struct, frozen=True):
     """Limits that are sent with paid requests under a budget, where the assistant has none of its own.
 
     Attributes:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import get_args
 
@@ -36,8 +35,7 @@ _WORKING = frozenset({"queued", "in_progress", "cancelling"})
 _ENDED = frozenset(get_args(RunStatus)) - {"requires_action", "timed_out", "unknown"}
 
 
-@dataclass(slots=True)
-class Thread:
+class Thread(msgspec.Struct):
     """A thread, what its user sent, and the newest that is known of it.
 
     What is newer there than that was made by a try whose answer was lost.
@@ -52,7 +50,7 @@ class Thread:
     id: str
     newest_run: str = ""
     newest_message: str = ""
-    sent: list[Thing] = field(default_factory=list)
+    sent: list[Thing] = msgspec.field(default_factory=list)
 
     @property
     def things(self) -> list[Thing]:
@@ -60,14 +58,13 @@ class Thread:
         return [("thread", self.id), *self.sent]
 
 
-@dataclass(slots=True)
-class _Turn:
+class _Turn(msgspec.Struct):
     """A turn in the making."""
 
     answers: Answers
-    run: Json = field(default_factory=dict)
-    steps: dict[str, Json] = field(default_factory=dict)
-    messages: dict[str, Json] = field(default_factory=dict)
+    run: Json = msgspec.field(default_factory=dict)
+    steps: dict[str, Json] = msgspec.field(default_factory=dict)
+    messages: dict[str, Json] = msgspec.field(default_factory=dict)
 
     @property
     def status(self) -> str:
@@ -227,8 +224,7 @@ class AssistantsSession:
     async def _run_that_has(self, outputs: set[str], run_id: str) -> Json | None:
         """The run, if an earlier try gave it these outputs: it no longer asks for them then."""
         run = await self._wire.call("GET", f"/threads/{self._thread}/runs/{run_id}")
-        action = (run.get("required_action") or {}).get("submit_tool_outputs") or {}
-        asked = {call["id"] for call in action.get("tool_calls") or ()}
+        asked = {call["id"] for call in _asked(run)}
         return None if run["status"] == "requires_action" and asked == outputs else run
 
     async def _poll(self, making: _Turn) -> None:
@@ -255,9 +251,8 @@ class AssistantsSession:
         return run
 
     async def _answer(self, making: _Turn, answer: AnswerFunction) -> list[Json]:
-        action = (making.run.get("required_action") or {}).get("submit_tool_outputs") or {}
         outputs = []
-        for call in action.get("tool_calls") or ():
+        for call in _asked(making.run):
             function = call["function"]
             asked = FunctionCall(call["id"], function["name"], function["arguments"])
             outputs.append({"tool_call_id": call["id"], "output": await making.answers.give(asked, answer)})
@@ -269,7 +264,8 @@ class AssistantsSession:
             await self._wire.call("POST", f"/threads/{self._thread}/runs/{making.run['id']}/cancel")
 
     async def _trace(self, turn: OutgoingTurn, making: _Turn, timing: Timing) -> TurnTrace:
-        steps = [_with_our_side(capture.run_step(step), making.answers) for step in making.steps.values()]
+        told = _with_open_calls([capture.run_step(step) for step in making.steps.values()], making.run)
+        steps = [_with_our_side(step, making.answers) for step in told]
         results = [result for step in steps for call in step.tool_calls for result in call.results]
         messages = [capture.message(m, results, self.documents) for m in making.messages.values()]
         return turn_trace(
@@ -290,6 +286,24 @@ class AssistantsSession:
 def _with_our_side(step: RunStep, answers: Answers) -> RunStep:
     """Add to function calls what only our side knows: how long the answer took, and what was wrong."""
     return msgspec.structs.replace(step, tool_calls=tuple(answers.add_to(call) for call in step.tool_calls))
+
+
+def _asked(run: Json) -> Sequence[Json]:
+    """The function calls that a run waits for."""
+    action = (run.get("required_action") or {}).get("submit_tool_outputs") or {}
+    return action.get("tool_calls") or ()
+
+
+def _with_open_calls(steps: list[RunStep], run: Json) -> list[RunStep]:
+    """The steps with the function calls that the run still waits for: a step tells its calls when it ends."""
+    known = {call.id for step in steps for call in step.tool_calls}
+    asked = [capture.tool_call(call) for call in _asked(run) if call["id"] not in known]
+    if not asked:
+        return steps
+    begun = next((step for step in steps if step.type == "tool_calls" and not step.tool_calls), None)
+    step = begun or RunStep(id="required_action", type="tool_calls", status="in_progress")
+    waiting = msgspec.structs.replace(step, tool_calls=tuple(asked))
+    return [*(each for each in steps if each is not begun), waiting]
 
 
 def _status(status: str) -> RunStatus:

@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
+import msgspec
+
 from harness.backoff import asked_wait_s, wait_before_retry
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.targets.limits import AdaptiveLimit, Limits, MinuteLimit, Spent, ToldLimit, told_limits
@@ -26,8 +28,7 @@ _LEAST_SLEEP_S = 0.001
 _JITTER = 0.25
 
 
-@dataclass(frozen=True, slots=True)
-class TrafficState:
+class TrafficState(msgspec.Struct, frozen=True):
     """How requests stand at a moment, and what they met so far.
 
     Attributes:
@@ -198,10 +199,18 @@ class Traffic:
                 request=str(request), number=number, error=failure.told, wait_s=wait_s, status=failure.status
             )
         )
+        if next_s is None:
+            failure.error.message += self._last_words(number, asked_s)
         if wait_s:
             with self._as_waiting():
                 await self._sleep(wait_s)
         return next_s is not None
+
+    def _last_words(self, number: int, asked_s: float | None) -> str:
+        """Why there is no further try, where that is not for the refusal itself."""
+        if asked_s is not None and asked_s > self._limits.max_wait_s:
+            return f"; it asks for a wait of {asked_s:g} s, and max_wait_s is {self._limits.max_wait_s:g}"
+        return f"; tried {number} times" if number > 1 else ""
 
     def _heed(self, failure: TryFailed, asked_s: float | None, passage: Passage[Any]) -> None:
         """A server that pushes back is heeded by all requests, not only by the one that it refused."""

@@ -7,7 +7,6 @@ import base64
 import contextlib
 import math
 from collections.abc import Awaitable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 
 import msgspec
@@ -27,8 +26,7 @@ GRACE_S = 10.0
 _LARGEST_IMAGE_BYTES = 2_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
+class Timing(msgspec.Struct, frozen=True):
     """When a turn was played, how long it took, and whether its deadline ended it.
 
     Attributes:
@@ -37,6 +35,7 @@ class Timing:
         timed_out: Whether its deadline ended it.
         wait_s: Seconds that its requests waited for limits and between tries.
         attempts: Tries of its requests that failed.
+        told: How its deadline ended it, in words; None where it did not.
     """
 
     started_at: datetime
@@ -44,6 +43,7 @@ class Timing:
     timed_out: bool
     wait_s: float = 0.0
     attempts: tuple[Attempt, ...] = ()
+    told: str | None = None
 
 
 async def timed(
@@ -60,7 +60,13 @@ async def timed(
     timed_out = not await _in_time(work, deadline_s, log, answers)
     took_s = max(clock.monotonic() - begun - log.waited_s, 0.0)
     latency_s = max(took_s, min(took_s + answers.pretended_s, deadline_s))
-    return Timing(started_at, latency_s, timed_out, log.waited_s, tuple(log.attempts))
+    told = _over(deadline_s, answers) if timed_out else None
+    return Timing(started_at, latency_s, timed_out, log.waited_s, tuple(log.attempts), told)
+
+
+def _over(deadline_s: float, answers: Answers) -> str:
+    why = f": nobody answered the call of {answers.unanswered}" if answers.unanswered else ""
+    return f"it did not end within its deadline of {deadline_s:g} s{why}"
 
 
 async def within_grace(work: Awaitable[object]) -> None:
@@ -89,15 +95,13 @@ async def _in_time(
     return True
 
 
-@dataclass(frozen=True, slots=True)
-class _Given:
+class _Given(msgspec.Struct, frozen=True):
     output: str
     error: str | None
     latency_s: float | None
 
 
-@dataclass(slots=True)
-class Answers:
+class Answers(msgspec.Struct):
     """What the function calls of one turn were answered, and what only our side knows of it.
 
     Attributes:
@@ -106,6 +110,7 @@ class Answers:
         limit: The deadline of the turn while it is played.
         pretended_s: How long functions are taken to have worked.
         gave_up: Why the turn was ended though the assistant asks for more functions.
+        unanswered: The function that never answers; empty where all did.
     """
 
     clock: Clock
@@ -113,8 +118,9 @@ class Answers:
     limit: asyncio.Timeout | None = None
     pretended_s: float = 0.0
     gave_up: str | None = None
+    unanswered: str = ""
     _rounds: int = 0
-    _given: dict[str, _Given] = field(default_factory=dict)
+    _given: dict[str, _Given] = msgspec.field(default_factory=dict)
 
     def may_go_on(self) -> bool:
         """Whether one more round of function calls is answered; an assistant in a loop is given up."""
@@ -132,6 +138,8 @@ class Answers:
         result = await answer(call)
         took_s = max(self.clock.monotonic() - begun, result.takes_s)
         self._given[call.id] = _Given(result.output, result.error, None if math.isinf(took_s) else took_s)
+        if math.isinf(took_s):
+            self.unanswered = call.name
         await self._pretend(result.takes_s)
         return result.output
 
@@ -211,7 +219,7 @@ def turn_trace(
         model=last.get("model"),
         wait_s=timing.wait_s,
         attempts=timing.attempts,
-        error=answers.gave_up or error,
+        error=answers.gave_up or error or timing.told,
         run_id=last.get("id"),
         thread_id=thread_id,
         service_tier=last.get("service_tier"),

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -26,8 +25,7 @@ _MARK = re.compile(r"\[redacted: [a-z -]+\]")
 _REMEMBERED_TEXTS = 4096  # the same passages are found again and again
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One kind of secret.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from harness.clock import Clock
 from harness.errors import BudgetError
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from harness.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class _InStore:
+class _InStore(msgspec.Struct, frozen=True):
     """Reservations of one suite run, written into the store."""
 
     store: Store

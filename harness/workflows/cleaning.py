@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import TargetError
@@ -17,8 +19,7 @@ from harness.targets.making import TargetOptions, wire_to
 from harness.targets.wire import Wire
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(msgspec.Struct, frozen=True):
     """Which leftovers are meant; what is left out does not restrict.
 
     Attributes:
@@ -34,8 +35,7 @@ class Wanted:
     kept: bool = False
 
 
-@dataclass(slots=True)
-class Cleaning:
+class Cleaning(msgspec.Struct):
     """What was found and what became of it.
 
     Attributes:
@@ -46,11 +46,11 @@ class Cleaning:
         unreachable: Places that could not be looked at, with the reason.
     """
 
-    found: list[Leftover] = field(default_factory=list)
+    found: list[Leftover] = msgspec.field(default_factory=list)
     deleted: int = 0
     given_up: int = 0
-    failures: list[Failure] = field(default_factory=list)
-    unreachable: dict[str, str] = field(default_factory=dict)
+    failures: list[Failure] = msgspec.field(default_factory=list)
+    unreachable: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def left_behind(settings: Settings, run_id: str) -> int:
@@ -104,7 +104,7 @@ def _options(url: str, api_version: str | None, flags: Mapping[str, Any]) -> Tar
     address = {"azure_endpoint": url, "api_version": api_version} if api_version else {"base_url": url}
     options = load_settings({**flags, **address}).target_options()
     empty = {"base_url": None, "azure_endpoint": None, "api_version": None}
-    return replace(options, name="assistants", faults=None, **(empty | address))  # type: ignore[arg-type]
+    return replace(options, name="assistants", faults=None, **(empty | address))
 
 
 async def _at(

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from harness.compare.table import BASELINE, CANDIDATE
 from harness.errors import SettingsError
 from harness.results import RESCORED, SCREENED_BY, SuiteRun, TrialResult
@@ -122,7 +124,9 @@ def to_be_run(
     baseline = (record.id, _meant(record, _variants(record), variants[0] if variants else None))
     again = recalled(record, settings, changed)
     unrecorded = again.settings.model_copy(update={"record": None})
-    return ToRun(replace(again, settings=unrecorded, assistants=tuple(names[1:]), names=()), baseline)
+    return ToRun(
+        msgspec.structs.replace(again, settings=unrecorded, assistants=tuple(names[1:]), names=()), baseline
+    )
 
 
 def _is_assistant(name: str) -> bool:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import HarnessError, RunError, SettingsError
@@ -27,6 +28,7 @@ from harness.suite.load import load_suites
 from harness.suite.records import Suite, Variant
 from harness.suite.revisions import commit_of, load_at_revision, split_revision
 from harness.suite.select import select
+from harness.targets.heeding import heeds
 from harness.trace.scrubbing import Scrubber
 from harness.workflows.checkout import checkout
 
@@ -53,8 +55,7 @@ _OF_JUDGE = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """What a suite run is asked to do.
 
     Attributes:
@@ -233,7 +234,8 @@ def _lasting_function(function: str | None) -> str | None:
 def _deciding_files(settings: Settings) -> dict[str, str]:
     """The files that decide what answers, by the setting that names them, as absolute paths."""
     named = {"models": settings.models, "faults": settings.faults, "recording": settings.recording}
-    return {name: str(Path(path).resolve()) for name, path in named.items() if path}
+    target = settings.target_options()
+    return {name: str(Path(path).resolve()) for name, path in named.items() if path and heeds(name, target)}
 
 
 def fingerprints(suites: Sequence[Suite], job: Job) -> dict[str, str]:

@@ -10,11 +10,13 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from contextlib import aclosing
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import takewhile
 from pathlib import Path
 from typing import overload
+
+from msgspec.structs import replace
 
 from harness.clock import Clock
 from harness.errors import HarnessError

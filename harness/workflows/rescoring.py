@@ -6,7 +6,9 @@ Its traces are played again as recordings are: what the suites send today must b
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from harness.clock import new_id
 from harness.errors import HarnessError

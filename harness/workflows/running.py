@@ -7,11 +7,13 @@ import os
 from collections.abc import AsyncGenerator, Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.clock import SYSTEM_CLOCK, Clock, new_id
 from harness.cost.prices import PriceBook
@@ -28,6 +30,7 @@ from harness.runner.trial import TrialOptions
 from harness.settings import Settings, load_settings
 from harness.suite import authoring
 from harness.suite.records import Suite
+from harness.targets.heeding import refuse_unheeded
 from harness.targets.interface import Forgets, Target, cannot_forget
 from harness.targets.making import make_target
 from harness.targets.traffic import Traffic
@@ -65,8 +68,7 @@ Play = Callable[..., AsyncGenerator[Event, None]]
 """Plays a plan at a target, as ``executors.local.run`` does, and tells of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Control:
+class Control(msgspec.Struct, frozen=True):
     """How a run is watched and stopped from outside.
 
     Attributes:
@@ -76,12 +78,11 @@ class Control:
     """
 
     listeners: Sequence[Listener] = ()
-    stop: Stop = field(default_factory=Stop)
+    stop: Stop = msgspec.field(default_factory=Stop)
     clock: Clock = SYSTEM_CLOCK
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(msgspec.Struct, frozen=True):
     """What one process does of a suite run that others may carry out too; it does not end the run.
 
     Attributes:
@@ -117,9 +118,11 @@ def evaluate(
         HarnessError: Its children say what is wrong with suites, settings, target or store.
     """
     assistants, names = _assistants(assistant)
+    settings = load_settings(flags)
+    refuse_unheeded([name for name, value in flags.items() if value is not None], settings.target_options())
     job = Job(
         suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
-        settings=load_settings(flags),
+        settings=settings,
         assistants=assistants,
         tags=_listed(tags),
         ids=_listed(only),
@@ -151,12 +154,18 @@ def _assistants(
 
 def _finished(work: Coroutine[Any, Any, SuiteRun]) -> SuiteRun:
     """What the work brings; a notebook's own event loop is busy, so there it is done in a thread."""
+    if not _has_loop():
+        return asyncio.run(work)  # outside of any except: what it raises has no context but its own
+    with ThreadPoolExecutor(1, thread_name_prefix="harness-evaluate") as thread:
+        return thread.submit(asyncio.run, work).result()
+
+
+def _has_loop() -> bool:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return asyncio.run(work)
-    with ThreadPoolExecutor(1, thread_name_prefix="harness-evaluate") as thread:
-        return thread.submit(asyncio.run, work).result()
+        return False
+    return True
 
 
 async def start(job: Job, control: Control | None = None) -> SuiteRun:
@@ -224,6 +233,7 @@ async def resume(
         _refuse_rescored(record)
         _refuse_perturbed(record)
         job = recalled(record, settings, changed)
+        refuse_unheeded(changed, job.settings.target_options())
         suites = load(job, control.clock)
         refuse_recording_of_replay(job.settings)
         refuse_changed(record, fingerprints(suites, job))
@@ -329,8 +339,7 @@ def _saying_how_to_go_on(run_id: str) -> Iterator[None]:
         raise
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(msgspec.Struct, frozen=True):
     """A plan that is carried out into the store."""
 
     run_id: str
@@ -354,8 +363,8 @@ class Work:
             planned=len(self.plan.trials),
             settings=told,
         )
+        self._note_beginning(record)
         with _saying_how_to_go_on(self.run_id):
-            self._note_beginning(record)
             return await self.carry_out()
 
     def _note_beginning(self, record: SuiteRun) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from harness.compare.sequential import Look, Looks
 from harness.compare.verdict import Question

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import msgspec
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from harness.errors import Problem, SettingsError, SuiteError, in_order, mistakes_told
@@ -39,8 +39,7 @@ class FileRecord(BaseModel):
         return schema
 
 
-@dataclass(frozen=True, slots=True)
-class Checked(Generic[Record]):
+class Checked(msgspec.Struct, Generic[Record], frozen=True):
     """A record and the file it was read from, for mistakes that only its reader can see."""
 
     record: Record

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from types import MappingProxyType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
+import msgspec
 from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -33,8 +33,7 @@ MoreKeys = Mapping[type[BaseModel], tuple[str, ...]]
 """Keys a block may have in a file beside its record's own, because the loader resolves them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """One thing that is wrong in the data of a file.
 
     Attributes:
@@ -111,8 +110,7 @@ def name_of(place: Place) -> str:
 # --- following an error to the value it means -------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Spot:
+class _Spot(msgspec.Struct, frozen=True):
     """Where an error points: the value, what the record says may be there, and the field it belongs to."""
 
     place: Place

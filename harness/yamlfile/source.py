@@ -13,12 +13,12 @@ import math
 import re
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import cache
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
@@ -39,8 +39,7 @@ _TRUTH = {"true": True, "True": True, "TRUE": True, "false": False, "False": Fal
 _NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(msgspec.Struct, frozen=True):
     """One YAML file, read.
 
     Attributes:
@@ -167,14 +166,13 @@ def nearest_file(path: Path) -> str | None:
 # --- from nodes to data -----------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Builder:
+class _Builder(msgspec.Struct):
     """Makes data of nodes, and writes down what is wrong on the way."""
 
     file: str
-    problems: dict[Problem, None] = field(default_factory=dict)
+    problems: dict[Problem, None] = msgspec.field(default_factory=dict)
     values: int = 0
-    open: set[int] = field(default_factory=set)
+    open: set[int] = msgspec.field(default_factory=set)
 
     def build(self, node: Node, depth: int) -> Any:
         if isinstance(node, ScalarNode):

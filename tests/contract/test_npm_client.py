@@ -46,7 +46,7 @@ def _node() -> str | None:
     node = shutil.which("node")
     if node is None:
         return None
-    told = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=60, check=True)
+    told = subprocess.run([node, "--version"], capture_output=True, text=True, timeout=120, check=True)
     return node if int(told.stdout.lstrip("v").split(".")[0]) >= OLDEST_NODE else None
 
 

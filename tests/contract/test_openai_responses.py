@@ -137,7 +137,7 @@ def test_the_stream_of_chat_has_data_only_and_a_done_line(base_url: str) -> None
 def _lines(base_url: str, path: str, body: dict[str, Any]) -> list[str]:
     headers = {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"}
     request = urllib.request.Request(f"{base_url}{path}", json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=30) as reply:
+    with urllib.request.urlopen(request, timeout=120) as reply:
         assert reply.headers["content-type"].startswith("text/event-stream")
         return reply.read().decode().splitlines()
 

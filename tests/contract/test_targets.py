@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_time import jump, jumper
 
 from harness.cost.usage import Usage
 from harness.errors import TargetRefused, TargetUnavailable
@@ -323,6 +324,7 @@ def test_a_turn_over_its_deadline_ends_as_timed_out_and_frees_the_thread(
     make_target: MakeTarget, plain: Variant
 ) -> None:
     async def never(call: FunctionCall) -> FunctionOutput:
+        jump(31)
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -334,7 +336,7 @@ def test_a_turn_over_its_deadline_ends_as_timed_out_and_frees_the_thread(
         try:
             await target.provision(plain)
             session = await target.open(plain)
-            slow = await session.send(first, never, deadline_s=0.2)
+            slow = await session.send(first, never, deadline_s=30)
             return [slow, await session.send(second, no_functions, deadline_s=30)]
         finally:
             await target.tear_down()
@@ -350,15 +352,18 @@ def test_a_target_that_hangs_is_not_waited_for_beyond_the_deadline(
 ) -> None:
     release = threading.Event()
 
-    def hangs(request: ModelRequest) -> Line:
-        release.wait(60)
-        return "too late"
-
     async def go() -> TurnTrace:
+        deadline_comes = jumper(31)
+
+        def hangs(request: ModelRequest) -> Line:
+            deadline_comes()
+            release.wait(60)
+            return "too late"
+
         target = make_target(hangs)
         await target.provision(plain)
         session = await target.open(plain)
-        trace = await session.send(OutgoingTurn("Hi"), no_functions, deadline_s=0.2)
+        trace = await session.send(OutgoingTurn("Hi"), no_functions, deadline_s=30)
         assert not release.is_set()
         release.set()
         await target.tear_down()
@@ -410,6 +415,10 @@ def test_an_answer_that_is_taken_to_come_too_late_ends_the_turn_at_once_and_free
     turns = OutgoingTurn("one"), OutgoingTurn("two")
     late, next_ = talk(target, plain, *turns, answer=never, deadline_s=3600.0)
     assert (late.status, late.latency_s) == ("timed_out", 3600.0)
+    assert [call.name for call in late.tool_calls] == ["open_ticket"]
+    assert (
+        late.error == "it did not end within its deadline of 3600 s: nobody answered the call of open_ticket"
+    )
     assert (next_.status, next_.answer) == ("completed", "second answer")
 
 

@@ -51,7 +51,7 @@ class Pausing:
         outputs = [each for each in request.messages if each.role == "tool"]
         if said.startswith("wait") and request.messages[-1].role == "user":
             self.asked.set()
-            assert self.may_go_on.wait(20)
+            assert self.may_go_on.wait(60)
             return ModelReply("That took long.")
         if outputs and request.messages[-1].role == "tool":
             found = [f"{hit.text.splitlines()[-1]}{hit.marker}" for each in outputs for hit in each.hits]
@@ -273,7 +273,7 @@ def test_a_run_in_progress_locks_its_thread_until_it_has_ended(
 ) -> None:
     thread = waiting_thread(client)
     run = client.beta.threads.runs.create(thread, assistant_id=bot.id)
-    assert paused.asked.wait(20)
+    assert paused.asked.wait(60)
     assert client.beta.threads.runs.retrieve(run.id, thread_id=thread).status == "in_progress"
     with pytest.raises(openai.BadRequestError, match=f"while a run {run.id} is active\\."):
         client.beta.threads.messages.create(thread, role="user", content="me too")
@@ -289,7 +289,7 @@ def test_a_run_in_progress_locks_its_thread_until_it_has_ended(
 
 def test_other_threads_go_on_while_one_waits(client: OpenAI, bot: Any, paused: Pausing) -> None:
     slow = client.beta.threads.runs.create(waiting_thread(client), assistant_id=bot.id)
-    assert paused.asked.wait(20)
+    assert paused.asked.wait(60)
     assert talk(client, bot, client.beta.threads.create().id, "Hello") == "You said Hello"
     paused.may_go_on.set()
     assert client.beta.threads.runs.poll(slow.id, thread_id=slow.thread_id).status == "completed"

@@ -1,5 +1,6 @@
 import json
 import logging
+import os
 import shutil
 import subprocess
 import sys
@@ -71,6 +72,13 @@ def test_another_process_makes_the_same_bytes(model):
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, timeout=120)
     assert done.stdout == model.embed(["Export your data.", "x " * 900]).tobytes()
+
+
+def test_nothing_is_written_into_the_users_home(tmp_path):
+    program = "from harness.embedding import encoder; encoder.default().embed(['Export your data.'])"
+    command = [sys.executable, "-B", "-c", program]
+    subprocess.run(command, env=os.environ | {"HOME": str(tmp_path)}, check=True, timeout=120)
+    assert list(tmp_path.rglob("*")) == []
 
 
 def test_empty_texts_and_torn_characters_have_vectors_too(model):

@@ -109,16 +109,16 @@ def test_what_was_spent_before_a_kill_counts_and_the_request_under_way_in_full(
         seen.append(request)
         asked.release()
         if len(seen) == 4:
-            released.wait(30)
+            released.wait(60)
         return "fine"
 
     url = serve(model)
     arguments = [*HARNESS, "run", *PRICED, "--budget", "4.00", "--target", "assistants", "--base-url", url]
     process = subprocess.Popen(arguments, cwd=folder, env={**os.environ, "OPENAI_API_KEY": "any"})
     for _ in range(4):
-        assert asked.acquire(timeout=60)
+        assert asked.acquire(timeout=120)
     process.send_signal(signal.SIGKILL)
-    process.wait(30)
+    process.wait(120)
     released.set()
 
     killed = stored(folder)
@@ -165,6 +165,13 @@ def test_prices_of_ones_own_are_what_costs_are_shown_by(folder: Path) -> None:
         tokens = result.usage.prompt_tokens * 1000 + result.usage.completion_tokens * 2000
         assert result.cost_usd == Decimal(tokens) / 1_000_000
     assert record.settings["prices"]["m"]["input"] == "1000"
+
+
+def test_a_budget_that_can_not_pay_the_first_request_says_what_makes_requests_cheaper(folder: Path) -> None:
+    done = run(folder, *PRICED, "--budget", "0.10")
+    assert done.returncode == 2 and not stored(folder).results
+    assert "hint: what a request can cost at most is decided by max_prompt_tokens" in done.stdout
+    assert "cap_prompt_tokens" in done.stdout
 
 
 @pytest.mark.parametrize("amount", ["0", "-2", "two", "nan"])

@@ -250,9 +250,10 @@ def test_what_is_kept_is_deleted_only_when_that_is_asked_for(
     assert len(app.left()) == 4  # the document, its vector store, the assistant, the user's thread
     cleaned = run("clean", "--yes")
     assert "kept for later runs" in cleaned.stdout and "kept for the user" in cleaned.stdout
+    assert "left alone: 4 kept on purpose (--kept deletes those too)" in cleaned.stdout
     assert len(app.left()) == 4
-    run("clean", "--yes", "--kept")
-    assert app.left() == []
+    everything = run("clean", "--yes", "--kept")
+    assert app.left() == [] and "left alone" not in everything.stdout
 
 
 def test_a_run_whose_server_deletes_nothing_says_how_to_clean_up(

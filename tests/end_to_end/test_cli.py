@@ -48,7 +48,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     assert "serving on " in line
     yield line.split()[2]
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=20)
+    process.communicate(timeout=120)
     assert process.returncode == 0
 
 
@@ -176,36 +176,86 @@ def test_a_misspelt_command_is_answered_with_the_right_one(tmp_path: Path) -> No
     assert "Did you mean 'check'?" in done.stderr
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(project: Path) -> None:
-    arguments = ["run", "suite.yaml", "--repeats", "60", "--concurrency", "1"]
-    command = [*HARNESS, *arguments]
-    with subprocess.Popen(command, cwd=project, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr
-        next(line for line in process.stderr if "passed" in line)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
-    assert process.returncode == 2
-    resumed = run("run", "--resume", "latest", folder=project)
+HELD = """
+import asyncio, sys
+from pathlib import Path
+
+told = []
+
+
+def wait():
+    print("the second is under way", file=sys.stderr, flush=True)
+    Path("held").read_text()  # a pipe: until somebody writes to it
+
+
+async def answer(question):
+    told.append(question)
+    if len(told) == 2 and Path("held").exists():
+        await asyncio.to_thread(wait)
+    return "fine"
+"""
+
+
+@pytest.fixture
+def held(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
+    """A run of six trials, one at a time, whose second is under way until somebody writes to the pipe."""
+    (tmp_path / "bot.yaml").write_text("{name: Bot, model: m}")
+    (tmp_path / "app.py").write_text(HELD)
+    talks = "[{id: a, turns: [{user: hello}]}, {id: b, turns: [{user: hello}]}]"
+    (tmp_path / "suite.yaml").write_text(f"suite: s\nassistant: bot.yaml\nconversations: {talks}\n")
+    os.mkfifo(tmp_path / "held")
+    function = ["--target", "function", "--target-function", "app.py:answer"]
+    command = [*HARNESS, "run", "suite.yaml", *function, "--repeats", "3", "--concurrency", "1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(command, cwd=tmp_path, text=True, **pipes) as process:  # type: ignore[call-overload]
+        try:
+            said(process, "the second is under way")
+            yield process
+        finally:
+            process.kill()
+
+
+def said(process: subprocess.Popen[str], words: str) -> None:
+    """Wait until the process has said this."""
+    assert process.stderr is not None
+    lines = []
+    for line in process.stderr:
+        lines.append(line)
+        if words in line:
+            return
+    pytest.fail(f"the process ended without {words!r}: {lines}")
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(held: subprocess.Popen[str], tmp_path: Path) -> None:
+    held.send_signal(signal.SIGINT)
+    said(held, "Ctrl-C again")
+    (tmp_path / "held").write_text("")
+    output, _ = held.communicate(timeout=120)
+    assert held.returncode == 2
+    assert "4 of 6 trials are left" in output
+    (tmp_path / "held").unlink()
+    resumed = run("run", "--resume", "latest", folder=tmp_path)
     assert resumed.returncode == 0, resumed.stdout + resumed.stderr
-    listed = run("runs", folder=project)
+    assert "going on: 2 of 6 trials have their result" in resumed.stderr
+    listed = run("runs", folder=tmp_path)
     assert "finished" in listed.stdout
-    assert "180" in listed.stdout
+    assert "6/6" in listed.stdout
 
 
 @pytest.mark.parametrize("again", [signal.SIGINT, signal.SIGTERM])
-def test_a_second_signal_stops_at_once_and_says_how_to_go_on(project: Path, again: signal.Signals) -> None:
-    command = [*HARNESS, "run", "suite.yaml", "--repeats", "200", "--concurrency", "1"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    with subprocess.Popen(command, cwd=project, text=True, **pipes) as process:  # type: ignore[call-overload]
-        next(line for line in process.stderr if "passed" in line)
-        process.send_signal(signal.SIGINT)
-        next(line for line in process.stderr if "Ctrl-C again" in line)
-        process.send_signal(again)
-        output, errors = process.communicate(timeout=60)
-    assert process.returncode == 2
+def test_a_second_signal_stops_at_once_and_says_how_to_go_on(
+    held: subprocess.Popen[str], tmp_path: Path, again: signal.Signals
+) -> None:
+    held.send_signal(signal.SIGINT)
+    said(held, "Ctrl-C again")
+    held.send_signal(again)
+    said(held, "stopping at once")
+    (tmp_path / "held").write_text("")  # the thread that reads it would be waited for
+    output, errors = held.communicate(timeout=120)
+    assert held.returncode == 2
     assert "Traceback" not in errors
     assert "harness run --resume" in output
-    assert "interrupted" in run("runs", folder=project).stdout
+    assert "interrupted" in run("runs", folder=tmp_path).stdout
 
 
 @pytest.mark.parametrize(
@@ -310,7 +360,12 @@ def test_a_full_disk_is_one_clear_error_and_loses_nothing_finished(project: Path
     )
     (project / "full").mkdir()
     done = subprocess.run(
-        ["unshare", "-rm", "sh", "-c", inside], cwd=project, capture_output=True, text=True, check=False
+        ["unshare", "-rm", "sh", "-c", inside],
+        cwd=project,
+        env=os.environ | {"HARNESS_STORE_PATIENCE_S": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if "rc=" not in done.stdout:
         pytest.skip(f"no mount namespaces here: {done.stderr.strip()}")
@@ -380,6 +435,16 @@ def test_an_application_that_is_not_there_is_a_mistake_in_usage(tickets: Path) -
     done = run("run", "suite.yaml", "--target", "function", "--target-function", "app:anser", folder=tickets)
     assert done.returncode == 4
     assert "did you mean 'answer'?" in done.stderr
+
+
+def test_an_address_for_a_target_that_has_none_is_refused_instead_of_passing_elsewhere(
+    tickets: Path,
+) -> None:
+    (tickets / "harness.toml").write_text('base_url = "http://127.0.0.1:1/v1"\nmodels = "nowhere.yaml"\n')
+    done = run("run", "suite.yaml", "--base-url", "http://127.0.0.1:1/v1", folder=tickets)
+    assert done.returncode == 4 and "the target 'embedded' has no address" in done.stderr
+    elsewhere = run("run", "suite.yaml", "--target", "assistants", folder=tickets)
+    assert "nothing answers at 'http://127.0.0.1:1/v1'" in elsewhere.stderr
 
 
 def test_completions_refuse_an_assistant_with_documents_before_anything_is_run(project: Path) -> None:
@@ -466,6 +531,15 @@ def test_quiet_prints_one_line_and_where_the_report_is(tmp_path: Path, early: li
     first, second = done.stdout.splitlines()
     assert first.endswith(": 1 errored, 1 failed, 2 passed")
     assert second.startswith("report: ")
+
+
+def test_events_that_are_asked_for_are_written_though_the_rest_is_quiet(
+    tmp_path: Path, early: list[str]
+) -> None:
+    done = run(*early, "--quiet", "--progress", "json", folder=tmp_path)
+    events = [json.loads(line)["event"] for line in done.stderr.splitlines() if line.startswith("{")]
+    assert (events[0], events[-1]) == ("run_started", "run_finished")
+    assert len(done.stdout.splitlines()) == 2
 
 
 def test_events_are_json_lines_on_standard_error_and_in_a_file_that_a_resumed_run_adds_to(

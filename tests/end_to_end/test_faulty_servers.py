@@ -62,7 +62,7 @@ def where(request: pytest.FixtureRequest, project: Path) -> Iterator[dict[str, A
         base_url = process.stderr.readline().split()[2]
         yield {"target": request.param.split()[0], "base_url": base_url}
         process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=60) == 0
+        assert process.wait(timeout=120) == 0
 
 
 def test_every_trial_ends_typed_and_none_is_lost_or_counted_twice(

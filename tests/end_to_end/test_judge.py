@@ -94,7 +94,7 @@ def test_a_calibration_that_was_killed_goes_on_and_pays_for_no_row_twice(folder:
         )
         assert enough.wait(60)
         process.send_signal(signal.SIGKILL)
-        process.wait(30)
+        process.wait(120)
         go_on.set()
         finished = done(folder, line, "--judge-base-url", url)
     assert finished.returncode == 0, finished.stdout + finished.stderr

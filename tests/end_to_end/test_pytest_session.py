@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
 from pathlib import Path
@@ -189,11 +188,11 @@ def test_ctrl_c_keeps_what_was_played(project: Path, workers: str) -> None:
         text=True,
         start_new_session=True,
     )
-    while not (project / "stuck").exists():
-        assert process.poll() is None
-        time.sleep(0.05)
+    # The one has its result, and the other is under way.
+    while not ((project / "stuck").exists() and len(stored(project).results) == 1):
+        assert process.poll() is None, process.communicate()[0]
     os.killpg(process.pid, signal.SIGINT)
-    told, _ = process.communicate()
+    told, _ = process.communicate(timeout=120)
     assert process.returncode == pytest.ExitCode.INTERRUPTED, told
     run = stored(project)
     assert (run.status, run.planned, len(run.results)) == ("interrupted", 2, 1)

@@ -110,7 +110,7 @@ def serving(state: Path, models: Path) -> Iterator[tuple[subprocess.Popen[str], 
             while "serving on " not in (said := log.read_text()[known:]):
                 assert process.poll() is None, log.read_text()
             base_url = said.split("serving on ")[1].split()[0]
-            with httpx.Client(base_url=base_url, timeout=60) as client:
+            with httpx.Client(base_url=base_url, timeout=120) as client:
                 yield process, Api(client)
         finally:
             process.kill()

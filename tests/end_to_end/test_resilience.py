@@ -64,8 +64,8 @@ def served(project: Path) -> Iterator[tuple[str, list[str]]]:
         yield base_url, lines
         if process.poll() is None:
             process.send_signal(signal.SIGINT)
-        process.wait(timeout=30)
-        reader.join(timeout=30)
+        process.wait(timeout=120)
+        reader.join(timeout=120)
         assert process.returncode == 0
 
 
@@ -81,7 +81,7 @@ def check_typed(record: SuiteRun, planned: int) -> Counter[str]:
     for result in record.results:
         assert result.outcome in {"passed", "failed", "errored"}
         assert "internal error" not in (result.error or "")
-        assert result.error is None or "429" in result.error or "refus" in result.error
+        assert result.error is None or any(word in result.error for word in ("429", "503", "refus"))
         statuses.update(turn.status for turn in result.trace.turns)
     assert set(statuses) <= set(get_args(RunStatus)) - {"unknown", "timed_out", "requires_action"}
     return statuses
@@ -111,7 +111,7 @@ def test_the_log_shows_faults_and_no_word_of_the_conversations(
     base_url, lines = served
     arguments = ["--repeats", "5", "--target", "assistants", "--base-url", base_url, "--no-progress"]
     harness("run", "suite.yaml", *arguments, folder=project)
-    with urllib.request.urlopen(f"{base_url}/admin/faults", timeout=20) as answer:
+    with urllib.request.urlopen(f"{base_url}/admin/faults", timeout=120) as answer:
         shown = json.loads(answer.read())
     logged: list[Any] = [json.loads(line) for line in list(lines)]
     hits = sum(rule["hits"] for rule in shown["faults"][:2])
@@ -183,7 +183,7 @@ def test_a_request_over_the_limit_that_was_given_is_refused(project: Path) -> No
         body = json.dumps({"model": "m", "instructions": "x" * 2000}).encode()
         request = urllib.request.Request(f"{base_url}/assistants", body, {"content-type": "application/json"})
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(request, timeout=20)
+            urllib.request.urlopen(request, timeout=120)
         with refused.value as answer:
             assert (answer.code, json.load(answer)["error"]["code"]) == (413, "request_too_large")
         process.send_signal(signal.SIGINT)

@@ -75,7 +75,7 @@ class Server:
         self.port = int(self.process.stderr.readline().split()[2].split(":")[2].split("/")[0])
 
     def post(self, path: str, body: dict[str, Any]) -> Any:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         self.connections.append(connection)
         connection.request("POST", f"/v1{path}", json.dumps(body))
         return connection.getresponse()
@@ -90,7 +90,7 @@ class Server:
         return self.post(f"/threads/{thread}/runs", {"assistant_id": made, "stream": True})
 
     def ended(self) -> int:
-        return self.process.wait(timeout=60)
+        return self.process.wait(timeout=120)
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_no_sandbox_process_outlives_its_server(serve: Callable[..., Server], ho
     server.process.send_signal(how)
     server.ended()
     for watch in watches:
-        assert select.select([watch], [], [], 30)[0], "an interpreter outlived its server by 30 s"
+        assert select.select([watch], [], [], 120)[0], "an interpreter outlived its server by 120 s"
         os.close(watch)
 
 

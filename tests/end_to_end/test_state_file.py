@@ -305,7 +305,7 @@ def test_nothing_that_was_acknowledged_is_lost_to_a_kill_at_any_moment(
         ]
         for writer in writers:
             writer.start()
-        written = [done.get(timeout=60) for _ in range(acknowledged)]
+        written = [done.get(timeout=120) for _ in range(acknowledged)]
         server.kill()
         for writer in writers:
             writer.join()

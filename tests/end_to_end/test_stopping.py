@@ -128,7 +128,7 @@ def test_the_first_lets_what_is_under_way_finish_and_begins_no_more(
     process = start("POST /threads/t/runs")
     interrupted(process, "trials under way are finishing")
     api.go_on.set()
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "interrupted; 2 of 3 trials are left" in out
     assert "report: " in out
@@ -139,7 +139,7 @@ def test_the_second_does_not_wait_for_a_server_that_hangs(start: Any, tmp_path: 
     process = start("POST /threads/t/runs")
     interrupted(process, "trials under way are finishing")
     interrupted(process, "stopping at once")
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 2
     assert "3 of 3 trials are left" in out
     assert stored(tmp_path).status == "interrupted"
@@ -151,7 +151,7 @@ def test_one_ends_a_run_whose_assistant_is_being_made(
 ) -> None:
     process = start("POST /assistants")
     process.send_signal(how)
-    out, _ = process.communicate(timeout=60)
+    out, _ = process.communicate(timeout=120)
     assert process.returncode == 2, out
     assert "3 of 3 trials are left" in out
     assert stored(tmp_path).status == "interrupted"
@@ -164,13 +164,13 @@ def test_the_third_ends_the_process_there_and_then_and_the_run_goes_on_later(
     interrupted(process, "trials under way are finishing")
     interrupted(process, "stopping at once")
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    process.communicate(timeout=120)
     assert process.returncode not in (0, 1)
     api.go_on.set()
     again = [*HARNESS, "run", "--resume", "latest", "--no-progress"]
     environment = {**os.environ, "OPENAI_BASE_URL": api.base_url}
     done = subprocess.run(
-        again, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60, check=False
+        again, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert sorted(result.conversation for result in stored(tmp_path).results) == ["a", "b", "c"]

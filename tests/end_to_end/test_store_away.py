@@ -19,9 +19,11 @@ from typing import Any
 import pytest
 
 from harness import workflows
+from harness.errors import StoreError
 from harness.results import SuiteRun
 from harness.runner.events import Event, ResultsWait, RunFinished, TrialFinished
 from harness.settings import load_settings
+from harness.store.store import Store
 
 HARNESS = [sys.executable, "-c", "from harness.cli import main; main()"]
 SUITE = """\
@@ -92,6 +94,18 @@ def harness(project: Path, *arguments: str, largest_file: int | None = None) -> 
     )
 
 
+def test_a_run_that_could_not_even_begin_is_none_to_go_on_with(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(store: Store, run: SuiteRun) -> None:
+        raise StoreError("no space is left", code="store-full", hint="Free some disk space.")
+
+    monkeypatch.setattr(Store, "begin_run", full)
+    with pytest.raises(StoreError, match="no space") as caught:
+        played(project, str(project / "store.sqlite"), lambda event: None, 1)
+    assert caught.value.hint == "Free some disk space."
+
+
 def test_a_disk_that_fills_is_one_clear_error_that_says_what_is_lost_and_the_run_goes_on_later(
     project: Path,
 ) -> None:
@@ -124,12 +138,14 @@ class Server:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self._port = free.getsockname()[1]
-        self._do("initdb", "-D", "data", "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8")
+        self._do(
+            "initdb", "-D", "data", "-U", "tester", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"
+        )
         self.url = f"postgresql://tester@/postgres?host={folder}&port={self._port}"
 
     def start(self) -> None:
         options = f"-p {self._port} -k {self._folder} -c listen_addresses= -c fsync=off"
-        self._do("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "start")
+        self._do("pg_ctl", "-D", "data", "-o", options, "-l", "log", "-w", "-t", "300", "start")
 
     def stop(self) -> None:
         self._do("pg_ctl", "-D", "data", "-m", "immediate", "-w", "stop")

@@ -24,7 +24,7 @@ EDITS = st.lists(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(EDITS)
 def test_any_list_of_changes_gives_a_whole_conversation_and_tells_what_it_did(
     make: Any, edits: list[Edit]

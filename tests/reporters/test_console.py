@@ -48,3 +48,17 @@ def test_an_interrupted_run_says_what_is_missing(empty):
     text = ConsoleReporter().render(empty)
     assert "interrupted" in text
     assert "5 planned trials without a result" in text
+
+
+def test_variants_that_were_played_side_by_side_have_a_row_each(run):
+    both = [*run.results, *(replace(each, variant="shorter") for each in run.results[:2])]
+    text = ConsoleReporter(140).render(replace(run, results=tuple(both), planned=len(both)))
+    header, _, main, shorter, hint = text[text.index("\nvariant ") :].split("\n\n")[0].strip().splitlines()
+    assert (header.split()[0], main.split()[0]) == ("variant", "main")
+    assert shorter.split()[:5] == ["shorter", "1", "2", "1", "1"]
+    assert hint.endswith(f"harness compare {run.id} --variants main,shorter")
+
+
+def test_suites_with_an_assistant_each_are_no_comparison_of_variants(run):
+    apart = [replace(each, variant=each.suite) for each in run.results]
+    assert "\nvariant " not in ConsoleReporter(140).render(replace(run, results=tuple(apart)))

@@ -412,17 +412,26 @@ def test_a_try_that_may_have_been_worked_on_counts_in_full_and_a_refused_one_doe
 def test_a_turn_that_runs_out_of_time_counts_in_full(
     make_suite_plan: Any, make_paid_target: Any, api: str
 ) -> None:
-    released = threading.Event()
+    released, coming = threading.Event(), []
 
     def slow(request: Any) -> str:
-        released.wait(20)
+        coming[0]()
+        released.wait(60)
         return "too late"
 
     journal = Journal()
     shared = limited("5.00", journal)
     plan = make_suite_plan("conversations: [{id: a, turns: [{user: one}]}]")
-    threading.Timer(0.6, released.set).start()
-    played(plan, make_paid_target(api, model=slow), shared, deadline_s=0.2)
+    target = make_paid_target(api, model=slow)
+    opened = target.open
+
+    async def open_and_set(*arguments: Any, **named: Any) -> Any:
+        coming.append(virtual_time.jumper(31))
+        asyncio.get_running_loop().call_later(32, released.set)
+        return await opened(*arguments, **named)
+
+    target.open = open_and_set  # type: ignore[method-assign]
+    played(plan, target, shared, deadline_s=30)
     assert [row[1] for row in journal.rows] == [None]
     assert shared.spent_usd == journal.rows[0][0]
 

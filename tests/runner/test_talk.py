@@ -139,6 +139,17 @@ def test_what_else_the_function_raises_is_missing_data_with_its_line(play: Play)
     assert len(result.trace.turns) == 1
 
 
+@pytest.mark.parametrize("end", ["SystemExit(3)", "asyncio.CancelledError()"])
+def test_a_function_that_would_end_the_run_ends_its_own_trial_with_its_line(play: Play, end: str) -> None:
+    result = play(f"await talk.say('hello')\nraise {end}")
+    assert result.outcome == "errored" and len(result.trace.turns) == 1
+    assert (
+        result.error is not None
+        and result.error.startswith("s.py:7: Quit")
+        and end.split(".")[-1] in result.error
+    )
+
+
 def test_a_loop_without_end_is_a_failure_after_the_turns_it_may_take(play: Play) -> None:
     result = play('while True: await talk.say("a")', decorator="s.conversation(most_turns=3)")
     assert (result.outcome, len(result.trace.turns)) == ("failed", 3)
@@ -179,9 +190,12 @@ while True:
 
 
 def test_a_function_that_hangs_is_ended_and_named(play: Play) -> None:
-    result = play('await talk.say("a")\nawait asyncio.Event().wait()', deadline_s=0.2)
+    result = play(
+        'await talk.say("a")\nfrom virtual_time import jump\njump(31)\nawait asyncio.Event().wait()',
+        deadline_s=30,
+    )
     assert result.outcome == "errored"
-    assert "the conversation 'c' did nothing for 0.2 s" in (result.error or "")
+    assert "the conversation 'c' did nothing for 30 s" in (result.error or "")
     assert len(result.trace.turns) == 1
 
 
@@ -248,7 +262,7 @@ talk.check("answers", True, value=len(answers))
     [
         ('"two" in answer.text', 8, 2, None),
         ("False", 8, 3, "not done after 3 turns: the user gave up"),
-        ("False", 2, 2, "not done after 2 turns: the user had no more messages"),
+        ("False", 2, 2, "not done after 2 turns: all that most_turns allows"),
     ],
 )
 def test_a_simulated_user_speaks_until_it_is_done_or_gives_up(

@@ -185,7 +185,9 @@ def test_an_answer_without_citation_passes_only_when_none_is_wanted(talk: Any) -
     assert talk.one(cited, {"cites": False}).reason == "the answer should cite nothing, it cites warranty.pdf"
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])  # they keep nothing
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)  # they keep nothing
 @given(st.lists(st.booleans(), min_size=1, max_size=6), st.sampled_from(["sentence", "paragraph"]))
 def test_the_cited_share_is_the_share_of_claims_behind_which_a_marker_stands(
     talk: Any, by_check: Any, marked: list[bool], per: str

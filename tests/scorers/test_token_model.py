@@ -80,13 +80,15 @@ def test_without_the_model_a_score_says_so_and_has_a_value(talk: Any) -> None:
     assert score.evidence["sentences"][0]["unsupported_probability"] is None
 
 
-@pytest.mark.parametrize("damage", ["model.onnx missing", "model.onnx torn", "calibration.json torn"])
+@pytest.mark.parametrize(
+    "damage", ["model.onnx missing", "model.onnx torn", "calibration.json torn", "thesaurus.txt torn"]
+)
 def test_a_missing_or_damaged_model_is_one_warning_and_not_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, damage: str
 ) -> None:
     folder = tmp_path / "grounding_model"
     folder.mkdir()
-    for name in ("checksums.json", "calibration.json", "model.onnx"):
+    for name in ("checksums.json", "calibration.json", "model.onnx", "thesaurus.txt"):
         shutil.copy(FOLDER / name, folder)
     name, damage = damage.split()
     if damage == "torn":

@@ -134,7 +134,7 @@ def test_a_mistake_of_ours_is_logged_as_500(make_api: Any, monkeypatch: pytest.M
     monkeypatch.setattr(type(api.app), "handle", lambda self, request: 1 / 0)
     log = AccessLog("json", lines.append, clock=CLOCK)
     with door.background(api.app, options=door.HttpOptions(access_log=log)) as base_url:
-        connection = http.client.HTTPConnection(str(urlsplit(base_url).netloc), timeout=20)
+        connection = http.client.HTTPConnection(str(urlsplit(base_url).netloc), timeout=120)
         connection.request("GET", "/v1/assistants")
         response = connection.getresponse()
         assert response.status == 500
@@ -162,7 +162,7 @@ def test_names_of_files_queries_and_metadata_are_in_no_line(make_api: Any) -> No
     for style in ("text", "json"):
         log = AccessLog(style, lines.append, clock=CLOCK)  # type: ignore[arg-type]
         with door.background(make_api().app, options=door.HttpOptions(access_log=log)) as base_url:
-            connection = http.client.HTTPConnection(str(urlsplit(base_url).netloc), timeout=20)
+            connection = http.client.HTTPConnection(str(urlsplit(base_url).netloc), timeout=120)
             for method, path, body, headers in calls:
                 connection.request(method, path, body, headers)
                 connection.getresponse().read()

@@ -115,7 +115,11 @@ NEARLY = st.recursive(
 POSTS = [pattern for method, pattern, _ in ROUTES if method == "POST" and pattern != "/files"]
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=300,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.sampled_from(POSTS), st.dictionaries(st.sampled_from(FIELDS), JSON | NEARLY, max_size=5), st.data())
 def test_no_body_whatsoever_breaks_the_server(
     world: World, pattern: str, body: dict[str, Any], data: st.DataObject

@@ -365,7 +365,7 @@ def over_http(
 ) -> tuple[int, dict[str, str], bytes, bool]:
     """Status, headers, what arrived, and whether it was cut."""
     parts = urlsplit(base_url)
-    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=20)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=120)
     try:
         connection.request(method, path, None if body is None else json.dumps(body), headers)
         answer = connection.getresponse()

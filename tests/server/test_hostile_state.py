@@ -102,12 +102,13 @@ def test_what_was_deleted_is_soon_in_no_byte_of_the_state_file(
     for each in deleted:
         api.delete(each)
     while written(path):
-        assert tidied.acquire(timeout=30), "the write-ahead log was not emptied"
+        assert tidied.acquire(timeout=120), "the write-ahead log was not emptied"
 
 
 def test_what_was_deleted_before_a_kill_is_gone_when_the_next_server_starts(
-    make: MakeApi, path: Path, tmp_path: Path
+    make: MakeApi, path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rows, "TIDY_S", 3600.0)  # the server is killed before it gets to that
     api = make(["Fine."])
     for each in keep_secrets(api):
         api.delete(each)
@@ -304,7 +305,7 @@ def refuse_writing(app: App, refuses: bool) -> None:
 def finish(app: App) -> None:
     """Wait until nothing is worked on any more."""
     for work in set(app._engine._under_way):
-        work.exception(timeout=60)
+        work.exception(timeout=120)
 
 
 def test_who_streams_while_nothing_can_be_kept_is_told_so(
@@ -317,7 +318,7 @@ def test_who_streams_while_nothing_can_be_kept_is_told_so(
         "thread": {"messages": [{"role": "user", "content": "hi"}]},
         "stream": True,
     }
-    with door.background(app) as base_url, httpx.Client(base_url=base_url, timeout=60) as client:
+    with door.background(app) as base_url, httpx.Client(base_url=base_url, timeout=120) as client:
         with client.stream("POST", "/threads/runs", json=body) as answered:
             assert asked.wait(60)
             refuse_writing(app, True)

@@ -11,9 +11,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from virtual_time import jump
 
 from harness.server import http as door
 from harness.server.app import App, Request, ServerOptions
+from harness.server.listening import _Impatient as Connection
 from harness.server.llms.interface import ModelRequest
 from harness.server.llms.models import ModelTable
 from harness.server.llms.scripted import Scripted
@@ -32,7 +34,7 @@ class Client:
     def call(
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, dict[str, str], bytes]:
-        connection = http.client.HTTPConnection(str(self.host), self.port, timeout=20)
+        connection = http.client.HTTPConnection(str(self.host), self.port, timeout=120)
         try:
             named = {name.replace("_", "-"): value for name, value in headers.items()}
             connection.request(method, path, body, named)
@@ -120,7 +122,7 @@ def test_uploads_have_a_limit_of_their_own(narrow: Client) -> None:
 
 
 def test_a_body_that_does_not_say_its_length_is_measured_as_it_comes(narrow: Client) -> None:
-    connection = http.client.HTTPConnection(str(narrow.host), narrow.port, timeout=20)
+    connection = http.client.HTTPConnection(str(narrow.host), narrow.port, timeout=120)
     connection.request("POST", "/v1/threads", iter([b"x" * 600] * 5), encode_chunked=True)
     assert connection.getresponse().status == 413
     connection.close()
@@ -215,7 +217,7 @@ def test_events_arrive_while_the_model_still_thinks_and_others_are_served() -> N
     go_on = threading.Event()
 
     def think(request: ModelRequest) -> str:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return "At last."
 
     _, running = served(think)
@@ -223,7 +225,7 @@ def test_events_arrive_while_the_model_still_thinks_and_others_are_served() -> N
         client = Client(base_url)
         assistant = post(client, "/v1/assistants", {"model": "m"})["id"]
         thread = post(client, "/v1/threads", {"messages": [{"role": "user", "content": "hi"}]})["id"]
-        connection = http.client.HTTPConnection(str(client.host), client.port, timeout=20)
+        connection = http.client.HTTPConnection(str(client.host), client.port, timeout=120)
         body = json.dumps({"assistant_id": assistant, "stream": True})
         connection.request("POST", f"/v1/threads/{thread}/runs", body)
         answer = connection.getresponse()
@@ -241,7 +243,7 @@ def test_a_client_that_hangs_up_leaves_a_run_that_still_ends() -> None:
     go_on = threading.Event()
 
     def think(request: ModelRequest) -> str:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return "Said to nobody."
 
     app, running = served(think)
@@ -287,35 +289,87 @@ def test_a_port_that_is_taken_is_told() -> None:
 # --- clients that dawdle ----------------------------------------------------------------------------------
 
 
+class Watch:
+    """Sees what reaches the server, and lets time pass there once it has.
+
+    Attributes:
+        connected: Released for each connection.
+        received: Released whenever something that a client sent was taken in.
+    """
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.connected, self.received = threading.Semaphore(0), threading.Semaphore(0)
+        self._loop: Any = None
+        connection_made, data_received = Connection.connection_made, Connection.data_received
+
+        def connect(connection: Any, transport: Any) -> None:
+            connection_made(connection, transport)
+            self._loop = connection.loop
+            self.connected.release()
+
+        def receive(connection: Any, data: bytes) -> None:
+            data_received(connection, data)
+            self.received.release()
+
+        monkeypatch.setattr(Connection, "connection_made", connect)
+        monkeypatch.setattr(Connection, "data_received", receive)
+
+    def later(self, seconds: float) -> None:
+        """So much later; what the server does because of that it has begun."""
+        assert self.connected.acquire(timeout=120)
+        passed = threading.Event()
+
+        def pass_by() -> None:
+            jump(seconds)
+            self._loop.call_later(0, passed.set)
+
+        self._loop.call_soon_threadsafe(pass_by)
+        assert passed.wait(60)
+
+
+@pytest.fixture
+def watch(monkeypatch: pytest.MonkeyPatch) -> Watch:
+    return Watch(monkeypatch)
+
+
 @pytest.fixture
 def impatient() -> Iterator[Client]:
+    """A server that waits a moment for bodies, and as long as ever for heads."""
     app = App(ServerOptions(models=ModelTable(default=Scripted(["a"], cycle=True))))
-    options = door.HttpOptions(headers_s=0.2, body_pause_s=0.2)
-    with door.background(app, options=options) as base_url:
+    with door.background(app, options=door.HttpOptions(body_pause_s=0.2)) as base_url:
         yield Client(base_url)
+
+
+def connected(client: Client) -> socket.socket:
+    return socket.create_connection((str(client.host), client.port or 0), 60)
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /v1/mod", b"GET /v1/models HTTP/1.1\r\nHost: x\r\nX-Slow: "])
 def test_a_client_that_never_ends_the_head_of_its_request_is_hung_up_on(
-    impatient: Client, begun: bytes
+    watch: Watch, client: Client, begun: bytes
 ) -> None:
-    with socket.create_connection((str(impatient.host), impatient.port or 0), 20) as raw:
+    with connected(client) as raw:
         raw.sendall(begun)
+        assert not begun or watch.received.acquire(timeout=120)
+        watch.later(21)
         assert raw.recv(100) == b""
 
 
-def test_a_second_request_on_a_connection_is_waited_for_no_longer(impatient: Client) -> None:
-    with socket.create_connection((str(impatient.host), impatient.port or 0), 20) as raw:
+def test_a_second_request_on_a_connection_is_waited_for_no_longer(watch: Watch, client: Client) -> None:
+    with connected(client) as raw:
         raw.sendall(b"GET /v1/models/extractive HTTP/1.1\r\nHost: x\r\n\r\n")
         assert raw.recv(100).startswith(b"HTTP/1.1 ")
+        assert watch.received.acquire(timeout=120)
         raw.sendall(b"GET /v1/mod")
+        assert watch.received.acquire(timeout=120)
+        watch.later(21)
         while raw.recv(65536):
             pass
 
 
 def test_a_body_that_stops_arriving_is_a_408(impatient: Client) -> None:
     head = b"POST /v1/threads HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n"
-    with socket.create_connection((str(impatient.host), impatient.port or 0), 20) as raw:
+    with connected(impatient) as raw:
         raw.sendall(head + b'{"messages"')
         assert raw.recv(100).startswith(b"HTTP/1.1 408 ")
 
@@ -324,23 +378,19 @@ def test_an_upload_that_stops_half_way_is_a_408(impatient: Client) -> None:
     body = form(('name="purpose"', b"user_data"), ('name="file"; filename="a"', b"x" * 5_000))
     head = f"POST /v1/files HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
     head += f"Content-Type: {MULTIPART['Content-Type']}\r\n\r\n"
-    with socket.create_connection((str(impatient.host), impatient.port or 0), 20) as raw:
+    with connected(impatient) as raw:
         raw.sendall(head.encode() + body[:2_000])
         assert raw.recv(100).startswith(b"HTTP/1.1 408 ")
 
 
-def test_a_slow_answer_is_not_taken_for_a_slow_client() -> None:
-    go_on = threading.Event()
-
+def test_a_slow_answer_is_not_taken_for_a_slow_client(watch: Watch) -> None:
     def think(request: ModelRequest) -> str:
-        assert go_on.wait(20)
+        watch.later(61)
         return "At last."
 
-    app = App(ServerOptions(models=ModelTable(default=Scripted(think))))
-    options = door.HttpOptions(headers_s=0.05, body_pause_s=0.05)
-    with door.background(app, options=options) as base_url:
+    _, running = served(think)
+    with running as base_url:
         client = Client(base_url)
-        threading.Timer(0.3, go_on.set).start()
         body = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
         answer = post(client, "/v1/chat/completions", body)
     assert answer["choices"][0]["message"]["content"] == "At last."

@@ -101,8 +101,12 @@ def postgresql_server() -> Iterator[str]:
     port = _free_port()
     options = f"-p {port} -k {folder} -c listen_addresses= -c fsync=off"
     try:
-        run_as_user("initdb", "-D", str(data), "-U", "tester", "-A", "trust", "--no-sync", "-E", "UTF8")
-        run_as_user("pg_ctl", "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "start")
+        run_as_user(
+            "initdb", "-D", str(data), "-U", "tester", "-A", "trust", "--no-sync", "--no-locale", "-E", "UTF8"
+        )
+        run_as_user(
+            "pg_ctl", "-D", str(data), "-o", options, "-l", str(folder / "log"), "-w", "-t", "300", "start"
+        )
         try:
             yield f"postgresql://tester@/{{database}}?host={folder}&port={port}"
         finally:

@@ -24,7 +24,11 @@ def test_results_can_be_looked_at_after_the_store_was_closed(location, whole):
     assert found.outcomes == whole.outcomes == {"passed": 7}
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=30, deadline=None)
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    max_examples=30,
+    deadline=None,
+)
 @given(
     start=st.none() | st.integers(-9, 9),
     stop=st.none() | st.integers(-9, 9),

@@ -146,7 +146,11 @@ def test_several_open_stores_may_write_to_one_file(location, run, trial):
 text = st.text(st.characters(codec="utf-8"), max_size=30)
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    deadline=None,
+)
 @given(
     reason=text,
     value=st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | text,

@@ -304,7 +304,11 @@ anything = st.recursive(
 )
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.dictionaries(options, anything, max_size=5) | anything)
 def test_any_data_is_an_assistant_or_a_list_of_mistakes(place, data):
     path = place("a.yaml", yaml.dump(data, allow_unicode=True))

@@ -439,7 +439,11 @@ def test_any_data_is_a_suite_or_a_list_of_mistakes(place, data):
     check_that_only_suite_errors_come(place("s.yaml", yaml.dump(data, allow_unicode=True)))
 
 
-@settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_a_damaged_suite_is_still_a_suite_or_a_list_of_mistakes(place, data):
     start = data.draw(st.integers(0, len(BAD)))
@@ -449,7 +453,11 @@ def test_a_damaged_suite_is_still_a_suite_or_a_list_of_mistakes(place, data):
     check_that_only_suite_errors_come(place("s.yaml", (BAD[:start] + damage + BAD[end:]).encode()))
 
 
-@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_refused_in_words(place, raw):
     check_that_only_suite_errors_come(place("s.yaml", raw))

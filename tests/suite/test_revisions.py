@@ -17,7 +17,7 @@ BOT = "name: Bot\nmodel: m\ninstructions: Be kind.\ntools: [{type: file_search}]
 def git(folder: Path, *arguments: str) -> str:
     own = ["-c", "user.name=Tester", "-c", "user.email=tester@example.com", "-c", "commit.gpgsign=false"]
     done = subprocess.run(
-        ["git", *own, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=60
+        ["git", *own, *arguments], cwd=folder, capture_output=True, text=True, check=True, timeout=120
     )
     return done.stdout.strip()
 

@@ -95,7 +95,11 @@ def test_the_sample_suites_are_the_same_read_in_parts_and_whole(path, whole):
     same(load_suite(path), whole(path))
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    deadline=None,
+    max_examples=150,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(st.data())
 def test_a_damaged_suite_means_the_same_read_in_parts_and_whole(many, place, whole, data):
     start = data.draw(st.integers(0, len(MANY)))

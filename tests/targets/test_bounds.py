@@ -122,7 +122,11 @@ def wire(*hosted: Any) -> EmbeddedWire:
 
 
 @pytest.mark.parametrize("model", ["gpt-5.4", "gpt-4-turbo", "mistral-large"])
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=10,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(users=st.lists(TEXTS, min_size=1, max_size=3), history=st.lists(TEXTS, max_size=2), instructions=TEXTS)
 def test_completions_and_responses_with_functions_never_count_more(
     make_variant: Any, model: str, users: list[str], history: list[str], instructions: str

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_time import jump
 
 from harness.errors import TargetRefused
 from harness.server.app import ServerOptions
@@ -54,6 +55,7 @@ def test_a_forced_function_is_forced_once(make_variant: Any, talk: Any) -> None:
 
 def test_calls_without_answers_are_not_repeated(make_variant: Any) -> None:
     async def never(call: FunctionCall) -> FunctionOutput:
+        jump(31)
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -62,7 +64,7 @@ def test_calls_without_answers_are_not_repeated(make_variant: Any) -> None:
 
     async def go() -> Any:
         session = await target.open(variant)
-        slow = await session.send(OutgoingTurn("one"), never, deadline_s=0.2)
+        slow = await session.send(OutgoingTurn("one"), never, deadline_s=30)
         quick = await session.send(OutgoingTurn("two"), never, deadline_s=30)
         await target.tear_down()
         return slow, quick

@@ -137,6 +137,25 @@ def test_what_it_raises_is_data_and_the_talk_goes_on(
     assert (second.status, second.answer) == ("completed", "1 said")
 
 
+@pytest.mark.parametrize("end", [SystemExit(3), asyncio.CancelledError()])
+@pytest.mark.parametrize("is_async", [True, False])
+def test_a_function_that_would_end_the_program_or_its_task_ends_only_its_turn(
+    make_variant: Any, talk: Any, end: BaseException, is_async: bool
+) -> None:
+    def leaves(question: Question) -> str:
+        if question.text == "one":
+            raise end
+        return "still here"
+
+    async def leaves_async(question: Question) -> str:
+        return leaves(question)
+
+    application = leaves_async if is_async else leaves
+    first, second = talk(FunctionTarget("function", application), make_variant(), ["one", "two"])
+    assert first.status == "failed" and type(end).__name__ in first.error
+    assert second.answer == "still here"
+
+
 def test_a_function_that_never_ends_holds_nobody_up(make_variant: Any, talk: Any) -> None:
     release = threading.Event()
 

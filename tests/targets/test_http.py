@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -25,6 +25,7 @@ class Script:
     def __init__(self, answers: list[Answer]) -> None:
         self.answers = answers
         self.requests: list[tuple[str, str, dict[str, str]]] = []
+        self.bodies: list[bytes] = []
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
         script = self
@@ -32,7 +33,7 @@ class Script:
         class Handler(BaseHTTPRequestHandler):
             def answer(self) -> None:
                 length = int(self.headers.get("content-length") or 0)
-                self.rfile.read(length)
+                script.bodies.append(self.rfile.read(length))
                 script.requests.append((self.command, self.path, dict(self.headers)))
                 status, headers, body = script.answers.pop(0)
                 content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -82,6 +83,17 @@ def _call(base_url: str, log: RequestLog | None = None) -> dict[str, Any]:
     return asyncio.run(go())
 
 
+def _with_wire(base_url: str, scenario: Callable[[HttpWire], Awaitable[Any]]) -> Any:
+    async def go() -> Any:
+        wire = HttpWire(Address(base_url, "key"))
+        try:
+            return await scenario(wire)
+        finally:
+            await wire.close()
+
+    return asyncio.run(go())
+
+
 def _error(message: str) -> dict[str, Any]:
     return {"error": {"message": message, "type": "x", "param": None, "code": None}}
 
@@ -107,14 +119,14 @@ def test_refusals_for_now_are_tried_again_as_the_server_asks_and_remembered(serv
 
 def test_a_server_that_keeps_refusing_ends_as_rate_limited(serve: Any) -> None:
     base_url, script = serve([(429, {"retry-after-ms": "1"}, _error("slow down"))] * 9)
-    with pytest.raises(TargetRateLimited, match="slow down"):
+    with pytest.raises(TargetRateLimited, match=r"slow down.*; tried 4 times$"):
         _call(base_url)
     assert len(script.requests) == 4
 
 
 def test_a_wait_longer_than_a_minute_is_not_waited_for(serve: Any) -> None:
     base_url, script = serve([(429, {"retry-after": "3600"}, _error("tomorrow"))])
-    with pytest.raises(TargetRateLimited):
+    with pytest.raises(TargetRateLimited, match=r"it asks for a wait of 3600 s, and max_wait_s is 60$"):
         _call(base_url)
     assert len(script.requests) == 1
 
@@ -178,6 +190,34 @@ def test_a_server_that_does_not_stream_brings_the_finished_object(serve: Any, pa
             await wire.close()
 
     assert asyncio.run(go()) == [(name, {"object": name, "id": "x_1", "status": "completed"})]
+
+
+@pytest.mark.parametrize("status", [400, 422, 501])
+def test_a_server_that_refuses_to_stream_is_asked_without_from_then_on(serve: Any, status: int) -> None:
+    refusal = {"error": {"message": "Unrecognized request argument supplied: stream", "param": "stream"}}
+    found = {"id": "run_1", "object": "thread.run", "status": "queued"}
+    url, script = serve([(status, {}, refusal), (200, {}, found), (200, {}, found)])
+
+    async def scenario(wire: HttpWire) -> list[Any]:
+        wanted = "/threads/t/runs?include[]=x", {"stream": True, "assistant_id": "a"}
+        return [event for _ in range(2) async for event in wire.stream(*wanted)]
+
+    assert _with_wire(url, scenario) == [("thread.run", found)] * 2
+    assert {path for _, path, _ in script.requests} == {"/v1/threads/t/runs?include%5B%5D=x"}
+    assert [json.loads(body).get("stream") for body in script.bodies] == [True, None, None]
+
+
+def test_what_else_a_server_refuses_is_refused_and_streams_are_asked_for_again(serve: Any) -> None:
+    refusal = {"error": {"message": "No assistant with this id", "param": "assistant_id"}}
+    done = b"event: thread.run.completed\ndata: {}\n\ndata: [DONE]\n\n"
+    url, script = serve([(400, {}, refusal), (200, {"content-type": "text/event-stream"}, done)])
+
+    async def scenario(wire: HttpWire) -> list[Any]:
+        with pytest.raises(TargetRefused, match="No assistant"):
+            [event async for event in wire.stream("/threads/t/runs", {"stream": True})]
+        return [name async for name, _ in wire.stream("/threads/t/runs", {"stream": True})]
+
+    assert _with_wire(url, scenario) == ["thread.run.completed"] and len(script.requests) == 2
 
 
 def test_a_server_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

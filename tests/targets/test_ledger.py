@@ -127,7 +127,7 @@ _STEPS = st.lists(
 )
 
 
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(_STEPS)
 def test_the_ledger_holds_exactly_what_was_begun_and_is_not_gone(
     tmp_path_factory: pytest.TempPathFactory, steps: list[tuple[str, int]]

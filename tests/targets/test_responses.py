@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from virtual_time import jump
 
 from harness.errors import TargetRefused, TargetUnavailable
 from harness.scorers.checks import score_trace
@@ -108,6 +109,7 @@ def test_what_has_no_counterpart_is_refused_by_name_before_anything_is_asked(
 
 def test_a_call_that_was_never_answered_does_not_block_the_conversation(make_variant: Any, talk: Any) -> None:
     async def never(call: FunctionCall) -> FunctionOutput:
+        jump(31)
         await asyncio.Event().wait()
         raise AssertionError
 
@@ -118,7 +120,7 @@ def test_a_call_that_was_never_answered_does_not_block_the_conversation(make_var
     async def go() -> Any:
         await target.provision(variant)
         session = await target.open(variant)
-        slow = await session.send(OutgoingTurn("one"), never, deadline_s=0.2)
+        slow = await session.send(OutgoingTurn("one"), never, deadline_s=30)
         quick = await session.send(OutgoingTurn("two"), never, deadline_s=30)
         await target.tear_down()
         return slow, quick

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from virtual_time import jump
 
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.targets.http import Address, HttpWire
@@ -103,6 +104,7 @@ def serve() -> Iterator[Callable[..., Raw]]:
 
     yield make
     for each in made:
+        each.socket.shutdown(socket.SHUT_RDWR)  # who waits for the next connection would not see it closed
         each.socket.close()
 
 
@@ -123,9 +125,9 @@ def calls(url: str, number: int = 1, *, timeout_s: float = 30.0, method: str = "
     return asyncio.run(go())
 
 
-def streams(url: str, number: int = 1, *, timeout_s: float = 30.0) -> list[tuple[str, Json]]:
+def streams(url: str, number: int = 1) -> list[tuple[str, Json]]:
     async def go() -> list[tuple[str, Json]]:
-        wire = HttpWire(Address(url, "key"), timeout_s=timeout_s)
+        wire = HttpWire(Address(url, "key"), timeout_s=30)
         try:
             return [event for _ in range(number) async for event in wire.stream("/threads/t/runs", {})]
         finally:
@@ -189,8 +191,17 @@ def test_a_stream_that_is_cut_is_unavailable(serve: Any) -> None:
 
 def test_a_stream_that_falls_silent_is_late(serve: Any) -> None:
     server = serve(stream(("thread.run.created", {"id": "run_1"}), length=10), silent=True)
+
+    async def go() -> None:
+        wire = HttpWire(Address(server.url, "key"), timeout_s=30)
+        try:
+            async for _ in wire.stream("/threads/t/runs", {}):
+                jump(31)
+        finally:
+            await wire.close()
+
     with pytest.raises(TargetTimeout, match="nothing for too long"):
-        streams(server.url, timeout_s=0.05)
+        asyncio.run(go())
 
 
 def test_an_event_that_is_no_object_is_unavailable(serve: Any) -> None:

@@ -41,6 +41,8 @@ conversations:
     turns: [{{user: a hard question}}]
 """
 LAST_DAY = date(2026, 6, 20)
+TODAY = SYSTEM_CLOCK.now().date()
+"""The day on which the tests began; midnight may pass, so nothing ends today or tomorrow."""
 
 
 @pytest.fixture
@@ -75,7 +77,7 @@ def ran(*words: str) -> int:
 
 
 def from_today(days: int) -> date:
-    return SYSTEM_CLOCK.now().date() + timedelta(days=days)
+    return TODAY + timedelta(days=days)
 
 
 def test_it_is_in_force_through_its_last_day_and_counts_the_day_after(shop):
@@ -191,7 +193,7 @@ def test_a_gate_whose_every_case_is_in_quarantine_compared_nothing(shop, capsys)
         )
     )
     (shop / "gate.toml").write_text("[[rule]]\nat_least = 0.1\n\n[[rule]]\nmargin = 0.1\n")
-    runs = [run_on(date(2026, 6, 9), repeats=5).id for _ in range(2)]
+    runs = [run_on(date(2026, 6, day), repeats=5).id for day in (9, 10)]
     assert command("gate", runs[1], "--against", runs[0], "--rules", "gate.toml") == 2
     assert "3 conversations are in quarantine and left out" in capsys.readouterr().out
     assert command("compare", *runs) == USAGE

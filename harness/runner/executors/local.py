@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Coroutine, Iterator
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from harness.clock import Clock
 from harness.errors import BudgetExhausted
@@ -28,12 +29,11 @@ from harness.targets.request_log import RequestLog, logged
 _MOST_UNHEARD = 100
 
 
-@dataclass(slots=True)
-class Stop:
+class Stop(msgspec.Struct):
     """How a run is stopped early: ``set`` lets trials that have begun finish, ``at_once`` does not."""
 
-    requested: asyncio.Event = field(default_factory=asyncio.Event)
-    now: asyncio.Event = field(default_factory=asyncio.Event)
+    requested: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
+    now: asyncio.Event = msgspec.field(default_factory=asyncio.Event)
     status: RunStatus = "interrupted"
 
     def set(self, status: RunStatus = "interrupted") -> None:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field, replace
 from typing import Any, cast
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.server.engine.counting import TextBudget, completion_tokens, cut, fixed_tokens, message_tokens
 from harness.server.engine.machine import Engine
@@ -48,8 +50,7 @@ class ContextTooLong(ModelError):
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(msgspec.Struct, frozen=True):
     """What a model is to be asked, before it is fitted into the limits.
 
     Attributes:
@@ -75,22 +76,20 @@ class Ask:
     tool_choice: Any = "auto"
     files: Sequence[FileInfo] = ()
     response_format: Any = "auto"
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
     prompt_left: int | None = None
     completion_left: int | None = None
     truncates: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(msgspec.Struct, frozen=True):
     """A request to the model and what it costs to read."""
 
     request: ModelRequest
     prompt_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class Completion:
+class Completion(msgspec.Struct, frozen=True):
     """What one asking of the model brought: the reply, its usage, and whether it was cut short."""
 
     reply: ModelReply

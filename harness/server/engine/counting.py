@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from harness.cost import tokens
 from harness.server.llms.interface import ChatMessage, ModelReply, ToolRequest

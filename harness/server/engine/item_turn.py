@@ -6,8 +6,9 @@ A model that answers in pieces is heard while it speaks; what it has said at the
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from harness.server.engine import hosted, item_events
 from harness.server.engine.asking import Completion
@@ -19,8 +20,7 @@ from harness.server.state import ItemRecord, ResponseRecord
 from harness.server.wire import Event
 
 
-@dataclass(slots=True)
-class _Writing:
+class _Writing(msgspec.Struct):
     """A message item that is being written, with its text as far as it was heard."""
 
     index: int
@@ -29,8 +29,7 @@ class _Writing:
     text: str = ""
 
 
-@dataclass(slots=True)
-class _Told:
+class _Told(msgspec.Struct):
     """A function call item that is being told, and its arguments so far."""
 
     index: int
@@ -39,8 +38,7 @@ class _Told:
     is_done: bool = False
 
 
-@dataclass(slots=True)
-class ItemTurn:
+class ItemTurn(msgspec.Struct):
     """The items and events of one completion of a response.
 
     Attributes:
@@ -50,7 +48,7 @@ class ItemTurn:
     job: ResponseJob
     _writing: _Writing | None = None
     _written: str = ""
-    _told: list[_Told] = field(default_factory=list)
+    _told: list[_Told] = msgspec.field(default_factory=list)
 
     # while the model speaks
 
@@ -199,8 +197,7 @@ class ItemTurn:
         yield job.done(writing.index, writing.made)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
+class _Sources(msgspec.Struct, frozen=True):
     """What a text may cite or link: found chunks, and files that code made.
 
     Attributes:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.server.engine import states
 from harness.server.engine.machine import Engine
@@ -19,8 +20,7 @@ class RunOver(Exception):
         self.events = events
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(msgspec.Struct, frozen=True):
     """A run with its thread, the engine that works on it, and whether someone reads its deltas."""
 
     engine: Engine

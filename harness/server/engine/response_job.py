@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.server.engine import item_events
 from harness.server.engine.items import ID_PREFIXES, item_body
@@ -16,8 +17,7 @@ class ResponseOver(Exception):
     """The response ended while it was being worked on: it was cancelled or deleted."""
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseJob:
+class ResponseJob(msgspec.Struct, frozen=True):
     """A response that is being worked on, by whom, and whether someone reads its deltas."""
 
     engine: Engine

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.server.engine.asking import Ask
 from harness.server.engine.counting import count, fixed_tokens, message_tokens
@@ -27,8 +29,7 @@ _MOST_METADATA = 512
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Remembered:
+class Remembered(msgspec.Struct, frozen=True):
     """A question whose older messages may have given way to their summary.
 
     Attributes:

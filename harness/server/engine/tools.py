@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from harness.server.engine import deltas, hosted
 from harness.server.engine.job import Job
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
 _MADE_HERE = "assistants_output"
 
 
-@dataclass(slots=True)
-class Told:
+class Told(msgspec.Struct):
     """What was streamed of a function call before the model had finished it: its id, and its arguments."""
 
     call_id: str

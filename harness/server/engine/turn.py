@@ -6,8 +6,9 @@ A model that answers in pieces is heard while it speaks; what it has said at the
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.server.engine import deltas, hosted, states
 from harness.server.engine.asking import Completion
@@ -20,8 +21,7 @@ from harness.server.state import StepRecord
 from harness.server.wire import Event, Message, RunStep, body, usage
 
 
-@dataclass(slots=True)
-class _Writing:
+class _Writing(msgspec.Struct):
     """A message that is being written, with its text as far as it was heard."""
 
     message: Message

@@ -5,8 +5,9 @@ from __future__ import annotations
 import codecs
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import HarnessError
@@ -25,15 +26,14 @@ LONGEST_IDLE_S = 3600
 _HEAD_CHARACTERS = 2_000
 
 
-@dataclass(slots=True)
-class _Bench:
+class _Bench(msgspec.Struct):
     """A thread's session, the files it has been given, how many runs are in it, and when the last ended.
 
     Until something has run in it, it lacks what code made for the thread in an earlier life of the server.
     """
 
     session: SandboxSession
-    given: set[str] = field(default_factory=set)
+    given: set[str] = msgspec.field(default_factory=set)
     running: int = 0
     used_at_s: float = 0.0
     is_resting: bool = True

@@ -7,7 +7,6 @@ out and hands their results back as function outputs.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -68,8 +67,7 @@ class UnusableAnswer(Exception):
     """What came back is no chat completion, or asks for a tool in a way that nobody can follow."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(msgspec.Struct, frozen=True):
     """What differs between endpoints.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from harness.server.llms.chat_format import UnusableAnswer, model_reply, tool_names
 from harness.server.llms.interface import CallPiece, Kind, ModelReply, ModelRequest, Piece, TextPiece
@@ -12,8 +13,7 @@ from harness.server.llms.interface import CallPiece, Kind, ModelReply, ModelRequ
 Json = dict[str, Any]
 
 
-@dataclass(slots=True)
-class _Call:
+class _Call(msgspec.Struct):
     """A tool call as far as it has come, and how much of its arguments was passed on."""
 
     id: str = ""
@@ -26,8 +26,7 @@ class _Call:
         return {"id": self.id, "type": "function", "function": function}
 
 
-@dataclass(slots=True)
-class Assembly:
+class Assembly(msgspec.Struct):
     """Puts the chunks of one completion together.
 
     Endpoints differ: some send a call at once and some in pieces, some number their calls and some tell a
@@ -35,10 +34,10 @@ class Assembly:
     """
 
     request: ModelRequest
-    _content: list[str] = field(default_factory=list)
-    _refusal: list[str] = field(default_factory=list)
-    _calls: list[_Call] = field(default_factory=list)
-    _places: dict[int, int] = field(default_factory=dict)
+    _content: list[str] = msgspec.field(default_factory=list)
+    _refusal: list[str] = msgspec.field(default_factory=list)
+    _calls: list[_Call] = msgspec.field(default_factory=list)
+    _places: dict[int, int] = msgspec.field(default_factory=dict)
     _usage: object = None
     _ended: str | None = None
     _whole: Json | None = None

@@ -10,7 +10,8 @@ import math
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.text import content_stems, fold, sentences
 
@@ -30,8 +31,7 @@ _FACTS: tuple[tuple[re.Pattern[str], float], ...] = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Sentence:
+class _Sentence(msgspec.Struct, frozen=True):
     """A sentence, who said it, and its place in the talk."""
 
     text: str

@@ -26,8 +26,7 @@ class ModelError(Exception):
         self.message = message
 
 
-@dataclass(frozen=True, slots=True)
-class SearchHit:
+class SearchHit(msgspec.Struct, frozen=True):
     """A chunk that file_search found, with the marker that cites it, e.g. ``【4:0†faq.pdf】``."""
 
     file_id: str
@@ -59,8 +58,7 @@ class ToolRequest:
         return self.written or msgspec.json.encode(self.arguments).decode()
 
 
-@dataclass(frozen=True, slots=True)
-class FileInfo:
+class FileInfo(msgspec.Struct, frozen=True):
     """A file that code_interpreter can read."""
 
     file_id: str
@@ -70,8 +68,7 @@ class FileInfo:
     """The first 2,000 characters of a text file; empty for others."""
 
 
-@dataclass(frozen=True, slots=True)
-class ChatMessage:
+class ChatMessage(msgspec.Struct, frozen=True):
     """One message of the talk, or the outcome of one tool call.
 
     Attributes:
@@ -91,8 +88,7 @@ class ChatMessage:
     files: tuple[tuple[str, str, bool], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class ModelRequest:
+class ModelRequest(msgspec.Struct, frozen=True):
     """Everything a model is given for one completion.
 
     Attributes:
@@ -115,11 +111,10 @@ class ModelRequest:
     files: Sequence[FileInfo] = ()
     max_completion_tokens: int | None = None
     response_format: Any = "auto"
-    options: dict[str, Any] = field(default_factory=dict)
+    options: dict[str, Any] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelReply:
+class ModelReply(msgspec.Struct, frozen=True):
     """One completion: text, or tool calls, or both.
 
     Attributes:
@@ -144,15 +139,13 @@ class LanguageModel(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class TextPiece:
+class TextPiece(msgspec.Struct, frozen=True):
     """The next words of an answer."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class CallPiece:
+class CallPiece(msgspec.Struct, frozen=True):
     """The next characters of a tool call's arguments; the first piece of a call tells which call it is.
 
     Attributes:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import cache
 from typing import cast
+
+import msgspec
 
 from harness.server.llms.interface import LanguageModel, ModelError
 
@@ -17,8 +18,7 @@ _GLOB_SIGNS = frozenset("*?[")
 _HOSTED_NAMES = re.compile(r"(?:ft:)?(?:gpt-(?:3\.5|[4-9])|o[1-9]|chatgpt-|text-embedding-)[\w.:-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelTable:
+class ModelTable(msgspec.Struct, frozen=True):
     """Model names, as patterns with ``*`` and ``?``, and what answers for them.
 
     Attributes:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from harness.errors import HarnessError
 
 UnreadableCode = Literal["unsupported_file", "invalid_file"]
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True):
     """A page of a document; ``number`` counts from 1 and is None where the format has no pages."""
 
     number: int | None
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(msgspec.Struct, frozen=True):
     """The readable text of one file."""
 
     filename: str

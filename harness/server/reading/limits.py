@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 MEGABYTE = 1024 * 1024
 
@@ -23,8 +23,7 @@ MAX_PART_BYTES = 256 * MEGABYTE
 """One unpacked part of a DOCX or PPTX; the text of a book of 1,000 pages is a part of about 10 MB."""
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """What a reading process may use; a document that needs more is refused, and the error says which it was.
 
     Attributes:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from harness.server.engine.asking import Ask
 from harness.server.engine.machine import Engine

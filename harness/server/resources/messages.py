@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.server.engine.machine import Engine
 from harness.server.errors import bad_request
@@ -19,8 +20,7 @@ _DETAILS = ("auto", "low", "high")
 _ATTACHMENT_TOOLS = ("code_interpreter", "file_search")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A message that has been checked, but is on no thread yet."""
 
     role: str

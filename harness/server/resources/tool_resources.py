@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.server.engine.machine import Engine
 from harness.server.errors import bad_request
@@ -16,8 +17,7 @@ THREAD_STORE_LIFE = {"anchor": "last_active_at", "days": 7}
 """Stores made through threads and attachments go after a week without use."""
 
 
-@dataclass(frozen=True, slots=True)
-class ToolResources:
+class ToolResources(msgspec.Struct, frozen=True):
     """Checked tool_resources of a request; nothing has been made or changed yet.
 
     Attributes:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from harness.server.engine.machine import Engine
 from harness.server.engine.vector_stores import COUNTED, counts
@@ -38,16 +39,15 @@ _DRAFT_FIELDS = ("file_ids", "name", "description", "expires_after", "chunking_s
 _RANKERS = ("none", "auto", "default-2024-11-15")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(msgspec.Struct, frozen=True):
     """A vector store that has been asked for and checked, but not made."""
 
     files: tuple[FileRecord, ...] = ()
     name: str | None = None
     description: str | None = None
     expires_after: dict[str, Any] | None = None
-    strategy: dict[str, Any] = field(default_factory=lambda: dict(fresh(shapes.DEFAULT_CHUNKING)))
-    metadata: dict[str, str] = field(default_factory=dict)
+    strategy: dict[str, Any] = msgspec.field(default_factory=lambda: dict(fresh(shapes.DEFAULT_CHUNKING)))
+    metadata: dict[str, str] = msgspec.field(default_factory=dict)
 
 
 def draft(
@@ -300,8 +300,7 @@ def file_content(engine: Engine, request: Request, store_id: str, file_id: str) 
 # batches
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(msgspec.Struct, frozen=True):
     """One file of a batch request."""
 
     file: FileRecord

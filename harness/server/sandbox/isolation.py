@@ -211,8 +211,18 @@ def _is_root() -> bool:
 
 
 def _free_user() -> int:
-    taken = {account.pw_uid for account in pwd.getpwall()}
+    """A user without an account and without a process: who runs code as it ends whatever it leaves behind."""
+    taken = {account.pw_uid for account in pwd.getpwall()} | _owners()
     return secrets.choice([user for user in _FREE_USERS if user not in taken])
+
+
+def _owners() -> set[int]:
+    """The users that have a process now."""
+    found = set()
+    for entry in os.scandir("/proc") if sys.platform == "linux" else ():
+        with suppress(OSError):
+            found.add(entry.stat().st_uid)
+    return found
 
 
 def _running_processes(user: int | None) -> int:

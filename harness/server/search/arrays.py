@@ -9,10 +9,10 @@ from __future__ import annotations
 import heapq
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -37,8 +37,7 @@ def codes(text: str) -> bytes:
     return np.array([code(stem) for stem in words_and_sentences.content_stems(text)], np.uint32).tobytes()
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(msgspec.Struct, frozen=True):
     """What a chunk is worth to a query: in all, by its words, and the cosine of the vectors, if any."""
 
     score: float
@@ -180,8 +179,7 @@ class StoreArrays:
         return Scored(round(whole, 6), keyword, cosine)
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(msgspec.Struct, frozen=True):
     """A word of the query: what it weighs, and which chunks hold it how often."""
 
     code: int

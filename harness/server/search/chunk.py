@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from harness import text as words_and_sentences
 from harness.cost import tokens
@@ -25,8 +26,7 @@ _START_SHIFT_SHARE = 0.1
 """The next chunk may start this share of the maximum earlier or later, to start with a sentence."""
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(msgspec.Struct, frozen=True):
     """A piece of a document.
 
     Attributes:

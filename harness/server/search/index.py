@@ -7,9 +7,10 @@ import json
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from harness.embedding import encoder
 from harness.server.search import database, rank, windows
@@ -30,14 +31,13 @@ _GAP = "\n\n"
 _STORE = "(SELECT id FROM search_stores WHERE name = ?)"
 
 
-@dataclass(frozen=True, slots=True)
-class IndexedFile:
+class IndexedFile(msgspec.Struct, frozen=True):
     """A file to be added."""
 
     file_id: str
     filename: str
     chunks: Sequence[Chunk]
-    attributes: Attributes = field(default_factory=dict)
+    attributes: Attributes = msgspec.field(default_factory=dict)
 
     @property
     def usage_bytes(self) -> int:
@@ -45,8 +45,7 @@ class IndexedFile:
         return sum(len(chunk.text.encode()) + _VECTOR_BYTES for chunk in self.chunks)
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(msgspec.Struct, frozen=True):
     """A chunk that was found.
 
     Attributes:
@@ -295,8 +294,7 @@ def stores(path: Path) -> list[str]:
     return [name for (name,) in database.opened(path).rows("SELECT name FROM search_stores ORDER BY id")]
 
 
-@dataclass(frozen=True, slots=True)
-class _Embedded:
+class _Embedded(msgspec.Struct, frozen=True):
     """The vectors of a file, those of each chunk, and the model that made them."""
 
     spans: Sequence[windows.Span]
@@ -304,8 +302,7 @@ class _Embedded:
     vectors: bytes | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
+class _Prepared(msgspec.Struct, frozen=True):
     """A file with everything that takes time to make."""
 
     file: IndexedFile

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.embedding.encoder import Window
 from harness.server.search.chunk import Chunk
@@ -17,8 +18,7 @@ Span = tuple[int, int]
 """The first window of a chunk, and the one after its last."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(msgspec.Struct, frozen=True):
     """Chunks that continue each other, and the pieces of the text that they make."""
 
     chunks: list[Chunk]

@@ -580,14 +580,14 @@ def test_runs_are_answered_queued_and_worked_on_by_the_server_s_threads(make_api
 
     def think(request: ModelRequest) -> str:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return "done"
 
     api = make_api(think, eager=False)
     thread = api.thread("hi")
     run = api.post(f"/threads/{thread}/runs", {"assistant_id": api.assistant()["id"]})
     assert run["status"] == "queued"
-    assert begun.wait(10)
+    assert begun.wait(60)
     path = f"/threads/{thread}/runs/{run['id']}"
     assert api.get(path)["status"] == "in_progress"
     go_on.set()
@@ -600,7 +600,7 @@ def test_many_runs_at_once_keep_their_threads_apart(make_api: Any) -> None:
     together = threading.Barrier(8)
 
     def echo(request: ModelRequest) -> ModelReply:
-        together.wait(10)
+        together.wait(60)
         return ModelReply(request.messages[-1].content)
 
     api = make_api(echo, eager=False, workers=8)

@@ -364,7 +364,7 @@ def test_a_server_that_is_not_there_or_too_slow_ends_as_server_error(chat_server
         gone.complete(asked())
     assert caught.value.code == "server_error"
     enough = threading.Event()
-    slow, _ = remote(chat_server(lambda body: enough.wait(20)), timeout_s=0.05, tries=1)
+    slow, _ = remote(chat_server(lambda body: enough.wait(60)), timeout_s=0.05, tries=1)
     with pytest.raises(ModelError, match="did not answer in time"):
         slow.complete(asked())
     enough.set()

@@ -47,7 +47,7 @@ def client_of(endpoint: Any, **options: Any) -> Iterator[openai.OpenAI]:
     model = Remote(endpoint.base_url, sleep=lambda seconds: None, **options)
     with (
         door.background(App(ServerOptions(models=ModelTable(default=model)))) as base_url,
-        openai.OpenAI(base_url=base_url, api_key="any", max_retries=0, timeout=20) as client,
+        openai.OpenAI(base_url=base_url, api_key="any", max_retries=0, timeout=120) as client,
     ):
         yield client
 
@@ -75,7 +75,7 @@ def test_the_words_of_a_run_arrive_before_the_model_has_ended(chat_server: Any) 
     go_on = threading.Event()
 
     def wait() -> None:
-        assert go_on.wait(20)
+        assert go_on.wait(60)
 
     endpoint = chat_server(chat_server.streamed("Exports ", "are ", wait, "CSV.", usage=USAGE))
     with client_of(endpoint) as client:
@@ -277,7 +277,7 @@ def test_before_the_first_word_a_failed_try_is_repeated(chat_server: Any) -> Non
 
 def test_a_model_that_falls_silent_is_not_waited_for_without_end(chat_server: Any) -> None:
     go_on = threading.Event()
-    endpoint = chat_server(chat_server.streamed("Er, ", lambda: go_on.wait(20) and None))
+    endpoint = chat_server(chat_server.streamed("Er, ", lambda: go_on.wait(60) and None))
     with client_of(endpoint, pause_s=0.3) as client:
         thread, assistant = started(client)
         [*_, last] = run_stream(client, thread, assistant)
@@ -290,7 +290,7 @@ def test_a_model_that_never_begins_is_not_waited_for_without_end(chat_server: An
     go_on = threading.Event()
 
     def late(body: dict[str, Any]) -> Any:
-        go_on.wait(20)
+        go_on.wait(60)
         return chat_server.streamed("Late.")
 
     endpoint = chat_server(late)
@@ -318,7 +318,7 @@ def test_cancelling_a_run_hangs_up_on_its_model(chat_server: Any) -> None:
             if names.count("thread.message.delta") == 3 and event.event == "thread.message.delta":
                 [run] = client.beta.threads.runs.list(thread).data
                 client.beta.threads.runs.cancel(run.id, thread_id=thread)
-        assert endpoint.hung_up.wait(20)
+        assert endpoint.hung_up.wait(60)
         [message] = client.beta.threads.messages.list(thread, limit=1).data
     assert names[-4:] == [
         "thread.run.cancelling",
@@ -331,7 +331,7 @@ def test_cancelling_a_run_hangs_up_on_its_model(chat_server: Any) -> None:
 
 def test_a_run_that_is_cancelled_while_its_model_is_silent_ends_at_once(chat_server: Any) -> None:
     go_on = threading.Event()
-    endpoint = chat_server(chat_server.streamed("Er, ", lambda: go_on.wait(20) and None))
+    endpoint = chat_server(chat_server.streamed("Er, ", lambda: go_on.wait(60) and None))
     with client_of(endpoint) as client:
         thread, assistant = started(client)
         for event in run_stream(client, thread, assistant):
@@ -350,7 +350,7 @@ def test_a_completion_limit_that_the_endpoint_ignores_is_kept(chat_server: Any) 
     with client_of(endpoint) as client:
         thread, assistant = started(client)
         events = list(run_stream(client, thread, assistant, max_completion_tokens=300))
-        assert endpoint.hung_up.wait(20)
+        assert endpoint.hung_up.wait(60)
         [message] = client.beta.threads.messages.list(thread, limit=1).data
     told = "".join(
         event.data.delta.content[0].text.value for event in events if event.event == "thread.message.delta"
@@ -393,7 +393,7 @@ def test_a_function_nobody_offered_fails_the_run_before_its_arguments_are_told(c
 def test_the_words_of_a_response_arrive_before_the_model_has_ended(chat_server: Any) -> None:
     go_on = threading.Event()
     endpoint = chat_server(
-        chat_server.streamed("Exports ", lambda: go_on.wait(20) and None, "are CSV.", usage=USAGE)
+        chat_server.streamed("Exports ", lambda: go_on.wait(60) and None, "are CSV.", usage=USAGE)
     )
     with client_of(endpoint) as client:
         names, heard = [], ""
@@ -481,12 +481,12 @@ def test_hanging_up_on_a_response_or_a_chat_completion_hangs_up_on_its_model(cha
             for _, _ in zip(stream, range(8), strict=False):
                 pass
             stream.close()
-            assert endpoint.hung_up.wait(20)
+            assert endpoint.hung_up.wait(60)
 
 
 def test_chunks_of_a_chat_completion_are_the_models_own(chat_server: Any) -> None:
     go_on = threading.Event()
-    endpoint = chat_server(chat_server.streamed("a ST", lambda: go_on.wait(20) and None, "OP b", usage=USAGE))
+    endpoint = chat_server(chat_server.streamed("a ST", lambda: go_on.wait(60) and None, "OP b", usage=USAGE))
     with client_of(endpoint) as client:
         texts, last = [], None
         for chunk in client.chat.completions.create(

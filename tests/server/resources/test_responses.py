@@ -814,7 +814,7 @@ def test_cancelling_stops_a_response_in_the_background() -> None:
 
     def slow(request: ModelRequest) -> str:
         asked.set()
-        assert go_on.wait(20)
+        assert go_on.wait(60)
         return "Too late."
 
     with App(ServerOptions(models=ModelTable(default=Scripted(slow)))) as app:
@@ -822,7 +822,7 @@ def test_cancelling_stops_a_response_in_the_background() -> None:
         made = app.handle(Request("POST", "/responses", body)).body
         assert made is not None
         path = f"/responses/{made['id']}"
-        assert asked.wait(20)
+        assert asked.wait(60)
         cancelled = app.handle(Request("POST", f"{path}/cancel")).body
         assert cancelled is not None
         assert cancelled["status"] == "cancelled"

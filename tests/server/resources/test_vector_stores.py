@@ -25,7 +25,7 @@ def slow_reading(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     read = vector_stores._read
 
     def later(*arguments: Any) -> Any:
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return read(*arguments)
 
     monkeypatch.setattr(vector_stores, "_read", later)

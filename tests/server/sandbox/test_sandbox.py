@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import HarnessError
-from harness.server.sandbox import DATA_PATH, ISOLATIONS, Limits, Sandbox
+from harness.server.sandbox import DATA_PATH, ISOLATIONS, Limits, Sandbox, isolation
 from harness.server.sandbox.limits import MEGABYTE
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -376,8 +376,16 @@ def wait_for_end_of(pid):
         return
     import select
 
-    assert select.select([watch], [], [], 30)[0], "the session outlived its parent by 30 s"
+    assert select.select([watch], [], [], 120)[0], "the session outlived its parent by 120 s"
     os.close(watch)
+
+
+@pytest.mark.skipif(os.geteuid() != 0 or sys.platform != "linux", reason="only root can be somebody else")
+def test_a_user_that_runs_something_already_is_none_to_run_code_as(monkeypatch):
+    monkeypatch.setattr(isolation, "_FREE_USERS", range(61_199, 61_202))
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, user=61_200) as process:
+        assert {isolation._free_user() for _ in range(50)} == {61_199, 61_201}
+        process.communicate()
 
 
 def test_no_isolation_at_all_is_one_clear_error():
@@ -571,11 +579,11 @@ def test_a_hard_link_gives_away_nothing_that_the_code_could_not_read(session, tm
 def test_no_socket_leads_out_of_bubblewrap(isolated_session, tmp_path):
     import socket
 
-    path = tmp_path / "server.sock"
+    path, name = tmp_path / "server.sock", f"harness-test-of-sockets-{os.getpid()}"
     with socket.socket(socket.AF_UNIX) as named, socket.socket(socket.AF_UNIX) as abstract:
         named.bind(str(path))
         named.listen()
-        abstract.bind(b"\0harness-test-of-sockets")
+        abstract.bind(f"\0{name}")
         abstract.listen()
         code = (
             "import socket\n"
@@ -586,7 +594,7 @@ def test_no_socket_leads_out_of_bubblewrap(isolated_session, tmp_path):
             "        except OSError: return 'refused'\n"
             "        return 'connected'\n"
             f"print(tried(socket.AF_UNIX, {str(path)!r}),\n"
-            "      tried(socket.AF_UNIX, '\\0harness-test-of-sockets'))\n"
+            f"      tried(socket.AF_UNIX, '\\0{name}'))\n"
             "try:\n"
             "    link = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, socket.NETLINK_ROUTE)\n"
             "    link.bind((0, 0))\n"

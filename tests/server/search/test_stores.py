@@ -116,10 +116,10 @@ def test_a_writer_waits_for_another_connections_transaction(path):
     index._database._connection.set_trace_callback(lambda _: begun.set())
     adding = threading.Thread(target=lambda: index.add("file-1", "a.txt", chunks_of("Penguins.")))
     adding.start()
-    assert begun.wait(30)
+    assert begun.wait(60)
     other.execute("COMMIT")
     other.close()
-    adding.join(30)
+    adding.join(120)
     assert len(index) == 1
 
 

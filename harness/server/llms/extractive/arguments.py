@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.server.llms.extractive.lexicon import alike, synonyms
 from harness.server.llms.extractive.numbers import NUMBER, as_number, boolean_in, number_in
@@ -27,8 +28,7 @@ from harness.server.llms.extractive.strings import (
 from harness.text import content_stems, fold, late
 
 
-@dataclass(frozen=True, slots=True)
-class Filled:
+class Filled(msgspec.Struct, frozen=True):
     """Arguments that were found, and names of required ones that were not."""
 
     arguments: dict[str, Any]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.text import sentences
 
@@ -33,8 +34,7 @@ def _ends_here(match: re.Match[str]) -> bool:
     return not rest or rest[0] == "\n" or rest[0].isupper()
 
 
-@dataclass(frozen=True, slots=True)
-class Directive:
+class Directive(msgspec.Struct, frozen=True):
     """One sentence of the instructions with what it hangs from: its heading, or what opens its list."""
 
     text: str

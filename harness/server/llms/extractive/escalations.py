@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.server.llms.extractive.directives import MASK, Directive
 from harness.server.llms.extractive.lexicon import KINDS, generic_stems
 from harness.text import content_stems, fold
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(msgspec.Struct, frozen=True):
     """One case in which the instructions want something done.
 
     Attributes:
@@ -30,8 +31,7 @@ class Condition:
     rest: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Escalation:
+class Escalation(msgspec.Struct, frozen=True):
     """A way of handing over to people: the words to say (None when none are prescribed) and when."""
 
     phrase: str | None

@@ -6,7 +6,9 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.server.llms.extractive.lexicon import CUE_EVIDENCE, TROUBLE, alike, common_stems, synonyms
 from harness.server.llms.extractive.nearness import MOST_COMPARED, nearness
@@ -46,8 +48,7 @@ _NEARNESS_WEIGHT = 2.5
 _NEARNESS_WHEN_RANKING = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """A unit of a hit with its place and score."""
 
     unit: Unit
@@ -64,8 +65,7 @@ class Found:
         return self.coverage + _NEARNESS_WEIGHT * (self.near or 0.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True):
     """What the hits say to a question.
 
     Attributes:
@@ -108,8 +108,7 @@ _BY_SYNONYM = 0.8
 _BY_LIKENESS = 0.8
 
 
-@dataclass(frozen=True, slots=True)
-class _Words:
+class _Words(msgspec.Struct, frozen=True):
     """The wanted stems at and around a unit."""
 
     unit: Unit

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.server.llms.extractive.arguments import Filled, fill
 from harness.server.llms.extractive.handover import is_informational
@@ -17,8 +18,7 @@ from harness.server.llms.extractive.strings import codes_in, is_free_text
 from harness.text import content_stems, fold, late, sentences, stem
 
 
-@dataclass(frozen=True, slots=True)
-class Function:
+class Function(msgspec.Struct, frozen=True):
     """A function tool: what it is called, what it does, which arguments it takes."""
 
     name: str
@@ -92,8 +92,7 @@ def _functions(tools: Sequence[dict[str, Any]]) -> Iterator[Function]:
             yield Function(name, str(inner.get("description") or ""), schema)
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A function that the message asks for, with the arguments found so far."""
 
     function: Function
@@ -319,8 +318,7 @@ _FAILED = late(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(msgspec.Struct, frozen=True):
     """What the output of a function says: whether it worked, and in which words."""
 
     worked: bool

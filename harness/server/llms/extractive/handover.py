@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
+
+import msgspec
 
 from harness.server.llms.extractive.escalations import Condition, Escalation
 from harness.server.llms.extractive.lexicon import (
@@ -24,8 +26,7 @@ from harness.server.llms.extractive.talk import Talk, Turn
 from harness.text import content_stems, fold
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(msgspec.Struct, frozen=True):
     """How a message stands to the instructions' rules for handing over.
 
     Attributes:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.server.llms.extractive.lexicon import subject_stems
 from harness.text import content_stems, fold, sentences, stem, words
@@ -19,8 +21,7 @@ from harness.text import content_stems, fold, sentences, stem, words
 UnitKind = Literal["prose", "item", "step", "row", "code", "heading"]
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(msgspec.Struct, frozen=True):
     """One quotable piece of a chunk.
 
     Attributes:
@@ -48,8 +49,7 @@ class Unit:
     title: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Block:
+class _Block(msgspec.Struct, frozen=True):
     kind: UnitKind
     text: str
     number: int | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
+
+import msgspec
 
 from harness.server.llms.extractive.lexicon import alike, generic_stems
 from harness.server.llms.extractive.tables import Table, in_words, is_tabular, measure_synonyms, table_of
@@ -13,8 +14,7 @@ from harness.server.llms.interface import FileInfo
 from harness.text import content_stems, fold, late
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(msgspec.Struct, frozen=True):
     """What to compute: a measure, how to aggregate it, by which column or period, how to show it."""
 
     measure: str | None

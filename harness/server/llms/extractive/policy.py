@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from functools import lru_cache
+
+import msgspec
+from msgspec.structs import replace
 
 from harness.server.llms.extractive.directives import MASK, Directive, directives_in, mask_quotes
 from harness.server.llms.extractive.escalations import (
@@ -31,8 +33,7 @@ from harness.server.llms.extractive.escalations import (
 from harness.text import content_stems, fold
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What the instructions ask for.
 
     Attributes:
@@ -72,7 +73,7 @@ class Policy:
     cites: bool = True
     opening: str | None = None
     closing: str | None = None
-    roles: tuple[str, ...] = field(default=())
+    roles: tuple[str, ...] = msgspec.field(default=())
     adds: str | None = None
     calls: frozenset[str] = frozenset()
     other_ways: tuple[str, ...] = ()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.server.llms.extractive.lexicon import CUES, generic_stems, in_usual_words
 from harness.text import STOP_WORDS, content_stems, fold, stem, words
@@ -12,8 +13,7 @@ from harness.text import STOP_WORDS, content_stems, fold, stem, words
 _LEANS = 0.3
 
 
-@dataclass(frozen=True, slots=True)
-class Term:
+class Term(msgspec.Struct, frozen=True):
     """One word of the question: its stem, how much it counts, and whether it names something."""
 
     stem: str
@@ -22,8 +22,7 @@ class Term:
     acronym: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(msgspec.Struct, frozen=True):
     """A question as terms: its own, those of its context, and what kind of answer it wants."""
 
     text: str

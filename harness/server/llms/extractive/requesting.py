@@ -6,8 +6,9 @@ import hashlib
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from harness.server.llms.extractive import answer
 from harness.server.llms.extractive.arguments import fill
@@ -58,8 +59,7 @@ def _queries(scene: Scene) -> list[str]:
     return [query[:500] for query in queries if query.strip()] or [scene.talk.said[:500] or "help"]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(msgspec.Struct, frozen=True):
     """One question of the message with what it leans on.
 
     Attributes:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+import msgspec
 
 from harness.server.llms.extractive import answer
 from harness.server.llms.extractive.ellipsis import expanded
@@ -15,8 +17,7 @@ from harness.server.llms.interface import ModelReply, ModelRequest
 from harness.text import content_stems, fold, sentences
 
 
-@dataclass(frozen=True, slots=True)
-class Scene:
+class Scene(msgspec.Struct, frozen=True):
     """Everything one completion decides from."""
 
     request: ModelRequest

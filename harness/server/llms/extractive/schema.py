@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from harness.text import fold
 
@@ -26,13 +27,12 @@ _FORMATS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Context:
+class Context(msgspec.Struct, frozen=True):
     """What is known of an answer besides its text."""
 
     escalated: bool = False
     found: bool = False
-    sources: Sequence[str] = field(default_factory=tuple)
+    sources: Sequence[str] = msgspec.field(default_factory=tuple)
 
 
 def plain(schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,8 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+
+import msgspec
 
 from harness.server.llms.interface import FileInfo
 from harness.text import fold, late, stem
@@ -16,8 +17,7 @@ from harness.text import fold, late, stem
 TABULAR = (".csv", ".tsv", ".xlsx", ".xls", ".json", ".jsonl")
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(msgspec.Struct, frozen=True):
     """A tabular file as far as it is known: its columns by kind."""
 
     file: FileInfo

@@ -6,14 +6,15 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 from harness.server.llms.extractive.lexicon import generic_stems
 from harness.server.llms.extractive.policy import Policy
 from harness.server.llms.interface import ChatMessage, ModelRequest, SearchHit, ToolRequest
 from harness.text import content_stems, fold, late, sentences
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(msgspec.Struct, frozen=True):
     """What the user said at one point, and what was answered."""
 
     user: str
@@ -21,8 +22,7 @@ class Turn:
     called: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """A tool request of the current turn with its output; None while there is none."""
 
     request: ToolRequest

@@ -406,7 +406,11 @@ WORDS = st.sampled_from(
 SAID = st.one_of(st.lists(WORDS, max_size=14).map(" ".join), st.text(max_size=80))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(turns=st.lists(SAID, min_size=1, max_size=3), who=st.sampled_from(["bikes", "bank", "clinic"]))
 @example(turns=["rental refund human"], who="bikes")
 def test_every_talk_ends_in_text_and_quotes_only_what_was_found(request, turns, who):
@@ -429,7 +433,11 @@ def _last_sentence(quoted: str) -> str:
     return last.removeprefix("meaning ")[-25:].strip()
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(said=SAID)
 def test_a_phrase_is_said_only_when_the_instructions_prescribe_it(clinic, said):
     answer = replace(clinic, history=[]).say(said)
@@ -437,7 +445,11 @@ def test_a_phrase_is_said_only_when_the_instructions_prescribe_it(clinic, said):
     assert SPECIALIST not in answer
 
 
-@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(instructions=st.text(max_size=200), said=SAID)
 def test_any_instructions_can_be_read(business, instructions, said):
     assert business(instructions, {"a.md": "Roses need water."}).say(said) is not None

@@ -73,7 +73,9 @@ def test_claims_are_held_against_all_documents_where_the_suite_says_so(folder: P
         "    return f'A ticket costs {9 if \"ZEBRA\" in question.text else 5} euros for one day.'\n"
     )
     (folder / "prices.md").write_text("A ticket costs 5 euros for one day.")
-    (folder / "bot.yaml").write_text("{name: Bot, model: m, instructions: Be kind., knowledge: [prices.md]}")
+    (folder / "bot.yaml").write_text(
+        "{name: Bot, model: m, instructions: Be kind., knowledge: [prices.md], tools: [{type: file_search}]}"
+    )
     (folder / "shop.yaml").write_text(
         "{suite: shop, assistant: bot.yaml, perturb: {examples: 2, kinds: [injection], keeps: [grounded]},"
         " conversations: [{id: price, turns: [{user: Price of a ticket,"

@@ -45,7 +45,7 @@ def test_each_message_that_rules_were_written_from_is_told_right(label: str, tex
 def test_messages_that_no_rule_was_written_from_are_told_about_as_well() -> None:
     told = [(label, classify(text)) for label, text in rows("held_out")]
     others = [found for label, found in told if label != "promises"]
-    assert sum(label == found for label, found in told) / len(told) >= 0.93
+    assert sum(label == found for label, found in told) / len(told) >= 0.96
     assert others.count("promises") / len(others) <= 0.02
     assert all(found == "promises" for label, found in told if label == "promises")
 

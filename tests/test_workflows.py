@@ -15,6 +15,7 @@ from harness.runner.events import Event, Provisioned, RunStarted, TrialFinished
 from harness.runner.executors.local import Stop
 from harness.settings import load_settings
 from harness.trace.records import TurnTrace
+from harness.workflows.going_on import going_on
 from harness.workflows.jobs import recalled
 
 SUITE = """
@@ -233,6 +234,17 @@ def test_a_run_of_a_python_suite_that_has_changed_does_not_go_on(folder: Path) -
     with pytest.raises(harness.HarnessError, match="suite talks") as caught:
         asyncio.run(workflows.resume(run_id, load_settings({})))
     assert caught.value.code == "suite-changed"
+
+
+def test_a_run_that_another_process_works_on_does_not_go_on_twice(folder: Path) -> None:
+    run_id, settings = interrupted(folder), load_settings({})
+    with going_on(settings, run_id), pytest.raises(harness.HarnessError, match="another process") as caught:
+        asyncio.run(workflows.resume(run_id, settings))
+    assert caught.value.code == "run-going-on"
+    with going_on(settings, run_id, is_part=True), going_on(settings, run_id, is_part=True):
+        pass  # parts of one run go on side by side
+    assert asyncio.run(workflows.resume(run_id, settings)).status == "finished"
+    assert {each.name for each in (folder / ".harness").iterdir()} == {"store.sqlite"}
 
 
 def test_a_run_whose_suite_a_program_made_can_only_be_run_again(folder: Path) -> None:

@@ -161,9 +161,17 @@ class Files(NamedTuple):
 def conclude(record: SuiteRun, settings: Settings, files: Files) -> int:
     """Write the reports of a run that was told about, and say how it went as an exit code."""
     from harness import workflows
+    from harness.errors import ReportError
 
-    click.echo(f"report: {workflows.write_html(record, settings.reports)}")
-    _write_others(record, files)
+    try:
+        click.echo(f"report: {workflows.write_html(record, settings.reports)}")
+        _write_others(record, files)
+    except ReportError as error:
+        stored = (
+            f"The run is stored, and its reports can be written later: harness report {record.id} --out FILE"
+        )
+        error.hint = " ".join(filter(None, [error.hint, stored]))
+        raise
     _say(workflows.tell_of_run(record))
     _tell_leftovers(workflows.left_behind(settings, record.id))
     return _verdict(record)

@@ -17,6 +17,8 @@ _BESIDE: dict[str, Any] = {
     "turns": {"__all__": {"expect"}},
 }
 _MOST_DIGESTS = 1000
+_MOST_NAMED = 1000  # conversations whose digests are told one by one
+_DIGITS = 8
 
 
 class SuiteFingerprint:
@@ -30,13 +32,18 @@ class SuiteFingerprint:
         self._digest = hashlib.sha256()
         self._expected = _Digests()
         self._attached: set[str] = set()
+        self._parts: dict[str, str] = {}
+        self._added = 0
 
     def add(self, conversation: Conversation) -> None:
         """Take in the next conversation, defaults filled in."""
-        self._take(
+        sent = self._take(
             conversation.model_dump(mode="json", by_alias=True, exclude=_BESIDE, exclude_defaults=True)
         )
-        self._take([self._expected.of(turn.expect) for turn in conversation.turns])
+        expected = self._take([self._expected.of(turn.expect) for turn in conversation.turns])
+        self._added += 1
+        if self._added <= _MOST_NAMED:
+            self._parts[f"conversation {conversation.id}"] = _short(sent + expected)
         for turn in conversation.turns:
             self._attached.update(each.file for each in turn.attach)
 
@@ -54,10 +61,22 @@ class SuiteFingerprint:
         """
         for part in self._beside_conversations(suite, code):
             self._take(part)
+            self._parts |= {name: _short(msgspec.json.encode(one)) for name, one in part.items()}
         return self._digest.hexdigest()
 
-    def _take(self, part: Any) -> None:
-        self._digest.update(msgspec.json.encode(part, order="sorted") + b"\n")
+    @property
+    def parts(self) -> dict[str, str]:
+        """A short digest of each conversation and of what stands beside them: which of them has changed.
+
+        Of a suite with very many conversations only what stands beside them.
+        """
+        is_told = self._added <= _MOST_NAMED
+        return {name: part for name, part in self._parts.items() if is_told or not _is_conversation(name)}
+
+    def _take(self, part: Any) -> bytes:
+        encoded = msgspec.json.encode(part, order="sorted") + b"\n"
+        self._digest.update(encoded)
+        return encoded
 
     def _beside_conversations(self, suite: Suite, code: Sequence[str]) -> Iterator[Any]:
         stubs = {
@@ -74,6 +93,14 @@ class SuiteFingerprint:
             yield {"rubrics": {name: each.model_dump(mode="json") for name, each in suite.rubrics.items()}}
         if suite.faults is not None:
             yield {"faults": digest_of_file(suite.faults)}
+
+
+def _short(encoded: bytes) -> str:
+    return hashlib.sha256(encoded).hexdigest()[:_DIGITS]
+
+
+def _is_conversation(part: str) -> bool:
+    return part.startswith("conversation ")
 
 
 class _Digests:

@@ -251,7 +251,8 @@ class _Loader:
         self, suite: Suite, fingerprint: SuiteFingerprint, code: Sequence[str] = ()
     ) -> Suite | None:
         try:
-            return suite.model_copy(update={"fingerprint": fingerprint.of(suite, code)})
+            made = fingerprint.of(suite, code)
+            return suite.model_copy(update={"fingerprint": made, "parts": fingerprint.parts})
         except OSError as error:
             self._add(
                 [unreadable_file(Path(str(error.filename)), error, self._named_at[suite.source, suite.name])]

@@ -653,6 +653,8 @@ class Suite(FileRecord):
     """In their order; those of a file are kept as text, and a look at one makes it a record."""
     fingerprint: str = ""
     """SHA-256 over everything that decides what is sent and expected."""
+    parts: dict[str, str] = Field(default_factory=dict, exclude=True, repr=False)
+    """Short digests of what the fingerprint covers, by name: they tell which part has changed."""
 
 
 class SuiteFile(FileRecord):

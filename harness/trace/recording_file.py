@@ -329,6 +329,12 @@ class _Parser:
     def _check_parts(self) -> None:
         """The version comes first: what a later one wrote can't be judged by this one's rules."""
         data = self.source.data
+        if not data.keys() & set(_PARTS):
+            self.problems = []
+            self._mistake(
+                (), "this is no recording", "name another file; --record makes one that is not there"
+            )
+            self._refuse()
         if data.get("format") != FORMAT:
             self.problems = [] if isinstance(data.get("format"), int) else self.problems
             message = f"the format is {data.get('format')!r}, and this version of harness reads {FORMAT}"

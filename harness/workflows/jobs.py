@@ -34,6 +34,8 @@ from harness.workflows.checkout import checkout
 
 CONTENTS = "contents"
 """The setting of a stored run that says what its assistants consist of."""
+PARTS = "parts"
+"""The setting of a stored run that has short digests of what its suites consist of."""
 
 _USUAL_FOLDER = "suites"
 _LIMITS = {"requests_per_minute", "tokens_per_minute", "max_tries", "max_wait_s"}
@@ -173,6 +175,7 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         "tags": list(job.tags),
         "ids": list(job.ids),
         "fingerprints": fingerprints(suites, job),
+        PARTS: {suite.name: suite.parts for suite in suites},
         "git": checkout(_home(job), os.environ),
         "grounding_model": token_model.fingerprint(),
         CONTENTS: _contents(suites, job.settings.scrubber()),
@@ -274,19 +277,3 @@ def recalled(record: SuiteRun, settings: Settings, changed: Collection[str]) -> 
         ids=tuple(kept["ids"]),
         names=tuple(kept.get("variants", ())),
     )
-
-
-def refuse_changed(record: SuiteRun, now: dict[str, str]) -> None:
-    """A run goes on only with what it began with.
-
-    Raises:
-        RunError: Something has changed since (code ``suite-changed``); it is named.
-    """
-    then = record.settings["fingerprints"]
-    changed = sorted(name for name in then.keys() | now.keys() if then.get(name) != now.get(name))
-    if changed:
-        raise RunError(
-            f"run {record.id} can't go on, for these have changed since it began: {', '.join(changed)}",
-            code="suite-changed",
-            hint="take the change back, or start a new run",
-        )

@@ -38,13 +38,12 @@ from harness.targets.turnstile import Turnstile
 from harness.trace.records import Judgement, Trace
 from harness.trace.scrubbing import Scrubber
 from harness.workflows.budgeting import budget_of, refuse_unpayable
+from harness.workflows.going_on import going_on
 from harness.workflows.jobs import (
     Job,
-    fingerprints,
     load,
     plan_of,
     recalled,
-    refuse_changed,
     remembered,
     remembered_budget,
 )
@@ -59,6 +58,7 @@ from harness.workflows.keeping import Keeper
 from harness.workflows.looking import SUSPECTS, only, watching
 from harness.workflows.recorded import keep_recording, refuse_recording_of_replay
 from harness.workflows.stored import open_store
+from harness.workflows.unchanged import refuse_changed
 
 if TYPE_CHECKING:
     from harness.store.store import Store
@@ -204,10 +204,9 @@ async def begin(
     _refuse_forgetting(plan, target)
     refuse_unpayable(job.settings, plan, target)
     judge = _judge(job.settings, suites, traffic, control.clock)
-    with open_store(job.settings) as store:
-        work = Work(
-            run_id, plan, job.settings, target, traffic, store, control, judge, play, is_part=part is not None
-        )
+    is_part = part is not None
+    with open_store(job.settings) as store, going_on(job.settings, run_id, is_part=is_part):
+        work = Work(run_id, plan, job.settings, target, traffic, store, control, judge, play, is_part=is_part)
         return await work.begin({**remembered(job, suites), **(told or {})})
 
 
@@ -225,7 +224,8 @@ async def resume(
     ``changed`` names the settings that replace those the run began with; the others are the run's own.
 
     Raises:
-        RunError: The run is unknown, or its files have changed since (code ``suite-changed``).
+        RunError: The run is unknown, its files have changed since (code ``suite-changed``), or another
+            process works on it (``run-going-on``).
     """
     control = control or Control()
     with open_store(settings, create=False) as store:
@@ -234,23 +234,31 @@ async def resume(
         _refuse_perturbed(record)
         job = recalled(record, settings, changed)
         refuse_unheeded(changed, job.settings.target_options())
-        suites = load(job, control.clock)
-        refuse_recording_of_replay(job.settings)
-        refuse_changed(record, fingerprints(suites, job))
-        finished = store.finished_trials(record.id, errored=not retry_errors)
-        plan = only(plan_of(job, suites), record.settings.get(SUSPECTS))
-        ended = (result for result in record.results if result.trial_id in finished)
-        looks = watching(record.settings, plan, ended, control.stop)
-        control = replace(control, listeners=[*control.listeners, *looks])
-        traffic = _traffic(job.settings)
-        target = _target(job.settings, suites, traffic, record.id)
-        refuse_unpayable(job.settings, plan, target)
-        judge = _judge(job.settings, suites, traffic, control.clock)
-        store.change_settings(record.id, remembered_budget(job.settings))
-        store.finish_run(record.id, "running", None)
-        with _saying_how_to_go_on(record.id):
-            work = Work(record.id, plan, job.settings, target, traffic, store, control, judge)
-            return await work.carry_out(finished)
+        with going_on(settings, record.id):
+            return await _go_on(record, job, store, control, retry_errors=retry_errors)
+
+
+async def _go_on(
+    record: SuiteRun, job: Job, store: Store, control: Control, *, retry_errors: bool
+) -> SuiteRun:
+    """Run what is left of a run that is going to be changed by nobody else."""
+    suites = load(job, control.clock)
+    refuse_recording_of_replay(job.settings)
+    refuse_changed(record, suites, job)
+    finished = store.finished_trials(record.id, errored=not retry_errors)
+    plan = only(plan_of(job, suites), record.settings.get(SUSPECTS))
+    ended = (result for result in record.results if result.trial_id in finished)
+    looks = watching(record.settings, plan, ended, control.stop)
+    control = replace(control, listeners=[*control.listeners, *looks])
+    traffic = _traffic(job.settings)
+    target = _target(job.settings, suites, traffic, record.id)
+    refuse_unpayable(job.settings, plan, target)
+    judge = _judge(job.settings, suites, traffic, control.clock)
+    store.change_settings(record.id, remembered_budget(job.settings))
+    store.finish_run(record.id, "running", None)
+    with _saying_how_to_go_on(record.id):
+        work = Work(record.id, plan, job.settings, target, traffic, store, control, judge)
+        return await work.carry_out(finished)
 
 
 def _traffic(settings: Settings, turnstile: Turnstile | None = None) -> Traffic:

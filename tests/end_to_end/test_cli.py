@@ -315,17 +315,20 @@ def test_a_report_that_can_not_be_written_hides_no_verdict(project: Path) -> Non
     done = run("run", "suite.yaml", "--out", "taken", folder=project)
     assert done.returncode == 3
     assert "[report-not-written]" in done.stderr
+    assert "can be written later: harness report 2" in done.stderr
     assert "3 of 3 conversations passed" in done.stdout
 
 
 def test_resume_refuses_a_suite_that_changed(project: Path) -> None:
     assert run("run", "suite.yaml", folder=project).returncode == 0
-    suite = project / "suite.yaml"
+    suite, assistant = project / "suite.yaml", project / "assistant.yaml"
     suite.write_text(suite.read_text("utf-8").replace("30 days", "31 days"), "utf-8")
+    assistant.write_text(assistant.read_text("utf-8").replace("gpt-5.4", "gpt-5.5"), "utf-8")
     done = run("run", "--resume", "latest", folder=project)
     assert done.returncode != 0
     assert "[suite-changed]" in done.stderr
-    assert "first-suite" in done.stderr
+    assert "suite first-suite (conversation return-period)" in done.stderr
+    assert "assistant assistant (model)" in done.stderr
 
 
 @pytest.mark.parametrize("kind", ["html", "markdown", "junit", "csv", "console"])

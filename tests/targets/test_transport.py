@@ -6,8 +6,10 @@ import asyncio
 import gzip
 import json
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,32 +17,49 @@ from virtual_time import jump
 
 from harness.errors import TargetTimeout, TargetUnavailable
 from harness.targets.http import Address, HttpWire
-from harness.targets.transport import transport_to
+from harness.targets.transport import http_package, transport_to
 from harness.targets.wire import Json
 
 OBJECT = b'{"id": "thread_1"}'
+LOOPBACK = Path(__file__).with_name("loopback.pem")
+"""A certificate for 127.0.0.1, and its key."""
 
 
 class Raw:
     """A server on a bare socket: each request gets the next answer, and None hangs up without a word.
 
-    After its first answer one that is ``silent`` says nothing any more, and one that ``closes`` hangs up.
+    After its first answer one that is ``silent`` says nothing any more, and one that ``closes`` hangs up. One
+    that is ``encrypted`` shows a certificate that nobody trusts by itself.
     """
 
-    def __init__(self, answers: list[bytes | None], *, silent: bool = False, closes: bool = False) -> None:
+    def __init__(
+        self,
+        answers: list[bytes | None],
+        *,
+        silent: bool = False,
+        closes: bool = False,
+        encrypted: bool = False,
+    ) -> None:
         self.answers = answers
         self.silent = silent
         self.closes = closes
         self.connections = 0
         self.received: list[bytes] = []
         self.socket = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self.socket.getsockname()[1]}/v1"
+        scheme = "https" if encrypted else "http"
+        self.url = f"{scheme}://127.0.0.1:{self.socket.getsockname()[1]}/v1"
+        if encrypted:
+            secure = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            secure.load_cert_chain(LOOPBACK)
+            self.socket = secure.wrap_socket(self.socket, server_side=True)
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self) -> None:
         while True:
             try:
                 connection, _ = self.socket.accept()
+            except ssl.SSLError:
+                continue  # whoever came did not trust us
             except OSError:
                 return
             self.connections += 1
@@ -253,3 +272,32 @@ def test_an_address_that_is_excepted_from_the_proxy_is_asked_directly(
 def test_tests_can_not_reach_the_network_this_way_either() -> None:
     with pytest.raises(pytest.fail.Exception, match="tried to reach the network"):
         calls("http://203.0.113.7/v1")
+
+
+def test_an_encrypted_connection_trusts_what_the_environment_says(
+    serve: Callable[..., Raw], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = serve(answer(OBJECT), answer(OBJECT), encrypted=True)
+    monkeypatch.setenv("SSL_CERT_FILE", str(LOOPBACK))
+    assert calls(server.url, 2) == [{"id": "thread_1"}] * 2
+    assert server.connections == 1
+
+
+def test_an_encrypted_connection_trusts_nobody_unknown(
+    serve: Callable[..., Raw], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    server = serve(answer(OBJECT), encrypted=True)
+    with pytest.raises(TargetUnavailable, match="certificate"):
+        calls(server.url)
+    assert not server.received
+
+
+def test_over_plain_http_nobody_reads_certificates(
+    serve: Callable[..., Raw], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(**_: Any) -> ssl.SSLContext:
+        raise AssertionError("a context was made")
+
+    monkeypatch.setattr(http_package(), "create_ssl_context", read)
+    assert calls(serve(answer(OBJECT)).url) == [{"id": "thread_1"}]

@@ -288,6 +288,15 @@ def test_a_mistake_says_what_is_wrong(old: str, new: str, words: str) -> None:
     assert any(words in each for _, each in told)
 
 
+@pytest.mark.parametrize(
+    "text", ["", "suite: s\nassistant: a.yaml\nexpect: {status: completed}\n", "import os\n"]
+)
+def test_a_file_of_another_kind_is_told_as_such_and_not_line_by_line(text: str) -> None:
+    with pytest.raises(RecordingError) as caught:
+        parse_recording(text, "r.yaml")
+    assert [each.message for each in caught.value.problems] == ["this is no recording"]
+
+
 @given(st.data())
 @settings(max_examples=80)
 def test_no_damage_makes_reading_fail_in_another_way(data: st.DataObject) -> None:

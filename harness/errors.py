@@ -8,6 +8,7 @@ trial's result, never an exception::
     ├── SettingsError     a setting, option or environment variable has a bad value
     ├── TargetError       where the assistant lives
     │   ├── TargetUnavailable   nothing answers there
+    │   │   └── TargetUnreadable    something came back, and it is no answer of such an API
     │   ├── TargetTimeout       it did not answer in time
     │   ├── TargetRateLimited   it refused for now, more than we were ready to wait
     │   └── TargetRefused       it answered that it will not do this (wrong key, bad field)
@@ -130,6 +131,10 @@ class TargetUnavailable(TargetError):
     """Nothing answers at the target's address."""
 
     default_code = "target-unavailable"
+
+
+class TargetUnreadable(TargetUnavailable):
+    """Something came back that is no answer of such an API; nobody knows what it cost."""
 
 
 class TargetTimeout(TargetError):

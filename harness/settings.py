@@ -8,8 +8,17 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from harness.backoff import LONGEST_WAIT_S, MOST_TRIES
 from harness.cost.prices import ModelPrice, PriceBook
@@ -32,6 +41,7 @@ _OF_AZURE = {"api_key": "AZURE_OPENAI_API_KEY", "api_version": "OPENAI_API_VERSI
 
 
 _Usd = Annotated[Decimal, Field(ge=0, allow_inf_nan=False)]
+_ADDRESS = "write it whole, such as http://127.0.0.1:8080/v1, with a port from 1 to 65535 after the colon"
 _PRICE = "write MODEL=INPUT/OUTPUT or MODEL=INPUT/OUTPUT/CACHED in USD per million tokens"
 
 
@@ -160,6 +170,15 @@ class Settings(BaseModel):
         if isinstance(value, str):
             value = [part for part in value.split(",") if part.strip()]
         return dict(_price(text) for text in value) if isinstance(value, list | tuple) else value
+
+    @field_validator("base_url", "azure_endpoint", "judge_base_url")
+    @classmethod
+    def _address(cls, value: str | None, field: ValidationInfo) -> str | None:
+        if value and not _is_address(value):
+            raise SettingsError(
+                f"{field.field_name} must be the address of an API, not {value!r}", hint=_ADDRESS
+            )
+        return value
 
     @property
     def has_budget(self) -> bool:
@@ -291,6 +310,17 @@ def _parsed_prices(written: Any) -> dict[str, Any]:
     """Prices of a flag or variable, to be laid over those of the file."""
     parsed = Settings._written_prices(written)
     return parsed if isinstance(parsed, dict) else {}
+
+
+def _is_address(text: str) -> bool:
+    """Whether requests can be sent there: http or https, a host, and after a colon a port."""
+    try:
+        parts = urlsplit(text.strip())
+        port = parts.port
+    except ValueError:
+        return False
+    whole = parts.scheme in ("http", "https") and bool(parts.hostname)
+    return whole and port != 0 and not parts.netloc.endswith(":")
 
 
 def _price(text: Any) -> tuple[str, dict[str, Decimal]]:

@@ -93,6 +93,20 @@ def test_a_price_that_can_not_be_read_says_how_to_write_it(tmp_path: Path, text:
     assert "MODEL=INPUT/OUTPUT" in str(caught.value.hint)
 
 
+@pytest.mark.parametrize("name", ["base_url", "judge_base_url", "azure_endpoint"])
+@pytest.mark.parametrize(
+    "address", ["http://127.0.0.1:/v1", "localhost/v1", "http://h:0", "http://h:99999/v1"]
+)
+def test_an_address_that_nothing_can_be_sent_to_is_refused_by_name(
+    tmp_path: Path, name: str, address: str
+) -> None:
+    with pytest.raises(
+        SettingsError, match=f"{name} must be the address of an API, not '{address}'"
+    ) as caught:
+        load_settings({name: address}, folder=tmp_path, environment={})
+    assert "such as http://127.0.0.1:8080/v1" in str(caught.value.hint)
+
+
 def test_a_mistake_in_a_table_of_prices_is_named_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "harness.toml").write_text('[prices."a"]\ninput = -1\noutput = 2\n')
     with pytest.raises(

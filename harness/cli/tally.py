@@ -21,7 +21,7 @@ class Tally:
     """What stands so far.
 
     Attributes:
-        planned: Trials of the whole suite run.
+        planned: Trials of the whole suite run, and those by which a search goes on beyond them.
         already: Those of them that ended before the run went on.
         outcomes: How those ended that this process has run.
         cost_usd: What those cost of which it is known.
@@ -65,6 +65,7 @@ class Tally:
         elif isinstance(event, TrialStarted):
             self._started[event.trial.id] = self._clock.monotonic()
             self._begun = self._begun or self._started[event.trial.id]
+            self.planned = max(self.planned, self.done + self.under_way)
         elif isinstance(event, TrialFinished):
             self._started.pop(event.result.trial_id, None)
             self._add(event.result)

@@ -8,7 +8,7 @@ import msgspec
 
 from harness.clock import SYSTEM_CLOCK, Clock
 from harness.cost.usage import from_api
-from harness.errors import BudgetError, TargetError, TargetRefused
+from harness.errors import BudgetError, TargetError, TargetRefused, TargetUnreadable
 from harness.judge import prompt
 from harness.judge.material import Clean, Material, material_of, not_judgeable
 from harness.judge.reading import vote_of
@@ -149,13 +149,16 @@ class Judge:
         """One vote, and whether asking for another one makes sense."""
         body = self._body(rubric, material, made, number, turned=turned)
         answers: list[Json] = []
+        begun = self._clock.monotonic()
         try:
             timing = await timed(self._asked(body, answers), self._clock, self._options.deadline_s)
         except (TargetError, BudgetError) as failure:
             if isinstance(failure, TargetRefused | BudgetError):
                 self.stopped = failure
             told = f"the judge could not be asked: {failure.message}"
-            return Vote(reason=told, reversed=turned), failure is not self.stopped
+            # what can't be read was paid for all the same: its time says that it was sent
+            took_s = self._clock.monotonic() - begun if isinstance(failure, TargetUnreadable) else 0.0
+            return Vote(reason=told, reversed=turned, latency_s=took_s), failure is not self.stopped
         if timing.timed_out or not answers:
             late = f"the judge did not answer within {self._options.deadline_s:g} s"
             took_s, waited_s = timing.latency_s, timing.wait_s

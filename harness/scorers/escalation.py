@@ -54,6 +54,8 @@ _SHOWN = 300
 def classify(text: str, phrases: Sequence[str] = ()) -> Stance:
     """What a message says about handing over to a person; the strongest of its sentences.
 
+    At most 60,000 characters are looked at: what a longer message says after them is not known.
+
     Args:
         text: One message of the assistant.
         phrases: How this assistant words a hand-over; such a sentence promises one unless it is negated,

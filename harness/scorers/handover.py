@@ -160,7 +160,12 @@ _GOVERNORS = late(
         (
             r"(?P<unreal>\b(?:would|could|should) have \w+ed\b|\bif (?:i|we) had\b|"
             r"\b(?:i|we) would have\b(?! to\b)|\b(?:i|we) (?:was|were)\b(?! (?:able|going)))",
-            r"(?P<asked>\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|tell) me to\b|"
+            r"(?P<asked>\b(?:what|how) about\b|\bhow (?:does|would)(?= an?\b)|"
+            r"\b(?:would|is|will) it (?:be )?(?:ok|okay|fine|all right|alright|useful|helpful|"
+            r"acceptable)(?: for you)? "
+            r"(?:to|if (?:i|we))\b|\b(?:ready|okay|ok|fine|alright) for (?:me|us) to\b|"
+            r"\bperhaps(?= an?\b)|\b(?:you (?:can|could|may) (?:always |also |just |simply )*)?(?:ask|"
+            r"tell) me to\b|"
             r"\byou would rather\b|\bhave (?:me|us)\b|"
             r"\b(?:would|do) you (?:still |really |instead )?(?:like|want|prefer|wish|rather|mind|need)\b|"
             r"\b(?:would you be|are you) (?:open|happy|okay|ok|fine|willing|comfortable|interested)\b|"
@@ -171,11 +176,15 @@ _GOVERNORS = late(
             r"\b(?:i|we) should\b|\byou (?:would like|want|wish|would prefer|would rather|prefer|like) "
             r"(?:to\b|that i\b)|\bshould you (?:wish|want|need|prefer) to\b|\bwould $)",
             rf"(?P<refused>\b(?:not|no|nobody|no one|nothing)(?: [\w'-]+){{0,3}}? (?:that )?"
-            r"(?:i|we) (?:can|could)\b|"
+            r"(?:i|we) (?:can|could)\b|\bnot something (?:that )?(?:i|we) (?:would|will|am|are|do)\b|"
+            r"\bagainst (?:our|the|company|my) (?:[\w'-]+ )?(?:policy|policies|rules?)(?: to| for me to)?\b|"
+            r"\b(?:and|so|but) (?:cannot|will not|may not|must not)\b|"
+            r"\byou (?:will|would) not be able to\b|"
             rf"\b(?:i|we){_ADVERBS}(?: [\w'-]+){{0,2}}? (?:cannot|not|never|unable|no|neither)\b"
             r"(?:(?: [\w'-]+){0,3}? (?:able|ability|way|option|means|position|permission|permitted|allowed|"
             r"authori[sz]ed|possible|free) (?:to|of)\b)?|"
-            r"\b(?:not|nor) (?:possible|allowed|able|permitted|authori[sz]ed|allow|let|something)\b(?: "
+            r"\b(?:not|nor) (?:be )?(?:possible|allowed|able|permitted|authori[sz]ed|allow|let|"
+            r"something)\b(?: "
             r"(?:to|of|for))*|"
             r"\b(?:impossible|unable|cannot let you)\b|\bno (?:way|option|need|possibility|reason)\b|"
             r"\byou (?:cannot|may not)\b)",
@@ -189,7 +198,17 @@ _GOVERNORS = late(
             rf"would like)\b)?"
             r"|\blet (?:me|us)\b(?! know)|\ballow me\b|\bgive me (?:an?|one|just) (?:[\w'-]+ )?(?:moment|"
             r"second|minute)s?\b|\band (?:need|have|must) to\b)",
-            r"(?P<told>\byour (?:[\w'-]+ ){0,2}?(?:bet|option|choice|step|way)s? (?:is|would be|will "
+            r"(?P<told>\bwhy not\b|\b(?:use|open|tap|click|visit) (?:on )?(?:the|our|this) [^|,]{1,40}? "
+            r"to\b|\b(?:good|great|sensible|wise|safe) (?:idea|thing|practice) (?:is )?to\b|"
+            r"\b(?:can|may|must|could) (?:only |also )?be \w+ (?:only )?by\b|"
+            r"\b(?:recommend|advise|urge|encourage|ask) (?:all |our )?(?:users|customers|guests|members|"
+            r"patients|"
+            r"passengers|clients|travell?ers|tenants|people|anyone|everyone)\b(?: to)?|"
+            r"\b(?:quickest|fastest|best|easiest|simplest|surest|only|right|usual) way (?:\w+ )?(?:is|would "
+            r"be)(?: to)?\b|\bhave you (?:tried|considered|thought (?:of|about))\b|"
+            r"\b(?:users?|customers?|guests?|members|patients?|passengers?|clients|travell?ers|tenants?)"
+            r"(?: [\w'-]+){0,6}? (?:should|must|need to|have to|ought to|are (?:asked|advised) to)\b|"
+            r"\byour (?:[\w'-]+ ){0,2}?(?:bet|option|choice|step|way)s? (?:is|would be|will "
             r"be)\b(?: to)?|"
             r"\b(?:recommend|suggest|advi[sc]e|urge|encourage|best|better|important)(?: that| if)? "
             r"you\b(?: to)?|"
@@ -200,7 +219,8 @@ _GOVERNORS = late(
             r"hesitate|feel "
             r"free|help to|make sure|be sure|best|better|wise|worth|advisable|helpful|person|way|place|"
             r"right)\b(?= |$))",
-            r"(?P<other>\b(?:understand|see|hear|know|realize|appreciate|noted|looks like|seems|sounds "
+            r"(?P<other>\byou (?:were|are|did) (?:right|wise|well|correct) to\b|\b(?:understand|see|hear|"
+            r"know|realize|appreciate|noted|looks like|seems|sounds "
             r"like)(?: that)? you\b"
             r"(?: would like| would rather| would prefer| want| wish| need| prefer| requested| asked)?(?: "
             r"to)?|"
@@ -223,13 +243,15 @@ _REPORTED = late(
 _CONDITION_BEFORE = late(
     r"(?<!even )(?<!see )(?<!check )(?<!know )(?<!as )(?<!ask )(?<!wonder )(?<!sure )(?<!tell )(?<!examine "
     r")\bif\b|"
-    r"\b(?:should (?:you|the|this|it|that)|in case|unless|once you|once (?:i|we)\b|when you are ready|"
+    r"\b(?:with your (?:permission|consent|agreement|approval|ok|okay)|should (?:you|the|this|it|that)|"
+    r"in case|unless|once you|once (?:i|we)\b|when you are ready|"
     r"whenever|"
     r"as soon as (?:you|i|we)|provided (?:that )?you|let me know|(?:just )?(?:say|tell me|give me) (?:the "
     r"word|yes|"
     r"so|[\w'-]+ (?:at any time|any time|anytime|whenever|and))|just (?:say|tell me)|reply (?:yes|with|and)|"
     r"you (?:may|can|could) (?:always |also )?(?:ask|say|tell|request)|confirm (?:and|that|this)|otherwise|"
-    r"alternatively|after (?:you|i|we)|until (?:you|i|we)|before (?:i|"
+    r"alternatively|(?:type|press|enter|click|tap)"
+    r" [^|,]+? (?:and|then) (?=(?:i|we|our|an?)\b)|after (?:you|i|we)|until (?:you|i|we)|before (?:i|"
     r"we)|"
     r"when (?:i|we))\b"
 )
@@ -256,7 +278,9 @@ def _governor(text: str, start: int) -> tuple[Governor, str]:
     return _named(last), clause[last.start() :]
 
 
-_IF_CLAUSE = late(r"(?:if|when|whenever|once|in case|should)\b[^|]* , (?:please |then |first )?$")
+_IF_CLAUSE = late(
+    r"(?:if|when|whenever|once|in case|should|for|to|about|regarding)\b[^|]* , (?:please |then |first |do )?$"
+)
 
 
 def _reported(clause: str) -> bool:
@@ -286,7 +310,7 @@ def _conditional(text: str, start: int, end: int) -> bool:
 
 _CLAUSE_STARTS = late(
     r"(?:^|\||,|\b(?:then|just|simply|directly|or|and|either|so|now|okay|ok|alright|right|done|great|sure|"
-    r"unfortunately|instead|sorry|yes|no)) ?$"
+    r"unfortunately|instead|sorry|yes|no)|(?:^|\||,|\bso|\band) ?do) ?$"
 )
 _WANTS_ASKING: frozenset[str] = frozenset({"committed", "able", "asked"})
 _MOVE_STANCES: dict[Governor, Stance] = {
@@ -371,13 +395,23 @@ def _stance_alone(text: str, match: re.Match[str]) -> Stance:
     """Without a subject: "Transferring you" is done now, "Transfer you" in a list is a choice."""
     verb = match.group().split()[0]
     clause = _clause(text, match.start())
-    if verb.endswith(("ing", "ed")) or verb in {"sent", "brought", "the", "your", "a", "an"}:
+    if verb.endswith(("ing", "ed")) or verb in {
+        "sent",
+        "brought",
+        "the",
+        "your",
+        "a",
+        "an",
+        "my",
+        "our",
+        "ticket",
+    }:
         after = text[match.end() :]
         if _WOULD_BE.match(after) and re.search(r"\byou\b", match.group()):
             return "offers"
         done = _OPENING.match(clause) and not _AS_SUBJECT.match(after)
         return "promises" if done else "none"
-    if not _CLAUSE_STARTS.search(clause):
+    if not _CLAUSE_STARTS.search(clause) or re.search(r"[^s]s$", verb):  # "transfers to people" is a noun
         return "none"
     return "offers" if re.search(r"\byou\b", match.group()) else "recommends"
 
@@ -390,13 +424,15 @@ _TALK_STANCES: dict[Governor, Stance] = {**_MOVE_STANCES, "committed": "none"}
 def _talks(text: str, question: bool) -> Iterator[Act]:
     for match in words.TALKS.finditer(text):
         governor, led = _governor(text, match.start())
-        if governor == "alone":
+        if governor == "asked" and not question and _is_known_wish(text, match, led):
+            stance: Stance = "none"
+        elif governor == "alone":
             imperative = (
                 not match.group("told")
                 and _CLAUSE_STARTS.search(_clause(text, match.start()))
                 and _is_base(match.group("verb"))
             )
-            stance: Stance = "recommends" if imperative and not question else "none"
+            stance = "recommends" if imperative and not question else "none"
         elif governor == "committed" and _SENDS_FOR.match(match.group()):
             stance = "promises" if _TO_HELP.match(text[match.end() :]) else "none"
         elif governor == "refused":
@@ -412,6 +448,12 @@ def _talks(text: str, question: bool) -> Iterator[Act]:
         yield _weighed(Act(stance, match.group(), pending=_is_pending(led)), text, match)
 
 
+def _is_known_wish(text: str, match: re.Match[str], led: str) -> bool:
+    """Whether only the user's wish is told again, nothing offered: "you'd like to talk to a person, but"."""
+    return bool(_WISH_TOLD.match(led)) and not _conditional(text, *match.span())
+
+
+_WISH_TOLD = late(r"you (?:would like|want|wish|would prefer|would rather|prefer) to\b")
 _SENDS_FOR = late(rf"(?:contact|reach out to|reaching out to|ask|asking|involve) {words.DETERMINED}")
 _TO_HELP = late(r"[^|,]*\b(?:for you|on your behalf|to)\b")
 _WHO = late(r" (?:from|at|in|on|who|with|else|here|there)\b")
@@ -463,6 +505,8 @@ def _people_act(text: str, question: bool) -> Iterator[Act]:
         for match in pattern.finditer(text):
             if _reported(_clause(text, match.start())) or _is_negative(text, match.start()):
                 continue
+            if _DIALLED.search(match["subject"]):
+                continue
             negated = match.groupdict().get("not")
             stance = "refuses" if negated else _stance_of(match.group("aux"), question)
             if stance == "offers" and not (question or _turns_to_user(text, match)):
@@ -495,7 +539,22 @@ def _turns_to_user(text: str, match: re.Match[str]) -> bool:
 
 
 def _is_negative(text: str, start: int) -> bool:
-    return bool(re.search(r"\b(?:no|not|nobody|none of|how|when|what|whether|so that)\s*$", text[:start]))
+    return bool(_DENIED_BEFORE.search(text[:start]) or _AFTER_REQUEST.search(_clause(text, start)))
+
+
+_DIALLED = late(r"\d{3}|@")  # "our desk on 555-0100 will help": the user is told whom to call
+_DENIED_BEFORE = late(
+    r"\b(?:no|not|nobody|none of|nor|neither|(?:no one|nobody|none) (?:from|in|at|on)|how|when|what|"
+    r"whether|so "
+    r"that)\s*$"
+)
+# what people do once the user has turned to them: "fill in the form and our team will respond"
+_AFTER_REQUEST = late(
+    r"(?:^|, )(?:please |kindly |just |simply |you (?:can|could|may|should|must|need to|have to) "
+    r")?(?:submit|fill|"
+    r"complete|use|visit|write|open|raise|log|e-?mail|call|contact|walk|go|come|drop|stop)\b(?!.*\b(?:me|"
+    r"here|this chat)\b).* (?:and|then) (?:then )?$"
+)
 
 
 # --- a phrase of the assistant's own -------------------------------------------------------------------

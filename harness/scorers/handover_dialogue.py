@@ -204,6 +204,8 @@ def _agrees_again(answer: _Said | None, asked: str) -> bool:
 
 def _says_yes(text: str) -> bool:
     """Whether a yes comes before any no, within the first sentences, and goes on with no other wish."""
+    if _NODS.fullmatch(text.strip()):
+        return True
     for sentence in _read(text).split(" | ")[:_SENTENCES_TO_YES]:
         if _YES.match(sentence):
             return not _TAKES_BACK.search(sentence) and not _picks_other(sentence)
@@ -213,6 +215,10 @@ def _says_yes(text: str) -> bool:
 
 
 _SENTENCES_TO_YES = 3
+_NODS = late(
+    "(?:[\N{THUMBS UP SIGN}\N{OK HAND SIGN}\N{WHITE HEAVY CHECK MARK}]"
+    "[\N{VARIATION SELECTOR-16}\U0001f3fb-\U0001f3ff]*)+"
+)
 
 
 def _asks_about_it(offer: str) -> bool:

@@ -15,6 +15,7 @@ from functools import cache, lru_cache
 from importlib import resources
 from importlib.resources.abc import Traversable
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -102,9 +103,19 @@ def loaded() -> TokenModel | None:
         return TokenModel(_folder(), files.tokenizer(words))
     except (OSError, ValueError, ImportError) as problem:
         _LOG.warning(
-            "answers are compared with documents by words alone: %s; install the package again", problem
+            "answers are compared with documents by words alone: %s; install the package again",
+            _told(problem),
         )
         return None
+
+
+def _told(problem: Exception) -> str:
+    """What keeps the model from being used, in words: which file is missing or can't be read."""
+    if isinstance(problem, FileNotFoundError):
+        return f"{Path(str(problem.filename)).name}, a part of the model, is missing"
+    if isinstance(problem, OSError):
+        return f"{problem.filename or 'a file of the model'} can't be read ({problem.strerror or problem})"
+    return str(problem)
 
 
 @cache

@@ -156,7 +156,11 @@ def _option_mistakes(plugin: Plugin, given: Mapping[str, Any], place: Place) -> 
         plugin.options.model_validate_json(json.dumps(given), strict=True)
     except ValidationError as error:
         for each in mistakes_in(error, plugin.options, dict(given)):
-            yield Mistake((*place, *each.place), each.message, each.hint, each.at_key, each.missing)
+            message = _OF_THE_FILE.sub(f"the options of {place[-1]!r}", each.message)
+            yield Mistake((*place, *each.place), message, each.hint, each.at_key, each.missing)
+
+
+_OF_THE_FILE = re.compile(r"^the file(?= (?:has|must)\b)|(?<= in )the file$")
 
 
 def options_given(plugin: Plugin, given: Any) -> BaseModel:

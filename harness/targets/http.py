@@ -24,6 +24,7 @@ from harness.errors import (
     TargetRefused,
     TargetTimeout,
     TargetUnavailable,
+    TargetUnreadable,
 )
 from harness.targets.outgoing import Outgoing, TryFailed, may_be_done
 from harness.targets.sse import EventReader
@@ -105,7 +106,7 @@ class HttpWire:
         answer = _parsed(content)
         if isinstance(answer, dict):
             return answer
-        raise TargetUnavailable(
+        raise TargetUnreadable(
             f"{self._base_url}{path} answered with something that is no JSON object",
             hint="is this the base_url of a compatible API? It usually ends in /v1",
         )

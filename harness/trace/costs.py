@@ -52,7 +52,7 @@ def judge_cost(judgements: Sequence[Judgement], prices: PriceBook | None = None)
 
 def _votes_cost(judgement: Judgement, price: TokenPrice) -> Cost:
     if any(vote.unanswered for vote in judgement.votes):
-        return Cost(None, "a judge did not answer in time")
+        return Cost(None, "a judge did not answer in time, or what came back could not be read")
     answered = (vote for vote in judgement.votes if vote.model is not None)
     return sum((at_tier(each.service_tier, price(each.model or "", each.usage)) for each in answered), FREE)
 

@@ -298,7 +298,7 @@ class Vote(Record, frozen=True):
 
     @property
     def unanswered(self) -> bool:
-        """Whether it was sent and nothing came back in time, so that nobody knows what it cost."""
+        """Whether it was sent and no answer was had in time, so that nobody knows what it cost."""
         return self.model is None and self.latency_s > 0
 
 

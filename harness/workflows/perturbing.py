@@ -201,7 +201,10 @@ class _Case:
 
     def take(self, trial: Trial, trace: Trace, scores: tuple[Score, ...]) -> tuple[Score, ...]:
         """The scores of a trial of this case; of one with varied words what stayed decides."""
-        brought = observed(Scene(trial.conversation, self.variant.assistant, trace), scores)
+        documents = self.variant.documents
+        brought = observed(
+            Scene(trial.conversation, self.variant.assistant, trace, documents=documents), scores
+        )
         is_whole = len(trace.turns) == len(trial.conversation.turns)
         variation = self.varied.get(trial.conversation.id)
         if variation is None:

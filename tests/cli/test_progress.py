@@ -88,6 +88,16 @@ def test_the_time_left_is_told_at_the_pace_of_this_process_alone(hands: Hands) -
     assert (tally.done, tally.planned, tally.left_s()) == (102, 108, 60.0)
 
 
+def test_trials_beyond_the_plan_are_added_to_it_and_no_time_is_left_below_nothing(hands: Hands) -> None:
+    tally, trials = Tally(hands.clock()), plan(3).trials
+    tally.take(RunStarted(Plan(trials[:1]), NOW))
+    for trial in trials:
+        tally.take(TrialStarted(trial))
+        hands.at_s += 10
+        tally.take(ended(trial))
+    assert (tally.done, tally.planned, tally.left_s()) == (3, 3, 0.0)
+
+
 def test_what_hangs_is_named_with_how_long_longest_first(hands: Hands) -> None:
     tally, trials = Tally(hands.clock()), plan(5).trials
     tally.take(RunStarted(Plan(trials), NOW))

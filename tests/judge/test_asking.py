@@ -13,7 +13,7 @@ from virtual_time import CLOCK, run
 
 from harness.clock import SYSTEM_CLOCK
 from harness.cost.prices import Cost
-from harness.errors import BudgetExhausted, TargetRefused, TargetUnavailable
+from harness.errors import BudgetExhausted, TargetRefused, TargetUnavailable, TargetUnreadable
 from harness.judge.asking import Judge, JudgeOptions, requests_of
 from harness.plan import Trial
 from harness.suite.records import AssistantFile, Conversation, Rubric, Suite, Variant
@@ -159,6 +159,20 @@ def test_a_judge_that_is_away_is_asked_for_every_vote_and_says_why_there_is_none
     ] * 3
 
 
+def test_what_a_judge_that_answers_unreadably_costs_is_unknown_and_it_is_asked_again() -> None:
+    wire = Asked(raising(TargetUnreadable("it answered with something that is no JSON object")))
+    [found] = judged(wire)
+    assert judge_cost([found]).usd is None
+    assert found.models == () and found.votes[0].label is None
+    able = Asked(lambda body: completion(saying("pass")))
+    [again] = judged(able, kept=(found,))
+    assert again.votes[0].label == "pass"
+
+
+def test_a_judge_at_whose_address_nothing_answers_costs_nothing() -> None:
+    assert judge_cost(judged(Asked(raising(TargetUnavailable("nothing answers"))))).usd == 0
+
+
 @pytest.mark.parametrize("error", [TargetRefused("unknown model"), BudgetExhausted("nothing is left")])
 def test_what_is_refused_once_is_not_asked_again(error: Exception) -> None:
     wire = Asked(raising(error))
@@ -178,7 +192,9 @@ def test_a_judge_that_does_not_answer_in_time_has_no_vote() -> None:
     [found] = run(judge.judge_trace(trial("kind", kind=rubric(votes=2)), trace(), None))
     assert [vote.reason for vote in found.votes] == ["the judge did not answer within 30 s"] * 2
     assert [vote.latency_s for vote in found.votes] == [30, 30]
-    assert judge_cost([found]) == Cost(None, "a judge did not answer in time")
+    assert judge_cost([found]) == Cost(
+        None, "a judge did not answer in time, or what came back could not be read"
+    )
 
 
 def test_options_are_sent_as_they_are_set() -> None:

@@ -18,6 +18,12 @@ from harness.trace.records import Message
 LABELLED = Path(__file__).parents[2] / "fixtures" / "escalation" / "messages.yaml"
 HALVES: dict[str, Any] = yaml.safe_load(LABELLED.read_text(encoding="utf-8"))
 AGENTS: dict[str, Any] = yaml.safe_load((LABELLED.parent / "agents.yaml").read_text(encoding="utf-8"))
+VARIED: dict[str, dict[str, list[str]]] = yaml.safe_load(
+    (LABELLED.parent / "varied.yaml").read_text(encoding="utf-8")
+)
+TALKS: list[dict[str, Any]] = yaml.safe_load(
+    (LABELLED.parent / "varied_talks.yaml").read_text(encoding="utf-8")
+)
 ASKED = "I can't change that. Would you like me to transfer you to a human agent?"
 
 
@@ -39,7 +45,7 @@ def test_each_message_that_rules_were_written_from_is_told_right(label: str, tex
 def test_messages_that_no_rule_was_written_from_are_told_about_as_well() -> None:
     told = [(label, classify(text)) for label, text in rows("held_out")]
     others = [found for label, found in told if label != "promises"]
-    assert sum(label == found for label, found in told) / len(told) >= 0.93
+    assert sum(label == found for label, found in told) / len(told) >= 0.96
     assert others.count("promises") / len(others) <= 0.02
     assert all(found == "promises" for label, found in told if label == "promises")
 
@@ -56,6 +62,35 @@ def test_what_agents_of_shops_airlines_and_banks_say_is_told_right(part: dict[st
 def test_talks_with_such_agents_are_told_to_be_handed_over_or_not(part: dict[str, Any]) -> None:
     wrong = [each for each in part["dialogues"] if handed_over(talk_of(each)) is not each["handed_over"]]
     assert wrong == []
+
+
+@pytest.mark.parametrize("part", VARIED.values(), ids=VARIED)
+def test_unusual_wordings_of_support_agents_are_mostly_told_right_and_nothing_is_taken_for_a_promise(
+    part: dict[str, list[str]],
+) -> None:
+    told = [(label, classify(text), text) for label, texts in part.items() for text in texts]
+    assert [text for label, found, text in told if found == "promises" != label] == []
+    assert sum(label == found for label, found, _ in told) / len(told) >= 0.92
+
+
+@pytest.mark.parametrize("talk", TALKS, ids=lambda talk: " | ".join(talk["said"])[:60])
+def test_a_short_talk_of_support_is_told_to_be_handed_over_or_not(talk: dict[str, Any]) -> None:
+    assert handed_over(thread(*talk["said"])) is talk["handed_over"]
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("You'd like to speak with a person, but this service is handled by the assistant only.", "refuses"),
+        ("If you'd like to speak with a person, I'll connect you.", "offers"),
+        ("Would you like to speak with a person?", "offers"),
+        ("Our customer care line, 555-0100, can help you.", "recommends"),
+        ("Our customer care line was busy all day.", "none"),
+        ("Fill in the form and our team will respond.", "none"),
+    ],
+)
+def test_a_wish_told_again_and_a_number_to_call_are_told_from_hand_overs(text: str, label: str) -> None:
+    assert classify(text) == label
 
 
 def talk_of(dialogue: dict[str, Any]) -> list[dict[str, str]]:

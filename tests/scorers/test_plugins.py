@@ -126,7 +126,10 @@ def test_the_usual_options_are_meant_by_true_and_nothing_by_false(folder: Path) 
             ["s.yaml:5:", "no installed scorer is called 'kindnes'", "did you mean 'kindness'"],
         ),
         ("{kindness: {at_least: 0}}", ["s.yaml:5:", "at_least"]),
-        ("{kindness: {word: [x]}}", ["s.yaml:5:", "unknown key 'word'", "words"]),
+        (
+            "{kindness: {word: [x]}}",
+            ["s.yaml:5:", "unknown key 'word' in the options of 'kindness'", "words"],
+        ),
         ("{brevity: {most: 3, least: 1}}", ["s.yaml:5:", "unknown key 'least'"]),
         ("{brevity: true}", ["s.yaml:5:", "most"]),
         ("{brevity: {most: many}}", ["s.yaml:5:", "most", "'many'"]),

@@ -67,6 +67,24 @@ def test_the_smallest_variation_that_breaks_something_is_found_and_told(folder: 
     assert found.left_out == {"shop/not-varied": "the suite wants no variations"}
 
 
+def test_claims_are_held_against_all_documents_where_the_suite_says_so(folder: Path) -> None:
+    (folder / "app.py").write_text(
+        "def answer(question):\n"
+        "    return f'A ticket costs {9 if \"ZEBRA\" in question.text else 5} euros for one day.'\n"
+    )
+    (folder / "prices.md").write_text("A ticket costs 5 euros for one day.")
+    (folder / "bot.yaml").write_text(
+        "{name: Bot, model: m, instructions: Be kind., knowledge: [prices.md], tools: [{type: file_search}]}"
+    )
+    (folder / "shop.yaml").write_text(
+        "{suite: shop, assistant: bot.yaml, perturb: {examples: 2, kinds: [injection], keeps: [grounded]},"
+        " conversations: [{id: price, turns: [{user: Price of a ticket,"
+        " expect: {grounded: {min: 0.7, against: documents}}}]}]}"
+    )
+    [broken] = perturbed().broken
+    assert broken.broken == {"grounded": "turn 1 is supported by the documents no longer"}
+
+
 def test_every_variation_is_a_stored_trial_with_what_was_varied(folder: Path) -> None:
     found = perturbed()
     run = workflows.stored_run(load_settings({}))

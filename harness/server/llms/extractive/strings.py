@@ -10,7 +10,7 @@ from harness.server.llms.extractive.lexicon import TRIED, TROUBLE
 from harness.server.llms.extractive.parameters import Finder, Parameter, is_mail, spaced
 from harness.text import content_stems, fold, late, sentences
 
-MAIL = late(r"[A-Za-z0-9][A-Za-z0-9._%+-]*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
+MAIL = late(r"[A-Za-z0-9](?:[A-Za-z0-9._%+-]|'(?=\w))*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
 _PHONE = late(r"(?<![\w-])\+?\d[\d ()/-]{6,18}\d(?![\w-])")
 _URL = late(r"https?://[^\s)>\"']+[^\s)>\"'.,;!?]")
 TIME = late(

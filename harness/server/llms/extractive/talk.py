@@ -236,7 +236,7 @@ _FACTS = (
         r"subscription|edition)\b"
     ),
 )
-_MAIL = late(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+_MAIL = late(r"[A-Za-z0-9._%+-]+(?:'[A-Za-z0-9._%+-]+)*@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
 
 
 def facts_of(talk: Talk) -> dict[str, str]:

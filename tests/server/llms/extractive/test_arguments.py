@@ -22,6 +22,8 @@ def schema(required=(), **properties):
     ("name", "spec", "said", "expected"),
     [
         ("user_email", {"type": "string"}, "Write to jo@example.com.", "jo@example.com"),
+        ("user_email", {"type": "string"}, "I am 'jo@example.com'.", "jo@example.com"),
+        ("user_email", {"type": "string"}, "I am o'neil@example.com.", "o'neil@example.com"),
         (
             "contact",
             {"type": "string", "format": "email"},

@@ -11,7 +11,7 @@ _ADDRESS = frozenset({"base_url", "azure_endpoint", "api_version"})
 _KEPT = frozenset({"keep_assistants", "keep_users"})
 _WITH_ADDRESS = frozenset({"assistants", "responses", "chat"})
 _KEEPING = frozenset({"assistants", "responses"})
-_NONE = frozenset({"embedded", "function", "recording"})
+_NONE = frozenset({"embedded", "function"})
 
 
 def refuse_unheeded(given: Collection[str], options: TargetOptions) -> None:
@@ -36,7 +36,10 @@ def heeds(name: str, options: TargetOptions) -> bool:
 
 
 def _unheeded(name: str, options: TargetOptions) -> tuple[str, str] | None:
-    """Why a setting changes nothing, and what to do; installed targets may heed all of them."""
+    """Why a setting changes nothing, and what to do; installed targets may heed all of them.
+
+    A recording answers a run that is told as it was recorded: what it said of its target stands there rightly.
+    """
     if name in _ADDRESS and options.name in _NONE:
         return f"the target {options.name!r} has no address", (
             "give --target assistants, responses or chat with it; where judges are asked, judge_base_url says"

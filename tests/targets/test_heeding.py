@@ -18,7 +18,7 @@ URL = "http://127.0.0.1:1/v1"
     [
         ("base_url", {"name": "embedded", "base_url": URL}, "'embedded' has no address"),
         ("azure_endpoint", {"name": "function"}, "'function' has no address"),
-        ("api_version", {"name": "recording"}, "'recording' has no address"),
+        ("api_version", {"name": "embedded"}, "'embedded' has no address"),
         ("target_function", {"name": "chat"}, "calls no function"),
         ("models", {"name": "responses", "base_url": URL}, "has models of its own"),
         ("keep_assistants", {"name": "embedded"}, "leaves nothing behind"),
@@ -42,6 +42,8 @@ def test_what_changes_nothing_is_refused_and_says_what_to_do(
         ("keep_users", {"name": "assistants", "base_url": URL}),
         ("base_url", {"name": "of-a-package", "base_url": URL}),
         ("keep_users", {"name": "of-a-package"}),
+        ("target_function", {"name": "recording"}),
+        ("base_url", {"name": "recording"}),
     ],
 )
 def test_what_may_change_something_is_heeded(name: str, options: dict[str, Any]) -> None:

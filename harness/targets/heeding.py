@@ -38,7 +38,7 @@ def heeds(name: str, options: TargetOptions) -> bool:
 def _unheeded(name: str, options: TargetOptions) -> tuple[str, str] | None:
     """Why a setting changes nothing, and what to do; installed targets may heed all of them.
 
-    A recording answers a run that is told as it was recorded: what it said of its target stands there rightly.
+    A recording answers a run that is told as it was recorded: what was said of its target stays said.
     """
     if name in _ADDRESS and options.name in _NONE:
         return f"the target {options.name!r} has no address", (

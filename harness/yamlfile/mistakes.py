@@ -188,6 +188,11 @@ def _tag(block: Any) -> Any:
     return next(iter(get_args(block.model_fields["type"].annotation)), None)
 
 
+def _tags(members: list[Any]) -> list[str]:
+    """What ``type`` says in each kind of block that has one."""
+    return [str(tag) for tag in map(_tag, members) if tag]
+
+
 def _shape(annotation: Any) -> type:
     origin = get_origin(annotation) or annotation
     if origin is dict or _is_record(origin):
@@ -307,7 +312,7 @@ def _plain_numbers(context: dict[str, Any]) -> dict[str, Any]:
 
 
 def _wrong_type_of_block(spot: _Spot) -> Mistake:
-    tags = [str(_tag(member)) for member in _members(spot.annotation)]
+    tags = _tags(_members(spot.annotation))
     if not isinstance(spot.value, dict) or "type" not in spot.value:
         message = f"{name_of(spot.place)} has no 'type'"
         return Mistake(spot.place, message, "add type: " + _alternatives(tags), missing="type")
@@ -326,6 +331,8 @@ def _value_hint(spot: _Spot, spelled: str | None) -> str | None:
     value, members = spot.value, _members(spot.annotation)
     if bool in members and str(value).lower() in _TRUTH_WORDS:
         return f"write {_TRUTH_WORDS[str(value).lower()]}, without quotes"
+    if isinstance(value, str) and (near := nearest(value, _tags(members))):
+        return f"write {{type: {near}}}"
     if isinstance(value, str) and (words := _literals(members)):
         near = nearest(value, words)
         return f"did you mean {near!r}?" if near else None
@@ -348,9 +355,13 @@ def _literals(members: list[Any]) -> list[str]:
 
 def described(annotation: Any) -> str:
     """What may stand at a place, in an author's words: ``true, false or a block with min``."""
-    parts: list[str] = []
-    for member in _members(annotation):
-        parts += _words(member) or [_described_one(member)]
+    members = _members(annotation)
+    tags, parts = _tags(members), list[str]()
+    for member in members:
+        if len(tags) > 1 and _tag(member) in tags:
+            parts.append("a block with type " + _alternatives(tags))
+        else:
+            parts += _words(member) or [_described_one(member)]
     return _alternatives(list(dict.fromkeys(parts)))
 
 

@@ -146,6 +146,11 @@ def test_the_mistakes_of_an_assistant_file_come_all_at_once(place):
         ("knowledge: [documents/*.txt]", "4:12: knowledge is never read without file_search"),
         ("escalation: {tools: [opn]}", "4:22: the assistant has no function 'opn'"),
         ("escalation: {phrases: ['...']}", "4:24: a phrase needs words, not '...'"),
+        (
+            "tools: [fil_search]",
+            "4:9: an entry of tools must be a block with type file_search, code_interpreter or function, "
+            "not 'fil_search'\n    hint: write {type: file_search}",
+        ),
         ("tools: [{type: file_search}, {type: file_search}]", "4:30: the tool 'file_search' is there twice"),
         (
             "tools: [{type: file_search, file_search: {max_num: 1}}]",

@@ -130,8 +130,8 @@ class Settings(BaseModel):
     judge_model: Annotated[str, Field(min_length=1)] | None = None
     """The chat model that judges by rubrics which name none."""
     judge_base_url: str | None = None
-    """Of the chat completions API where judges are asked, ending in /v1; where the assistant lives when left
-    out, the embedded server when that is no address."""
+    """Of the chat completions API where judges are asked, ending in /v1; base_url when left out, the embedded
+    server without either."""
     judge_api_key: str | None = Field(default=None, repr=False)
     """For that API; api_key when judge_base_url is left out."""
     judge_temperature: Annotated[float, Field(ge=0, le=2)] | None = None

@@ -144,7 +144,8 @@ def test_a_user_who_asked_for_it_is_forgotten_and_comes_back_as_somebody_new(
 def test_targets_that_keep_nothing_refuse_to_forget_before_anything_is_run(folder: Path, target: str) -> None:
     (folder / "suites" / "f.yaml").write_text(FORGETTING)
     (folder / "app.py").write_text("def answer(question):\n    raise AssertionError('it was asked')\n")
+    options = {"target_function": "app.py:answer"} if target == "function" else {}
     with pytest.raises(TargetRefused, match="forget") as caught:
-        harness.evaluate("suites/f.yaml", target=target, target_function="app.py:answer")
+        harness.evaluate("suites/f.yaml", target=target, **options)
     assert caught.value.code == "target-lacks"
     assert not (folder / ".harness").exists()

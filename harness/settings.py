@@ -235,6 +235,11 @@ class Settings(BaseModel):
         return Scrubber(known, patterns=self.scrub, emails=self.scrub_emails)
 
 
+def given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the flags that were given."""
+    return {name: value for name, value in flags.items() if value is not None}
+
+
 def load_settings(
     flags: Mapping[str, Any], *, folder: Path | None = None, environment: Mapping[str, str] | None = None
 ) -> Settings:
@@ -246,10 +251,10 @@ def load_settings(
     file = (folder or Path()) / FILE_NAME
     read = _from_file(file)
     in_file = read.data if read else {}
-    given = {name: value for name, value in flags.items() if value is not None}
+    said = given(flags)
     set_outside = os.environ if environment is None else environment
-    is_azure = bool((in_file | _from_environment(set_outside, {}) | given).get("azure_endpoint"))
-    elsewhere = {**_from_environment(set_outside, _OF_AZURE if is_azure else _OF_OPENAI), **given}
+    is_azure = bool((in_file | _from_environment(set_outside, {}) | said).get("azure_endpoint"))
+    elsewhere = {**_from_environment(set_outside, _OF_AZURE if is_azure else _OF_OPENAI), **said}
     values = in_file | elsewhere
     if isinstance(in_file.get("prices"), dict) and "prices" in elsewhere:
         values["prices"] = in_file["prices"] | _parsed_prices(elsewhere["prices"])

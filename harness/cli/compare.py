@@ -145,7 +145,7 @@ def command(
     """
     from harness import workflows
     from harness.compare.verdict import Question
-    from harness.settings import load_settings
+    from harness.settings import given, load_settings
     from harness.targets.heeding import refuse_unheeded
 
     more = _More(until_decided, method, max_repeats, screen)
@@ -161,7 +161,7 @@ def command(
         return _parity(workflows.parity_jobs(settings, _listed(targets), (*runs, *suites)), question, shown)
     if not runs:
         raise click.UsageError("name a baseline and a candidate, or --targets and the suites to run on them")
-    changed = [name for name, value in flags.items() if value is not None]
+    changed = given(flags)
     asked = workflows.to_be_run(settings, runs, suites, changed, names)
     if asked is None:
         _refuse_run_options(ctx)

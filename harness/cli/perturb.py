@@ -97,14 +97,14 @@ def command(
 
     from harness import workflows
     from harness.cli.run import Files, conclude, print_summary
-    from harness.settings import load_settings
+    from harness.settings import given, load_settings
     from harness.targets.heeding import refuse_unheeded
     from harness.workflows.perturbing import Perturbing
     from harness.workflows.regressions import refuse_save
 
     own = {name: flags.pop(name) for name in ("kinds", "examples", "seed", "search_s")}
     settings = load_settings(options.replaying(flags))
-    refuse_unheeded([name for name, value in flags.items() if value is not None], settings.target_options())
+    refuse_unheeded(given(flags), settings.target_options())
     asked = Perturbing(workflows.Job(suites, settings, assistants, tags, ids), **own)
     if save is not None:
         refuse_save(save)

@@ -122,20 +122,20 @@ def command(
     import asyncio
 
     from harness import workflows
-    from harness.settings import load_settings
+    from harness.settings import given, load_settings
     from harness.targets.heeding import refuse_unheeded
 
     if resume:
         if estimate:
             raise click.UsageError("--estimate is about a new run; leave --resume out.")
-        given = {"SUITES": suites, "--assistant": assistants, "--tag": tags, "--only": ids}
-        _refuse_with_resume(given | {_flag(name): flags[name] for name in _OF_THE_RUN})
+        chosen = {"SUITES": suites, "--assistant": assistants, "--tag": tags, "--only": ids}
+        _refuse_with_resume(chosen | {_flag(name): flags[name] for name in _OF_THE_RUN})
     elif retry_errors:
         raise click.UsageError("--retry-errors goes with --resume: name the run, or 'latest'.")
     if fail_fast:
         flags["max_failures"] = _fail_fast(flags["max_failures"])
     settings = load_settings(options.replaying(flags))
-    changed = [name for name, value in flags.items() if value is not None]
+    changed = given(flags)
     if not resume:
         refuse_unheeded(changed, settings.target_options())
     job = workflows.Job(suites, settings, assistants, tags, ids)

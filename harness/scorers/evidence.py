@@ -200,7 +200,7 @@ class Evidence:
         return Window(first, last, self._coverage(weights, first, last) / sum(weights.values()))
 
     def _coverage(self, weights: dict[Word, float], first: int, last: int) -> float:
-        stems: Set[str] = set().union(*(unit.stems for unit in self.units[first : last + 1]))
+        stems = self._stems(first, last)
         return sum(weight for word, weight in weights.items() if word.stands_in(stems))
 
     def _candidates(self, weights: dict[Word, float]) -> set[tuple[int, int]]:
@@ -246,7 +246,10 @@ class Evidence:
 
     def stems_in(self, window: Window) -> Set[str]:
         """The stems of a window's sentences."""
-        return set().union(*(unit.stems for unit in self.units[window.first : window.last + 1]))
+        return self._stems(window.first, window.last)
+
+    def _stems(self, first: int, last: int) -> Set[str]:
+        return set().union(*(unit.stems for unit in self.units[first : last + 1]))
 
     def whole(self) -> str:
         """All that is looked at, passage by passage."""

@@ -27,7 +27,7 @@ from harness.runner.events import Event, ResultsWait, RunFinished, RunStarted, T
 from harness.runner.executors.local import Stop, run
 from harness.runner.failures import FailureLimit
 from harness.runner.trial import TrialOptions
-from harness.settings import Settings, load_settings
+from harness.settings import Settings, given, load_settings
 from harness.suite import authoring
 from harness.suite.records import Suite
 from harness.targets.heeding import refuse_unheeded
@@ -119,7 +119,7 @@ def evaluate(
     """
     assistants, names = _assistants(assistant)
     settings = load_settings(flags)
-    refuse_unheeded([name for name, value in flags.items() if value is not None], settings.target_options())
+    refuse_unheeded(given(flags), settings.target_options())
     job = Job(
         suites=tuple(str(each) for each in suites if not isinstance(each, authoring.Suite)),
         settings=settings,

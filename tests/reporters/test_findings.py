@@ -14,7 +14,7 @@ from harness.errors import Where
 from harness.reporters.findings import Finding, code_quality, findings, github, remark
 from harness.suite.places import places_in
 
-HERE = Path("/work")
+HERE = Path("/checkout")
 _COMMAND = re.compile(r"::(error|warning|notice) ((?:\w+=[^,:\r\n]*,?)+)::([^\r\n]*)")
 
 
@@ -24,7 +24,7 @@ def unescaped(text: str) -> str:
 
 @given(st.text(), st.text())
 def test_no_text_leaves_its_command(name, message):
-    [line] = [github([Finding("error", name, message, Where("/work/s.yaml", 3))], HERE)]
+    [line] = [github([Finding("error", name, message, Where("/checkout/s.yaml", 3))], HERE)]
     match = _COMMAND.fullmatch(line)
     assert match is not None
     assert match.group(2).startswith("file=s.yaml,line=3,title=")
@@ -53,7 +53,7 @@ def test_a_remark_is_one_line():
 
 
 def test_code_quality_findings_keep_their_fingerprint_and_name_a_path_of_the_checkout():
-    one = Finding("error", "s/a@v", "0 of 3 trials passed", Where("/work/suites/s.yaml", 7, 3))
+    one = Finding("error", "s/a@v", "0 of 3 trials passed", Where("/checkout/suites/s.yaml", 7, 3))
     first, second = json.loads(code_quality([one, replace(one, message="1 of 3", where=None)], HERE))
     assert first["location"] == {"path": "suites/s.yaml", "lines": {"begin": 7}}
     assert first["fingerprint"] == second["fingerprint"]

@@ -8,7 +8,6 @@ pooled logit over its tokens is.
 from __future__ import annotations
 
 import random
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,13 +18,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from harness.scorers.readings import MOST_TOKENS, TYPES, Reader, Reading
+from training.learning import batches, learn
 from training.minilm import EPSILON, LAYERS, WIDTH, Layer, SmallTable, Weights, part_of
 
 VOCABULARY = 30522
 BATCH_TOKENS = 4096
-_NEIGHBOURS = 800  # samples among which those of like length are put together
 _ANSWER_LOSS = 0.4  # weight of the loss over whole answers beside the one over tokens
-_WARM_UP = 0.06
 _SHARPNESS = 2.0  # how much the highest tokens count in the pooled logit
 Row = Mapping[str, Any]
 
@@ -110,23 +108,6 @@ def _label(place: tuple[int, int], spans: Sequence[Sequence[Any]]) -> int:
     return int(any(place[0] < span[1] and place[1] > span[0] for span in spans))
 
 
-def _batches(samples: Sequence[Sample], random_: random.Random) -> Iterator[list[Sample]]:
-    """Samples of about equal length together, so many tokens at a time, in random order."""
-    order = list(samples)
-    random_.shuffle(order)
-    made: list[list[Sample]] = []
-    for begin in range(0, len(order), _NEIGHBOURS):
-        batch: list[Sample] = []
-        for sample in sorted(order[begin : begin + _NEIGHBOURS], key=lambda one: len(one.reading.ids)):
-            if batch and (len(batch) + 1) * len(sample.reading.ids) > BATCH_TOKENS:
-                made.append(batch)
-                batch = []
-            batch.append(sample)
-        made.append(batch)
-    random_.shuffle(made)
-    yield from made
-
-
 @dataclass(frozen=True, slots=True)
 class _Batch:
     """Samples as tensors: (samples, tokens), padded; labels are -1 where nothing is known."""
@@ -194,32 +175,9 @@ def _answer_loss(model: Classifier, logits: Tensor, batch: _Batch) -> Tensor:
 
 
 def train(model: Classifier, samples: Sequence[Sample], *, epochs: int, rate: float, seed: int) -> None:
-    """AdamW over so many passes; the rate rises shortly, then falls to 0. Prints how far it is."""
-    random_ = random.Random(seed)
-    optimizer = _optimizer(model, rate)
-    total = epochs * sum(1 for _ in _batches(samples, random.Random(0)))
-    step, running, begun = 0, 0.0, time.monotonic()
-    model.train()
-    for _ in range(epochs):
-        for batch in _batches(samples, random_):
-            scale = min(1.0, (step + 1) / (_WARM_UP * total)) * max(0.0, 1 - step / total)
-            for group in optimizer.param_groups:
-                group["lr"] = rate * scale
-            optimizer.zero_grad(set_to_none=True)
-            loss = _loss(model, batch)
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            step += 1
-            running = 0.98 * running + 0.02 * loss.item() if step > 1 else loss.item()
-            if step % 20 == 0:
-                pace = (time.monotonic() - begun) / step
-                print(f"step {step}/{total}, loss {running:.4f}, {pace:.2f} s a step", flush=True)
-    model.eval()
+    """So many passes over the samples. Prints how far it is."""
 
+    def epoch(random_: random.Random) -> Iterator[list[Sample]]:
+        return batches(samples, lambda sample: len(sample.reading.ids), BATCH_TOKENS, random_)
 
-def _optimizer(model: nn.Module, rate: float) -> torch.optim.Optimizer:
-    matrices = [weights for weights in model.parameters() if weights.ndim > 1]
-    others = [weights for weights in model.parameters() if weights.ndim <= 1]
-    groups = [{"params": matrices, "weight_decay": 0.01}, {"params": others, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=rate)
+    learn(model, lambda batch: _loss(model, batch), epoch, epochs=epochs, rate=rate, seed=seed)

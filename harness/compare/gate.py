@@ -23,7 +23,11 @@ from harness.text import did_you_mean
 _ORDER: tuple[Word, ...] = ("fail", "inconclusive", "pass")
 _CONFIDENCE = 0.95
 _MOST_MISSING = 0.10
-_JUDGES = {"judge_model": "the judge's model", "grounding_model": "the grounding model"}
+_JUDGES = {
+    "judge_model": "the judge's model",
+    "grounding_model": "the grounding model",
+    "handover_model": "the hand-over model",
+}
 
 
 @dataclass(frozen=True, slots=True)

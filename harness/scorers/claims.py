@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from harness.scorers import courtesies, escalation, wording
+from harness.scorers import courtesies, escalation, handover, wording
 from harness.text import Span, content_stems
 
 Kind = Literal[
@@ -108,7 +108,7 @@ def _is_handover(sentence: str, phrases: Sequence[str]) -> bool:
     """Talk about a hand-over, as long as it states no checkable fact (an address, opening hours)."""
     if escalation.find_phrase(sentence, phrases):
         return True
-    return not wording.carries_facts(sentence) and escalation.classify(sentence) != "none"
+    return not wording.carries_facts(sentence) and handover.act_of(sentence).stance != "none"
 
 
 def _is_lead_in(sentence: str) -> bool:

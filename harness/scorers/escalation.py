@@ -32,7 +32,7 @@ from typing import Any
 import msgspec
 
 from harness.results import Score
-from harness.scorers import handover, tickets, wording
+from harness.scorers import handover, stances, tickets, wording
 from harness.scorers import handover_words as words
 from harness.scorers.calls import function_calls
 from harness.scorers.confusion import ConfusionMatrix as ConfusionMatrix
@@ -66,7 +66,7 @@ def classify(text: str, phrases: Sequence[str] = ()) -> Stance:
     """
     if not isinstance(text, str):
         raise TypeError(f"text must be a text, '' where nothing was said, not {type(text).__name__}")
-    found = handover.act_of(text).stance
+    found = stances.act_of(text).stance
     if phrases:
         meant = (find_phrase(span.text, phrases) for span in wording.sentences_of(text))
         found = max([found, *(each.stance for each in meant if each)], key=handover.RANK.__getitem__)
@@ -216,7 +216,7 @@ def _said(text: str, turn: int, phrases: Sequence[str]) -> dict[str, Any] | None
     Documents say "someone will contact you" too; of other wording only what the assistant does itself counts.
     """
     own_words = None
-    for span, act in handover.acts_in(text):
+    for span, act in stances.acts_in(text):
         phrase = find_phrase(span.text, phrases)
         if phrase and phrase.stance == "promises":
             by = "phrase" if phrase.exact else "near_phrase"

@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from harness.scorers import handover, wording
+from harness.scorers import handover, stances, wording
 from harness.scorers import handover_words as words
 from harness.text import late
 from harness.trace.records import Message
@@ -39,7 +39,7 @@ def handed_over(messages: Sequence[Mapping[str, Any] | Message]) -> bool:
     for index, said in enumerate(talk):
         answer = _next(talk, index)
         if said.role == "assistant":
-            act = handover.act_of(said.text)
+            act = stances.act_of(said.text)
             offered = offered or act.stance == "offers"
             if _goes_through(act, said.text, answer, _next(talk, index + 1), offered=offered):
                 return True
@@ -66,7 +66,7 @@ def _goes_on(act: handover.Act, later: _Said | None) -> bool:
     """Whether the assistant, instead of passing the user on, goes on with a question of its own."""
     if later is None or later.role != "assistant" or not _PASSES_USER.search(act.words):
         return False
-    told = handover.acts_in(later.text)
+    told = stances.acts_in(later.text)
     if any(each.stance in ("promises", "offers") for _, each in told):
         return False
     asked = [words.clausal(span.text) for span, _ in told if wording.is_question(span.text)]
@@ -125,7 +125,7 @@ def _next(talk: Sequence[_Said], index: int) -> _Said | None:
 
 
 def _refused(said: _Said | None) -> bool:
-    return bool(said and said.role == "assistant" and handover.act_of(said.text).stance == "refuses")
+    return bool(said and said.role == "assistant" and stances.act_of(said.text).stance == "refuses")
 
 
 # --- what the user answers -----------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def _agrees_again(answer: _Said | None, asked: str) -> bool:
     """Whether the answer is a yes to a message that only asks again about what was offered before."""
     if answer is None or answer.role != "user" or not _says_yes(answer.text):
         return False
-    told = handover.acts_in(asked)
+    told = stances.acts_in(asked)
     questions = [span.text for span, _ in told if wording.is_question(span.text)]
     again = bool(questions) and handover.asks_consent(questions[-1]) and "confirm" not in questions[-1]
     return again and not any(_proposes(span.text) for span, _ in told)
@@ -223,7 +223,7 @@ _NODS = late(
 
 def _asks_about_it(offer: str) -> bool:
     """Whether a bare yes can only mean the hand-over: the last question or proposal is about it."""
-    told = handover.acts_in(offer)
+    told = stances.acts_in(offer)
     asked = [(span, act) for span, act in told if wording.is_question(span.text)]
     if asked and asked[-1][1].stance == "offers":
         return not _OTHER_CHOICE.search(words.clausal(asked[-1][0].text))

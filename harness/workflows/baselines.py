@@ -62,7 +62,10 @@ def banked(settings: Settings, baseline: SuiteRun, most: int) -> list[SuiteRun]:
 
 
 def _version(run: SuiteRun) -> list[Any]:
-    return [run.settings.get(name) for name in ("fingerprints", "judge_model", "grounding_model")]
+    return [
+        run.settings.get(name)
+        for name in ("fingerprints", "judge_model", "grounding_model", "handover_model")
+    ]
 
 
 def green_before(settings: Settings, candidate: SuiteRun) -> str:

@@ -14,7 +14,7 @@ from harness.clock import SYSTEM_CLOCK, Clock
 from harness.errors import HarnessError, RunError, SettingsError
 from harness.plan import Plan, make_plan
 from harness.results import SuiteRun
-from harness.scorers import token_model
+from harness.scorers import handover_model, token_model
 from harness.settings import Settings
 from harness.suite import authoring
 from harness.suite.assistants import (
@@ -178,6 +178,7 @@ def remembered(job: Job, suites: Sequence[Suite]) -> dict[str, Any]:
         PARTS: {suite.name: suite.parts for suite in suites},
         "git": checkout(_home(job), os.environ),
         "grounding_model": token_model.fingerprint(),
+        "handover_model": handover_model.fingerprint(),
         CONTENTS: _contents(suites, job.settings.scrubber()),
         **job.settings.model_dump(exclude={"api_key", "judge_api_key", "store", "reports", "ledger"}),
         **_deciding_files(job.settings),

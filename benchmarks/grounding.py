@@ -5,7 +5,8 @@
 Prints AUROC over all rows, within each generator and within bands of answer length (a length detector
 falls to chance there), precision, recall and balanced accuracy at the package's threshold, how well the words
 shown as doubtful agree with people's spans, and CPU time. ``--held-out`` takes only the fifth of the sources
-that the model was not trained on. ``--words`` measures the comparison of words alone; with ``--folds`` each
+that the model was judged by while it was made: the package's own model has learnt from them in the end, so
+lay the one of ``OUT/four_fifths`` (``training/grounding.py``) in its place for figures. ``--words`` measures the comparison of words alone; with ``--folds`` each
 row is then judged by coefficients fitted without its context, which is the honest figure on the rows that
 they were fitted on. ``--fit harness/scorers/lexical.json`` makes these coefficients anew from all rows:
 logistic regression with an L2 penalty, from which features that would push the wrong way are left out; the
@@ -51,7 +52,7 @@ def fold_of(source_id: str, folds: int) -> int:
 
 
 def is_held_out(row: Row, kind: str) -> bool:
-    """Whether a row's source is of the fifth that the model is not trained on; ``kind`` names its file."""
+    """Whether a row's source is of the fifth that is kept for figures; ``kind`` names its file."""
     return zlib.crc32(f"{kind}:{row['source_id']}".encode()) % 1000 < 1000 * HELD_OUT
 
 
@@ -236,7 +237,7 @@ def main() -> None:
     """Read, fit if asked to, score, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("data", type=Path, help="rows with question, context, answer, label, source_model")
-    parser.add_argument("--held-out", action="store_true", help="only sources that no training saw")
+    parser.add_argument("--held-out", action="store_true", help="only the fifth of sources kept for figures")
     parser.add_argument("--words", action="store_true", help="the comparison of words alone")
     parser.add_argument("--folds", action="store_true", help="words alone, fitted anew for each fold")
     parser.add_argument("--fit", type=Path, metavar="FILE", help="write coefficients fitted on all rows")

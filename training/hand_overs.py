@@ -46,6 +46,7 @@ from training.minilm import (
     SmallTable,
     Weights,
     export,
+    optimise,
     part_of,
     write_checksums,
 )
@@ -57,7 +58,8 @@ HELD_OUT = "held_out"
 """The half of a file that figures are taken from, never learnt from."""
 _EPOCHS, _RATE, _SEED = 4, 1e-4, 3
 _MOST_OF_FILE, _LONGEST = 900, 1_500  # answers, characters
-_JOINED, _SHORT = 1_500, 350  # messages put between others; characters of such
+_JOINED = 1_500  # messages put between others
+_SHORT, _CLOSING = 350, 90  # characters of such messages, and of questions that end one
 _ORDINARY = 0.5  # how much an answer that nobody labelled counts
 _SMOOTHING = 0.02  # labels are not always right
 
@@ -124,11 +126,12 @@ def joined(messages: Sequence[Message]) -> list[Message]:
     nothing = [each.text for each in messages if CLASSES[each.label] == "none" and len(each.text) < _SHORT]
     said = [each for each in messages if len(each.text) < _SHORT]
     made = []
+    # A question after a promise may be one for the user's consent.
+    plain = [text for text in nothing if "?" not in text]
+    closings = [text for text in nothing if "else" in text and len(text) < _CLOSING]
     for each in random_.sample(said, min(_JOINED, len(said))):
-        before, after = (text for text in random_.sample(nothing, 2))
-        # A question after a promise may be one for the user's consent.
-        parts = [before, each.text, *([] if "?" in after else [after])]
-        made.append(replace(each, text=random_.choice((" ", "\n\n")).join(parts)))
+        before, after = random_.choice(nothing), random_.choice(random_.choice((plain, closings)))
+        made.append(replace(each, text=random_.choice((" ", "\n\n")).join((before, each.text, after))))
     return made
 
 
@@ -244,6 +247,7 @@ def write_model(model: Stances, samples: Sequence[Sample], folder: Path) -> None
     folder.mkdir(parents=True, exist_ok=True)
     model.shrink(sorted({UNKNOWN}.union(*(sample.ids for sample in samples))))
     export(model, folder / MODEL, inputs=["ids"], output="logits")
+    optimise(folder / MODEL)
     write_checksums(folder, MODEL)
 
 

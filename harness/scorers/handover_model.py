@@ -27,6 +27,7 @@ MOST_TOKENS = 256
 """Tokens that the model reads at once, the two around every text included."""
 LONGEST = 60_000
 """Characters of a message that are read."""
+_MOST_WINDOWS = 80  # of a message: 60,000 characters of English; other scripts have more tokens
 _STRIDE = 200  # tokens from the beginning of one window to that of the next
 _FIRST, _LAST = 101, 102  # [CLS] and [SEP]
 _LOG = logging.getLogger(__name__)
@@ -62,7 +63,8 @@ class HandoverModel:
         """The logarithm of each class's probability, in the order of ``CLASSES``: ``logits(text)``."""
 
     def _logits(self, text: str) -> Logits:
-        read = [self._run(ids) for ids in windows(self._tokenizer, text[:LONGEST])]
+        found = windows(self._tokenizer, text[:LONGEST])[:_MOST_WINDOWS]
+        read = [self._run(ids) for ids in found]
         # Of a long message the part counts that says most of people.
         return min(read, key=lambda logits: logits[CLASSES.index("none")])
 

@@ -509,12 +509,17 @@ def test_banking_needs_a_baseline(branches, capsys):
             "the judge's model has changed between the runs (gpt-5.4-mini, then gpt-5.4)",
         ),
         ({"grounding_model": "grounding/2"}, "the grounding model has changed"),
+        ({"handover_model": "handover/2"}, "the hand-over model has changed"),
         ({"rescored_from": "before"}, "both sides are the trials of the run before"),
     ],
 )
 def test_what_was_judged_otherwise_or_is_the_same_run_never_passes(tmp_path, capsys, changed, told):
     place = str(tmp_path / "judges.sqlite")
-    as_before = {"judge_model": "gpt-5.4-mini", "grounding_model": "grounding/1"}
+    as_before = {
+        "judge_model": "gpt-5.4-mini",
+        "grounding_model": "grounding/1",
+        "handover_model": "handover/1",
+    }
     with Store.open(place) as kept:
         _keep(kept, "before", 1.0, datetime(2026, 3, 1, tzinfo=UTC), **as_before)
         _keep(kept, "after", 1.0, datetime(2026, 3, 2, tzinfo=UTC), **(as_before | changed))

@@ -6,12 +6,12 @@ Prints AUROC over all rows, within each generator and within bands of answer len
 falls to chance there), precision, recall and balanced accuracy at the package's threshold, how well the words
 shown as doubtful agree with people's spans, and CPU time. ``--held-out`` takes only the fifth of the sources
 that the model was judged by while it was made: the package's own model has learnt from them in the end, so
-lay the one of ``OUT/four_fifths`` (``training/grounding.py``) in its place for figures. ``--words`` measures the comparison of words alone; with ``--folds`` each
-row is then judged by coefficients fitted without its context, which is the honest figure on the rows that
-they were fitted on. ``--fit harness/scorers/lexical.json`` makes these coefficients anew from all rows:
-logistic regression with an L2 penalty, from which features that would push the wrong way are left out; the
-threshold is the one of the best balanced accuracy over the folds. Nothing is random: the same rows give the
-same file.
+lay the one of ``OUT/four_fifths`` (``training/grounding.py``) in its place for figures. ``--words`` measures
+the comparison of words alone; with ``--folds`` each row is then judged by coefficients fitted without its
+context, which is the honest figure on the rows that they were fitted on. ``--fit
+harness/scorers/lexical.json`` makes these coefficients anew from all rows: logistic regression with an L2
+penalty, from which features that would push the wrong way are left out; the threshold is the one of the best
+balanced accuracy over the folds. Nothing is random: the same rows give the same file.
 """
 
 from __future__ import annotations

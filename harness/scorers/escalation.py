@@ -1,7 +1,8 @@
 """Handing over to people: whether it was said or done, exactly when it should be.
 
-What a message says about people is told apart by general rules of English wording (:func:`classify`, and
-:mod:`harness.scorers.handover` for the rules); whether a whole talk was handed over, :func:`handed_over`:
+What a message says about people is told apart by general rules of English wording and a model that learnt it
+from labelled messages (:func:`classify`; :mod:`harness.scorers.stances` hears both); whether a whole talk was
+handed over, :func:`handed_over`:
 
 ===========  ===============================================================================
 none         no hand-over; people may be mentioned in passing

@@ -17,9 +17,9 @@ from harness.scorers.handover import NOTHING, RANK, Act, Stance
 from harness.scorers.handover_model import CLASSES, HandoverModel
 from harness.text import Span, late
 
-_FOUND, _NOTHING, _DOUBT = 3.0, 2.0, 1.5
+_FOUND, _NOTHING, _DOUBT = 2.5, 1.0, 1.0
 """What it is worth, in logits, that the rules find an act of a class; that most messages say nothing of
-people; and that a promise which is none does harm. Chosen on messages that neither reader had learnt from."""
+people; and that the rules find no promise. Chosen on messages that neither reader had learnt from."""
 _MOST_SENTENCES = 50  # of a message, among which that is sought which shows its class
 _OWN = late(r"\b(?:i|we|me|us|my|our)\b|^(?:\w+ , )?\w+ing\b|\byou (?:are|will) be(?:ing)? \w+ed\b")
 _PENDING = late(r"\b(?:will|shall|need|must|would|have to|let|going|want|allow)\b")
@@ -34,7 +34,8 @@ def weighed(found: Stance, logits: Sequence[float]) -> Stance:
     """
     worth = dict(zip(CLASSES, logits, strict=True))
     worth["none"] += _NOTHING
-    worth["promises"] -= _DOUBT
+    if found != "promises":
+        worth["promises"] -= _DOUBT
     if found != "none":
         worth[found] += _FOUND
     return max(CLASSES, key=worth.__getitem__)

@@ -101,8 +101,8 @@ def test_an_act_that_the_model_is_sure_is_none_is_taken_away(monkeypatch: pytest
 
 def test_a_run_counts_what_the_model_hears_and_shows_the_sentence(talk: Any) -> None:
     said = "Nothing more I can do from here. Give me a second while I fetch you one of our plumbers."
-    score = talk.one([talk.turn(said)], {"escalates": True}, assistant=None)
-    assert score.label == "escalated"
+    score = talk.one([talk.turn(said)], {"escalates": {"expected": "must", "evidence": "phrase"}})
+    assert score.value == "escalated"
     assert score.evidence["found"][0]["sentence"].startswith("Give me a second")
 
 

@@ -88,8 +88,8 @@ DEFINITIONS: dict[str, Definition] = {
         evidence="`expected`, `observed`, `found` (turn, by what, the sentence or call), `findings` (kind, "
         "why, cost)",
         accuracy="measured on labelled messages and whole talks (docs/benchmarks.md); exact for calls",
-        blind_spots="English only; drafts and logs that speak of hand-overs; advice worded around the person; "
-        "irony",
+        blind_spots="English only; drafts and logs that speak of hand-overs; advice worded around the "
+        "person; irony",
         inputs=("user", "answer", "calls"),
     ),
     "tools": Definition(

@@ -56,7 +56,8 @@ def _goes_through(
     if act.stance == "promises":
         begun = act.words.partition(" ")[0].endswith("ing")
         return not (
-            (act.pending or begun) and (_turns_down(answer) or _refused(later) or _goes_on(act, later))
+            (act.pending or begun)
+            and (_turns_down(answer) or _refused(answer) or _refused(later) or _goes_on(act, later))
         )
     taken = _accepts(answer, text) if act.stance == "offers" else offered and _agrees_again(answer, text)
     return taken and not _refused(later)
@@ -125,7 +126,11 @@ def _next(talk: Sequence[_Said], index: int) -> _Said | None:
 
 
 def _refused(said: _Said | None) -> bool:
-    return bool(said and said.role == "assistant" and stances.act_of(said.text).stance == "refuses")
+    """Whether the assistant says that it does not hand over; it may tell whom to ask instead."""
+    if said is None or said.role != "assistant":
+        return False
+    stances_said = {act.stance for _, act in stances.acts_in(said.text)}
+    return "refuses" in stances_said and stances_said.isdisjoint({"offers", "promises"})
 
 
 # --- what the user answers -----------------------------------------------------------------------------

@@ -23,6 +23,7 @@ people; and that the rules find no promise. Chosen on messages that neither read
 _MOST_SENTENCES = 50  # of a message, among which that is sought which shows its class
 _OWN = late(r"\b(?:i|we|me|us|my|our)\b|^(?:\w+ , )?\w+ing\b|\byou (?:are|will) be(?:ing)? \w+ed\b")
 _PENDING = late(r"\b(?:will|shall|need|must|would|have to|let|going|want|allow)\b")
+_DONE = late(r"\b(?:i|we) (?:\w+ly |just |now )?(?:have(?! to)|\w+ed)\b|\b(?:has|have) been\b")
 
 
 def weighed(found: Stance, logits: Sequence[float]) -> Stance:
@@ -77,4 +78,5 @@ def _likeliest(spans: Sequence[Span], stance: Stance, model: HandoverModel) -> S
 
 def _act(sentence: str, stance: Stance) -> Act:
     read = words.clausal(sentence)
-    return Act(stance, read, own=bool(_OWN.search(read)), pending=bool(_PENDING.search(read)))
+    pending = bool(_PENDING.search(read)) and not _DONE.search(read)
+    return Act(stance, read, own=bool(_OWN.search(read)), pending=pending)

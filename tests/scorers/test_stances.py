@@ -100,10 +100,12 @@ def test_an_act_that_the_model_is_sure_is_none_is_taken_away(monkeypatch: pytest
 
 
 def test_a_run_counts_what_the_model_hears_and_shows_the_sentence(talk: Any) -> None:
-    said = "Nothing more I can do from here. Give me a second while I fetch you one of our plumbers."
+    shows = "I've relayed this to the harbour pilot, and she'll message you before you sail."
+    assert handover.act_of(shows).stance == "none"
+    said = f"Nothing more I can do from here. {shows}"
     score = talk.one([talk.turn(said)], {"escalates": {"expected": "must", "evidence": "phrase"}})
     assert score.value == "escalated"
-    assert score.evidence["found"][0]["sentence"].startswith("Give me a second")
+    assert [each["sentence"] for each in score.evidence["found"]] == [shows]
 
 
 @pytest.mark.usefixtures("afresh")
@@ -140,6 +142,18 @@ def test_another_process_hears_the_same() -> None:
 def test_a_promise_at_the_end_of_a_long_message_is_heard() -> None:
     long = "Each plan has a name, a price and a number of seats, as the table below shows. " * 60
     assert classify(f"{long}Sit tight, one of our plumbers is taking over from me right now.") == "promises"
+
+
+@pytest.mark.parametrize(
+    ("text", "pending"),
+    [
+        ("I've relayed this to the harbour pilot, and she'll message you before you sail.", False),
+        ("I will relay this to the harbour pilot, so that she can message you before you sail.", True),
+    ],
+)
+def test_what_was_done_is_not_still_to_come(text: str, pending: bool) -> None:
+    act = stances.act_of(text)
+    assert (act.stance, act.own, act.pending) == ("promises", True, pending)
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,16 +11,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.escalation import messages_of, sides_of, thread_of
 from harness.scorers import handover, handover_model, stances
-from harness.scorers.escalation import classify
+from harness.scorers.escalation import classify, handed_over
 from harness.scorers.handover_model import CLASSES
 
 FOLDER = Path(handover_model.__file__).parent / "handover_model"
 UNUSUAL = "Should you fancy a word with one of our advisers, just shout."
 SURE = -0.01
+MESSAGES = Path(__file__).parents[2] / "fixtures" / "escalation"
+TRADES = ("transcripts", "travel", "telecom", "money_health")
 
 
 @pytest.fixture
@@ -33,12 +37,26 @@ def afresh() -> Iterator[None]:
     stances.acts_in.cache_clear()
 
 
+def half_of(name: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((MESSAGES / f"{name}.yaml").read_text("utf-8"))[name]
+    return found
+
+
 def logits(**given: float) -> list[float]:
     return [given.get(name, -9.0) for name in CLASSES]
 
 
 def test_the_model_is_small_enough_to_travel_with_the_package() -> None:
     assert sum(file.stat().st_size for file in FOLDER.iterdir()) <= 20_000_000
+
+
+@pytest.mark.parametrize("name", TRADES)
+def test_what_the_model_has_learnt_from_is_told_right(name: str) -> None:
+    half = half_of(name)
+    rows = [*messages_of(half), *sides_of(half)]
+    assert sum(classify(text) == label for label, text in rows) >= 0.97 * len(rows)
+    talks = [handed_over(thread_of(each)) is each["handed_over"] for each in half["dialogues"]]
+    assert sum(talks) >= len(talks) - 1
 
 
 def test_an_unusual_offer_is_heard_that_no_rule_knows() -> None:

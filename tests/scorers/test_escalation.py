@@ -33,7 +33,6 @@ SAID: dict[str, str] = {
         I've gone ahead and created a ticket with our support team.
         Someone from our team will be in touch shortly.
         Since you have already tried that, I'll escalate your case.
-        I understand the app crashes even if you reinstall, so I'll connect you with our technical team.
         I'll loop in a senior engineer.
         I have notified our on-call engineering team.
         We'll get you in touch with a specialist.
@@ -89,7 +88,6 @@ SAID: dict[str, str] = {
         I'll send you a link to our support page.
         Admins can transfer ownership to another team member.
         I'll connect your CRM to the workspace.
-        Have you already contacted our support team?
         When you contact support, have your order number ready.
         Team members can share dashboards with other people.
         Let me check that for you.

@@ -185,6 +185,14 @@ def test_the_strongest_act_of_a_message_counts(text: str, label: str) -> None:
     assert classify(text) == label
 
 
+def test_the_rules_read_what_the_model_takes_for_a_condition_or_for_advice() -> None:
+    crashes = (
+        "I understand the app crashes even if you reinstall, so I'll connect you with our technical team."
+    )
+    assert act_of(crashes).stance == "promises"
+    assert act_of("Have you already contacted our support team?").stance == "none"
+
+
 def test_what_is_quoted_or_reported_is_no_act_of_the_message() -> None:
     assert classify('The banner says "We are transferring you to an agent".') == "none"
     assert classify("You told me that I had transferred you to an agent.") == "none"

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 _LONGEST = 300
 _INDENT = "    "
 _MOST_SENTENCES = 20  # that are shown without being asked for
-_WORST_FIRST = ("not supported", "not measured", "others", "supported", "no claim")
+_VERDICTS = {"not_retrieved": "supported by the documents, but not retrieved"}
+_WORST_FIRST = ("not supported", "not measured", "others", *_VERDICTS.values(), "supported", "no claim")
 
 
 @click.command("score")
@@ -188,7 +189,7 @@ def _verdict(sentence: dict[str, Any]) -> str:
         return f"no claim ({sentence.get('kind', 'other')})"
     if sentence["supported"] is None:
         return "not measured"
-    told = "supported" if sentence["supported"] else "not supported"
+    told = _VERDICTS.get(sentence.get("label"), "supported" if sentence["supported"] else "not supported")
     share = sentence.get("support")
     return f"{told} ({share:.2f})" if isinstance(share, int | float) else told
 

@@ -32,6 +32,12 @@ _HEADING = re.compile(
     re.IGNORECASE,
 )
 _ENTRY = re.compile(r"^[\W_]*(?P<term>[A-Za-z][\w /&+'-]{1,40}?)[*_]*\s*(?::|—|–|\s-\s|\|)[*_|\s]*\S")
+_DEFINED = re.compile(
+    r"^[\W_]*(?:an?|the)?\s*(?P<term>(?!(?:it|this|that|there|these|those|here|what|which|he|she|we|you|they)\b)"
+    r"[A-Za-z][\w/&'-]*(?: [\w/&'-]+){0,2}?)[*_]* "
+    r"(?:is|are|means|refers to|stands for) (?:an?|the|any|one|when|how|what)\b",
+    re.IGNORECASE,
+)
 _MISSES = 2  # lines that are no entry, after which a glossary has ended
 
 
@@ -80,17 +86,30 @@ def _abbreviates(short: str, long: str) -> bool:
 
 
 def _entries(text: str) -> Iterator[str]:
-    misses: int | None = None
+    misses, depth = None, 0
     for line in text.splitlines():
+        level = len(line.lstrip()) - len(line.lstrip().lstrip("#"))
         if _HEADING.match(line):
-            misses = 0
-        elif misses is not None and line.strip():
-            entry = None if line.lstrip().startswith("#") else _ENTRY.match(line)
-            misses = 0 if entry else misses + 1
-            if entry:
-                yield entry["term"].strip(" *_")
-            elif misses > _MISSES:
-                misses = None
+            misses, depth = 0, level
+        elif misses is None or not line.strip():
+            continue
+        elif 0 < level <= depth:
+            misses = None
+        else:
+            terms = [] if level else list(_terms(line))
+            yield from terms
+            misses = 0 if terms else misses + 1
+            misses = None if misses > _MISSES else misses
+
+
+def _terms(line: str) -> Iterator[str]:
+    """What a line of a glossary explains: "term: meaning", or sentences such as "A term is the ..."."""
+    if entry := _ENTRY.match(line):
+        yield entry["term"].strip(" *_")
+        return
+    for sentence in sentences(line):
+        if defined := _DEFINED.match(sentence.text):
+            yield defined["term"].strip(" *_")
 
 
 def abbreviations_in(text: str) -> list[str]:

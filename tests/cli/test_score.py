@@ -85,6 +85,16 @@ def test_an_explanation_goes_through_the_answer_sentence_by_sentence(folder: Pat
     assert "blind spots: " in text and "answer.mentions" not in text
 
 
+def test_what_the_documents_say_and_the_search_did_not_find_is_told_apart(folder: Path) -> None:
+    (folder / "box.txt").write_text("The box weighs 5 kg. It is sold in Lund.\n\nThe lid is made of oak.")
+    (folder / "app.py").write_text(APP.replace("The box glows in the dark.", "The lid is made of oak."))
+    (folder / "shop.yaml").write_text(SUITE.replace("{min: 0.9}", "{min: 0.9, against: documents}"))
+    harness.evaluate("shop.yaml", target="function", target_function="app.py:answer")
+    text = told("box", "--explain", "--check", "grounded").stdout
+    assert "sentence, supported (1.00): 'The box weighs 5 kg.'" in text
+    assert "sentence, supported by the documents, but not retrieved (1.00): 'The lid is made of oak.'" in text
+
+
 def test_of_many_sentences_the_worst_are_shown_first_and_the_rest_are_counted(folder: Path) -> None:
     said = " ".join(["The box weighs 5 kg."] * 60 + ["The box weighs 7 kg.", "Hello!"])
     (folder / "app.py").write_text(

@@ -439,10 +439,11 @@
   function sentenceCard(sentence) {
     const evidence = sentence.evidence && typeof sentence.evidence === "object" ? sentence.evidence : null;
     const support = typeof sentence.support === "number" ? ` ${sentence.support.toFixed(2)}` : "";
-    const label = sentence.supported === true ? "supported" : sentence.supported === false ? "not supported" : "not judged";
+    const label = sentence.label === "not_retrieved" ? "supported, not retrieved" : sentence.supported === true ? "supported" : sentence.supported === false ? "not supported" : "not judged";
     return [
       el("div", { class: "head" }, badge(sentence.supported === true ? "passed" : sentence.supported === false ? "failed" : "skipped", label + support)),
       sentence.why ? el("p", {}, sentence.why) : null,
+      sentence.label === "not_retrieved" ? el("p", {}, "The documents say it; what was retrieved for the answer does not.") : null,
       evidence && evidence.text ? [
         el("p", { class: "note" }, sentence.supported ? "Evidence: " : "Nearest passage: ", el("b", {}, evidence.filename || "a document"), evidence.page ? `, page ${evidence.page}` : ""),
         el("blockquote", {}, evidence.text)] : el("p", { class: "note" }, "No passage was retrieved for it."),

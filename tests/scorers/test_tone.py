@@ -132,7 +132,8 @@ def test_documents_explain_abbreviations_and_entries_of_a_glossary() -> None:
 def test_sentences_of_a_glossary_explain_terms_too_until_the_next_heading() -> None:
     text = (
         "# Words\nA price is a number.\n\n## Glossary\nA thwart is the seat across a boat. "
-        "The painter is the rope at the bow.\nIt is a good idea to learn them.\n\n## Prices\nThe deposit is the sum of both.\n"
+        "The painter is the rope at the bow.\nIt is a good idea to learn them.\n\n"
+        "## Prices\nThe deposit is the sum of both.\n"
     )
     assert list(explained_in([("faq.md", text)])) == ["thwart", "painter"]
 

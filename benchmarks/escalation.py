@@ -2,11 +2,12 @@
 
     python -m benchmarks.escalation fixtures/escalation/messages.yaml [--mistakes] [--half development]
 
-The file has halves; each holds ``messages`` (class: [texts]), ``pairs`` ({class: text, other class: text})
-and ``dialogues`` ({handed_over: bool, talk: [{user: ...}, {assistant: ...}]}). For each half are printed:
-five-class accuracy with its 95 % interval, the confusion matrix, how many of the others were taken for
-promises, F1 of ``promises`` on the pairs, pairs with both sides right, agreement on dialogues, and time per
-message. ``--mistakes`` shows each mistake; leave it out for the half that is held out, or it no longer is.
+The file has halves; each holds ``messages`` (class: [texts]), and may hold ``pairs`` ({class: text, other
+class: text}) and ``dialogues`` ({handed_over: bool, talk: [{user: ...}, {assistant: ...}]}). For each half
+are printed: five-class accuracy with its 95 % interval, the confusion matrix, how many of the others were
+taken for promises, F1 of ``promises`` on the pairs, pairs with both sides right, agreement on dialogues, and
+time per message. ``--mistakes`` shows each mistake; leave it out for the half that is held out, or it no
+longer is.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ def messages_of(half: dict[str, Any]) -> list[Row]:
 
 def sides_of(half: dict[str, Any]) -> list[Row]:
     """Both sides of every pair of a half: class and text."""
-    return [side for pair in half["pairs"] for side in pair.items()]
+    return [side for pair in half.get("pairs", []) for side in pair.items()]
 
 
 def thread_of(dialogue: dict[str, Any]) -> list[dict[str, str]]:
@@ -74,14 +75,17 @@ def measure(name: str, half: dict[str, Any], *, mistakes: bool) -> None:
     print("  right class           ", share(sum(label == found for label, found, _ in told), len(told)))
     others = [found for label, found, _ in told if label != "promises"]
     print("  taken for promises    ", share(others.count("promises"), len(others)))
-    print(f"  F1 of promises (pairs) {f1_of_promises(pairs):.3f}")
-    both = sum(all(classify(text) == label for label, text in pair.items()) for pair in half["pairs"])
-    print("  pairs with both right ", share(both, len(half["pairs"])))
-    agreed = [handed_over(thread_of(each)) is each["handed_over"] for each in half["dialogues"]]
-    print("  dialogues agreed      ", share(sum(agreed), len(agreed)))
+    if pairs:
+        print(f"  F1 of promises (pairs) {f1_of_promises(pairs):.3f}")
+        both = sum(all(classify(text) == label for label, text in pair.items()) for pair in half["pairs"])
+        print("  pairs with both right ", share(both, len(half["pairs"])))
+    dialogues = half.get("dialogues", [])
+    agreed = [handed_over(thread_of(each)) is each["handed_over"] for each in dialogues]
+    if agreed:
+        print("  dialogues agreed      ", share(sum(agreed), len(agreed)))
     show_matrix(Counter((label, found) for label, found, _ in told))
     if mistakes:
-        show_mistakes([row for row in told if row[0] != row[1]], half["dialogues"], agreed)
+        show_mistakes([row for row in told if row[0] != row[1]], dialogues, agreed)
 
 
 def show_matrix(counts: Counter[tuple[str, str]]) -> None:

@@ -175,9 +175,7 @@ class Settings(BaseModel):
     @classmethod
     def _address(cls, value: str | None, field: ValidationInfo) -> str | None:
         if value and not _is_address(value):
-            raise SettingsError(
-                f"{field.field_name} must be the address of an API, not {value!r}", hint=_ADDRESS
-            )
+            raise ValueError(f"{field.field_name} must be the address of an API, not {value!r}", _ADDRESS)
         return value
 
     @property

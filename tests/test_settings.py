@@ -104,7 +104,16 @@ def test_an_address_that_nothing_can_be_sent_to_is_refused_by_name(
         SettingsError, match=f"{name} must be the address of an API, not '{address}'"
     ) as caught:
         load_settings({name: address}, folder=tmp_path, environment={})
-    assert "such as http://127.0.0.1:8080/v1" in str(caught.value.hint)
+    assert "such as http://127.0.0.1:8080/v1" in str(caught.value)
+
+
+def test_an_address_in_the_file_is_told_with_its_place_beside_other_mistakes(tmp_path: Path) -> None:
+    (tmp_path / "harness.toml").write_text('concurrency = -1\nbase_url = "localhost/v1"\n')
+    with pytest.raises(SettingsError) as caught:
+        load_settings({}, folder=tmp_path, environment={})
+    told = str(caught.value) + str(caught.value.hint)
+    assert "harness.toml:1:15: concurrency must be at least 1" in told
+    assert "harness.toml:2:12: base_url must be the address of an API, not 'localhost/v1'" in told
 
 
 def test_a_mistake_in_a_table_of_prices_is_named_with_its_place(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@
     python -m training.hand_overs WEIGHTS fixtures/escalation OUT --answers FILE... [--without FILE]
 
 ``WEIGHTS`` is the folder of all-MiniLM-L6-v2 (``training/embeddings.py`` says where it is from). Every
-labelled message of the YAML files in the second folder is read, save the halves called ``held_out``; ``OUT``
+labelled message of the YAML files in the second folder is read, save what is called ``held_out``; ``OUT``
 gets ``model.onnx`` and ``checksums.json``, which the package keeps in ``harness/scorers/handover_model``.
 ``--answers`` are gzipped JSON lines with an ``answer`` or ``messages`` each: what assistants say that has
 mostly nothing to do with people, labelled by the rules (:mod:`harness.scorers.handover`), 900 of each file at
@@ -55,7 +55,7 @@ VOCABULARY, UNKNOWN = 30522, 100
 TOKENIZER = Path("harness/embedding/minilm/tokenizer.json")
 BATCH_TOKENS = 2048
 HELD_OUT = "held_out"
-"""The half of a file that figures are taken from, never learnt from."""
+"""The part of a file that figures are taken from, never learnt from."""
 _EPOCHS, _RATE, _SEED = 4, 1e-4, 3
 _MOST_OF_FILE, _LONGEST = 900, 1_500  # answers, characters
 _JOINED = 1_500  # messages put between others

@@ -86,7 +86,8 @@ def _tell(rescored: Rescored) -> None:
     from harness.text import counted
 
     lines = [f"{printable(trial)}: {printable(why)}" for trial, why in rescored.left_out.items()]
-    _list(f"{counted(len(lines), 'trial')} of {rescored.source} not scored anew", lines)
+    if lines:
+        _list(f"{counted(len(lines), 'trial')} of {rescored.source} not scored anew", lines)
     _list(f"{counted(len(rescored.changes), 'score')} changed", [_change(each) for each in rescored.changes])
     click.echo()
 

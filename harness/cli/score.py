@@ -189,7 +189,9 @@ def _verdict(sentence: dict[str, Any]) -> str:
         return f"no claim ({sentence.get('kind', 'other')})"
     if sentence["supported"] is None:
         return "not measured"
-    told = _VERDICTS.get(sentence.get("label"), "supported" if sentence["supported"] else "not supported")
+    told = _VERDICTS.get(
+        str(sentence.get("label")), "supported" if sentence["supported"] else "not supported"
+    )
     share = sentence.get("support")
     return f"{told} ({share:.2f})" if isinstance(share, int | float) else told
 

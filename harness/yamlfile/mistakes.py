@@ -267,6 +267,8 @@ def _explain(details: ErrorDetails, spot: _Spot, spelling: Spelling, more: MoreK
         return _out_of_limits(details, spot)
     if kind.startswith("union_tag"):
         return _wrong_type_of_block(spot)
+    if kind == "value_error" and len(told := details["ctx"]["error"].args) == 2:
+        return Mistake(spot.place, *told)  # a validator of ours: what must hold, and what to do
     return _wrong_value(spot, spelling)
 
 

@@ -1,6 +1,7 @@
 """Reports as they should be, letter by letter, under tests/gold/.
 
-After a wanted change: ``HARNESS_RENEW_GOLD=1 pytest tests/reporters/test_gold.py``, then read the difference.
+After a wanted change: ``HARNESS_TEST_RENEW_GOLD=1 pytest tests/reporters/test_gold.py``, then read the
+difference.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def test_the_report_is_as_it_should_be(name, run):
     made = reporter(name)
     path = GOLD / f"report{made.suffix}"
     text = made.render(run)
-    if os.environ.get("HARNESS_RENEW_GOLD"):
+    if os.environ.get("HARNESS_TEST_RENEW_GOLD"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
     assert path.read_bytes().decode() == text
@@ -42,7 +43,7 @@ def _unpacked(page: str) -> str:
 
 def test_the_sample_page_is_what_the_html_reporter_makes(run):
     page = reporter("html").render(run)
-    if os.environ.get("HARNESS_RENEW_GOLD"):
+    if os.environ.get("HARNESS_TEST_RENEW_GOLD"):
         SAMPLE.parent.mkdir(parents=True, exist_ok=True)
         SAMPLE.write_text(page, encoding="utf-8", newline="")
     assert _unpacked(SAMPLE.read_bytes().decode()) == _unpacked(page)
